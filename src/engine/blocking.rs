@@ -1,0 +1,148 @@
+//! Side threads for children that may block.
+//!
+//! They never compute for the pool, so they hold no place. There are at most [`MOST`] of them; one
+//! that has been idle for [`RETIREMENT`] ends.
+//!
+//! INVARIANT: `ready` counts the threads that will come for an entry without waiting for anything
+//! (idle or starting). Entries beyond `ready` are *starved*: a waiter whose nursery they belong to
+//! runs them itself before it parks, so no bound and no refused thread can make it wait for ever.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::engine::core::Core;
+use crate::engine::frame::{Frame, ScopeFrame};
+use crate::engine::seat::Seat;
+use crate::engine::shared::Entry;
+use crate::platform::sync::{Arc, Condvar, Mutex, lock};
+use crate::platform::thread;
+
+/// Side threads of one pool: as many blocking calls as a client usually has open at once.
+const MOST: usize = 64;
+/// How long an idle side thread stays: bursts of I/O come back within seconds.
+const RETIREMENT: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+struct Side {
+    queue: VecDeque<Entry>,
+    ready: usize,
+    threads: Vec<thread::JoinHandle<()>>,
+    started: usize,
+    living: usize,
+    is_closed: bool,
+}
+
+/// The side threads of one pool, and the blocking children that wait for them.
+#[derive(Default)]
+pub(crate) struct Blocking {
+    side: Mutex<Side>,
+    bell: Condvar,
+}
+
+impl Blocking {
+    /// Entries queued, threads ready, threads living: for the eyes of people.
+    pub(crate) fn snapshot(&self) -> [usize; 3] {
+        let side = lock(&self.side);
+        [side.queue.len(), side.ready, side.living]
+    }
+
+    pub(crate) fn is_starved(&self) -> bool {
+        let side = lock(&self.side);
+        side.queue.len() > side.ready
+    }
+
+    /// Takes the first queued child of `scope` or of a nursery below it.
+    pub(crate) fn take_below(&self, scope: &ScopeFrame) -> Option<Entry> {
+        let mut side = lock(&self.side);
+        let at = side
+            .queue
+            .iter()
+            .position(|entry| entry.scope().is_within(scope))?;
+        side.queue.remove(at)
+    }
+
+    /// Queues a blocking child, and sees to it that a thread comes for it if one can be had.
+    pub(crate) fn submit(&self, seat: &Seat, entry: Entry) {
+        // Once it is in the queue, the entry may be run and its nursery closed.
+        let home = entry.scope().home();
+        let mut side = lock(&self.side);
+        side.queue.push_back(entry);
+        if side.queue.len() <= side.ready {
+            drop(side);
+            self.bell.notify_one();
+            return;
+        }
+        if side.living < MOST && !side.is_closed {
+            side.ready += 1;
+            side.living += 1;
+            side.started += 1;
+            let name = format!("{}-side-{}", seat.core.name(), side.started);
+            drop(side);
+            let core = Arc::clone(&seat.core);
+            let started = seat.core.thread(name).spawn(move || Self::main(&core));
+            let mut side = lock(&self.side);
+            match started {
+                Ok(thread) => return side.threads.push(thread),
+                Err(_) => {
+                    side.ready -= 1;
+                    side.living -= 1;
+                }
+            }
+        }
+        // Starved: its nursery's home may be parked already.
+        home.unpark(seat);
+    }
+
+    fn main(core: &Arc<Core>) {
+        let _hooks = core.hooks.enter();
+        Seat::with(core, |seat| {
+            let root = Frame::root(seat);
+            root.enter(|| {
+                while let Some(entry) = core.blocking.next() {
+                    entry.run(seat);
+                    lock(&core.blocking.side).ready += 1;
+                }
+            });
+        });
+    }
+
+    /// The next entry for the calling side thread, which is ready; none if it is to end.
+    fn next(&self) -> Option<Entry> {
+        let mut side = lock(&self.side);
+        loop {
+            if let Some(entry) = side.queue.pop_front() {
+                side.ready -= 1;
+                return Some(entry);
+            }
+            let waited = if side.is_closed {
+                None
+            } else {
+                let (guard, timeout) = self
+                    .bell
+                    .wait_timeout(side, RETIREMENT)
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                side = guard;
+                (!timeout.timed_out() || !side.queue.is_empty()).then_some(())
+            };
+            if waited.is_none() {
+                side.ready -= 1;
+                side.living -= 1;
+                let me = thread::current().id();
+                if !side.is_closed {
+                    side.threads.retain(|thread| thread.thread().id() != me);
+                }
+                return None;
+            }
+        }
+    }
+
+    /// Lets every side thread end once the queue is empty; returns their handles.
+    pub(crate) fn close(&self) -> Vec<thread::JoinHandle<()>> {
+        let mut side = lock(&self.side);
+        side.is_closed = true;
+        let threads = std::mem::take(&mut side.threads);
+        drop(side);
+        self.bell.notify_all();
+        threads
+    }
+}

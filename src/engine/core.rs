@@ -1,0 +1,273 @@
+//! What the threads of one pool have in common, from its first child to its shutdown.
+
+use std::fmt;
+
+use crossbeam_deque::Worker as Deque;
+
+use crate::engine::blocking::Blocking;
+use crate::engine::idle::{Field, Idle};
+use crate::engine::shared::{Entry, Slot, Strays};
+use crate::engine::worker;
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, lock};
+use crate::platform::thread;
+
+/// What a pool is made of.
+pub(crate) struct Config {
+    pub(crate) threads: usize,
+    pub(crate) name: String,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) hooks: Hooks,
+}
+
+type Hook = Box<dyn Fn(&str) + Send + Sync>;
+
+/// User code at the two ends of a pool thread's life; called with the thread's name.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) start: Option<Hook>,
+    pub(crate) exit: Option<Hook>,
+}
+
+impl Hooks {
+    /// Calls the start hook now, and the exit hook when the answer is dropped.
+    pub(crate) fn enter(&self) -> impl Drop + '_ {
+        struct Exit<'a>(Option<&'a Hook>);
+        impl Drop for Exit<'_> {
+            fn drop(&mut self) {
+                call(self.0);
+            }
+        }
+        fn call(hook: Option<&Hook>) {
+            if let Some(hook) = hook {
+                let name = thread::current().name().unwrap_or_default().to_owned();
+                let hook = std::panic::AssertUnwindSafe(|| hook(&name));
+                // The panic hook has reported it; the pool does not shrink for it (law E7).
+                if let Err(payload) = std::panic::catch_unwind(hook) {
+                    std::mem::forget(payload);
+                }
+            }
+        }
+        call(self.start.as_ref());
+        Exit(self.exit.as_ref())
+    }
+}
+
+/// Every slot of a pool: the workers' first, then the guests'.
+#[derive(Default)]
+pub(crate) struct Roster {
+    slots: RwLock<Vec<Arc<Slot>>>,
+    /// Slots of guests whose threads have ended.
+    free: Mutex<Vec<(Arc<Slot>, Deque<Entry>)>>,
+}
+
+impl Roster {
+    fn read<R>(&self, f: impl FnOnce(&[Arc<Slot>]) -> R) -> R {
+        let slots = self
+            .slots
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        f(&slots)
+    }
+
+    fn add(&self, owner: String, asleep: bool) -> (Arc<Slot>, Deque<Entry>) {
+        let deque = Deque::new_lifo();
+        let slot = Arc::new(Slot::new(deque.stealer(), owner, asleep));
+        let mut slots = self
+            .slots
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        slots.push(Arc::clone(&slot));
+        (slot, deque)
+    }
+
+    /// A slot for a guest: an old one if there is one.
+    pub(crate) fn check_in(&self, owner: String) -> (Arc<Slot>, Deque<Entry>) {
+        let free = lock(&self.free).pop();
+        match free {
+            Some((slot, deque)) => {
+                slot.rename(owner);
+                (slot, deque)
+            }
+            None => self.add(owner, false),
+        }
+    }
+
+    /// Takes a guest's slot back.
+    pub(crate) fn check_out(&self, slot: Arc<Slot>, deque: Deque<Entry>) {
+        debug_assert!(deque.is_empty(), "a guest leaves nothing behind");
+        slot.rename("free".to_owned());
+        lock(&self.free).push((slot, deque));
+    }
+
+    /// Takes the oldest entry of the first thread after `thief` that shares any.
+    pub(crate) fn steal(&self, thief: &Slot) -> Option<Entry> {
+        self.read(|slots| {
+            let own = slots
+                .iter()
+                .position(|slot| std::ptr::eq(&**slot, thief))
+                .unwrap_or(0);
+            let (before, after) = slots.split_at(own);
+            let mut others = after.iter().skip(1).chain(before);
+            others.find_map(|slot| slot.steal())
+        })
+    }
+}
+
+/// One pool.
+pub(crate) struct Core {
+    config: Config,
+    pub(crate) idle: Idle,
+    pub(crate) roster: Roster,
+    pub(crate) strays: Strays,
+    pub(crate) blocking: Blocking,
+    pub(crate) hooks: Hooks,
+    /// The workers' slots, by their index among the sleepers; set by the first child.
+    workers: OnceLock<Vec<Arc<Slot>>>,
+    handles: Mutex<Vec<thread::JoinHandle<()>>>,
+    living: AtomicUsize,
+    is_shut_down: AtomicBool,
+}
+
+impl Core {
+    pub(crate) fn new(mut config: Config) -> Self {
+        Self {
+            hooks: std::mem::take(&mut config.hooks),
+            idle: Idle::new(config.threads),
+            config,
+            roster: Roster::default(),
+            strays: Strays::default(),
+            blocking: Blocking::default(),
+            workers: OnceLock::new(),
+            handles: Mutex::new(Vec::new()),
+            living: AtomicUsize::new(0),
+            is_shut_down: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.config.threads
+    }
+
+    /// Whether a worker was ever started.
+    pub(crate) fn has_workers(&self) -> bool {
+        self.living.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        // ORDERING: Acquire; partner: `shut_down`. A worker that enlists after the last rousing
+        // reads it behind the lock of the sleepers.
+        self.is_shut_down.load(Ordering::Acquire)
+    }
+
+    /// A builder for one of the pool's threads.
+    pub(crate) fn thread(&self, name: String) -> thread::Builder {
+        let builder = thread::Builder::new().name(name);
+        match self.config.stack_size {
+            Some(bytes) => builder.stack_size(bytes),
+            None => builder,
+        }
+    }
+
+    /// Starts the workers, once. A thread that is refused is done without.
+    pub(crate) fn start_workers(self: &Arc<Self>) {
+        if self.workers.get().is_none() {
+            self.start_workers_now();
+        }
+    }
+
+    #[cold]
+    fn start_workers_now(self: &Arc<Self>) {
+        let mut deques = Vec::new();
+        self.workers.get_or_init(|| {
+            let names = (0..self.config.threads).map(|index| self.worker_name(index));
+            let (slots, new) = names.map(|name| self.roster.add(name, true)).unzip();
+            deques = new;
+            slots
+        });
+        // Only the caller that made the slots has deques to hand out.
+        for (index, deque) in deques.into_iter().enumerate() {
+            let core = Arc::clone(self);
+            let slot = Arc::clone(self.worker(index));
+            let started = self
+                .thread(self.worker_name(index))
+                .spawn(move || worker::main(core, slot, deque, index));
+            match started {
+                Ok(handle) => {
+                    self.living.fetch_add(1, Ordering::Relaxed);
+                    lock(&self.handles).push(handle);
+                    self.idle.enlist(index);
+                }
+                Err(_) => self.worker(index).rename("refused".to_owned()),
+            }
+        }
+    }
+
+    fn worker_name(&self, index: usize) -> String {
+        format!("{}-{index}", self.config.name)
+    }
+
+    fn worker(&self, index: usize) -> &Arc<Slot> {
+        &self.workers.get().expect("set before any worker is named")[index]
+    }
+
+    /// Ends the workers and side threads and waits for them; a caller that is one of them ends
+    /// later, by itself.
+    pub(crate) fn shut_down(&self) {
+        // ORDERING: Release; partner: `is_shut_down`.
+        self.is_shut_down.store(true, Ordering::Release);
+        self.idle.rouse_all(self);
+        let mut handles = std::mem::take(&mut *lock(&self.handles));
+        handles.extend(self.blocking.close());
+        let me = thread::current().id();
+        for handle in handles {
+            if handle.thread().id() != me {
+                // Pool threads catch what they run, so there is no panic to pass on.
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+impl Field for Core {
+    fn has_visible_work(&self) -> bool {
+        self.strays.len() > 0 || self.roster.read(|slots| slots.iter().any(|s| s.has_work()))
+    }
+
+    fn arm_all(&self) {
+        self.roster
+            .read(|slots| slots.iter().for_each(|slot| slot.arm()));
+    }
+
+    fn rouse(&self, worker: usize) {
+        let slot = self.worker(worker);
+        // ORDERING: Release; partner: the Acquire in `worker::sleep`.
+        slot.asleep.store(false, Ordering::Release);
+        slot.parker.unpark();
+    }
+}
+
+/// What waits, for a person who looks at a hang.
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [computing, searching, asleep] = self.idle.snapshot();
+        let [queued, ready, living] = self.blocking.snapshot();
+        let mut out = f.debug_struct("Pool");
+        out.field("name", &self.config.name)
+            .field("threads", &self.config.threads)
+            .field("workers_started", &self.living.load(Ordering::Relaxed))
+            .field("computing", &computing)
+            .field("searching", &searching)
+            .field("asleep", &asleep)
+            .field("stray_children", &self.strays.len())
+            .field("blocking_children_queued", &queued)
+            .field("side_threads", &living)
+            .field("side_threads_ready", &ready);
+        self.roster.read(|slots| out.field("seats", &slots));
+        out.finish()
+    }
+}

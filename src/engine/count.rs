@@ -1,0 +1,44 @@
+//! How many children of a nursery are in public hands.
+//!
+//! Each shared entry is one unit. The opener adds before it publishes, a foreign spawner before
+//! it queues, and whoever consumes the entry releases. The opener waits for zero before it lets
+//! go of the frame that this count lies in.
+//!
+//! 1. While an entry exists, the count is positive, so the frame is there.
+//! 2. The release that reaches zero is the last access of its thread to the frame: what it needs
+//!    afterwards it read before.
+//!
+//! Model: `models::count_*`.
+
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+
+pub(crate) struct Count(AtomicUsize);
+
+impl Count {
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    pub(crate) fn add(&self, entries: usize) {
+        // ORDERING: Relaxed: the entry itself is handed over with the ordering of its queue, and
+        // the caller keeps the frame alive meanwhile (it is the opener, or holds a unit).
+        self.0.fetch_add(entries, Ordering::Relaxed);
+    }
+
+    /// Gives one unit back; true if it was the last. The frame may be gone when this returns.
+    pub(crate) fn release(&self) -> bool {
+        // ORDERING: AcqRel. Release: all the child did happens before the opener's `is_zero`;
+        // the read-modify-writes of other releasers continue the sequence.
+        // Model: `models::count_last_release_publishes`.
+        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        self.get() == 0
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        // ORDERING: Acquire; partner: `release`.
+        self.0.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,244 @@
+//! Who computes, who searches, who sleeps: places and wake-ups in one protocol.
+//!
+//! A *place* is the right to compute. Workers need one to search or run; a thread that opens a
+//! nursery from outside takes one whether there is one left or not, and so does a waiter that
+//! resumes. `computing` counts them all. A worker that finds more than `places` of them stands
+//! down at its next boundary.
+//!
+//! # Events
+//!
+//! | event     | who                 | what                                                       |
+//! |-----------|---------------------|------------------------------------------------------------|
+//! | *expose*  | pusher              | work becomes visible, **fence**, [`Idle::wake_one`]        |
+//! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, arms all, gives its place back, **fence**, looks once more |
+//! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
+//! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
+//!
+//! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
+//! thread, so that its next spawn exposes something.
+//!
+//! # No lost wake-up
+//!
+//! Claim: once all threads are quiet it never holds that work is visible, a place is free and a
+//! worker sleeps.
+//!
+//! 1. expose / announce: of their two fences one comes first. If the pusher's, the sleeper's last
+//!    look sees the work; if the sleeper's, the pusher sees a sleeper.
+//! 2. The pusher may keep quiet because somebody is `searching`. Every way out of that state looks
+//!    again *after* it has left it: a searcher that found something and was the last
+//!    ([`Idle::found`]), one that announces, and a waker that could not wake anybody (the loop in
+//!    [`Idle::wake_one`]).
+//! 3. The pusher may fail because no place is free. Then `refused` was set before it looked at
+//!    `computing` for the last time, and the next one to vacate sees it (fences again).
+//! 4. Private work is exposed on request. Requests are armed by the same events *announce* and
+//!    *vacate*; the thread asked clears its flag first and reads `asleep` and `searching` behind
+//!    a fence, so that it either sees the sleeper or is asked again.
+//!
+//! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
+//! it directly. Models: `models::idle_*`.
+
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::platform::sync::{Mutex, lock};
+
+/// What the protocol needs to know of the pool around it.
+pub(crate) trait Field {
+    /// Whether some queue holds an entry that a worker could take.
+    fn has_visible_work(&self) -> bool;
+    /// Asks every thread to expose some of its private work.
+    fn arm_all(&self);
+    /// Lets a worker that [`Idle::announce`]d itself go on.
+    fn rouse(&self, worker: usize);
+}
+
+/// The places and sleepers of one pool.
+pub(crate) struct Idle {
+    places: usize,
+    computing: AtomicUsize,
+    searching: AtomicUsize,
+    asleep: AtomicUsize,
+    refused: AtomicBool,
+    sleepers: Mutex<Vec<usize>>,
+}
+
+impl Idle {
+    pub(crate) fn new(places: usize) -> Self {
+        Self {
+            places,
+            computing: AtomicUsize::new(0),
+            searching: AtomicUsize::new(0),
+            asleep: AtomicUsize::new(0),
+            refused: AtomicBool::new(false),
+            sleepers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Threads that compute, search, or sleep: for the eyes of people.
+    pub(crate) fn snapshot(&self) -> [usize; 3] {
+        [&self.computing, &self.searching, &self.asleep].map(|n| n.load(Ordering::Relaxed))
+    }
+
+    /// Takes a place even if there is none left.
+    pub(crate) fn take_place_anyway(&self) {
+        // ORDERING: Relaxed: nothing is concluded from it; surplus is found by polling.
+        self.computing.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether more threads compute than there are places.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.computing.load(Ordering::Relaxed) > self.places
+    }
+
+    /// The event *vacate*.
+    pub(crate) fn vacate(&self, field: &impl Field) {
+        self.computing.fetch_sub(1, Ordering::Relaxed);
+        // ORDERING: SeqCst fence between giving the place back and reading `refused`; partner:
+        // the fence in `try_take_place`. Model: `models::idle_place_passes_on`.
+        fence(Ordering::SeqCst);
+        if self.refused.load(Ordering::Relaxed) {
+            self.hand_over(field);
+        }
+    }
+
+    #[cold]
+    fn hand_over(&self, field: &impl Field) {
+        self.refused.store(false, Ordering::Relaxed);
+        field.arm_all();
+        self.look(field);
+    }
+
+    fn try_take_place(&self) -> bool {
+        let free = |now| (now < self.places).then_some(now + 1);
+        let taken = || {
+            self.computing
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free)
+                .is_ok()
+        };
+        if taken() {
+            return true;
+        }
+        self.refused.store(true, Ordering::Relaxed);
+        // ORDERING: SeqCst fence between the refusal and the last look; partner: `vacate`.
+        fence(Ordering::SeqCst);
+        taken()
+    }
+
+    /// Whether exposing work now would reach somebody; if only a place is missing, the next
+    /// place given back asks again.
+    pub(crate) fn is_hungry(&self) -> bool {
+        // ORDERING: SeqCst fence between clearing the own request flag and looking for hunger;
+        // partner: `announce`, which counts itself asleep before it arms. Model:
+        // `models::idle_request_is_answered`.
+        fence(Ordering::SeqCst);
+        if self.searching.load(Ordering::Relaxed) > 0 {
+            return true;
+        }
+        if self.asleep.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let has_place = || self.computing.load(Ordering::Relaxed) < self.places;
+        if has_place() {
+            return true;
+        }
+        self.refused.store(true, Ordering::Relaxed);
+        // ORDERING: as in `try_take_place`.
+        fence(Ordering::SeqCst);
+        has_place()
+    }
+
+    /// Wakes one worker unless somebody searches already: the second half of *expose*.
+    pub(crate) fn wake_one(&self, field: &impl Field) {
+        loop {
+            // ORDERING: SeqCst fence between exposing work and looking for sleepers; partner:
+            // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`.
+            fence(Ordering::SeqCst);
+            if self.asleep.load(Ordering::Relaxed) == 0
+                || self
+                    .searching
+                    .compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_err()
+            {
+                return;
+            }
+            let has_place = self.try_take_place();
+            if has_place {
+                if let Some(worker) = self.pop_sleeper() {
+                    // The place and the searcher's mark are the worker's now.
+                    return field.rouse(worker);
+                }
+            }
+            self.searching.fetch_sub(1, Ordering::Relaxed);
+            if has_place {
+                self.vacate(field);
+            }
+            // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
+            fence(Ordering::SeqCst);
+            let has_place = self.computing.load(Ordering::Relaxed) < self.places;
+            if !(has_place && field.has_visible_work()) {
+                return;
+            }
+        }
+    }
+
+    /// A worker with a place has run dry and goes looking.
+    pub(crate) fn search(&self) {
+        self.searching.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether this searcher is the only one.
+    pub(crate) fn is_only_searcher(&self) -> bool {
+        self.searching.load(Ordering::Relaxed) == 1
+    }
+
+    /// A searcher has found something; if it was the last, it looks whether there is more.
+    pub(crate) fn found(&self, field: &impl Field) {
+        if self.searching.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
+            fence(Ordering::SeqCst);
+            self.look(field);
+        }
+    }
+
+    /// A new worker that has not run yet joins the sleepers.
+    pub(crate) fn enlist(&self, worker: usize) {
+        let mut sleepers = lock(&self.sleepers);
+        sleepers.push(worker);
+        self.asleep.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The event *announce*: a searcher gives up. The caller then waits to be roused.
+    pub(crate) fn announce(&self, worker: usize, field: &impl Field) {
+        self.enlist(worker);
+        self.searching.fetch_sub(1, Ordering::Relaxed);
+        // ORDERING: SeqCst fence between announcing and arming; partner: `is_hungry`.
+        fence(Ordering::SeqCst);
+        field.arm_all();
+        self.vacate(field);
+        // ORDERING: SeqCst fence between announcing and the last look; partner: `wake_one`.
+        fence(Ordering::SeqCst);
+        self.look(field);
+    }
+
+    fn look(&self, field: &impl Field) {
+        if field.has_visible_work() {
+            self.wake_one(field);
+        }
+    }
+
+    fn pop_sleeper(&self) -> Option<usize> {
+        let mut sleepers = lock(&self.sleepers);
+        let worker = sleepers.pop();
+        if worker.is_some() {
+            self.asleep.fetch_sub(1, Ordering::Relaxed);
+        }
+        worker
+    }
+
+    /// Rouses every sleeper, place or not: the pool shuts down.
+    pub(crate) fn rouse_all(&self, field: &impl Field) {
+        while let Some(worker) = self.pop_sleeper() {
+            self.take_place_anyway();
+            self.search();
+            field.rouse(worker);
+        }
+    }
+}

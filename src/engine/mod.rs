@@ -1,0 +1,23 @@
+//! Who runs what: threads and their seats, shared work, waiting, sleeping, blocking.
+//!
+//! The engine sees a nursery only as a [`frame::ScopeFrame`]: a count, a home, a parent. What a
+//! child is worth when it ends is decided above.
+
+#[cfg(not(loom))]
+pub(crate) mod blocking;
+#[cfg(not(loom))]
+pub(crate) mod core;
+pub(crate) mod count;
+#[cfg(not(loom))]
+pub(crate) mod frame;
+pub(crate) mod idle;
+#[cfg(not(loom))]
+pub(crate) mod publish;
+#[cfg(not(loom))]
+pub(crate) mod seat;
+#[cfg(not(loom))]
+pub(crate) mod shared;
+#[cfg(not(loom))]
+pub(crate) mod wait;
+#[cfg(not(loom))]
+pub(crate) mod worker;

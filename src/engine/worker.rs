@@ -1,0 +1,99 @@
+//! The main loop of a worker.
+//!
+//! ```text
+//!   sleeping ── roused (with a place) ──> searching ── found ──> running
+//!      ^                                    |   ^                   |
+//!      └───────── announce ─────────────────┘   └──── ran dry ──────┘
+//! ```
+
+use std::time::{Duration, Instant};
+
+use crossbeam_deque::Worker as Deque;
+
+use crate::engine::core::Core;
+use crate::engine::frame::Frame;
+use crate::engine::idle::Field;
+use crate::engine::seat::Seat;
+use crate::engine::shared::{Doing, Entry, Slot};
+use crate::platform::sync::Arc;
+use crate::platform::sync::atomic::Ordering;
+use crate::platform::thread::spin_loop;
+
+/// How long the one searcher that may spin does so: about what waking a thread costs here.
+const SEARCH: Duration = Duration::from_micros(50);
+/// Pause instructions between two looks of a spinning searcher.
+const PAUSES: usize = 32;
+
+/// Runs the worker of this slot until the pool shuts down.
+pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Entry>, index: usize) {
+    let hooks_of = Arc::clone(&core);
+    let _hooks = hooks_of.hooks.enter();
+    let seat = Seat::worker(core, slot, deque);
+    let root = Frame::root(&seat);
+    root.enter(|| {
+        loop {
+            sleep(&seat);
+            while let Some(entry) = search(&seat) {
+                seat.core.idle.found(&*seat.core);
+                entry.run(&seat);
+                while !seat.core.idle.is_crowded()
+                    && let Some(entry) = find(&seat)
+                {
+                    entry.run(&seat);
+                }
+                seat.core.idle.search();
+            }
+            if seat.core.is_shut_down() {
+                break;
+            }
+            seat.slot().asleep.store(true, Ordering::Relaxed);
+            seat.core.idle.announce(index, &*seat.core);
+            if seat.core.is_shut_down() {
+                // It may have begun before this worker enlisted itself.
+                seat.core.idle.rouse_all(&*seat.core);
+            }
+        }
+    });
+    // Left behind by the last search: the place and the mark that came with the rousing.
+    seat.core.idle.found(&*seat.core);
+    seat.core.idle.vacate(&*seat.core);
+}
+
+fn sleep(seat: &Seat) {
+    let slot = seat.slot();
+    slot.set_doing(Doing::Sleeping);
+    // ORDERING: Acquire; partner: the Release in `Core::rouse`. Tokens of earlier waits end the
+    // park early, so the flag decides.
+    while slot.asleep.load(Ordering::Acquire) {
+        slot.parker.park();
+    }
+    slot.set_doing(Doing::Running);
+}
+
+/// Looks for an entry until it seems hopeless, or until this worker is one too many.
+fn search(seat: &Seat) -> Option<Entry> {
+    let started = Instant::now();
+    loop {
+        if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
+            return None;
+        }
+        if let Some(entry) = find(seat) {
+            return Some(entry);
+        }
+        seat.core.arm_all();
+        if !seat.core.idle.is_only_searcher() || started.elapsed() > SEARCH {
+            return None;
+        }
+        for _ in 0..PAUSES {
+            spin_loop();
+        }
+    }
+}
+
+/// Takes an entry: the own ones first, the newest; then strays; then another thread's oldest.
+fn find(seat: &Seat) -> Option<Entry> {
+    seat.deque
+        .pop()
+        .or_else(|| seat.core.strays.take(|_| true))
+        .or_else(|| seat.core.roster.steal(seat.slot()))
+}

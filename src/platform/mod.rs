@@ -1,0 +1,30 @@
+//! The only door to `std::sync` and `std::thread`, and to their models under `--cfg loom`.
+//!
+//! Everything above this folder synchronises through the names given here, so that a protocol
+//! runs unchanged on real threads and inside the model checker.
+
+pub(crate) mod parker;
+
+/// Shared-memory primitives.
+pub(crate) mod sync {
+    #[cfg(loom)]
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
+    #[cfg(not(loom))]
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, atomic};
+
+    /// Locks one of the crate's own mutexes.
+    ///
+    /// No user code ever runs under one, so a poisoned lock still guards a consistent value.
+    pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Threads and the hint that a core is busy waiting.
+#[cfg(not(loom))]
+pub(crate) mod thread {
+    pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::thread::{Builder, JoinHandle, current};
+}

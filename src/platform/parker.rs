@@ -1,0 +1,81 @@
+//! A one-token parker of our own.
+//!
+//! `std::thread::park` would eat a token that the user's code left for its own use, so a thread
+//! that waits inside this crate never touches it.
+//!
+//! | state      | meaning                                         |
+//! |------------|-------------------------------------------------|
+//! | `EMPTY`    | no token, nobody parked                         |
+//! | `PARKED`   | the owner sleeps on the condition variable      |
+//! | `NOTIFIED` | a token is there; the next `park` takes it      |
+//!
+//! INVARIANT: only one thread calls `park` at a time (the slot's owner); any thread may `unpark`.
+//! An unpark is never lost: it either leaves a token, or finds `PARKED` and passes through the
+//! mutex that the sleeper held when it announced itself. Model: `models::parker_loses_no_token`.
+
+use crate::platform::sync::atomic::{AtomicU8, Ordering};
+use crate::platform::sync::{Condvar, Mutex, lock};
+
+const EMPTY: u8 = 0;
+const PARKED: u8 = 1;
+const NOTIFIED: u8 = 2;
+
+/// Blocks its owner until somebody hands it a token.
+pub(crate) struct Parker {
+    state: AtomicU8,
+    gate: Mutex<()>,
+    bell: Condvar,
+}
+
+impl Parker {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: AtomicU8::new(EMPTY),
+            gate: Mutex::new(()),
+            bell: Condvar::new(),
+        }
+    }
+
+    /// Blocks until a token is there, and takes it.
+    ///
+    /// Callers re-check what they wait for: a token may be left over from an earlier wait.
+    pub(crate) fn park(&self) {
+        if self.take_token() {
+            return;
+        }
+        let mut gate = lock(&self.gate);
+        // ORDERING: AcqRel as in `unpark`; a failure means that a token came in between.
+        if self
+            .state
+            .compare_exchange(EMPTY, PARKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_err()
+        {
+            self.state.swap(EMPTY, Ordering::AcqRel);
+            return;
+        }
+        while !self.take_token() {
+            gate = self
+                .bell
+                .wait(gate)
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+    }
+
+    /// Leaves a token and wakes the owner if it sleeps.
+    pub(crate) fn unpark(&self) {
+        // ORDERING: AcqRel publishes what the caller did before to the `park` that takes the
+        // token. Partner: `take_token`. Model: `models::parker_loses_no_token`.
+        if self.state.swap(NOTIFIED, Ordering::AcqRel) == PARKED {
+            // The sleeper announced itself under this lock and has not released it before it
+            // waits, so the bell cannot ring between its announcement and its wait.
+            drop(lock(&self.gate));
+            self.bell.notify_one();
+        }
+    }
+
+    fn take_token(&self) -> bool {
+        self.state
+            .compare_exchange(NOTIFIED, EMPTY, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+}

@@ -1,0 +1,204 @@
+use std::error::Error;
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::OnceLock;
+
+use crate::engine::core::{Config, Core, Hooks};
+use crate::engine::frame::Frame;
+use crate::gather::{self, Gather};
+use crate::nursery::{self, Nursery};
+use crate::platform::sync::Arc;
+use crate::scope::{self, Seat};
+
+/// Upper bound, in threads, of every pool that does not set its own number.
+const VARIABLE: &str = "HATCHERY_THREADS";
+
+pub struct Pool {
+    core: Arc<Core>,
+}
+
+impl Pool {
+    pub const MAX_THREADS: usize = 1024;
+
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Pool> = OnceLock::new();
+        SHARED.get_or_init(|| match Self::builder().build() {
+            Ok(pool) => pool,
+            Err(error) => panic!("the shared pool: {error}"),
+        })
+    }
+
+    #[must_use]
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    pub fn threads(&self) -> usize {
+        self.core.threads()
+    }
+
+    pub fn nursery<'env, F, T>(&self, body: F) -> T
+    where
+        F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
+    {
+        Seat::with(&self.core, |seat| nursery::open(seat, body))
+    }
+
+    pub fn gather<'env, F, T>(&self, body: F) -> Vec<T>
+    where
+        F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
+        T: Send + 'env,
+    {
+        Seat::with(&self.core, |seat| gather::open(seat, body))
+    }
+
+    pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce() -> RA + Send,
+        B: FnOnce() -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        Seat::with(&self.core, |seat| scope::fork(seat, a, b))
+    }
+}
+
+/// Calls `f` with this thread's seat in the current pool.
+pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
+    Frame::with_current(|current| match current {
+        Some(frame) => f(frame.seat),
+        None => Seat::with(&Pool::shared().core, f),
+    })
+}
+
+// A panic never leaves a pool half changed: its threads catch what they run.
+impl UnwindSafe for Pool {}
+impl RefUnwindSafe for Pool {}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.core.shut_down();
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.core.fmt(f)
+    }
+}
+
+#[derive(Default)]
+#[must_use]
+pub struct PoolBuilder {
+    threads: Option<usize>,
+    name: Option<String>,
+    stack_size: Option<usize>,
+    hooks: Hooks,
+}
+
+impl PoolBuilder {
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    pub fn on_thread_start(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.hooks.start = Some(Box::new(hook));
+        self
+    }
+
+    pub fn on_thread_exit(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.hooks.exit = Some(Box::new(hook));
+        self
+    }
+
+    pub fn build(self) -> Result<Pool, BuildError> {
+        let threads = match self.threads {
+            Some(threads) => threads,
+            None => default_threads(std::env::var_os(VARIABLE))?,
+        };
+        if threads == 0 {
+            return Err(BuildError::ZeroThreads);
+        }
+        if threads > Pool::MAX_THREADS {
+            return Err(BuildError::TooManyThreads { asked: threads });
+        }
+        let name = self.name.unwrap_or_else(|| "hatchery".to_owned());
+        if name.contains('\0') {
+            return Err(BuildError::NulInName { name });
+        }
+        Ok(Pool {
+            core: Arc::new(Core::new(Config {
+                threads,
+                name,
+                stack_size: self.stack_size,
+                hooks: self.hooks,
+            })),
+        })
+    }
+}
+
+fn default_threads(variable: Option<std::ffi::OsString>) -> Result<usize, BuildError> {
+    let cpus = num_cpus::get().min(Pool::MAX_THREADS);
+    let Some(value) = variable.filter(|value| !value.is_empty()) else {
+        return Ok(cpus);
+    };
+    let value = value.to_string_lossy().into_owned();
+    match value.trim().parse::<usize>() {
+        Ok(bound) if bound > 0 => Ok(cpus.min(bound)),
+        _ => Err(BuildError::Environment { value }),
+    }
+}
+
+impl fmt::Debug for PoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolBuilder")
+            .field("threads", &self.threads)
+            .field("name", &self.name)
+            .field("stack_size", &self.stack_size)
+            .field("on_thread_start", &self.hooks.start.is_some())
+            .field("on_thread_exit", &self.hooks.exit.is_some())
+            .finish()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    ZeroThreads,
+    TooManyThreads { asked: usize },
+    NulInName { name: String },
+    Environment { value: String },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ZeroThreads => write!(f, "a pool needs at least one thread"),
+            Self::TooManyThreads { asked } => write!(
+                f,
+                "{asked} threads asked for, a pool has at most {}",
+                Pool::MAX_THREADS
+            ),
+            Self::NulInName { name } => {
+                write!(f, "a thread name cannot contain a NUL byte: {name:?}")
+            }
+            Self::Environment { value } => write!(
+                f,
+                "{VARIABLE} must be a whole number of threads, at least 1, not {value:?}"
+            ),
+        }
+    }
+}
+
+impl Error for BuildError {}

@@ -1,0 +1,46 @@
+//! One nursery's life: it opens in place, collects its children, cancels, joins, reports.
+
+mod fork;
+mod nest;
+mod panics;
+
+pub(crate) use fork::fork;
+pub(crate) use nest::{Nest, abandon, join};
+
+pub(crate) use crate::engine::seat::Seat;
+pub(crate) use crate::task::record::{Class, Handle};
+
+use crate::engine::frame::ScopeFrame;
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use panics::Panics;
+
+/// What children need of their nursery, wherever they run.
+///
+/// The frame comes first, so that the engine's pointer to it is a pointer to the scope.
+#[repr(C)]
+pub(crate) struct Scope {
+    frame: ScopeFrame,
+    is_cancelled: AtomicBool,
+    panics: Panics,
+}
+
+impl Scope {
+    fn open(seat: &Seat) -> Self {
+        Self {
+            frame: ScopeFrame::open(seat),
+            is_cancelled: AtomicBool::new(false),
+            panics: Panics::default(),
+        }
+    }
+
+    /// Children not yet started are dropped unrun from now on.
+    fn cancel(&self) {
+        // ORDERING: Release; partner: `is_cancelled`. What led to the cancellation is seen by
+        // whoever acts on it.
+        self.is_cancelled.store(true, Ordering::Release);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Acquire)
+    }
+}

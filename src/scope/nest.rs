@@ -1,0 +1,205 @@
+//! Opening, spawning, running, joining.
+#![allow(
+    unsafe_code,
+    reason = "the one place where a child's lifetime and types are erased"
+)]
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::engine::frame::Frame;
+use crate::engine::seat::Seat;
+use crate::engine::shared::SlotRef;
+use crate::scope::Scope;
+use crate::scope::panics::catching;
+use crate::task::chunk::{self, Arena};
+use crate::task::record::{Class, Ended, Handle, Record, Running, Verdict, Vtable};
+
+/// One open nursery: what its children see, and the memory of those that its opener spawns.
+///
+/// `'scope` is invariant, as in [`std::thread::Scope`]: it can be neither shrunk nor grown, so a
+/// child borrows nothing that ends before the nursery does.
+///
+/// INVARIANT: the arena is used by the opener's thread only; whoever makes a nest calls
+/// [`Nest::run`] before it goes away or moves.
+pub(crate) struct Nest<'scope, 'env: 'scope> {
+    scope: Scope,
+    arena: Arena,
+    scope_lifetime: PhantomData<&'scope mut &'scope ()>,
+    env_lifetime: PhantomData<&'env mut &'env ()>,
+}
+
+// SAFETY: `Scope` is shared safely, and the arena is used behind `is_home` only.
+unsafe impl Sync for Nest<'_, '_> {}
+
+impl<'scope> Nest<'scope, '_> {
+    /// A nursery about to open on this seat.
+    pub(crate) fn new(seat: &Seat) -> Self {
+        Self {
+            scope: Scope::open(seat),
+            arena: Arena::new(),
+            scope_lifetime: PhantomData,
+            env_lifetime: PhantomData,
+        }
+    }
+
+    /// Runs the body and the children, and returns when the last child has ended.
+    pub(crate) fn run<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> R {
+        let scope = &self.scope;
+        let result = seat.occupy(|| {
+            let frame = Frame::body(seat, &scope.frame);
+            frame.enter(|| {
+                let result = catching(body);
+                if result.is_err() {
+                    scope.cancel();
+                }
+                seat.wait_for_end(&frame, &scope.frame);
+                result
+            })
+        });
+        scope.conclude(result)
+    }
+
+    /// Queues a child.
+    pub(crate) fn spawn<F, T>(&'scope self, class: Class, closure: F) -> Handle<T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let scope = &self.scope.frame;
+        let vtable = Child::<F, T>::VTABLE;
+        if !scope.is_home() {
+            return Seat::with(scope.core(), |seat| {
+                let owner = scope.owner_for(seat.slot_ref());
+                let sequence = scope.foreign_sequence();
+                // SAFETY: as below.
+                let (child, handle) =
+                    unsafe { chunk::single(owner, sequence, class, vtable, closure) };
+                match class {
+                    Class::Compute => seat.queue_abroad(scope, child),
+                    Class::Blocking => seat.queue_blocking(scope, child),
+                }
+                handle
+            });
+        }
+        // SAFETY: the home thread is the opener's. `run` waits for every child, so the scope and
+        // all that lives for `'scope` outlives the record; the vtable is of these types.
+        let (child, handle) = unsafe { self.arena.write(scope.owner(), class, vtable, closure) };
+        match class {
+            Class::Compute => Seat::queue_at_home(scope, child),
+            Class::Blocking => {
+                Seat::with(scope.core(), |seat| seat.queue_blocking(scope, child));
+            }
+        }
+        handle
+    }
+}
+
+impl fmt::Debug for Nest<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nursery")
+            .field("pool", &self.scope.frame.core().name())
+            .field("children_in_public_hands", &self.scope.frame.count.get())
+            .field("is_cancelled", &self.scope.is_cancelled())
+            .finish()
+    }
+}
+
+/// The types of one child, erased into a vtable.
+pub(super) struct Child<F, T>(PhantomData<(F, T)>);
+
+impl<F, T> Child<F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    pub(super) const VTABLE: &'static Vtable = &Record::<F, T>::vtable(Self::run);
+
+    /// Runs the child, or drops it unrun if its nursery has been cancelled.
+    ///
+    /// # Safety
+    ///
+    /// The record is a `Record<F, T>` that a scope owns.
+    unsafe fn run(child: Running) {
+        // SAFETY: the scope is open until this child has ended.
+        let scope = unsafe { of_owner(child.owner()) };
+        // SAFETY: a child runs once, and this is where.
+        let closure: F = unsafe { child.take_closure() };
+        let verdict = if scope.is_cancelled() {
+            catching(|| drop(closure)).map(|()| Verdict::Skipped)
+        } else {
+            catching(closure).map(Verdict::Done)
+        };
+        let verdict = verdict.unwrap_or_else(|payload| {
+            // Before the outcome is published (law E5).
+            scope.note_panic();
+            Verdict::Panicked(payload)
+        });
+        let rank = child.rank();
+        // SAFETY: the closure has been moved out, and the result type is `T`.
+        match unsafe { child.finish::<T>(verdict) } {
+            Ended::Left => {}
+            Ended::Abandoned(verdict) => scope.dispose(rank, verdict),
+            Ended::Wake(spawner) => {
+                // SAFETY: chunks carry what `ScopeFrame::owner` put there.
+                let spawner = unsafe { SlotRef::restore(spawner) };
+                Frame::with_current(|frame| {
+                    let seat = frame.expect("children run in a frame").seat;
+                    spawner.unpark(seat);
+                });
+            }
+        }
+    }
+}
+
+/// The nursery a chunk belongs to.
+///
+/// # Safety
+///
+/// `owner` is what a chunk carries, and its nursery stays open during `'a`.
+unsafe fn of_owner<'a>(owner: *const ()) -> &'a Scope {
+    // SAFETY: the frame that was put there is the scope's first field.
+    unsafe { &*owner.cast::<Scope>() }
+}
+
+/// Waits for a child and takes its value, or raises its panic.
+pub(crate) fn join<T>(handle: Handle<T>) -> T {
+    // SAFETY: a handle does not outlive its nursery.
+    let scope = unsafe { of_owner(handle.owner()) };
+    let finished = Seat::with(scope.frame.core(), |seat| {
+        seat.occupy(|| wait_for(seat, scope, &handle));
+        handle.take()
+    });
+    match finished {
+        Ok(verdict) => scope.resolve(verdict),
+        Err(_) => unreachable!("waited for"),
+    }
+}
+
+fn wait_for<T>(seat: &Seat, scope: &Scope, handle: &Handle<T>) {
+    if handle.class() == Class::Compute
+        && let Some(child) = handle.claim()
+    {
+        return Frame::run_child(seat, &scope.frame, child);
+    }
+    Frame::with_current(|current| {
+        let root = Frame::root(seat);
+        seat.wait(
+            current.unwrap_or(&root),
+            &scope.frame,
+            || handle.outcome().is_some(),
+            || handle.ask_for_wake(),
+            || handle.claim(),
+        );
+    });
+}
+
+/// Gives an unjoined child up.
+pub(crate) fn abandon<T>(handle: Handle<T>) {
+    // SAFETY: a handle does not outlive its nursery.
+    let scope = unsafe { of_owner(handle.owner()) };
+    let rank = handle.rank();
+    if let Some(verdict) = handle.abandon() {
+        scope.dispose(rank, verdict);
+    }
+}

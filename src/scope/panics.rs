@@ -1,0 +1,144 @@
+//! Panics of one nursery: kept, ranked, raised once everybody has ended.
+//!
+//! User destructors are user code: each runs under [`catching`], so that a panic in one is one
+//! more panic of the nursery and never an early return.
+
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::{Mutex, lock};
+use crate::scope::Scope;
+use crate::task::record::{Payload, Rank, Verdict};
+
+/// Runs user code.
+pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Drops what may panic on drop; the panic hook has reported it then, and a payload that panics
+/// on drop a second time is leaked rather than chased.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(payload) = catching(|| drop(value)) {
+        if let Err(again) = catching(|| drop(payload)) {
+            mem::forget(again);
+        }
+    }
+}
+
+/// The payload with which a join on a skipped child unwinds.
+///
+/// It never leaves its nursery: the end of the scope puts the real one in its place.
+struct Skipped(usize);
+
+impl Skipped {
+    fn payload(scope: &Scope) -> Payload {
+        Box::new(Self(std::ptr::from_ref(scope).addr()))
+    }
+
+    fn is(payload: &(dyn Any + Send), scope: &Scope) -> bool {
+        payload
+            .downcast_ref::<Self>()
+            .is_some_and(|own| own.0 == std::ptr::from_ref(scope).addr())
+    }
+}
+
+/// The panics nobody has joined.
+#[derive(Default)]
+pub(super) struct Panics {
+    kept: Mutex<Kept>,
+    /// Panicked children whose payload is still in their slot.
+    unclaimed: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The one to raise: of the smallest rank, and real if any of them is.
+    first: Option<(bool, Rank, Payload)>,
+}
+
+impl Scope {
+    /// A child has panicked and leaves its payload to its handle.
+    pub(super) fn note_panic(&self) {
+        self.cancel();
+        // ORDERING: Relaxed: read after the last child has been counted.
+        self.panics.unclaimed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a child left behind is nobody's: drop the value, keep the panic.
+    pub(super) fn dispose<T>(&self, rank: Rank, verdict: Verdict<T>) {
+        match verdict {
+            Verdict::Skipped => {}
+            Verdict::Done(value) => {
+                if let Err(payload) = catching(|| drop(value)) {
+                    self.cancel();
+                    self.keep(rank, payload);
+                }
+            }
+            Verdict::Panicked(payload) => {
+                self.panics.unclaimed.fetch_sub(1, Ordering::Relaxed);
+                self.keep(rank, payload);
+            }
+        }
+    }
+
+    /// Keeps a panic for the end of the scope.
+    fn keep(&self, rank: Rank, payload: Payload) {
+        let new = (Skipped::is(&*payload, self), rank, payload);
+        let mut kept = lock(&self.panics.kept);
+        let old = match &kept.first {
+            Some(old) if (old.0, old.1) <= (new.0, new.1) => Some(new),
+            _ => kept.first.replace(new),
+        };
+        drop(kept);
+        discard(old);
+    }
+
+    /// The value of a joined child, or its panic in the joiner.
+    pub(super) fn resolve<T>(&self, verdict: Verdict<T>) -> T {
+        match verdict {
+            Verdict::Done(value) => value,
+            Verdict::Panicked(payload) => {
+                self.panics.unclaimed.fetch_sub(1, Ordering::Relaxed);
+                resume_unwind(payload)
+            }
+            Verdict::Skipped => resume_unwind(Skipped::payload(self)),
+        }
+    }
+
+    /// Ends a nursery whose children have all ended: the body's value, or the panic to raise.
+    ///
+    /// The body's own panic goes first, then the child's of the smallest rank. What lost is
+    /// dropped here.
+    pub(super) fn conclude<R>(&self, body: Result<R, Payload>) -> R {
+        let child = lock(&self.panics.kept).first.take();
+        let forgotten = self.panics.unclaimed.load(Ordering::Relaxed) > 0;
+        let raised = match body {
+            Err(own) if !Skipped::is(&*own, self) => {
+                discard(child);
+                own
+            }
+            body => match child {
+                Some((false, _, real)) => {
+                    discard(body);
+                    real
+                }
+                child => {
+                    discard(child);
+                    match body {
+                        Ok(value) if !forgotten => return value,
+                        Ok(value) => {
+                            discard(value);
+                            Box::new("a child panicked, and its handle was forgotten")
+                        }
+                        Err(_) => Box::new(
+                            "joined a child that was skipped because another child panicked",
+                        ),
+                    }
+                }
+            },
+        };
+        resume_unwind(raised)
+    }
+}

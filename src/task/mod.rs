@@ -1,0 +1,11 @@
+//! One erased "run me once": its record, its state byte, the memory it lives in.
+//!
+//! Nothing here knows what a nursery or a pool is.
+
+#[cfg(not(loom))]
+pub(crate) mod chunk;
+#[cfg(not(loom))]
+pub(crate) mod list;
+#[cfg(not(loom))]
+pub(crate) mod record;
+pub(crate) mod state;

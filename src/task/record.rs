@@ -1,0 +1,357 @@
+//! One child: a header, and a slot that holds first the closure, then the result.
+//!
+//! ```text
+//!   chunk header ...  | vtable | next | offset back to the chunk, class, state | slot |
+//! ```
+//!
+//! A record is reached through three owning references, each a type of its own: [`Queued`],
+//! [`Running`] and [`Handle`]. INVARIANT: the memory of a record is valid as long as one of them
+//! exists; `state` says which one ends it. They are plain pointers, so they must not simply be
+//! dropped: each has one method that ends it.
+#![allow(unsafe_code, reason = "erased records: see the invariant above")]
+
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
+use std::ptr::NonNull;
+
+use crate::task::chunk::ChunkHeader;
+use crate::task::state::{Dropped, Finished, Outcome, State, Taken};
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Where a child may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// On any thread that computes.
+    Compute,
+    /// It may block: only on a thread that holds no place.
+    Blocking,
+}
+
+/// What the typed layer knows about a record whose types are erased.
+pub(crate) struct Vtable {
+    /// Runs or skips the child, and publishes its outcome.
+    pub(crate) run: unsafe fn(Running),
+    /// Where the slot starts, in bytes from the header.
+    slot: usize,
+}
+
+/// The erased front of every record.
+pub(crate) struct Header {
+    vtable: &'static Vtable,
+    /// The next record of the pending list that holds the queue reference.
+    next: Cell<Option<NonNull<Header>>>,
+    /// Bytes from the chunk's header to this one.
+    offset: u32,
+    class: Class,
+    state: State,
+}
+
+#[allow(dead_code, reason = "read and written through the slot's address")]
+union Slot<F, T> {
+    closure: ManuallyDrop<MaybeUninit<F>>,
+    value: ManuallyDrop<MaybeUninit<T>>,
+    payload: ManuallyDrop<MaybeUninit<Payload>>,
+}
+
+/// One child of closure type `F` and result type `T`.
+#[repr(C)]
+pub(crate) struct Record<F, T> {
+    header: Header,
+    slot: UnsafeCell<Slot<F, T>>,
+}
+
+impl<F, T> Record<F, T> {
+    /// The vtable of this type, given the function that runs it.
+    pub(crate) const fn vtable(run: unsafe fn(Running)) -> Vtable {
+        Vtable {
+            run,
+            slot: offset_of!(Self, slot),
+        }
+    }
+
+    /// Writes an unstarted record and returns its two first references.
+    ///
+    /// # Safety
+    ///
+    /// `at` is valid for writes of `Self`, lies `offset` bytes behind the header of its chunk in
+    /// the same allocation, and stays valid until the record is released. `vtable` was made by
+    /// [`Record::vtable`] of this very type. The caller keeps what `F` and `T` borrow alive until
+    /// both references have ended.
+    pub(crate) unsafe fn write(
+        at: NonNull<Self>,
+        offset: u32,
+        class: Class,
+        vtable: &'static Vtable,
+        closure: F,
+    ) -> (Queued, Handle<T>) {
+        let record = Self {
+            header: Header {
+                vtable,
+                next: Cell::new(None),
+                offset,
+                class,
+                state: State::new(),
+            },
+            slot: UnsafeCell::new(Slot {
+                closure: ManuallyDrop::new(MaybeUninit::new(closure)),
+            }),
+        };
+        // SAFETY: valid for writes by this function's contract.
+        unsafe { at.write(record) };
+        let header = at.cast();
+        (Queued(header), Handle(header, PhantomData))
+    }
+}
+
+/// A place in a queue: the right to try to run the child.
+#[must_use]
+pub(crate) struct Queued(NonNull<Header>);
+
+// SAFETY: closures, values and payloads are `Send` by the bounds of the spawning functions; the
+// link is used by whoever holds this one reference.
+unsafe impl Send for Queued {}
+
+impl Queued {
+    /// Leaves the queue; the right to run, unless the handle has claimed the child.
+    pub(crate) fn take(self) -> Option<Running> {
+        match header(&self.0).state.take_from_queue() {
+            Taken::Run => Some(Running(self.0)),
+            Taken::Stale => None,
+            Taken::StaleLast => {
+                release(self.0);
+                None
+            }
+        }
+    }
+
+    /// The chunk's owner, as given when the chunk was made.
+    pub(crate) fn owner(&self) -> *const () {
+        chunk_header(&self.0).owner()
+    }
+
+    pub(super) fn link(&self) -> &Cell<Option<NonNull<Header>>> {
+        &header(&self.0).next
+    }
+
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        self.0
+    }
+
+    /// # Safety
+    ///
+    /// `raw` came from [`Queued::into_raw`] and is turned back once.
+    pub(super) unsafe fn from_raw(raw: NonNull<Header>) -> Self {
+        Self(raw)
+    }
+}
+
+/// How a child ended, with what it left in its slot.
+pub(crate) enum Verdict<T> {
+    /// The value it returned.
+    Done(T),
+    /// What it, or a destructor of something it owned, panicked with.
+    Panicked(Payload),
+    /// Nothing: it was dropped unrun.
+    Skipped,
+}
+
+/// What the runner owes after a child has finished.
+#[must_use]
+pub(crate) enum Ended<T> {
+    /// Nothing.
+    Left,
+    /// The joiner asked for a wake-up; the pointer is the spawner given with the chunk.
+    Wake(*const ()),
+    /// Nobody will ask for this any more.
+    Abandoned(Verdict<T>),
+}
+
+/// The right and the duty to run one child.
+#[must_use]
+pub(crate) struct Running(NonNull<Header>);
+
+impl Running {
+    /// Runs or skips the child; returns once its outcome is published.
+    pub(crate) fn run(self) {
+        let run = header(&self.0).vtable.run;
+        // SAFETY: the vtable was made for this record's types.
+        unsafe { run(self) }
+    }
+
+    /// The chunk's owner, as given when the chunk was made.
+    pub(crate) fn owner(&self) -> *const () {
+        chunk_header(&self.0).owner()
+    }
+
+    /// Where the child stands in the order of spawning, among those of its nursery.
+    pub(crate) fn rank(&self) -> Rank {
+        rank(&self.0)
+    }
+
+    /// Moves the closure out.
+    ///
+    /// # Safety
+    ///
+    /// The closure is an `F` and has not been moved out before.
+    pub(crate) unsafe fn take_closure<F>(&self) -> F {
+        // SAFETY: the slot holds an `F` by contract, and belongs to the runner until `finish`.
+        unsafe { slot(self.0).cast::<F>().read() }
+    }
+
+    /// Stores the verdict and publishes it.
+    ///
+    /// # Safety
+    ///
+    /// The closure has been moved out, and the record's result type is `T`.
+    pub(crate) unsafe fn finish<T>(self, verdict: Verdict<T>) -> Ended<T> {
+        let slot = slot(self.0);
+        let outcome = match verdict {
+            Verdict::Done(value) => {
+                // SAFETY: an empty slot with room for a `T`.
+                unsafe { slot.cast::<T>().write(value) };
+                Outcome::Done
+            }
+            Verdict::Panicked(payload) => {
+                // SAFETY: an empty slot with room for a payload.
+                unsafe { slot.cast::<Payload>().write(payload) };
+                Outcome::Panicked
+            }
+            Verdict::Skipped => Outcome::Skipped,
+        };
+        // Once the outcome is out, the joiner may give the record back.
+        let spawner = chunk_header(&self.0).spawner();
+        match header(&self.0).state.finish(outcome) {
+            Finished::Left => Ended::Left,
+            Finished::Wake => Ended::Wake(spawner),
+            Finished::Abandoned => {
+                // SAFETY: the slot holds what was stored above, and nobody else reads it.
+                let verdict = unsafe { read_verdict(self.0, outcome) };
+                release(self.0);
+                Ended::Abandoned(verdict)
+            }
+        }
+    }
+}
+
+/// What a `Child` owns: the right to the outcome.
+#[must_use]
+pub(crate) struct Handle<T>(NonNull<Header>, PhantomData<T>);
+
+impl<T> Handle<T> {
+    /// Wins the right to run the child, if nobody started it.
+    pub(crate) fn claim(&self) -> Option<Running> {
+        header(&self.0)
+            .state
+            .claim_by_handle()
+            .then_some(Running(self.0))
+    }
+
+    /// The chunk's owner, as given when the chunk was made.
+    pub(crate) fn owner(&self) -> *const () {
+        chunk_header(&self.0).owner()
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        header(&self.0).class
+    }
+
+    /// Where the child stands in the order of spawning, among those of its nursery.
+    pub(crate) fn rank(&self) -> Rank {
+        rank(&self.0)
+    }
+
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        header(&self.0).state.outcome()
+    }
+
+    /// See [`State::ask_for_wake`].
+    #[must_use]
+    pub(crate) fn ask_for_wake(&self) -> bool {
+        header(&self.0).state.ask_for_wake()
+    }
+
+    /// Takes the verdict of a finished child; gives the handle back before that.
+    pub(crate) fn take(self) -> Result<Verdict<T>, Self> {
+        let Some(outcome) = self.outcome() else {
+            return Err(self);
+        };
+        // SAFETY: finished, and the handle has not ended: the slot is its own.
+        let verdict = unsafe { read_verdict(self.0, outcome) };
+        if header(&self.0).state.drop_handle() == Dropped::Last {
+            release(self.0);
+        }
+        Ok(verdict)
+    }
+
+    /// Gives the right up; returns what the child had left, if it had finished.
+    pub(crate) fn abandon(self) -> Option<Verdict<T>> {
+        match header(&self.0).state.drop_handle() {
+            Dropped::Early => None,
+            Dropped::Last => {
+                let outcome = self
+                    .outcome()
+                    .expect("the last reference ends after the run");
+                // SAFETY: finished but never joined, and this was the last reference.
+                let verdict = unsafe { read_verdict(self.0, outcome) };
+                release(self.0);
+                Some(verdict)
+            }
+        }
+    }
+}
+
+/// Where a child stands among those of its nursery: the chunk, then the place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank(u64, u32);
+
+/// The fields of a live record; taken by reference so that the borrow is the reference's.
+fn header(at: &NonNull<Header>) -> &Header {
+    // SAFETY: called on the pointer of a live reference; of the fields, `state` is shared
+    // safely, `next` belongs to the queue reference alone, and the others never change.
+    unsafe { at.as_ref() }
+}
+
+fn chunk(at: NonNull<Header>) -> NonNull<ChunkHeader> {
+    let offset = header(&at).offset as usize;
+    // SAFETY: `Record::write` was promised that the chunk's header lies there.
+    unsafe { at.byte_sub(offset) }.cast()
+}
+
+fn chunk_header(at: &NonNull<Header>) -> &ChunkHeader {
+    // SAFETY: a chunk outlives its records.
+    unsafe { chunk(*at).as_ref() }
+}
+
+fn rank(at: &NonNull<Header>) -> Rank {
+    Rank(chunk_header(at).sequence(), header(at).offset)
+}
+
+fn slot(at: NonNull<Header>) -> NonNull<u8> {
+    let offset = header(&at).vtable.slot;
+    // SAFETY: `Vtable::slot` is the offset of the slot inside this record.
+    unsafe { at.byte_add(offset) }.cast()
+}
+
+/// Gives a record's memory back, once its last reference has ended.
+fn release(at: NonNull<Header>) {
+    // SAFETY: state invariant 2: one caller per record, after which nobody touches it.
+    unsafe { ChunkHeader::release(chunk(at)) };
+}
+
+/// # Safety
+///
+/// The record finished with `outcome`, its result type is `T`, and its slot is read once.
+unsafe fn read_verdict<T>(at: NonNull<Header>, outcome: Outcome) -> Verdict<T> {
+    let slot = slot(at);
+    match outcome {
+        // SAFETY: `finish` stored a `T`.
+        Outcome::Done => Verdict::Done(unsafe { slot.cast::<T>().read() }),
+        // SAFETY: `finish` stored a payload.
+        Outcome::Panicked => Verdict::Panicked(unsafe { slot.cast::<Payload>().read() }),
+        Outcome::Skipped => Verdict::Skipped,
+    }
+}

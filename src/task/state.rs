@@ -1,0 +1,184 @@
+//! The life of one child, in one byte.
+//!
+//! A record is kept alive by up to three references, and each of them is one bit:
+//!
+//! | reference | held by                                        | ends                          |
+//! |-----------|------------------------------------------------|-------------------------------|
+//! | queue     | the pending list, deque or stray list it is in | taken out: [`State::take_from_queue`] |
+//! | run       | whoever won the right to run it                | [`State::finish`]             |
+//! | handle    | the `Child`                                    | [`State::drop_handle`]        |
+//!
+//! ```text
+//!   queued ── take_from_queue / claim_by_handle ──> started ── finish(outcome) ──> finished
+//! ```
+//!
+//! 1. Exactly one caller wins the claim, so a closure is consumed once.
+//! 2. Whoever ends the last of the three references gives the record back, and nobody else does.
+//! 3. A queue reference outlives the start only if the handle claimed the child; then the claimer
+//!    is the joiner, and the queue reference that is found later is stale.
+//! 4. The slot holds a value or payload for the handle only while `FINISHED` is set, `SKIPPED` is
+//!    not, and the handle is there.
+//!
+//! Models: `models::state_*`.
+
+use crate::platform::sync::atomic::{AtomicU8, Ordering};
+
+/// Somebody won the right to run (or skip) the child. Set once, by either claim.
+const STARTED: u8 = 1 << 0;
+/// The outcome is final and the slot is the handle's. Set once, by `finish`.
+const FINISHED: u8 = 1 << 1;
+/// The queue reference has ended.
+const UNQUEUED: u8 = 1 << 2;
+/// The handle was joined or dropped.
+const UNHANDLED: u8 = 1 << 3;
+/// The handle's thread may be parked and wants to be told. Set by the joiner only.
+const AWAITED: u8 = 1 << 4;
+/// The child panicked: the slot holds its payload. Set together with `FINISHED`.
+const PANICKED: u8 = 1 << 5;
+/// The child was cancelled before it started: the slot is empty. Set together with `FINISHED`.
+const SKIPPED: u8 = 1 << 6;
+
+const ALL_GONE: u8 = FINISHED | UNQUEUED | UNHANDLED;
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It returned a value.
+    Done,
+    /// Its closure, or the destructor of something it owned, panicked.
+    Panicked,
+    /// It was dropped unrun because its nursery had been cancelled.
+    Skipped,
+}
+
+impl Outcome {
+    fn bits(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Panicked => PANICKED,
+            Self::Skipped => SKIPPED,
+        }
+    }
+}
+
+/// What taking a record out of its queue gave.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Taken {
+    /// The taker runs the child.
+    Run,
+    /// The handle had claimed it; the record lives on.
+    Stale,
+    /// The handle had claimed it, and this was the last reference.
+    StaleLast,
+}
+
+/// What the runner owes after it published the outcome.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Finished {
+    /// Nothing: the handle will find the outcome.
+    Left,
+    /// The handle's thread asked to be told.
+    Wake,
+    /// The handle went away before: the slot is the runner's to empty, then the record to release.
+    Abandoned,
+}
+
+/// What the dropper of a handle owes.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Dropped {
+    /// Nothing: the runner, or the stale queue reference, ends the record.
+    Early,
+    /// This was the last reference: empty the slot (unless it was joined), release the record.
+    Last,
+}
+
+/// The state byte of a record.
+pub(crate) struct State(AtomicU8);
+
+impl State {
+    /// An unstarted child with a queue reference and a handle.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU8::new(0))
+    }
+
+    /// Ends the queue reference and tries to win the right to run.
+    pub(crate) fn take_from_queue(&self) -> Taken {
+        // ORDERING: AcqRel. Acquire: a stale taker that is last releases memory the joiner used
+        // (partner: `drop_handle`). The contents of an unstarted record came with the queue.
+        // Model: `models::state_claimed_by_handle_or_queue`.
+        let before = self.0.fetch_or(STARTED | UNQUEUED, Ordering::AcqRel);
+        debug_assert_eq!(before & UNQUEUED, 0, "one queue reference");
+        if before & STARTED == 0 {
+            Taken::Run
+        } else if (before | UNQUEUED) & ALL_GONE == ALL_GONE {
+            Taken::StaleLast
+        } else {
+            Taken::Stale
+        }
+    }
+
+    /// Tries to win the right to run while the record stays in its queue.
+    #[must_use]
+    pub(crate) fn claim_by_handle(&self) -> bool {
+        // ORDERING: Relaxed: the claimer is the thread that wrote the record.
+        self.0.load(Ordering::Relaxed) & STARTED == 0
+            && self.0.fetch_or(STARTED, Ordering::Relaxed) & STARTED == 0
+    }
+
+    /// Publishes the outcome and ends the run reference.
+    ///
+    /// Unless the answer is [`Finished::Abandoned`], the record may be gone when this returns.
+    pub(crate) fn finish(&self, outcome: Outcome) -> Finished {
+        // ORDERING: AcqRel. Release publishes the slot and all the child wrote to `outcome` (law
+        // L4). Acquire: an abandoned record is released here. Model: `models::state_result_*`.
+        let before = self.0.fetch_or(FINISHED | outcome.bits(), Ordering::AcqRel);
+        debug_assert_eq!(before & (STARTED | FINISHED), STARTED, "finished once");
+        if before & UNHANDLED != 0 {
+            debug_assert_ne!(before & UNQUEUED, 0, "only a joiner claims by handle");
+            Finished::Abandoned
+        } else if before & AWAITED != 0 {
+            Finished::Wake
+        } else {
+            Finished::Left
+        }
+    }
+
+    /// The outcome, once it is final; what the child did happens before the caller then.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        // ORDERING: Acquire; partner: the Release of `finish`.
+        let now = self.0.load(Ordering::Acquire);
+        if now & FINISHED == 0 {
+            None
+        } else if now & PANICKED != 0 {
+            Some(Outcome::Panicked)
+        } else if now & SKIPPED != 0 {
+            Some(Outcome::Skipped)
+        } else {
+            Some(Outcome::Done)
+        }
+    }
+
+    /// Asks the runner to wake the handle's thread; false if the outcome is already there.
+    #[must_use]
+    pub(crate) fn ask_for_wake(&self) -> bool {
+        // ORDERING: AcqRel; either this sees FINISHED, or `finish` sees AWAITED: both are
+        // read-modify-writes of one location. Model: `models::state_awaited_joiner_is_woken`.
+        self.0.fetch_or(AWAITED, Ordering::AcqRel) & FINISHED == 0
+    }
+
+    /// Ends the handle reference.
+    pub(crate) fn drop_handle(&self) -> Dropped {
+        // ORDERING: AcqRel. Release: the joiner emptied the slot before somebody else releases
+        // the record. Acquire: the dropper may empty the slot that the runner filled.
+        let before = self.0.fetch_or(UNHANDLED, Ordering::AcqRel);
+        debug_assert_eq!(before & UNHANDLED, 0, "one handle");
+        if (before | UNHANDLED) & ALL_GONE == ALL_GONE {
+            Dropped::Last
+        } else {
+            Dropped::Early
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What the tests share: a pool of every size, each under a watchdog.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use hatchery::Pool;
+
+/// How long a test may take before it counts as hanging. Not a measurement: the slowest test
+/// takes a small part of it on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A stack that no thread can be given, so that every creation is refused.
+pub const REFUSED_STACK: usize = 1 << 46;
+
+/// Runs `test` on pools of 1, 2 and 4 threads, and on one whose threads are all refused.
+pub fn on_every_pool(test: impl Fn(&Pool)) {
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads).name(format!("w{threads}")), &test);
+    }
+    on_no_worker(&test);
+}
+
+/// Runs `test` on a pool without any worker or side thread.
+pub fn on_no_worker(test: impl Fn(&Pool)) {
+    let refused = Pool::builder().threads(2).name("w0").stack_size(REFUSED_STACK);
+    on_pool(refused, test);
+}
+
+/// Runs `test` on the pool under a watchdog.
+pub fn on_pool<R>(builder: hatchery::PoolBuilder, test: impl FnOnce(&Pool) -> R) -> R {
+    let pool = builder.build().expect("a valid configuration");
+    watched(&pool, || test(&pool))
+}
+
+/// Runs `test`; if it hangs, prints what waits in `pool` and ends the process.
+pub fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
+    let (finished, is_finished) = channel::<()>();
+    let name = std::thread::current().name().unwrap_or("?").to_owned();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("{name} hangs after {PATIENCE:?}.\n{pool:#?}\n{}", threads());
+                std::process::exit(101);
+            }
+        });
+        let result = catch_unwind(AssertUnwindSafe(test));
+        drop(finished);
+        result.unwrap_or_else(|payload| resume_unwind(payload))
+    })
+}
+
+/// The threads of this process, and where each of them sleeps.
+fn threads() -> String {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return "no list of threads on this system".to_owned();
+    };
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    tasks
+        .flatten()
+        .map(|task| {
+            let name = read(task.path().join("comm"));
+            let sleeps_in = read(task.path().join("wchan"));
+            format!("thread {:?} {}: {sleeps_in}\n", task.file_name(), name.trim())
+        })
+        .collect()
+}
+
+/// A gate that stays open once opened: orders what tests do, without a clock.
+#[derive(Default)]
+pub struct Gate {
+    is_open: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Gate {
+    pub fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.bell.notify_all();
+    }
+
+    pub fn wait(&self) {
+        let open = self.is_open.lock().unwrap();
+        drop(self.bell.wait_while(open, |open| !*open).unwrap());
+    }
+
+    pub fn is_open(&self) -> bool {
+        *self.is_open.lock().unwrap()
+    }
+}
+
+/// Runs `f`, which panics, and returns the payload.
+pub fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(_) => panic!("expected a panic"),
+        Err(payload) => payload,
+    }
+}
