@@ -2,15 +2,26 @@
 #![allow(missing_docs)]
 mod engine;
 mod platform;
+#[cfg(not(loom))]
 mod scope;
 mod task;
 
+#[cfg(all(loom, test))]
+mod models;
+
+#[cfg(not(loom))]
 mod child;
+#[cfg(not(loom))]
 mod gather;
+#[cfg(not(loom))]
 mod nursery;
+#[cfg(not(loom))]
 mod pool;
 
-pub use child::{Child, Children};
-pub use gather::{Gather, gather};
-pub use nursery::{Nursery, join, nursery};
-pub use pool::{BuildError, Pool, PoolBuilder};
+#[cfg(not(loom))]
+pub use self::{
+    child::{Child, Children},
+    gather::{Gather, gather},
+    nursery::{Nursery, join, nursery},
+    pool::{BuildError, Pool, PoolBuilder},
+};

@@ -102,6 +102,9 @@ impl Idle {
     #[cold]
     fn hand_over(&self, field: &impl Field) {
         self.refused.store(false, Ordering::Relaxed);
+        // ORDERING: SeqCst fence between clearing the flag and looking: a refusal that this
+        // clears without having seen its work comes after it. Model: `models::idle_place_passes_on`.
+        fence(Ordering::SeqCst);
         field.arm_all();
         self.look(field);
     }
@@ -135,6 +138,11 @@ impl Idle {
         if self.asleep.load(Ordering::Relaxed) == 0 {
             return false;
         }
+        self.has_place()
+    }
+
+    /// Whether a place is free; if not, the next one given back is handed over.
+    fn has_place(&self) -> bool {
         let has_place = || self.computing.load(Ordering::Relaxed) < self.places;
         if has_place() {
             return true;
@@ -172,8 +180,7 @@ impl Idle {
             }
             // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
             fence(Ordering::SeqCst);
-            let has_place = self.computing.load(Ordering::Relaxed) < self.places;
-            if !(has_place && field.has_visible_work()) {
+            if !(field.has_visible_work() && self.has_place()) {
                 return;
             }
         }

@@ -1,0 +1,82 @@
+//! The nursery's count: the last release publishes, and frees nothing too early.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::{Memory, within_bounds};
+use crate::engine::count::Count;
+use crate::platform::parker::Parker;
+
+struct Frame {
+    count: Count,
+    /// What the children write, and what the opener takes back when the frame ends.
+    slots: [Memory<u32>; 2],
+}
+
+#[test]
+fn count_last_release_publishes() {
+    within_bounds(|| {
+        let home = Arc::new(Parker::new());
+        let frame = Arc::new(Frame {
+            count: Count::new(),
+            slots: [Memory::new(0), Memory::new(0)],
+        });
+        frame.count.add(2);
+        let thieves = [0, 1].map(|index| {
+            let (home, frame) = (Arc::clone(&home), Arc::clone(&frame));
+            thread::spawn(move || {
+                frame.slots[index].write(1);
+                if frame.count.release() {
+                    home.unpark();
+                }
+            })
+        });
+        while !frame.count.is_zero() {
+            home.park();
+        }
+        for slot in &frame.slots {
+            assert_eq!(slot.read(), 1);
+            slot.write(2);
+        }
+        for thief in thieves {
+            thief.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn count_foreign_spawn_keeps_it_open() {
+    within_bounds(|| {
+        let home = Arc::new(Parker::new());
+        let frame = Arc::new(Frame {
+            count: Count::new(),
+            slots: [Memory::new(0), Memory::new(0)],
+        });
+        frame.count.add(1);
+        let child = {
+            let (home, frame) = (Arc::clone(&home), Arc::clone(&frame));
+            thread::spawn(move || {
+                // The child spawns a sibling before it ends.
+                frame.count.add(1);
+                let sibling = {
+                    let (home, frame) = (Arc::clone(&home), Arc::clone(&frame));
+                    thread::spawn(move || {
+                        frame.slots[1].write(1);
+                        if frame.count.release() {
+                            home.unpark();
+                        }
+                    })
+                };
+                if frame.count.release() {
+                    home.unpark();
+                }
+                sibling.join().unwrap();
+            })
+        };
+        while !frame.count.is_zero() {
+            home.park();
+        }
+        assert_eq!(frame.slots[1].read(), 1);
+        child.join().unwrap();
+    });
+}

@@ -1,0 +1,221 @@
+//! Places and wake-ups: nobody sleeps while work is visible and a place is free.
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use loom::thread;
+
+use super::{exhaustively, within_bounds};
+use crate::engine::idle::{Field, Idle};
+use crate::platform::parker::Parker;
+
+const SLEEPER: usize = 0;
+
+/// A pool with one public queue, one thread that may be asked, and one that may sleep.
+struct Pool {
+    idle: Idle,
+    visible: AtomicUsize,
+    asked: AtomicBool,
+    is_asleep: AtomicBool,
+    parker: Parker,
+}
+
+impl Field for Pool {
+    fn has_visible_work(&self) -> bool {
+        self.visible.load(Ordering::Relaxed) > 0
+    }
+
+    fn arm_all(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    fn rouse(&self, worker: usize) {
+        assert_eq!(worker, SLEEPER);
+        self.is_asleep.store(false, Ordering::Release);
+        self.parker.unpark();
+    }
+}
+
+impl Pool {
+    fn new(places: usize) -> Arc<Self> {
+        Arc::new(Self {
+            idle: Idle::new(places),
+            visible: AtomicUsize::new(0),
+            asked: AtomicBool::new(true),
+            is_asleep: AtomicBool::new(true),
+            parker: Parker::new(),
+        })
+    }
+
+    fn expose(&self) {
+        self.visible.fetch_add(1, Ordering::Release);
+        self.idle.wake_one(self);
+    }
+
+    fn take(&self) -> bool {
+        self.visible
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| n.checked_sub(1))
+            .is_ok()
+    }
+
+    /// Sleeps until roused; a lost wake-up is a deadlock that the model reports.
+    fn sleep(&self) {
+        while self.is_asleep.load(Ordering::Acquire) {
+            self.parker.park();
+        }
+    }
+
+    /// A worker that searches with a place, and sleeps between looks, until it has one entry.
+    fn work_once(&self) {
+        while !self.take() {
+            self.is_asleep.store(true, Ordering::Relaxed);
+            self.idle.announce(SLEEPER, self);
+            self.sleep();
+        }
+        self.idle.found(self);
+    }
+}
+
+#[test]
+fn idle_push_wakes_or_is_seen() {
+    exhaustively(|| {
+        let pool = Pool::new(2);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.work_once())
+        };
+        pool.expose();
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn idle_place_passes_on() {
+    within_bounds(|| {
+        let pool = Pool::new(1);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        pool.idle.enlist(SLEEPER);
+        let leaver = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.vacate(&*pool))
+        };
+        let pusher = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                pool.expose();
+                pool.idle.vacate(&*pool);
+            })
+        };
+        pool.sleep();
+        pool.work_once();
+        leaver.join().unwrap();
+        pusher.join().unwrap();
+    });
+}
+
+#[test]
+fn idle_failed_waker_looks_again() {
+    // A waker that finds no place hides the place given back meanwhile from the one who gives it.
+    within_bounds(|| {
+        let pool = Pool::new(1);
+        pool.idle.take_place_anyway();
+        pool.idle.enlist(SLEEPER);
+        let waker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.wake_one(&*pool))
+        };
+        let pusher = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                pool.expose();
+                pool.idle.vacate(&*pool);
+            })
+        };
+        pool.sleep();
+        pool.work_once();
+        waker.join().unwrap();
+        pusher.join().unwrap();
+    });
+}
+
+#[test]
+fn idle_last_searcher_looks_again() {
+    within_bounds(|| {
+        let pool = Pool::new(3);
+        pool.idle.take_place_anyway();
+        pool.visible.store(1, Ordering::Relaxed);
+        pool.idle.enlist(SLEEPER);
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let searcher = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                // Takes one of the two entries and is busy with it for ever.
+                assert!(pool.take());
+                pool.idle.found(&*pool);
+            })
+        };
+        let pusher = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.expose())
+        };
+        pool.sleep();
+        pool.work_once();
+        searcher.join().unwrap();
+        pusher.join().unwrap();
+    });
+}
+
+#[test]
+fn idle_request_is_answered() {
+    exhaustively(|| {
+        let pool = Pool::new(2);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.announce(SLEEPER, &*pool))
+        };
+        // One spawn into a private list, with the request flag still set from the start.
+        pool.asked.store(false, Ordering::Relaxed);
+        if pool.idle.is_hungry() {
+            pool.expose();
+        }
+        worker.join().unwrap();
+        fence(Ordering::SeqCst);
+        let is_visible = pool.visible.load(Ordering::Relaxed) > 0;
+        let is_asked_again = pool.asked.load(Ordering::Relaxed);
+        assert!(is_visible || is_asked_again);
+        assert!(!is_visible || !pool.is_asleep.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn idle_request_refused_for_want_of_a_place_is_repeated() {
+    exhaustively(|| {
+        let pool = Pool::new(1);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        pool.idle.enlist(SLEEPER);
+        let leaver = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                pool.idle.vacate(&*pool);
+                pool.idle.vacate(&*pool);
+            })
+        };
+        pool.asked.store(false, Ordering::Relaxed);
+        if pool.idle.is_hungry() {
+            pool.expose();
+        }
+        leaver.join().unwrap();
+        let is_visible = pool.visible.load(Ordering::Relaxed) > 0;
+        let is_asked_again = pool.asked.load(Ordering::Relaxed);
+        assert!(is_visible || is_asked_again);
+        assert!(!is_visible || !pool.is_asleep.load(Ordering::Relaxed));
+    });
+}

@@ -1,0 +1,136 @@
+//! The life of one child: claimed once, seen by its joiner, released once.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::{Memory, exhaustively};
+use crate::platform::parker::Parker;
+use crate::task::state::{Dropped, Finished, Outcome, State, Taken};
+
+/// A record: its state, its slot, and the memory that somebody releases.
+struct Record {
+    state: State,
+    slot: Memory<Option<u32>>,
+    is_released: Memory<bool>,
+    spawner: Parker,
+}
+
+impl Record {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: State::new(),
+            slot: Memory::new(None),
+            is_released: Memory::new(false),
+            spawner: Parker::new(),
+        })
+    }
+
+    fn fill(&self) {
+        self.slot.write(Some(7));
+    }
+
+    fn empty(&self) {
+        assert_eq!(self.slot.read(), Some(7), "the slot is emptied once");
+        self.slot.write(None);
+    }
+
+    fn release(&self) {
+        assert!(!self.is_released.read(), "released once");
+        self.is_released.write(true);
+        // Whoever gets the memory next writes to it.
+        self.slot.write(None);
+    }
+
+    fn run(&self) {
+        self.fill();
+        match self.state.finish(Outcome::Done) {
+            Finished::Left => {}
+            Finished::Wake => self.spawner.unpark(),
+            Finished::Abandoned => {
+                self.empty();
+                self.release();
+            }
+        }
+    }
+
+    /// What a thief, or the home thread itself, does with a queue reference.
+    fn take_and_run(&self) -> bool {
+        match self.state.take_from_queue() {
+            Taken::Run => {
+                self.run();
+                true
+            }
+            Taken::Stale => false,
+            Taken::StaleLast => {
+                self.release();
+                false
+            }
+        }
+    }
+
+    fn join(&self) {
+        while self.state.outcome().is_none() {
+            if self.state.ask_for_wake() {
+                self.spawner.park();
+            }
+        }
+        self.empty();
+        if self.state.drop_handle() == Dropped::Last {
+            self.release();
+        }
+    }
+
+    fn assert_released(&self) {
+        assert!(self.is_released.read());
+    }
+}
+
+#[test]
+fn state_awaited_joiner_is_woken_and_sees_the_result() {
+    exhaustively(|| {
+        let record = Record::new();
+        let thief = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || assert!(record.take_and_run()))
+        };
+        record.join();
+        thief.join().unwrap();
+        record.assert_released();
+    });
+}
+
+#[test]
+fn state_claimed_by_handle_or_queue() {
+    exhaustively(|| {
+        let record = Record::new();
+        let thief = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || record.take_and_run())
+        };
+        let claimed = record.state.claim_by_handle();
+        if claimed {
+            record.run();
+        }
+        record.join();
+        let stolen = thief.join().unwrap();
+        assert_ne!(claimed, stolen, "run once");
+        record.assert_released();
+    });
+}
+
+#[test]
+fn state_abandoned_child_is_emptied_and_released_once() {
+    exhaustively(|| {
+        let record = Record::new();
+        let thief = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || assert!(record.take_and_run()))
+        };
+        if record.state.drop_handle() == Dropped::Last {
+            record.empty();
+            record.release();
+        }
+        thief.join().unwrap();
+        record.assert_released();
+    });
+}
