@@ -1,3 +1,5 @@
+//! The eight lines of the README.
+
 fn main() {
     let words = ["structured", "concurrency", "on", "a", "shared", "pool"];
     let (letters, longest) = hatchery::nursery(|n| {

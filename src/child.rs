@@ -1,3 +1,5 @@
+//! Handles: the right of a spawner to its children's values.
+
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
@@ -6,6 +8,13 @@ use std::vec;
 
 use crate::scope::{self, Handle};
 
+/// A spawned child, for the task that spawned it.
+///
+/// Dropping it without joining is fine: the nursery waits for the child, and drops its value. A
+/// handle that is forgotten ([`std::mem::forget`]) leaks that value.
+///
+/// A `Child` is not `Send`: only the task that spawned a child can wait for it. So waits point
+/// from spawner to spawned, and cannot form a cycle.
 pub struct Child<'scope, T> {
     /// Taken by `join`.
     handle: Option<Handle<T>>,
@@ -29,11 +38,56 @@ impl<T> Child<'_, T> {
         }
     }
 
+    /// Waits for the child and returns its value.
+    ///
+    /// A child that nobody has started yet runs right here.
+    ///
+    /// ```
+    /// let sum = hatchery::nursery(|n| {
+    ///     let (a, b) = (n.spawn(|| 1), n.spawn(|| 2));
+    ///     b.join() + a.join()
+    /// });
+    /// assert_eq!(sum, 3);
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// Called in the nursery's body, it runs other children of this nursery while it waits, one
+    /// at a time: it returns at the latest one child after its own has ended. Called in a child,
+    /// it runs the awaited child or sleeps.
+    ///
+    /// So a lock that is held across `join` inside a body may be met again by a sibling, on the
+    /// same thread, and hang it:
+    ///
+    /// ```no_run
+    /// let lock = std::sync::Mutex::new(0);
+    /// hatchery::nursery(|n| {
+    ///     let child = n.spawn(|| 1);
+    ///     n.spawn(|| *lock.lock().unwrap() += 1);
+    ///     let mut guard = lock.lock().unwrap();
+    ///     *guard += child.join(); // may run the sibling, which waits for the guard
+    /// });
+    /// ```
+    ///
+    /// Join first and lock then, or hold the lock around the whole nursery.
+    ///
+    /// # Panics
+    ///
+    /// With the child's own payload, if the child panicked: the panic is then handled here, and
+    /// the end of the nursery does not raise it again. If the child was dropped unrun because
+    /// another one panicked, it unwinds too, and the end of the nursery raises the other's panic.
+    #[allow(clippy::must_use_candidate, reason = "waiting is an effect")]
     pub fn join(mut self) -> T {
         let handle = self.handle.take().expect("joined once");
         scope::join(handle)
     }
 
+    /// Whether the child has ended, so that [`join`](Self::join) would not wait.
+    ///
+    /// # Memory ordering
+    ///
+    /// Once it answers true, what the child did happens before what the caller does next.
+    #[must_use]
     pub fn is_finished(&self) -> bool {
         self.handle
             .as_ref()
@@ -57,6 +111,10 @@ impl<T> fmt::Debug for Child<'_, T> {
     }
 }
 
+/// The children of one [`spawn_each`](crate::Nursery::spawn_each), in spawn order.
+///
+/// Iterating joins them one after the other, see [`Child::join`]. Dropping it early is fine: the
+/// nursery waits for the rest, and drops their values.
 pub struct Children<'scope, T> {
     unjoined: vec::IntoIter<Child<'scope, T>>,
 }

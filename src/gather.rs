@@ -1,3 +1,5 @@
+//! Results in the order of the calls, no handles kept.
+
 use std::cell::RefCell;
 use std::fmt;
 
@@ -6,11 +8,32 @@ use crate::nursery::{self, Nursery};
 use crate::pool;
 use crate::scope::Seat;
 
+/// A nursery whose children all return a `T`; [`gather`] opens one.
+///
+/// Only the body spawns into it, so the order of the results is that of the calls.
 pub struct Gather<'scope, 'env: 'scope, T> {
     nursery: &'scope Nursery<'scope, 'env>,
     children: RefCell<Vec<Child<'scope, T>>>,
 }
 
+/// Opens a nursery, and returns the values of all children in the order they were spawned.
+///
+/// ```
+/// let lengths = hatchery::gather(|g| {
+///     for word in ["one", "three", "four"] {
+///         g.spawn(move || word.len());
+///     }
+/// });
+/// assert_eq!(lengths, [3, 5, 4]);
+/// ```
+///
+/// # Blocking
+///
+/// As [`nursery`](crate::nursery).
+///
+/// # Panics
+///
+/// As [`nursery`](crate::nursery): there is no result with a gap in it.
 pub fn gather<'env, F, T>(body: F) -> Vec<T>
 where
     F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
@@ -36,6 +59,7 @@ where
 }
 
 impl<'scope, T: Send + 'scope> Gather<'scope, '_, T> {
+    /// Spawns a child onto the pool, see [`Nursery::spawn`].
     pub fn spawn<F>(&self, f: F)
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -43,6 +67,7 @@ impl<'scope, T: Send + 'scope> Gather<'scope, '_, T> {
         self.children.borrow_mut().push(self.nursery.spawn(f));
     }
 
+    /// Spawns a child that may block, see [`Nursery::spawn_blocking`].
     pub fn spawn_blocking<F>(&self, f: F)
     where
         F: FnOnce() -> T + Send + 'scope,

@@ -1,15 +1,58 @@
+//! The total nursery: every child runs, panics propagate.
+
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 
 use crate::child::{Child, Children};
 use crate::pool;
 use crate::scope::{self, Class, Nest, Seat};
 
-/// A scope for children that run on a pool; made by [`nursery`].
+/// A scope whose children run on a pool; [`nursery`] opens one.
+///
+/// It is `Send` and `Sync`: children may capture it and spawn siblings.
+///
+/// `'scope` is the life of the nursery and what children borrow lives at least as long, so a
+/// local of the body cannot be borrowed:
+///
+/// ```compile_fail,E0373
+/// hatchery::nursery(|n| {
+///     let local = 1;
+///     n.spawn(|| local + 1);
+/// });
+/// ```
 pub struct Nursery<'scope, 'env: 'scope> {
     nest: Nest<'scope, 'env>,
 }
 
+/// Opens a nursery in place, runs `body` in it, and waits for all children.
+///
+/// It runs on the pool of the innermost nursery open on this thread, else on the pool whose thread
+/// this is, else on [`Pool::shared`](crate::Pool::shared). The body runs right here, so it need
+/// not be `Send`, and nothing is handed over: until the first child, opening costs a few stores.
+///
+/// ```
+/// let mut counts = [0; 4];
+/// hatchery::nursery(|n| {
+///     for (i, count) in counts.iter_mut().enumerate() {
+///         n.spawn(move || *count = i * i);
+///     }
+/// });
+/// assert_eq!(counts, [0, 1, 4, 9]);
+/// ```
+///
+/// # Blocking
+///
+/// Returns when the last child has ended. Until then it runs children of this nursery and of
+/// nurseries below it on this thread, oldest first, and no other code.
+///
+/// # Panics
+///
+/// A panic of the body or of a child cancels the nursery: children not yet started are dropped
+/// unrun, running ones are waited for. Then a panic goes on from here, its payload unchanged: the
+/// body's own, else that of the first spawned child nobody joined; the others are dropped. A panic
+/// in the destructor of a child's captures or result counts as the child's. Also panics if
+/// `HATCHERY_THREADS` is malformed, see [`Pool::shared`](crate::Pool::shared).
 pub fn nursery<'env, F, T>(body: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
@@ -27,6 +70,30 @@ where
     nursery.nest.run(seat, || body(&nursery))
 }
 
+/// Runs two closures, possibly at once, and returns both values: the two-way fork.
+///
+/// `a` runs here; `b` runs here afterwards, unless another thread took it meanwhile. It allocates
+/// nothing. The pool is chosen as by [`nursery`].
+///
+/// ```
+/// fn fib(n: u32) -> u64 {
+///     if n < 2 {
+///         return n.into();
+///     }
+///     let (a, b) = hatchery::join(|| fib(n - 1), || fib(n - 2));
+///     a + b
+/// }
+/// assert_eq!(fib(20), 6765);
+/// ```
+///
+/// # Blocking
+///
+/// Returns when both have ended. If `b` was taken, this thread sleeps rather than run other code.
+///
+/// # Panics
+///
+/// If one panics, the payload goes on from here once the other has ended, that of `a` first. If
+/// `a` panics before `b` has started, `b` is dropped unrun.
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -37,11 +104,36 @@ where
     pool::with_current(|seat| scope::fork(seat, a, b))
 }
 
-// A panic cancels a nursery, which is a state like any other.
-impl UnwindSafe for Nursery<'_, '_> {}
-impl RefUnwindSafe for Nursery<'_, '_> {}
-
 impl<'scope> Nursery<'scope, '_> {
+    /// Spawns a child onto the pool.
+    ///
+    /// It never blocks and never runs user code: the child starts on another thread, or on this
+    /// one when it waits. Its place in line is that of the serial program: before what was spawned
+    /// later, and a child's own spawns before what stood behind the child.
+    ///
+    /// ```
+    /// let total = hatchery::nursery(|n| {
+    ///     let child = n.spawn(|| n.spawn(|| 20).join() + 1); // children spawn siblings
+    ///     child.join() * 2
+    /// });
+    /// assert_eq!(total, 42);
+    /// ```
+    ///
+    /// # Children that wait for each other
+    ///
+    /// The children of a nursery may run one at a time, on a single thread. So two of them that
+    /// talk through a channel, a barrier or a condition variable may hang:
+    ///
+    /// ```no_run
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// hatchery::nursery(|n| {
+    ///     n.spawn(move || receiver.recv()); // may keep the only thread waiting for the sender
+    ///     n.spawn(move || sender.send(1));
+    /// });
+    /// ```
+    ///
+    /// Let the child that waits be [`spawn_blocking`](Self::spawn_blocking), or return the value
+    /// and [`join`](Child::join) the child.
     pub fn spawn<F, T>(&'scope self, f: F) -> Child<'scope, T>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -50,6 +142,18 @@ impl<'scope> Nursery<'scope, '_> {
         Child::new(self.nest.spawn(Class::Compute, f))
     }
 
+    /// Spawns one child per item and returns them as an iterator over their values.
+    ///
+    /// The items are pulled here, all of them, before this returns; children run meanwhile.
+    ///
+    /// ```
+    /// let squares: Vec<u64> = hatchery::nursery(|n| n.spawn_each(1..=4, |i| i * i).collect());
+    /// assert_eq!(squares, [1, 4, 9, 16]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the iterator does; the children spawned so far are children like any other.
     pub fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Children<'scope, T>
     where
         I: IntoIterator,
@@ -57,14 +161,29 @@ impl<'scope> Nursery<'scope, '_> {
         F: Fn(I::Item) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let f = std::sync::Arc::new(f);
+        let f = Arc::new(f);
         let spawn = |item| {
-            let f = std::sync::Arc::clone(&f);
+            let f = Arc::clone(&f);
             self.spawn(move || f(item))
         };
         Children::new(items.into_iter().map(spawn).collect())
     }
 
+    /// Spawns a child that may block: I/O, sleep, locks, waiting for a sibling.
+    ///
+    /// It runs on a side thread, which does not compute for the pool. There are at most 64 side
+    /// threads per pool, started on demand, and one that was idle for ten seconds ends. Children
+    /// beyond that queue up; a thread that waits for one of them runs it itself rather than sleep.
+    ///
+    /// ```
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let received = hatchery::nursery(|n| {
+    ///     let received = n.spawn_blocking(move || receiver.recv());
+    ///     n.spawn(move || sender.send(7));
+    ///     received.join()
+    /// });
+    /// assert_eq!(received, Ok(7));
+    /// ```
     pub fn spawn_blocking<F, T>(&'scope self, f: F) -> Child<'scope, T>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -73,6 +192,10 @@ impl<'scope> Nursery<'scope, '_> {
         Child::new(self.nest.spawn(Class::Blocking, f))
     }
 }
+
+// A panic cancels a nursery, which is a state like any other.
+impl UnwindSafe for Nursery<'_, '_> {}
+impl RefUnwindSafe for Nursery<'_, '_> {}
 
 impl fmt::Debug for Nursery<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

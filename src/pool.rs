@@ -1,3 +1,5 @@
+//! Pools: threads that compute children, and how to configure them.
+
 use std::error::Error;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -13,13 +15,41 @@ use crate::scope::{self, Seat};
 /// Upper bound, in threads, of every pool that does not set its own number.
 const VARIABLE: &str = "HATCHERY_THREADS";
 
+/// Threads that children run on.
+///
+/// `threads` is how many threads compute at a time, helping callers among them: a pool of four has
+/// four workers, and one of them stands down for every thread that has a nursery open. The threads
+/// start with the first child, not before. A thread that the system refuses is done without: a
+/// nursery's own thread can always do all of the work.
+///
+/// Most programs need only the [shared](Self::shared) one and the free functions.
+///
+/// ```
+/// let pool = hatchery::Pool::builder().threads(2).name("search").build()?;
+/// let (a, b) = pool.join(|| 1 + 1, || 2 + 2);
+/// assert_eq!((a, b), (2, 4));
+/// # Ok::<(), hatchery::BuildError>(())
+/// ```
+///
+/// Dropping a pool waits for its threads; dropped by one of its own threads, it waits for the
+/// others.
 pub struct Pool {
     core: Arc<Core>,
 }
 
 impl Pool {
+    /// The largest number of threads a pool may have.
     pub const MAX_THREADS: usize = 1024;
 
+    /// The pool of the free functions; it lives as long as the process.
+    ///
+    /// It has a thread for every CPU this process may use (affinity and quotas considered), or
+    /// `HATCHERY_THREADS` of them if that environment variable holds a smaller number.
+    ///
+    /// # Panics
+    ///
+    /// If `HATCHERY_THREADS` is set, not empty, and not a whole number of at least 1.
+    #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Pool> = OnceLock::new();
         SHARED.get_or_init(|| match Self::builder().build() {
@@ -28,15 +58,18 @@ impl Pool {
         })
     }
 
-    #[must_use]
+    /// Starts the configuration of a new pool.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()
     }
 
+    /// How many threads compute at a time.
+    #[must_use]
     pub fn threads(&self) -> usize {
         self.core.threads()
     }
 
+    /// Opens a nursery on this pool, see [`nursery`](crate::nursery).
     pub fn nursery<'env, F, T>(&self, body: F) -> T
     where
         F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
@@ -44,6 +77,7 @@ impl Pool {
         Seat::with(&self.core, |seat| nursery::open(seat, body))
     }
 
+    /// Gathers results on this pool, see [`gather`](crate::gather).
     pub fn gather<'env, F, T>(&self, body: F) -> Vec<T>
     where
         F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
@@ -52,6 +86,7 @@ impl Pool {
         Seat::with(&self.core, |seat| gather::open(seat, body))
     }
 
+    /// Forks on this pool, see [`join`](crate::join).
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where
         A: FnOnce() -> RA + Send,
@@ -87,8 +122,9 @@ impl fmt::Debug for Pool {
     }
 }
 
+/// The configuration of a new [`Pool`].
 #[derive(Default)]
-#[must_use]
+#[must_use = "a builder does nothing until `build`"]
 pub struct PoolBuilder {
     threads: Option<usize>,
     name: Option<String>,
@@ -97,31 +133,50 @@ pub struct PoolBuilder {
 }
 
 impl PoolBuilder {
+    /// Sets how many threads compute at a time; `HATCHERY_THREADS` does not bound it then.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
+    /// Sets the name of the pool: workers are `NAME-0`, `NAME-1`, .., side threads `NAME-side-1`, ..
+    ///
+    /// Without it the name is `hatchery`. Linux shows the first 15 bytes of a thread's name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
+    /// Sets the stack of each of the pool's threads, in bytes.
+    ///
+    /// Without it the standard library's default holds. A size that the system refuses means no
+    /// threads, see [`Pool`].
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
     }
 
+    /// Sets what each of the pool's threads calls first, with its name.
+    ///
+    /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_start(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.start = Some(Box::new(hook));
         self
     }
 
+    /// Sets what each of the pool's threads calls last, with its name.
+    ///
+    /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_exit(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.exit = Some(Box::new(hook));
         self
     }
 
+    /// Makes the pool. It starts no thread.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration is invalid, see [`BuildError`].
     pub fn build(self) -> Result<Pool, BuildError> {
         let threads = match self.threads {
             Some(threads) => threads,
@@ -172,13 +227,27 @@ impl fmt::Debug for PoolBuilder {
     }
 }
 
+/// Why a configuration is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// No threads were asked for.
     ZeroThreads,
-    TooManyThreads { asked: usize },
-    NulInName { name: String },
-    Environment { value: String },
+    /// More than [`Pool::MAX_THREADS`] threads were asked for.
+    TooManyThreads {
+        /// How many.
+        asked: usize,
+    },
+    /// The name contains a NUL byte, which a thread's name cannot.
+    NulInName {
+        /// The name.
+        name: String,
+    },
+    /// `HATCHERY_THREADS` is not a whole number of at least 1.
+    Environment {
+        /// What it is.
+        value: String,
+    },
 }
 
 impl fmt::Display for BuildError {

@@ -151,8 +151,8 @@ pub(crate) struct Frame<'a> {
     part: Part,
     /// Unstarted children of `scope` that this frame spawned (home thread only).
     pub(crate) list: PendingList,
-    /// Something was spawned into this frame from one further in: see `publish`.
-    pub(crate) late: Cell<bool>,
+    /// Whether what this frame exposes may go into the seat's deque: see `publish`.
+    is_orderly: Cell<bool>,
     outer: Cell<*const Frame<'static>>,
 }
 
@@ -161,34 +161,52 @@ thread_local! {
 }
 
 impl<'a> Frame<'a> {
-    fn new(seat: &'a Seat, scope: Option<&'a ScopeFrame>, part: Part) -> Self {
+    fn new(seat: &'a Seat, scope: Option<&'a ScopeFrame>, part: Part, is_orderly: bool) -> Self {
         Self {
             scope,
             seat,
             part,
             list: PendingList::default(),
-            late: Cell::new(false),
+            is_orderly: Cell::new(is_orderly),
             outer: Cell::new(ptr::null()),
         }
     }
 
     /// The bottom of a worker's stack.
     pub(crate) fn root(seat: &'a Seat) -> Self {
-        Self::new(seat, None, Part::Root)
+        Self::new(seat, None, Part::Root, true)
     }
 
     /// The body of a nursery, on the thread that opened it.
     pub(crate) fn body(seat: &'a Seat, scope: &'a ScopeFrame) -> Self {
-        Self::new(seat, Some(scope), Part::Body)
+        Self::new(seat, Some(scope), Part::Body, true)
     }
 
     /// Runs a child of `scope`, its spawns in front of what stood behind it.
     pub(crate) fn run_child(seat: &'a Seat, scope: &'a ScopeFrame, child: Running) {
-        let frame = Self::new(seat, Some(scope), Part::Child);
+        let is_orderly =
+            Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
+        let frame = Self::new(seat, Some(scope), Part::Child, is_orderly);
         frame.enter(|| child.run());
         if !frame.list.is_empty() {
             Frame::nearest(scope, |outer| outer.list.prepend(frame.list.take()));
         }
+    }
+
+    /// Whether what a child of `scope`, run on top of this frame, leaves in the deque is this
+    /// frame's to take: a worker's at its root, a waiting body's if the nursery is its own or
+    /// below it, a sibling's if the same holds for the sibling.
+    fn continues(&self, seat: &Seat, scope: &ScopeFrame) -> bool {
+        self.seat.is(seat)
+            && match (self.part, self.scope) {
+                (Part::Body, Some(own)) => scope.is_within(own),
+                (Part::Child, Some(own)) => std::ptr::eq(own, scope) && self.is_orderly.get(),
+                _ => true,
+            }
+    }
+
+    pub(crate) fn is_orderly(&self) -> bool {
+        self.is_orderly.get()
     }
 
     pub(crate) fn is_body_of(&self, scope: &ScopeFrame) -> bool {
@@ -227,12 +245,16 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// Calls `f` with the innermost frame of `scope` on this thread, its home.
+    /// Calls `f` with the innermost frame of `scope` on this thread, its home, so that it can add
+    /// to the frame's list.
     pub(crate) fn nearest<R>(scope: &ScopeFrame, f: impl FnOnce(&Frame<'_>) -> R) -> R {
         Frame::with_current(|current| {
             let frame = current
                 .and_then(|frame| frame.stack().find(|frame| frame.is_of(scope)))
                 .expect("an open nursery has a frame on its home thread");
+            if !current.is_some_and(|current| ptr::eq(current, frame)) {
+                frame.is_orderly.set(false);
+            }
             f(frame)
         })
     }

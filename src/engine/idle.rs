@@ -168,11 +168,9 @@ impl Idle {
                 return;
             }
             let has_place = self.try_take_place();
-            if has_place {
-                if let Some(worker) = self.pop_sleeper() {
-                    // The place and the searcher's mark are the worker's now.
-                    return field.rouse(worker);
-                }
+            if has_place && let Some(worker) = self.pop_sleeper() {
+                // The place and the searcher's mark are the worker's now.
+                return field.rouse(worker);
             }
             self.searching.fetch_sub(1, Ordering::Relaxed);
             if has_place {

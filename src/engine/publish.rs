@@ -1,10 +1,14 @@
 //! Exposing private work to whoever is hungry.
 //!
-//! A thread's deque holds entries in the order of its frames, outer before inner: the outermost
-//! frame that has anything gives first, so an inner one gives only when no outer one has anything
-//! left. A waiter may therefore judge by the newest entry alone whether its nursery has any in
-//! there. The exception are children spawned into an outer nursery from further in (`late`):
-//! their frame exposes them as strays.
+//! INVARIANT: a thread's deque holds entries in the order of its frames, outer before inner. So a
+//! waiter may judge by the newest entry alone whether its nursery has any in there. It holds
+//! because
+//!
+//! 1. the outermost frame that has anything gives first, so an inner one gives only when no outer
+//!    one has anything left;
+//! 2. a frame whose leftovers would outlive it on top of another nursery's is not *orderly*, and
+//!    gives to the strays instead: a child that its handle claimed from inside another nursery;
+//! 3. so does a frame that gets children while another one is innermost.
 
 use crate::engine::frame::{Frame, ScopeFrame};
 use crate::engine::seat::Seat;
@@ -16,26 +20,19 @@ use crate::task::record::Queued;
 impl Seat {
     /// Queues a child of a nursery that this thread opened: in its place in the serial order.
     pub(crate) fn queue_at_home(scope: &ScopeFrame, child: Queued) {
-        Frame::with_current(|current| match current {
-            Some(frame) if frame.is_of(scope) => {
-                frame.list.push(child);
-                frame.seat.answer_request();
-            }
-            _ => Frame::nearest(scope, |frame| {
-                frame.late.set(true);
-                frame.list.push(child);
-                frame.seat.answer_request();
-            }),
+        Frame::nearest(scope, |frame| {
+            frame.list.push(child);
+            frame.seat.answer_request();
         });
     }
 
     /// Queues a child of a nursery that another thread opened.
     pub(crate) fn queue_abroad(&self, scope: &ScopeFrame, child: Queued) {
         let entry = Entry::new(scope, child);
-        let is_innermost = Frame::with_current(|frame| {
-            frame.is_some_and(|frame| frame.is_of(scope) && frame.seat.is(self))
+        let is_orderly = Frame::with_current(|frame| {
+            frame.is_some_and(|frame| frame.is_of(scope) && frame.is_orderly())
         });
-        if is_innermost && self.is_active() {
+        if is_orderly && self.is_active() {
             self.deque.push(entry);
             self.core.idle.wake_one(&*self.core);
         } else {
@@ -49,7 +46,7 @@ impl Seat {
     }
 
     /// Puts an entry where idle workers and its nursery's home look.
-    pub(super) fn stray(&self, entry: Entry) {
+    fn stray(&self, entry: Entry) {
         // Once it is in the list, the entry may be run and its nursery closed.
         let home = entry.scope().home();
         self.core.strays.push(entry);
@@ -103,10 +100,10 @@ impl Frame<'_> {
         let Some(scope) = self.scope else { return };
         while let Some(child) = children.pop() {
             let entry = Entry::new(scope, child);
-            if self.late.get() {
-                self.seat.core.strays.push(entry);
-            } else {
+            if self.is_orderly() {
                 self.seat.deque.push(entry);
+            } else {
+                self.seat.core.strays.push(entry);
             }
         }
     }

@@ -113,10 +113,7 @@ impl Seat {
         let result = f();
         self.depth.set(depth);
         if depth == 0 {
-            // Only a child that was joined from outside any nursery leaves something behind.
-            while let Some(entry) = self.deque.pop() {
-                self.stray(entry);
-            }
+            debug_assert!(self.deque.is_empty(), "a guest leaves nothing behind");
             self.core.idle.vacate(&*self.core);
         }
         result

@@ -20,10 +20,10 @@ pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
 /// Drops what may panic on drop; the panic hook has reported it then, and a payload that panics
 /// on drop a second time is leaked rather than chased.
 pub(crate) fn discard<T>(value: T) {
-    if let Err(payload) = catching(|| drop(value)) {
-        if let Err(again) = catching(|| drop(payload)) {
-            mem::forget(again);
-        }
+    if let Err(payload) = catching(|| drop(value))
+        && let Err(again) = catching(|| drop(payload))
+    {
+        mem::forget(again);
     }
 }
 

@@ -1,0 +1,142 @@
+//! The repository tests itself: layers, unsafe code, sizes, changelog.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files that may contain unsafe code.
+const UNSAFE: [&str; 8] = [
+    "src/engine/frame.rs",
+    "src/engine/shared.rs",
+    "src/models.rs",
+    "src/scope/fork.rs",
+    "src/scope/nest.rs",
+    "src/task/chunk.rs",
+    "src/task/list.rs",
+    "src/task/record.rs",
+];
+
+/// Layers from the top down; a file may name its own layer and those after it.
+const LAYERS: [&str; 5] = ["facade", "scope", "engine", "task", "platform"];
+
+/// Lines of code a file may have.
+const LONGEST: usize = 400;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file of the repository, with its path from the root and its text.
+fn sources() -> Vec<(String, String)> {
+    fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                collect(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    for dir in ["src", "tests", "benches", "examples"] {
+        collect(&root().join(dir), &mut files);
+    }
+    let name = |file: &PathBuf| {
+        let inside = file.strip_prefix(root()).expect("below the root");
+        inside.to_string_lossy().replace('\\', "/")
+    };
+    let mut sources: Vec<_> = files
+        .iter()
+        .map(|file| (name(file), fs::read_to_string(file).expect("UTF-8")))
+        .collect();
+    sources.sort();
+    assert!(sources.len() > 20, "the sources were found");
+    sources
+}
+
+/// The lines that are neither empty nor comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with("//"))
+}
+
+fn layer(file: &str) -> Option<usize> {
+    let inside = file.strip_prefix("src/")?;
+    let folder = inside
+        .split_once('/')
+        .map_or("facade", |(folder, _)| folder);
+    LAYERS.iter().position(|layer| *layer == folder)
+}
+
+#[test]
+fn data_flows_one_way() {
+    for (file, text) in sources() {
+        let Some(own) = layer(&file) else { continue };
+        for line in code(&text).filter(|line| line.contains("crate::")) {
+            let named = line.split("crate::").skip(1).map(|rest| {
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let module = &rest[..end.unwrap_or(rest.len())];
+                let layer = LAYERS.iter().position(|layer| *layer == module);
+                layer.unwrap_or(0)
+            });
+            for below in named {
+                assert!(below >= own, "{file} reaches up: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_platform_opens_the_door_to_std_sync_and_thread() {
+    for (file, text) in sources() {
+        let is_engine = layer(&file).is_some_and(|layer| layer > 0 && LAYERS[layer] != "platform");
+        for line in code(&text).filter(|_| is_engine) {
+            for door in ["std::sync", "std::thread", "std::hint"] {
+                // The error of a poisoned lock synchronises nothing.
+                let is_door = line.contains(door) && !line.contains("std::sync::PoisonError");
+                assert!(!is_door, "{file} goes past platform/: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_the_named_files() {
+    for (file, text) in sources() {
+        if file.starts_with("src/") {
+            let is_named = UNSAFE.contains(&file.as_str());
+            let has_unsafe = code(&text).any(|line| {
+                line.split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .any(|word| word == "unsafe")
+            });
+            assert_eq!(is_named, has_unsafe, "{file}");
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for (file, text) in sources() {
+        let lines = code(&text).count();
+        assert!(lines <= LONGEST, "{file} has {lines} lines of code");
+    }
+}
+
+#[test]
+fn the_changelog_has_an_entry_for_this_version() {
+    let changelog = fs::read_to_string(root().join("CHANGELOG.md")).expect("a changelog");
+    let heading = format!("\n## {}", env!("CARGO_PKG_VERSION"));
+    assert!(changelog.contains(&heading), "no entry {heading:?}");
+}
+
+#[test]
+fn the_readme_shows_the_hello_example() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a readme");
+    let hello = fs::read_to_string(root().join("examples/hello.rs")).expect("an example");
+    let shown = readme.split("```").nth(1).expect("a code block");
+    let program = |text: &str| {
+        let lines = code(text).map(|line| line.split("//").next().unwrap_or(line).trim());
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(program(shown.trim_start_matches("rust")), program(&hello));
+}
