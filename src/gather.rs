@@ -29,11 +29,11 @@ pub struct Gather<'scope, 'env: 'scope, T> {
 ///
 /// # Blocking
 ///
-/// As [`nursery`](crate::nursery).
+/// As [`nursery`](crate::nursery()).
 ///
 /// # Panics
 ///
-/// As [`nursery`](crate::nursery): there is no result with a gap in it.
+/// As [`nursery`](crate::nursery()): there is no result with a gap in it.
 pub fn gather<'env, F, T>(body: F) -> Vec<T>
 where
     F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),

@@ -1,6 +1,6 @@
 //! Nurseries (structured concurrency) for CPU-bound work on a shared work-stealing pool.
 //!
-//! A [`nursery`] opens in place, on any thread. Its children borrow from the enclosing frame, run
+//! A [`nursery()`] opens in place, on any thread. Its children borrow from the enclosing frame, run
 //! on the pool, and each of them returns a typed value. Nobody outlives the closing brace: the end
 //! of the nursery waits for every child, and *helps* while it waits.
 //!
@@ -18,9 +18,9 @@
 //!
 //! | to do | use |
 //! |-------|-----|
-//! | run a few different things and get their values | [`nursery`], [`Nursery::spawn`], [`Child::join`] |
+//! | run a few different things and get their values | [`nursery()`], [`Nursery::spawn`], [`Child::join`] |
 //! | run one function over many items | [`Nursery::spawn_each`] |
-//! | collect results in the order of the calls | [`gather`] |
+//! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
 //! | wait for I/O, sleep, take a lock, talk to a sibling | [`Nursery::spawn_blocking`] |
 //! | use other threads than the shared ones | [`Pool`] |
@@ -28,7 +28,7 @@
 //! # While a thread waits
 //!
 //! A thread that waits in a nursery runs children of that nursery and their descendants, and
-//! nothing else. So a lock, a borrow or a `OnceLock` held *around a whole* [`nursery`] or [`join`]
+//! nothing else. So a lock, a borrow or a `OnceLock` held *around a whole* [`nursery()`] or [`join`]
 //! call never meets foreign code on its own stack, and the stack is never deeper than the nesting
 //! of tasks times a constant. Two programs can still hang, and so they would with any pool; see
 //! [`Nursery::spawn`] and [`Child::join`].
@@ -37,7 +37,7 @@
 //!
 //! A panic in a child or in the body cancels the nursery: children not yet started are dropped
 //! unrun, running ones are waited for. Then the panic goes on, its payload unchanged. See
-//! [`nursery`].
+//! [`nursery()`].
 
 // Under the model checker only the protocols are compiled: see `models`.
 mod engine;

@@ -69,7 +69,7 @@ impl Pool {
         self.core.threads()
     }
 
-    /// Opens a nursery on this pool, see [`nursery`](crate::nursery).
+    /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).
     pub fn nursery<'env, F, T>(&self, body: F) -> T
     where
         F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
@@ -77,7 +77,7 @@ impl Pool {
         Seat::with(&self.core, |seat| nursery::open(seat, body))
     }
 
-    /// Gathers results on this pool, see [`gather`](crate::gather).
+    /// Gathers results on this pool, see [`gather`](crate::gather()).
     pub fn gather<'env, F, T>(&self, body: F) -> Vec<T>
     where
         F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
@@ -86,7 +86,7 @@ impl Pool {
         Seat::with(&self.core, |seat| gather::open(seat, body))
     }
 
-    /// Forks on this pool, see [`join`](crate::join).
+    /// Forks on this pool, see [`join`](crate::join()).
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where
         A: FnOnce() -> RA + Send,
