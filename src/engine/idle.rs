@@ -92,7 +92,7 @@ impl Idle {
     pub(crate) fn vacate(&self, field: &impl Field) {
         self.computing.fetch_sub(1, Ordering::Relaxed);
         // ORDERING: SeqCst fence between giving the place back and reading `refused`; partner:
-        // the fence in `try_take_place`. Model: `models::idle_place_passes_on`.
+        // the fence in `has_place`. Model: `models::idle_place_passes_on`.
         fence(Ordering::SeqCst);
         if self.refused.load(Ordering::Relaxed) {
             self.hand_over(field);
@@ -111,18 +111,9 @@ impl Idle {
 
     fn try_take_place(&self) -> bool {
         let free = |now| (now < self.places).then_some(now + 1);
-        let taken = || {
-            self.computing
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free)
-                .is_ok()
-        };
-        if taken() {
-            return true;
-        }
-        self.refused.store(true, Ordering::Relaxed);
-        // ORDERING: SeqCst fence between the refusal and the last look; partner: `vacate`.
-        fence(Ordering::SeqCst);
-        taken()
+        self.computing
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free)
+            .is_ok()
     }
 
     /// Whether exposing work now would reach somebody; if only a place is missing, the next
@@ -148,7 +139,7 @@ impl Idle {
             return true;
         }
         self.refused.store(true, Ordering::Relaxed);
-        // ORDERING: as in `try_take_place`.
+        // ORDERING: SeqCst fence between the refusal and the last look; partner: `vacate`.
         fence(Ordering::SeqCst);
         has_place()
     }

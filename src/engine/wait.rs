@@ -20,49 +20,80 @@ use crate::engine::frame::{Frame, ScopeFrame};
 use crate::engine::seat::Seat;
 use crate::engine::shared::Doing;
 use crate::platform::thread::spin_loop;
-use crate::task::record::Running;
+use crate::task::record::{Class, Handle, Running};
 
 /// Rounds of the pause instruction before parking: about 2 us, the cost of finding out that a
 /// short sibling ends at once.
 const SPINS: usize = 100;
 
-impl Seat {
-    /// Waits in the body of `scope` until all of its children have ended.
-    pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
-        self.wait(
-            body,
-            scope,
-            || body.list.is_empty() && scope.count.is_zero(),
-            || true,
-            || None,
-        );
+/// What a thread waits for.
+trait Awaited {
+    fn is_over(&self) -> bool;
+
+    /// Arranges for this thread to be unparked when it is over; false if that comes too late.
+    fn ask_for_wake(&self) -> bool;
+
+    /// The right to run it, if it is one child that nobody has started.
+    fn claim(&self) -> Option<Running>;
+}
+
+impl<T> Awaited for Handle<T> {
+    fn is_over(&self) -> bool {
+        self.outcome().is_some()
     }
 
-    /// Waits until `is_done`, in `frame`, the innermost one of this thread.
-    ///
-    /// `may_park` is asked before each parking; it arranges for the wake-up, or answers false if
-    /// that would come too late. `claim` gives the awaited child, if it is a blocking one.
-    pub(crate) fn wait(
-        &self,
-        frame: &Frame<'_>,
-        scope: &ScopeFrame,
-        is_done: impl Fn() -> bool,
-        may_park: impl Fn() -> bool,
-        claim: impl Fn() -> Option<Running>,
-    ) {
-        let may_help = frame.is_body_of(scope);
-        'wait: while !is_done() {
-            if may_help && self.help(frame, scope) {
+    fn ask_for_wake(&self) -> bool {
+        Handle::ask_for_wake(self)
+    }
+
+    fn claim(&self) -> Option<Running> {
+        Handle::claim(self)
+    }
+}
+
+/// The end of a nursery, seen from its body's frame.
+struct End<'a>(&'a Frame<'a>, &'a ScopeFrame);
+
+impl Awaited for End<'_> {
+    fn is_over(&self) -> bool {
+        self.0.list.is_empty() && self.1.count.is_zero()
+    }
+
+    fn ask_for_wake(&self) -> bool {
+        // Whoever releases the last unit always unparks the home.
+        true
+    }
+
+    fn claim(&self) -> Option<Running> {
+        None
+    }
+}
+
+impl Seat {
+    /// Waits in the body of `scope`, the innermost frame, until all of its children have ended.
+    pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
+        self.wait(body, scope, &End(body, scope));
+    }
+
+    /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
+    pub(crate) fn wait_for_child<T>(&self, scope: &ScopeFrame, child: &Handle<T>) {
+        if child.class() == Class::Compute
+            && let Some(child) = child.claim()
+        {
+            return Frame::run_child(self, scope, child);
+        }
+        let outside = Frame::root(self);
+        Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, child));
+    }
+
+    fn wait(&self, frame: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) {
+        let helps = frame.is_body_of(scope);
+        while !awaited.is_over() {
+            if (helps && self.help(frame, scope)) || spin_until(|| awaited.is_over()) {
                 continue;
             }
-            for _ in 0..SPINS {
-                spin_loop();
-                if is_done() {
-                    break 'wait;
-                }
-            }
             self.expose_all();
-            if self.run_blocking(may_help.then_some(scope), &claim, scope) || !may_park() {
+            if self.run_blocking(scope, helps, awaited) || !awaited.ask_for_wake() {
                 continue;
             }
             self.slot().set_doing(Doing::Waiting);
@@ -102,25 +133,29 @@ impl Seat {
         found
     }
 
-    /// Runs one blocking child that no side thread will come for.
-    fn run_blocking(
-        &self,
-        below: Option<&ScopeFrame>,
-        claim: impl Fn() -> Option<Running>,
-        scope: &ScopeFrame,
-    ) -> bool {
+    /// Runs one blocking child that no side thread will come for: the awaited one, or one that
+    /// `helps` allows.
+    fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
         let blocking = &self.core.blocking;
         if !blocking.is_starved() {
             return false;
         }
-        if let Some(child) = claim() {
+        if let Some(child) = awaited.claim() {
             self.without_place(|| Frame::run_child(self, scope, child));
             return true;
         }
-        let Some(entry) = below.and_then(|scope| blocking.take_below(scope)) else {
+        let Some(entry) = helps.then(|| blocking.take_below(scope)).flatten() else {
             return false;
         };
         self.without_place(|| entry.run(self));
         true
     }
+}
+
+/// Looks for a moment whether it is over; true as soon as it is.
+fn spin_until(is_over: impl Fn() -> bool) -> bool {
+    (0..SPINS).any(|_| {
+        spin_loop();
+        is_over()
+    })
 }

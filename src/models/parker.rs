@@ -1,6 +1,7 @@
 //! The parker: no token is lost, and what was done before it is seen.
 
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use super::{Memory, exhaustively, within_bounds};
@@ -32,19 +33,27 @@ fn parker_loses_no_token() {
 }
 
 #[test]
-fn parker_takes_one_of_two_tokens_or_both_as_one() {
+fn parker_passes_on_what_two_wakers_did() {
     within_bounds(|| {
-        let parker = Arc::new(Parker::new());
-        let wakers = [(); 2].map(|()| {
-            let parker = Arc::clone(&parker);
-            thread::spawn(move || parker.unpark())
+        let shared = Arc::new((
+            Parker::new(),
+            [AtomicBool::new(false), AtomicBool::new(false)],
+        ));
+        let wakers = [0, 1].map(|index| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (parker, done) = &*shared;
+                done[index].store(true, Ordering::Relaxed);
+                parker.unpark();
+            })
         });
-        parker.park();
+        let (parker, done) = &*shared;
+        // A token taken without its waker's news would leave this waiting for ever.
+        while !done.iter().all(|done| done.load(Ordering::Relaxed)) {
+            parker.park();
+        }
         for waker in wakers {
             waker.join().unwrap();
         }
-        // Whatever became of the second one: a new token ends a new wait.
-        parker.unpark();
-        parker.park();
     });
 }

@@ -10,6 +10,8 @@ use crate::task::state::{Dropped, Finished, Outcome, State, Taken};
 /// A record: its state, its slot, and the memory that somebody releases.
 struct Record {
     state: State,
+    /// What everybody who holds a reference reads: vtable, offset, class.
+    header: Memory<u32>,
     slot: Memory<Option<u32>>,
     is_released: Memory<bool>,
     spawner: Parker,
@@ -19,6 +21,7 @@ impl Record {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             state: State::new(),
+            header: Memory::new(1),
             slot: Memory::new(None),
             is_released: Memory::new(false),
             spawner: Parker::new(),
@@ -38,10 +41,17 @@ impl Record {
         assert!(!self.is_released.read(), "released once");
         self.is_released.write(true);
         // Whoever gets the memory next writes to it.
+        self.header.write(0);
         self.slot.write(None);
     }
 
+    /// A reference is there, so the record is.
+    fn look(&self) {
+        assert_eq!(self.header.read(), 1, "in use after its release");
+    }
+
     fn run(&self) {
+        self.look();
         self.fill();
         match self.state.finish(Outcome::Done) {
             Finished::Left => {}
@@ -55,6 +65,7 @@ impl Record {
 
     /// What a thief, or the home thread itself, does with a queue reference.
     fn take_and_run(&self) -> bool {
+        self.look();
         match self.state.take_from_queue() {
             Taken::Run => {
                 self.run();
@@ -74,6 +85,7 @@ impl Record {
                 self.spawner.park();
             }
         }
+        self.look();
         self.empty();
         if self.state.drop_handle() == Dropped::Last {
             self.release();
@@ -126,6 +138,7 @@ fn state_abandoned_child_is_emptied_and_released_once() {
             let record = Arc::clone(&record);
             thread::spawn(move || assert!(record.take_and_run()))
         };
+        record.look();
         if record.state.drop_handle() == Dropped::Last {
             record.empty();
             record.release();

@@ -50,6 +50,8 @@ impl Parker {
             .compare_exchange(EMPTY, PARKED, Ordering::AcqRel, Ordering::Acquire)
             .is_err()
         {
+            // ORDERING: AcqRel: the token taken may be a later one than the failure saw.
+            // Model: `models::parker_passes_on_what_two_wakers_did`.
             self.state.swap(EMPTY, Ordering::AcqRel);
             return;
         }

@@ -167,31 +167,13 @@ pub(crate) fn join<T>(handle: Handle<T>) -> T {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
     let finished = Seat::with(scope.frame.core(), |seat| {
-        seat.occupy(|| wait_for(seat, scope, &handle));
+        seat.occupy(|| seat.wait_for_child(&scope.frame, &handle));
         handle.take()
     });
     match finished {
         Ok(verdict) => scope.resolve(verdict),
         Err(_) => unreachable!("waited for"),
     }
-}
-
-fn wait_for<T>(seat: &Seat, scope: &Scope, handle: &Handle<T>) {
-    if handle.class() == Class::Compute
-        && let Some(child) = handle.claim()
-    {
-        return Frame::run_child(seat, &scope.frame, child);
-    }
-    Frame::with_current(|current| {
-        let root = Frame::root(seat);
-        seat.wait(
-            current.unwrap_or(&root),
-            &scope.frame,
-            || handle.outcome().is_some(),
-            || handle.ask_for_wake(),
-            || handle.claim(),
-        );
-    });
 }
 
 /// Gives an unjoined child up.

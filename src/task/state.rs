@@ -164,9 +164,9 @@ impl State {
     /// Asks the runner to wake the handle's thread; false if the outcome is already there.
     #[must_use]
     pub(crate) fn ask_for_wake(&self) -> bool {
-        // ORDERING: AcqRel; either this sees FINISHED, or `finish` sees AWAITED: both are
-        // read-modify-writes of one location. Model: `models::state_awaited_joiner_is_woken`.
-        self.0.fetch_or(AWAITED, Ordering::AcqRel) & FINISHED == 0
+        // ORDERING: Relaxed: either this sees FINISHED, or `finish` sees AWAITED, because both are
+        // read-modify-writes of one location. Model: `models::state_awaited_joiner_is_woken_*`.
+        self.0.fetch_or(AWAITED, Ordering::Relaxed) & FINISHED == 0
     }
 
     /// Ends the handle reference.
