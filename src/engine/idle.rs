@@ -208,9 +208,8 @@ impl Idle {
         // ORDERING: SeqCst fence between announcing and arming; partner: `is_hungry`.
         fence(Ordering::SeqCst);
         field.arm_all();
+        // Its fence also stands between announcing and the last look; partner: `wake_one`.
         self.vacate(field);
-        // ORDERING: SeqCst fence between announcing and the last look; partner: `wake_one`.
-        fence(Ordering::SeqCst);
         self.look(field);
     }
 

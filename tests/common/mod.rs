@@ -18,14 +18,20 @@ pub const REFUSED_STACK: usize = 1 << 46;
 /// Runs `test` on pools of 1, 2 and 4 threads, and on one whose threads are all refused.
 pub fn on_every_pool(test: impl Fn(&Pool)) {
     for threads in [1, 2, 4] {
-        on_pool(Pool::builder().threads(threads).name(format!("w{threads}")), &test);
+        on_pool(
+            Pool::builder().threads(threads).name(format!("w{threads}")),
+            &test,
+        );
     }
     on_no_worker(&test);
 }
 
 /// Runs `test` on a pool without any worker or side thread.
 pub fn on_no_worker(test: impl Fn(&Pool)) {
-    let refused = Pool::builder().threads(2).name("w0").stack_size(REFUSED_STACK);
+    let refused = Pool::builder()
+        .threads(2)
+        .name("w0")
+        .stack_size(REFUSED_STACK);
     on_pool(refused, test);
 }
 
@@ -63,7 +69,11 @@ fn threads() -> String {
         .map(|task| {
             let name = read(task.path().join("comm"));
             let sleeps_in = read(task.path().join("wchan"));
-            format!("thread {:?} {}: {sleeps_in}\n", task.file_name(), name.trim())
+            format!(
+                "thread {:?} {}: {sleeps_in}\n",
+                task.file_name(),
+                name.trim()
+            )
         })
         .collect()
 }
@@ -97,4 +107,13 @@ pub fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
         Ok(_) => panic!("expected a panic"),
         Err(payload) => payload,
     }
+}
+
+/// A random source whose seed is printed; `HATCHERY_SEED` sets it.
+pub fn seeded(what: &str) -> fastrand::Rng {
+    let seed = std::env::var("HATCHERY_SEED").ok();
+    let seed = seed.and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("{what}: HATCHERY_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
 }
