@@ -241,6 +241,10 @@ impl Running {
 #[must_use]
 pub(crate) struct Handle<T>(NonNull<Header>, PhantomData<T>);
 
+// SAFETY: a handle moved to another thread still is the only one, and what it takes is a `T`.
+// That `Child` is not `Send` is a rule of nurseries, not of records.
+unsafe impl<T: Send> Send for Handle<T> {}
+
 impl<T> Handle<T> {
     /// Wins the right to run the child, if nobody started it.
     pub(crate) fn claim(&self) -> Option<Running> {

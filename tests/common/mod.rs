@@ -1,4 +1,5 @@
 //! What the tests share: a pool of every size, each under a watchdog.
+#![allow(missing_docs, reason = "shared by the tests alone")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -99,6 +100,11 @@ impl Gate {
     pub fn is_open(&self) -> bool {
         *self.is_open.lock().unwrap()
     }
+}
+
+/// Runs `f`, whether it panics or not.
+pub fn caught(f: impl FnOnce()) {
+    drop(catch_unwind(AssertUnwindSafe(f)));
 }
 
 /// Runs `f`, which panics, and returns the payload.

@@ -1,0 +1,364 @@
+//! Laws S1 to S4, S6 and S7: progress, no foreign code, bounded stacks, places.
+
+mod common;
+
+use std::cell::RefCell;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use common::{on_every_pool, on_no_worker, on_pool};
+use hatchery::{Nursery, Pool};
+
+fn nest(depth: usize, width: usize) -> usize {
+    if depth == 0 {
+        return 1;
+    }
+    hatchery::nursery(|n| {
+        n.spawn_each(0..width, |_| nest(depth - 1, width))
+            .sum::<usize>()
+            + 1
+    })
+}
+
+#[test]
+fn s1_nested_nurseries_of_any_depth_never_deadlock() {
+    on_every_pool(|pool| {
+        assert_eq!(pool.nursery(|_| nest(9, 2)), (1 << 10) - 1);
+        assert_eq!(pool.nursery(|_| nest(2, 50)), 1 + 50 + 2500);
+        assert_eq!(pool.nursery(|_| nest(200, 1)), 201);
+    });
+}
+
+#[test]
+fn s1_plain_threads_may_spawn_into_a_nursery_and_join() {
+    on_every_pool(|pool| {
+        for _ in 0..20 {
+            let sum = AtomicUsize::new(0);
+            pool.nursery(|n| {
+                thread::scope(|scope| {
+                    for i in 0..4 {
+                        let sum = &sum;
+                        scope.spawn(move || {
+                            let child = n.spawn(move || {
+                                n.spawn(move || sum.fetch_add(1, Ordering::Relaxed));
+                                i
+                            });
+                            n.spawn_blocking(move || sum.fetch_add(1, Ordering::Relaxed));
+                            sum.fetch_add(child.join(), Ordering::Relaxed);
+                        });
+                    }
+                });
+            });
+            assert_eq!(sum.into_inner(), 1 + 2 + 3 + 8);
+        }
+    });
+}
+
+#[test]
+fn s1_blocking_children_beyond_the_side_threads_complete() {
+    on_every_pool(|pool| {
+        let sum = AtomicUsize::new(0);
+        pool.nursery(|n| {
+            for _ in 0..300 {
+                n.spawn_blocking(|| {
+                    pool.nursery(|inner| {
+                        let nested = inner.spawn_blocking(|| 1);
+                        sum.fetch_add(nested.join(), Ordering::Relaxed);
+                    });
+                });
+            }
+        });
+        assert_eq!(sum.into_inner(), 300);
+    });
+}
+
+#[test]
+fn s1_a_blocking_child_may_wait_for_a_sibling() {
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            let (sender, receiver) = std::sync::mpsc::channel();
+            let received = pool.nursery(|n| {
+                let received = n.spawn_blocking(move || receiver.recv());
+                n.spawn(move || sender.send(7));
+                received.join()
+            });
+            assert_eq!(received, Ok(7));
+        });
+    }
+}
+
+thread_local! {
+    /// The tasks on this thread's stack, as paths of spawn indices: outermost first.
+    static STACK: RefCell<Vec<Vec<usize>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs a task, checking that whatever waits below it on this stack is one of its ancestors.
+fn as_task<R>(path: Vec<usize>, task: impl FnOnce(&[usize]) -> R) -> R {
+    STACK.with_borrow_mut(|stack| {
+        if let Some(waiting) = stack.last() {
+            assert!(
+                path.starts_with(waiting),
+                "{path:?} ran on top of {waiting:?}"
+            );
+        }
+        stack.push(path.clone());
+    });
+    let result = task(&path);
+    STACK.with_borrow_mut(Vec::pop);
+    result
+}
+
+fn below(path: &[usize], index: usize) -> Vec<usize> {
+    [path, &[index]].concat()
+}
+
+#[test]
+fn s2_while_a_thread_waits_it_runs_only_children_of_its_nursery_and_their_descendants() {
+    fn task(path: &[usize], depth: usize) -> usize {
+        if depth == 0 {
+            return 1;
+        }
+        let (a, b) = hatchery::nursery(|n| {
+            for i in 0..3 {
+                n.spawn(move || as_task(below(path, i), |path| task(path, depth - 1)));
+            }
+            let joined = n.spawn(move || as_task(below(path, 3), |path| task(path, depth - 1)));
+            // Each side of a fork is a task of its own; the forking one waits.
+            hatchery::join(
+                || (),
+                || as_task(below(path, 4), |path| task(path, depth - 1)),
+            );
+            (joined.join(), 1)
+        });
+        a + b
+    }
+    on_every_pool(|pool| {
+        // Foreign work for everybody, all the time: outside threads with nurseries of their own.
+        thread::scope(|scope| {
+            for outside in 0..3 {
+                scope.spawn(move || {
+                    for round in 0..3 {
+                        as_task(vec![outside, round], |path| pool.nursery(|_| task(path, 4)));
+                    }
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn s2_a_child_that_waits_for_a_sibling_it_spawned_runs_that_sibling_and_nothing_else() {
+    fn task<'s>(n: &'s Nursery<'s, '_>, path: &[usize], depth: usize) {
+        if depth == 0 {
+            return;
+        }
+        let children: Vec<_> = (0..3)
+            .map(|i| {
+                let path = below(path, i);
+                n.spawn(move || as_task(path, |path| task(n, path, depth - 1)))
+            })
+            .collect();
+        // Joined from behind, so that there is always an unstarted sibling to be run in error.
+        children.into_iter().rev().for_each(hatchery::Child::join);
+    }
+    on_every_pool(|pool| {
+        for _ in 0..5 {
+            pool.nursery(|n| {
+                for i in 0..4 {
+                    n.spawn(move || as_task(vec![i], |path| task(n, path, 5)));
+                }
+            });
+        }
+    });
+}
+
+/// Roughly where this thread's stack ends now.
+#[inline(never)]
+fn stack_pointer() -> usize {
+    let here = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&here)).addr()
+}
+
+#[test]
+fn s3_the_stack_is_not_deeper_than_task_nesting_times_a_constant() {
+    // Bytes that one level of nesting may take, in a debug build.
+    const LEVEL: usize = 16 << 10;
+    on_every_pool(|pool| {
+        let deepest = &AtomicUsize::new(0);
+        let home = thread::current().id();
+        let base = stack_pointer();
+        let measure = move || {
+            if thread::current().id() == home {
+                deepest.fetch_max(base.abs_diff(stack_pointer()), Ordering::Relaxed);
+            }
+        };
+        pool.nursery(|n| {
+            for _ in 0..100_000 {
+                n.spawn(measure);
+            }
+        });
+        assert!(
+            deepest.swap(0, Ordering::Relaxed) < LEVEL,
+            "siblings stack up"
+        );
+
+        pool.nursery(|n| {
+            for _ in 0..10_000 {
+                n.spawn(move || {
+                    n.spawn(measure).join();
+                    n.spawn(measure);
+                });
+            }
+        });
+        assert!(
+            deepest.swap(0, Ordering::Relaxed) < 2 * LEVEL,
+            "joins stack up"
+        );
+    });
+}
+
+#[test]
+fn s3_a_chain_of_siblings_that_spawn_each_other_does_not_stack_up() {
+    fn chain<'s>(n: &'s Nursery<'s, '_>, left: usize, done: &'s AtomicBool) {
+        if left == 0 {
+            done.store(true, Ordering::Relaxed);
+        } else {
+            n.spawn(move || chain(n, left - 1, done));
+        }
+    }
+    on_every_pool(|pool| {
+        let done = AtomicBool::new(false);
+        pool.nursery(|n| chain(n, 100_000, &done));
+        assert!(done.into_inner());
+    });
+}
+
+#[test]
+fn s4_spawn_never_runs_user_code() {
+    struct Loud<'a>(&'a AtomicUsize);
+    impl Drop for Loud<'_> {
+        fn drop(&mut self) {
+            check(self.0);
+        }
+    }
+    thread_local!(static SPAWNING: RefCell<bool> = const { RefCell::new(false) });
+    fn check(violations: &AtomicUsize) {
+        if SPAWNING.with_borrow(|spawning| *spawning) {
+            violations.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    fn spawning<R>(f: impl FnOnce() -> R) -> R {
+        SPAWNING.set(true);
+        let result = f();
+        SPAWNING.set(false);
+        result
+    }
+    on_every_pool(|pool| {
+        let violations = &AtomicUsize::new(0);
+        for _ in 0..10 {
+            pool.nursery(|n| {
+                for _ in 0..1000 {
+                    let capture = Loud(violations);
+                    spawning(|| {
+                        n.spawn(move || {
+                            check(violations);
+                            let _capture = capture;
+                            Loud(violations)
+                        })
+                    });
+                }
+                for _ in 0..10 {
+                    spawning(|| n.spawn_blocking(|| Loud(violations)));
+                }
+            });
+        }
+        assert_eq!(violations.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn s6_blocking_children_never_occupy_a_compute_place() {
+    on_pool(Pool::builder().threads(2).name("s6"), |pool| {
+        let places = &Mutex::new(Vec::new());
+        pool.nursery(|n| {
+            for blocking in [true, false].repeat(200) {
+                let note = move || {
+                    let name = thread::current().name().map(str::to_owned);
+                    places.lock().unwrap().push((blocking, name));
+                };
+                if blocking {
+                    n.spawn_blocking(note);
+                } else {
+                    n.spawn(note);
+                }
+            }
+        });
+        for (blocking, name) in places.lock().unwrap().iter() {
+            let name = name.as_deref().unwrap_or_default();
+            let is_side = name.starts_with("s6-side-");
+            // A waiter may run a blocking child that no side thread comes for, place given up.
+            let is_worker = name.starts_with("s6-") && !is_side;
+            assert!(!(*blocking && is_worker), "{name}");
+            assert!(*blocking || !is_side, "{name}");
+        }
+    });
+}
+
+#[test]
+fn s6_at_most_as_many_threads_compute_as_there_are_places() {
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            let (now, peak) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+            for _ in 0..20 {
+                pool.nursery(|n| {
+                    for _ in 0..500 {
+                        n.spawn(|| {
+                            let computing = now.fetch_add(1, Ordering::Relaxed) + 1;
+                            peak.fetch_max(computing, Ordering::Relaxed);
+                            thread::yield_now();
+                            now.fetch_sub(1, Ordering::Relaxed);
+                        });
+                    }
+                });
+            }
+            assert!(peak.load(Ordering::Relaxed) <= threads);
+        });
+    }
+}
+
+#[test]
+fn s7_no_user_code_runs_under_an_internal_lock() {
+    /// Uses the pool in every way while it is dropped.
+    struct Reenters<'a>(&'a Pool);
+    impl Drop for Reenters<'_> {
+        fn drop(&mut self) {
+            let pool = self.0;
+            assert!(format!("{pool:?}").contains("Pool"));
+            pool.nursery(|n| {
+                n.spawn_blocking(|| format!("{pool:?}"));
+                n.spawn(move || n.spawn(move || format!("{n:?}")).join());
+            });
+        }
+    }
+    on_every_pool(|pool| {
+        for panics in [false, true] {
+            common::caught(|| {
+                pool.nursery(|n| {
+                    for i in 0..20 {
+                        let capture = Reenters(pool);
+                        n.spawn(move || {
+                            let _capture = capture;
+                            if panics && i == 10 {
+                                std::panic::resume_unwind(Box::new(i));
+                            }
+                            Reenters(pool)
+                        });
+                        n.spawn_blocking(move || Reenters(pool));
+                    }
+                });
+            });
+        }
+    });
+    on_no_worker(|pool| drop(Reenters(pool)));
+}
