@@ -189,7 +189,7 @@ impl<'a> Frame<'a> {
         let frame = Self::new(seat, Some(scope), Part::Child, is_orderly);
         frame.enter(|| child.run());
         if !frame.list.is_empty() {
-            Frame::nearest(scope, |outer| outer.list.prepend(frame.list.take()));
+            Frame::nearest(scope, |outer| outer.list.prepend(&frame.list));
         }
     }
 
@@ -250,12 +250,17 @@ impl<'a> Frame<'a> {
     pub(crate) fn nearest<R>(scope: &ScopeFrame, f: impl FnOnce(&Frame<'_>) -> R) -> R {
         Frame::with_current(|current| {
             let frame = current
-                .and_then(|frame| frame.stack().find(|frame| frame.is_of(scope)))
+                .and_then(|frame| frame.find(scope))
                 .expect("an open nursery has a frame on its home thread");
             if !current.is_some_and(|current| ptr::eq(current, frame)) {
                 frame.is_orderly.set(false);
             }
             f(frame)
         })
+    }
+
+    /// The innermost frame of `scope`, from here outwards.
+    pub(crate) fn find(&self, scope: &ScopeFrame) -> Option<&Frame<'_>> {
+        self.stack().find(|frame| frame.is_of(scope))
     }
 }

@@ -32,6 +32,11 @@ impl Entry {
         unsafe { ScopeFrame::from_owner(self.0.owner()) }
     }
 
+    /// Whether the handle has claimed the child, so that there is nothing left to run.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.0.is_stale()
+    }
+
     /// Runs the child here, unless its handle has claimed it.
     pub(crate) fn run(self, seat: &Seat) {
         // SAFETY: open until the unit is released below.

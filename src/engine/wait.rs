@@ -80,10 +80,29 @@ impl Seat {
         if child.class() == Class::Compute
             && let Some(child) = child.claim()
         {
-            return Frame::run_child(self, scope, child);
+            Frame::run_child(self, scope, child);
+            return self.forget_claimed(scope);
         }
         let outside = Frame::root(self);
         Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, child));
+    }
+
+    /// Lets go of queue references to children of `scope` that handles have claimed, so that a
+    /// task that spawns and joins for ever keeps no memory.
+    fn forget_claimed(&self, scope: &ScopeFrame) {
+        if scope.is_home() {
+            Frame::with_current(|current| {
+                if let Some(frame) = current.and_then(|frame| frame.find(scope)) {
+                    frame.list.note_claim();
+                }
+            });
+        }
+        while let Some(entry) = self.deque.pop() {
+            if !entry.is_stale() {
+                return self.deque.push(entry);
+            }
+            entry.run(self);
+        }
     }
 
     fn wait(&self, frame: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) {

@@ -2,7 +2,8 @@
 //!
 //! An intrusive first-in first-out list over the records' `next` fields, which belong to the
 //! queue reference (see [`Queued`]). A child that its handle has claimed stays in the list until
-//! somebody takes it out and finds it stale.
+//! somebody takes it out and finds it stale, or until half of the list may be stale: then all of
+//! those are swept out, at a constant cost for each.
 #![allow(
     unsafe_code,
     reason = "turns the raw links back into owning references"
@@ -20,10 +21,15 @@ struct Ends {
     len: usize,
 }
 
+/// Stale children worth a sweep: few enough not to hold memory, many enough to share its cost.
+const SWEEP: usize = 32;
+
 /// A private list of unstarted children.
 #[derive(Default)]
 pub(crate) struct PendingList {
     ends: Cell<Option<Ends>>,
+    /// Claims since the last sweep: no fewer than there are stale children.
+    claimed: Cell<usize>,
 }
 
 impl PendingList {
@@ -39,13 +45,11 @@ impl PendingList {
     pub(crate) fn push(&self, child: Queued) {
         child.link().set(None);
         let child = child.into_raw();
-        self.append(Self {
-            ends: Cell::new(Some(Ends {
-                oldest: child,
-                newest: child,
-                len: 1,
-            })),
-        });
+        self.append(&Self::of(Some(Ends {
+            oldest: child,
+            newest: child,
+            len: 1,
+        })));
     }
 
     /// Takes the oldest child.
@@ -62,7 +66,7 @@ impl PendingList {
     }
 
     /// Puts all of `newer` behind what is here.
-    pub(crate) fn append(&self, newer: Self) {
+    pub(crate) fn append(&self, newer: &Self) {
         let Some(behind) = newer.ends.take() else {
             return;
         };
@@ -81,16 +85,43 @@ impl PendingList {
     }
 
     /// Puts all of `older` before what is here.
-    pub(crate) fn prepend(&self, older: Self) {
+    pub(crate) fn prepend(&self, older: &Self) {
         let here = self.take();
         self.append(older);
-        self.append(here);
+        self.append(&here);
     }
 
     /// Takes all.
     pub(crate) fn take(&self) -> Self {
+        Self::of(self.ends.take())
+    }
+
+    fn of(ends: Option<Ends>) -> Self {
         Self {
-            ends: Cell::new(self.ends.take()),
+            ends: Cell::new(ends),
+            claimed: Cell::new(0),
+        }
+    }
+
+    /// A handle has claimed a child, probably one of these.
+    pub(crate) fn note_claim(&self) {
+        let claimed = self.claimed.get() + 1;
+        self.claimed.set(claimed);
+        if claimed >= SWEEP && claimed * 2 >= self.len() {
+            self.sweep();
+        }
+    }
+
+    fn sweep(&self) {
+        self.claimed.set(0);
+        let all = self.take();
+        while let Some(child) = all.pop() {
+            if child.is_stale() {
+                let nothing = child.take();
+                debug_assert!(nothing.is_none(), "stale for good");
+            } else {
+                self.push(child);
+            }
         }
     }
 

@@ -116,6 +116,11 @@ pub(crate) struct Queued(NonNull<Header>);
 unsafe impl Send for Queued {}
 
 impl Queued {
+    /// Whether the handle has claimed the child, so that there is nothing left to take.
+    pub(crate) fn is_stale(&self) -> bool {
+        header(&self.0).state.is_started()
+    }
+
     /// Leaves the queue; the right to run, unless the handle has claimed the child.
     pub(crate) fn take(self) -> Option<Running> {
         match header(&self.0).state.take_from_queue() {

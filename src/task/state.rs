@@ -128,6 +128,13 @@ impl State {
             && self.0.fetch_or(STARTED, Ordering::Relaxed) & STARTED == 0
     }
 
+    /// Whether somebody has won the right to run.
+    pub(crate) fn is_started(&self) -> bool {
+        // ORDERING: Relaxed: a hint for whoever holds the queue reference; `take_from_queue`
+        // decides.
+        self.0.load(Ordering::Relaxed) & STARTED != 0
+    }
+
     /// Publishes the outcome and ends the run reference.
     ///
     /// Unless the answer is [`Finished::Abandoned`], the record may be gone when this returns.

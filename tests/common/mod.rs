@@ -1,5 +1,4 @@
 //! What the tests share: a pool of every size, each under a watchdog.
-#![allow(missing_docs, reason = "shared by the tests alone")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,10 +13,10 @@ use hatchery::Pool;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A stack that no thread can be given, so that every creation is refused.
-pub const REFUSED_STACK: usize = 1 << 46;
+pub(crate) const REFUSED_STACK: usize = 1 << 46;
 
 /// Runs `test` on pools of 1, 2 and 4 threads, and on one whose threads are all refused.
-pub fn on_every_pool(test: impl Fn(&Pool)) {
+pub(crate) fn on_every_pool(test: impl Fn(&Pool)) {
     for threads in [1, 2, 4] {
         on_pool(
             Pool::builder().threads(threads).name(format!("w{threads}")),
@@ -28,7 +27,7 @@ pub fn on_every_pool(test: impl Fn(&Pool)) {
 }
 
 /// Runs `test` on a pool without any worker or side thread.
-pub fn on_no_worker(test: impl Fn(&Pool)) {
+pub(crate) fn on_no_worker(test: impl Fn(&Pool)) {
     let refused = Pool::builder()
         .threads(2)
         .name("w0")
@@ -37,13 +36,13 @@ pub fn on_no_worker(test: impl Fn(&Pool)) {
 }
 
 /// Runs `test` on the pool under a watchdog.
-pub fn on_pool<R>(builder: hatchery::PoolBuilder, test: impl FnOnce(&Pool) -> R) -> R {
+pub(crate) fn on_pool<R>(builder: hatchery::PoolBuilder, test: impl FnOnce(&Pool) -> R) -> R {
     let pool = builder.build().expect("a valid configuration");
     watched(&pool, || test(&pool))
 }
 
 /// Runs `test`; if it hangs, prints what waits in `pool` and ends the process.
-pub fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
+pub(crate) fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
     let (finished, is_finished) = channel::<()>();
     let name = std::thread::current().name().unwrap_or("?").to_owned();
     std::thread::scope(|scope| {
@@ -81,34 +80,34 @@ fn threads() -> String {
 
 /// A gate that stays open once opened: orders what tests do, without a clock.
 #[derive(Default)]
-pub struct Gate {
+pub(crate) struct Gate {
     is_open: Mutex<bool>,
     bell: Condvar,
 }
 
 impl Gate {
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.is_open.lock().unwrap() = true;
         self.bell.notify_all();
     }
 
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         let open = self.is_open.lock().unwrap();
         drop(self.bell.wait_while(open, |open| !*open).unwrap());
     }
 
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         *self.is_open.lock().unwrap()
     }
 }
 
 /// Runs `f`, whether it panics or not.
-pub fn caught(f: impl FnOnce()) {
+pub(crate) fn caught(f: impl FnOnce()) {
     drop(catch_unwind(AssertUnwindSafe(f)));
 }
 
 /// Runs `f`, which panics, and returns the payload.
-pub fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
+pub(crate) fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(_) => panic!("expected a panic"),
         Err(payload) => payload,
@@ -116,7 +115,7 @@ pub fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
 }
 
 /// A random source whose seed is printed; `HATCHERY_SEED` sets it.
-pub fn seeded(what: &str) -> fastrand::Rng {
+pub(crate) fn seeded(what: &str) -> fastrand::Rng {
     let seed = std::env::var("HATCHERY_SEED").ok();
     let seed = seed.and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));

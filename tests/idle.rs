@@ -1,0 +1,59 @@
+//! Law S9: an idle pool uses no CPU and is never woken.
+//!
+//! The one test that lets time pass, since the law is about time passing.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use hatchery::Pool;
+
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Context switches of each thread of the pool, of its own will and not.
+fn switches(pool: &str) -> Vec<(String, [u64; 2])> {
+    let tasks = fs::read_dir("/proc/self/task").expect("checked by the caller");
+    let mut all: Vec<_> = tasks
+        .flatten()
+        .filter_map(|task| {
+            let status = fs::read_to_string(task.path().join("status")).ok()?;
+            let field = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+                Some(line.trim().to_owned())
+            };
+            let name = field("Name:").filter(|name| name.starts_with(pool))?;
+            let voluntary = field("voluntary_ctxt_switches:")?.parse().ok()?;
+            let involuntary = field("nonvoluntary_ctxt_switches:")?.parse().ok()?;
+            Some((name, [voluntary, involuntary]))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn s9_an_idle_pool_is_not_woken_for_five_seconds_after_a_burst() {
+    if !cfg!(target_os = "linux") {
+        println!("SKIPPED: needs /proc/self/task");
+        return;
+    }
+    let pool = Pool::builder().threads(4).name("quiet").build().unwrap();
+    for _ in 0..100 {
+        pool.nursery(|n| {
+            n.spawn_each(0..1000_u64, |i| i * i).for_each(drop);
+            n.spawn_blocking(|| ());
+        });
+    }
+    // Until the last searcher has gone to sleep: one quiet fifth of a second.
+    loop {
+        let before = switches("quiet");
+        thread::sleep(IDLE / 25);
+        if switches("quiet") == before {
+            break;
+        }
+    }
+    let before = switches("quiet");
+    assert!(before.len() > 4, "workers and a side thread: {before:?}");
+    thread::sleep(IDLE);
+    assert_eq!(switches("quiet"), before);
+}

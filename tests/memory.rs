@@ -1,0 +1,116 @@
+//! Law S8: memory is bounded by what is outstanding or retained, not by what has been.
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{on_every_pool, on_no_worker};
+use hatchery::Nursery;
+
+/// Counts the bytes in use.
+struct Counting;
+
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The bytes are the process's: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+const ROUNDS: usize = 500;
+const OUTSTANDING: usize = 1000;
+/// Far more than a thousand children need, far less than half a million do.
+const SLACK: usize = 1 << 20;
+
+#[test]
+fn s8_a_long_lived_nursery_gives_the_memory_of_its_ended_children_back() {
+    let _alone = ALONE.lock();
+    on_every_pool(|pool| {
+        pool.nursery(|n| {
+            let mut after_first = 0;
+            for round in 0..ROUNDS {
+                // Joined at once, in order, from behind, and by a child that runs elsewhere.
+                for i in 0..OUTSTANDING {
+                    assert_eq!(n.spawn(move || vec![i; 2]).join(), [i; 2]);
+                }
+                n.spawn_each(0..OUTSTANDING, |i| i).for_each(drop);
+                let children: Vec<_> = (0..OUTSTANDING).map(|i| n.spawn(move || i)).collect();
+                for child in children.into_iter().rev() {
+                    child.join();
+                }
+                let spawner = n.spawn(|| {
+                    for i in 0..OUTSTANDING {
+                        assert_eq!(n.spawn(move || i).join(), i);
+                    }
+                });
+                spawner.join();
+                if round == 2 {
+                    after_first = IN_USE.load(Ordering::Relaxed);
+                }
+            }
+            let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
+            assert!(grown < SLACK, "{grown} bytes more");
+        });
+    });
+}
+
+#[test]
+fn s8_a_chain_of_children_spawned_by_children_keeps_no_memory() {
+    fn chain<'s>(n: &'s Nursery<'s, '_>, left: usize, peak: &'s AtomicUsize) {
+        peak.fetch_max(IN_USE.load(Ordering::Relaxed), Ordering::Relaxed);
+        if left > 0 {
+            n.spawn(move || chain(n, left - 1, peak));
+        }
+    }
+    let _alone = ALONE.lock();
+    on_every_pool(|pool| {
+        // The threads' own memory comes first.
+        pool.nursery(|n| n.spawn_each(0..100, |i| i).for_each(drop));
+        let before = IN_USE.load(Ordering::Relaxed);
+        let peak = AtomicUsize::new(0);
+        pool.nursery(|n| {
+            for _ in 0..4 {
+                n.spawn(|| chain(n, 50_000, &peak));
+            }
+        });
+        let grown = peak.into_inner().saturating_sub(before);
+        assert!(grown < SLACK, "{grown} bytes more");
+    });
+}
+
+#[test]
+fn s8_a_child_with_a_u64_result_takes_at_most_48_bytes() {
+    const CHILDREN: usize = 100_000;
+    let _alone = ALONE.lock();
+    on_no_worker(|pool| {
+        let (a, b) = (&1_u64, &2_u64);
+        pool.nursery(|n| {
+            let before = IN_USE.load(Ordering::Relaxed);
+            for _ in 0..CHILDREN {
+                n.spawn(move || a + b);
+            }
+            let each = (IN_USE.load(Ordering::Relaxed) - before) as f64 / CHILDREN as f64;
+            println!("{each:.1} bytes per outstanding child");
+            assert!(each <= 48.0, "{each}");
+        });
+    });
+}
