@@ -1,0 +1,229 @@
+//! Pools: configuration, names, hooks, start and end, which pool the free functions use.
+
+mod common;
+
+use std::cell::RefCell;
+use std::process::Command;
+use std::sync::mpsc::{RecvError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use common::{REFUSED_STACK, on_pool, watched};
+use hatchery::{BuildError, Pool};
+
+#[test]
+fn invalid_configurations_are_refused_with_a_reason() {
+    let refusal = |builder: hatchery::PoolBuilder| builder.build().unwrap_err();
+    assert_eq!(refusal(Pool::builder().threads(0)), BuildError::ZeroThreads);
+    let asked = usize::MAX;
+    assert_eq!(
+        refusal(Pool::builder().threads(asked)),
+        BuildError::TooManyThreads { asked }
+    );
+    let error = refusal(Pool::builder().threads(1).name("a\0b"));
+    assert_eq!(
+        error.to_string(),
+        r#"a thread name cannot contain a NUL byte: "a\0b""#
+    );
+    let error = refusal(Pool::builder().threads(Pool::MAX_THREADS + 1));
+    assert_eq!(
+        error.to_string(),
+        "1025 threads asked for, a pool has at most 1024"
+    );
+}
+
+#[test]
+fn threads_have_the_pools_name_and_the_hooks_see_each_of_them_twice() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let note = |what: &'static str| {
+        let log = Arc::clone(&log);
+        move |name: &str| {
+            assert_eq!(thread::current().name(), Some(name));
+            log.lock().unwrap().push((name.to_owned(), what));
+            std::panic::resume_unwind(Box::new("a hook that panics is no harm"));
+        }
+    };
+    let builder = Pool::builder()
+        .threads(2)
+        .name("named")
+        .on_thread_start(note("start"))
+        .on_thread_exit(note("exit"));
+    on_pool(builder, |pool| {
+        let side = pool.nursery(|n| {
+            n.spawn(|| ());
+            n.spawn_blocking(|| thread::current().name().map(str::to_owned))
+                .join()
+        });
+        assert_eq!(side.as_deref(), Some("named-side-1"));
+    });
+    let mut log = log.lock().unwrap().clone();
+    log.sort();
+    let expected = ["named-0", "named-1", "named-side-1"]
+        .map(|name| ["exit", "start"].map(|what| (name.to_owned(), what)));
+    assert_eq!(log, expected.concat());
+}
+
+#[test]
+fn a_hook_may_use_the_pool() {
+    let builder = Pool::builder()
+        .threads(2)
+        .on_thread_start(|_| assert_eq!(hatchery::join(|| 1, || 2), (1, 2)));
+    on_pool(builder, |pool| {
+        pool.nursery(|n| n.spawn_blocking(|| ()).join())
+    });
+}
+
+#[test]
+fn the_free_functions_run_on_the_current_pool() {
+    let current = || hatchery::nursery(|n| format!("{n:?}"));
+    let (a, b) = (
+        Pool::builder().threads(2).name("pool-a").build().unwrap(),
+        Pool::builder().threads(2).name("pool-b").build().unwrap(),
+    );
+    watched(&a, || {
+        assert!(current().contains("\"hatchery\""), "the shared pool");
+        a.nursery(|n| {
+            assert!(current().contains("pool-a"), "the body's pool");
+            let in_child = n.spawn(current).join();
+            assert!(in_child.contains("pool-a"), "{in_child}");
+            let in_blocking = n.spawn_blocking(current).join();
+            assert!(in_blocking.contains("pool-a"), "{in_blocking}");
+            b.nursery(|m| {
+                assert!(current().contains("pool-b"), "the innermost nursery's pool");
+                assert!(m.spawn(current).join().contains("pool-b"));
+                assert!(n.spawn(current).join().contains("pool-a"));
+            });
+            assert!(current().contains("pool-a"));
+        });
+        assert!(current().contains("\"hatchery\""));
+    });
+}
+
+#[test]
+fn building_or_asking_starts_no_thread() {
+    let pool = Pool::builder().threads(3).name("lazy").build().unwrap();
+    assert_eq!(pool.threads(), 3);
+    assert!(format!("{pool:?}").contains("workers_started: 0"));
+    watched(&pool, || pool.nursery(|n| n.spawn(|| ()).join()));
+    assert!(format!("{pool:?}").contains("workers_started: 3"));
+    assert!(Pool::shared().threads() >= 1);
+}
+
+#[test]
+fn a_pool_whose_threads_are_refused_lets_the_caller_do_the_work() {
+    let builder = Pool::builder().threads(4).stack_size(REFUSED_STACK);
+    on_pool(builder, |pool| {
+        let home = thread::current().id();
+        let ran_by: Vec<_> =
+            pool.nursery(|n| n.spawn_each(0..100, |_| thread::current().id()).collect());
+        assert!(ran_by.into_iter().all(|thread| thread == home));
+        let blocking = pool.nursery(|n| n.spawn_blocking(|| thread::current().id()).join());
+        assert_eq!(blocking, home);
+        assert!(format!("{pool:?}").contains("refused"));
+    });
+}
+
+#[test]
+fn the_threads_have_the_stack_that_was_asked_for() {
+    fn deep(levels: usize) -> usize {
+        let frame = std::hint::black_box([levels; 128]);
+        if levels == 0 {
+            0
+        } else {
+            deep(levels - 1) + frame[1] - frame[0] + 1
+        }
+    }
+    on_pool(Pool::builder().threads(2).stack_size(64 << 20), |pool| {
+        let deepest = pool.nursery(|n| n.spawn_blocking(|| deep(10_000)).join());
+        assert_eq!(deepest, 10_000);
+    });
+}
+
+#[test]
+fn a_pool_dropped_by_one_of_its_own_threads_joins_the_others() {
+    thread_local! {
+        // Dropped in this order: the pool, then the sender.
+        static LAST: RefCell<Option<(Arc<Pool>, Sender<()>)>> = const { RefCell::new(None) };
+    }
+    let pool = Arc::new(Pool::builder().threads(2).build().unwrap());
+    let (sender, dropped) = channel();
+    watched(Pool::shared(), || {
+        let last = Arc::clone(&pool);
+        pool.nursery(|n| {
+            n.spawn(|| ());
+            n.spawn_blocking(move || LAST.set(Some((last, sender))));
+        });
+        drop(pool);
+        // The side thread retires, and its thread-locals hold the last handle.
+        assert_eq!(dropped.recv(), Err(RecvError));
+    });
+}
+
+#[test]
+fn a_nursery_in_a_thread_local_destructor_works() {
+    struct Late(Sender<u64>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let sum = hatchery::nursery(|n| n.spawn_each(0..100_u64, |i| i).sum::<u64>());
+            let _ = self.0.send(sum + hatchery::join(|| 1, || 2).1);
+        }
+    }
+    thread_local!(static LATE: RefCell<Option<Late>> = const { RefCell::new(None) });
+    watched(Pool::shared(), || {
+        // Before and after the thread's first nursery: destructors run in reverse order.
+        for nursery_first in [false, true] {
+            let (sender, receiver) = channel();
+            let outside = thread::spawn(move || {
+                if nursery_first {
+                    hatchery::join(|| (), || ());
+                }
+                LATE.set(Some(Late(sender)));
+                hatchery::join(|| (), || ());
+            });
+            outside.join().unwrap();
+            assert_eq!(receiver.recv(), Ok(4952));
+        }
+    });
+}
+
+/// Runs the test `name` of this file in a process of its own, with the variable set.
+fn with_variable(name: &str, value: &str) -> (bool, String) {
+    let this = std::env::current_exe().unwrap();
+    let output = Command::new(this)
+        .args([name, "--exact", "--ignored", "--nocapture"])
+        .env("HATCHERY_THREADS", value)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
+}
+
+#[test]
+#[ignore = "run by the tests of the variable, in a process of its own"]
+fn print_the_shared_pools_threads() {
+    println!("threads={}", Pool::shared().threads());
+    assert_eq!(Pool::builder().threads(3).build().unwrap().threads(), 3);
+    assert_eq!(hatchery::join(|| 1, || 2), (1, 2));
+}
+
+#[test]
+fn the_environment_variable_bounds_pools_that_set_no_number() {
+    let run = |value| with_variable("print_the_shared_pools_threads", value);
+    let (ok, text) = run("1");
+    assert!(ok && text.contains("threads=1\n"), "{text}");
+    let all = format!("threads={}\n", Pool::shared().threads());
+    for value in ["", "100000"] {
+        let (ok, text) = run(value);
+        assert!(ok && text.contains(&all), "{value:?}: {text}");
+    }
+    for value in ["0", "-1", "two", "1.5"] {
+        let (ok, text) = run(value);
+        let reason = format!(
+            "HATCHERY_THREADS must be a whole number of threads, at least 1, not {value:?}"
+        );
+        assert!(!ok && text.contains(&reason), "{value:?}: {text}");
+    }
+}
