@@ -31,6 +31,8 @@ pub(crate) struct Nest<'scope, 'env: 'scope> {
 
 // SAFETY: `Scope` is shared safely, and the arena is used behind `is_home` only.
 unsafe impl Sync for Nest<'_, '_> {}
+// SAFETY: a nest does not move while it is open, and nobody else gets one by value.
+unsafe impl Send for Nest<'_, '_> {}
 
 impl<'scope> Nest<'scope, '_> {
     /// A nursery about to open on this seat.

@@ -1,0 +1,4 @@
+fn main() {
+    let mut stored = None;
+    hatchery::nursery(|n| stored = Some(n));
+}
