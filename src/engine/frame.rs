@@ -172,9 +172,10 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The bottom of a worker's stack.
+    /// The bottom of a pool thread's stack.
     pub(crate) fn root(seat: &'a Seat) -> Self {
-        Self::new(seat, None, Part::Root, true)
+        // A side thread does not come back to its deque.
+        Self::new(seat, None, Part::Root, seat.is_worker())
     }
 
     /// The body of a nursery, on the thread that opened it.
@@ -200,8 +201,8 @@ impl<'a> Frame<'a> {
         self.seat.is(seat)
             && match (self.part, self.scope) {
                 (Part::Body, Some(own)) => scope.is_within(own),
-                (Part::Child, Some(own)) => std::ptr::eq(own, scope) && self.is_orderly.get(),
-                _ => true,
+                (Part::Child, Some(own)) => ptr::eq(own, scope) && self.is_orderly.get(),
+                _ => self.is_orderly.get(),
             }
     }
 

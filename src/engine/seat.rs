@@ -69,6 +69,10 @@ impl Seat {
         SlotRef::new(&self.slot)
     }
 
+    pub(crate) fn is_worker(&self) -> bool {
+        !self.is_guest
+    }
+
     /// Whether what lies in this seat's deque will be looked at by its own thread.
     pub(crate) fn is_active(&self) -> bool {
         self.depth.get() > 0
