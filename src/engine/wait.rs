@@ -80,6 +80,7 @@ impl Seat {
         if child.class() == Class::Compute
             && let Some(child) = child.claim()
         {
+            self.answer_request();
             Frame::run_child(self, scope, child);
             return self.forget_claimed(scope);
         }
