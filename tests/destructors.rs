@@ -133,6 +133,29 @@ fn pool_has_no_worker(pool: &Pool) -> bool {
 }
 
 #[test]
+fn e8_a_value_dropped_while_the_body_unwinds_is_no_harm() {
+    on_every_pool(|pool| {
+        let dropped: &AtomicUsize = &AtomicUsize::new(0);
+        for _ in 0..20 {
+            survives(pool, 5, |n| {
+                let sibling = n.spawn(|| 1);
+                let child = n.spawn_blocking(move || Bomb { dropped });
+                sibling.join();
+                while !child.is_finished() {
+                    if pool_has_no_worker(pool) {
+                        break;
+                    }
+                    std::thread::yield_now();
+                }
+                // The handle goes while this panic unwinds, and the value with it.
+                std::panic::panic_any("the body panics first");
+            });
+        }
+        assert!(dropped.load(Ordering::Relaxed) <= 20);
+    });
+}
+
+#[test]
 fn e8_a_value_of_the_body_that_panics_on_drop_does_not_hide_a_childs_panic() {
     on_every_pool(|pool| {
         let dropped: &AtomicUsize = &AtomicUsize::new(0);

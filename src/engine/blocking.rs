@@ -82,7 +82,11 @@ impl Blocking {
             let started = seat.core.thread(name).spawn(move || Self::main(&core));
             let mut side = lock(&self.side);
             match started {
-                Ok(thread) => return side.threads.push(thread),
+                Ok(thread) => {
+                    // Retired ones stay until here, so that closing can wait for them.
+                    side.threads.retain(|thread| !thread.is_finished());
+                    return side.threads.push(thread);
+                }
                 Err(_) => {
                     side.ready -= 1;
                     side.living -= 1;
@@ -114,23 +118,18 @@ impl Blocking {
                 side.ready -= 1;
                 return Some(entry);
             }
-            let waited = if side.is_closed {
-                None
-            } else {
-                let (guard, timeout) = self
+            let mut is_over = side.is_closed;
+            if !is_over {
+                let (guard, waited) = self
                     .bell
                     .wait_timeout(side, RETIREMENT)
                     .unwrap_or_else(std::sync::PoisonError::into_inner);
                 side = guard;
-                (!timeout.timed_out() || !side.queue.is_empty()).then_some(())
-            };
-            if waited.is_none() {
+                is_over = waited.timed_out() && side.queue.is_empty();
+            }
+            if is_over {
                 side.ready -= 1;
                 side.living -= 1;
-                let me = thread::current().id();
-                if !side.is_closed {
-                    side.threads.retain(|thread| thread.thread().id() != me);
-                }
                 return None;
             }
         }

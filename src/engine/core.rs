@@ -205,6 +205,8 @@ impl Core {
                 Err(_) => self.worker(index).rename("refused".to_owned()),
             }
         }
+        // They are asleep now, and have asked nobody.
+        self.arm_all();
     }
 
     fn worker_name(&self, index: usize) -> String {

@@ -94,15 +94,24 @@ impl Seat {
         let cached = GUESTS.try_with(|guests| {
             let mut guests = guests.borrow_mut();
             if let Some(seat) = guests.iter().find(|seat| Arc::ptr_eq(&seat.core, core)) {
-                return Rc::clone(seat);
+                return (Rc::clone(seat), Vec::new());
             }
-            guests.retain(|seat| !seat.core.is_shut_down());
             let seat = Rc::new(Self::guest(core));
-            guests.push(Rc::clone(&seat));
-            seat
+            let (gone, mut kept): (Vec<_>, Vec<_>) =
+                guests.drain(..).partition(|seat| seat.core.is_shut_down());
+            kept.push(Rc::clone(&seat));
+            *guests = kept;
+            (seat, gone)
         });
-        // While the thread's own destructors run the cache may be gone: a seat for this once.
-        cached.unwrap_or_else(|_| Rc::new(Self::guest(core)))
+        match cached {
+            // With the last seat of a pool its hooks go, which is user code: not under the borrow.
+            Ok((seat, gone)) => {
+                drop(gone);
+                seat
+            }
+            // While the thread's own destructors run the cache may be gone: a seat for this once.
+            Err(_) => Rc::new(Self::guest(core)),
+        }
     }
 
     /// Runs `f`, which does not unwind, while a nursery of this seat is open.

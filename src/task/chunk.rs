@@ -321,12 +321,12 @@ impl Arena {
         for _ in 0..LOOKS {
             let Some(oldest) = self.pop_full() else { break };
             // SAFETY: chunks of the list are valid.
-            let header = unsafe { &mut *oldest.as_ptr() };
-            let fits = place(oldest, size_of::<ChunkHeader>(), record).is_some();
-            if fits && header.is_dead() {
-                header.sequence = self.number();
-                header.allocated.set(0);
-                header.released = AtomicU32::new(0);
+            let header = unsafe { oldest.as_ref() };
+            if header.is_dead() && place(oldest, size_of::<ChunkHeader>(), record).is_some() {
+                let size = header.size as usize;
+                let header = ChunkHeader::new(owner, self.number(), size, Home::Owned);
+                // SAFETY: no record in it is alive, so nobody else looks at the chunk.
+                unsafe { oldest.write(header) };
                 return self.start(oldest);
             }
             self.push_full(oldest);
