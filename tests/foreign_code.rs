@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-use common::on_every_pool;
+use common::{Gate, on_every_pool, on_pool};
 use hatchery::Pool;
 
 thread_local!(static HOLDS: Cell<bool> = const { Cell::new(false) });
@@ -90,6 +90,88 @@ fn a_once_lock_initialised_by_a_nursery_never_meets_a_child_that_wants_it() {
             };
             let sum: usize = pool.nursery(|n| n.spawn_each(0..32, |_| get()).sum());
             assert_eq!(sum, 32 * 32);
+        }
+    });
+}
+
+/// Runs `test` on pools that have workers: what a waiter must not run, they do.
+fn on_pools_with_workers(test: impl Fn(&Pool)) {
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads), &test);
+    }
+}
+
+/// Holds something while `f` waits; a child that ran on this stack meanwhile would notice.
+fn holding<R>(f: impl FnOnce() -> R) -> R {
+    HOLDS.set(true);
+    let result = f();
+    HOLDS.set(false);
+    result
+}
+
+fn check_stack(gate: &Gate) {
+    assert!(!HOLDS.get(), "foreign code on the stack of a waiter");
+    gate.open();
+}
+
+#[test]
+fn a_waiter_leaves_the_outer_nurserys_exposed_children_to_others() {
+    on_pools_with_workers(|pool| {
+        for _ in 0..20 {
+            let gate = &Gate::default();
+            pool.nursery(|outer| {
+                for _ in 0..100 {
+                    outer.spawn(|| check_stack(gate));
+                }
+                holding(|| {
+                    hatchery::nursery(|inner| {
+                        // Its end depends on a child of the outer nursery.
+                        inner.spawn_blocking(|| gate.wait());
+                        inner.spawn_each(0..10, |i| i).for_each(drop);
+                    });
+                });
+            });
+        }
+    });
+}
+
+#[test]
+fn a_waiter_leaves_the_outer_nurserys_strays_to_others() {
+    on_pools_with_workers(|pool| {
+        for _ in 0..20 {
+            let gate = &Gate::default();
+            pool.nursery(|outer| {
+                thread::scope(|scope| {
+                    scope.spawn(|| {
+                        for _ in 0..100 {
+                            outer.spawn(|| check_stack(gate));
+                        }
+                    });
+                });
+                holding(|| {
+                    hatchery::nursery(|inner| {
+                        inner.spawn_blocking(|| gate.wait());
+                    });
+                });
+            });
+        }
+    });
+}
+
+#[test]
+fn a_child_that_waits_leaves_its_other_siblings_to_others() {
+    on_pools_with_workers(|pool| {
+        for _ in 0..20 {
+            let gate = &Gate::default();
+            pool.nursery(|n| {
+                n.spawn(move || {
+                    for _ in 0..10 {
+                        n.spawn(|| check_stack(gate));
+                    }
+                    let awaited = n.spawn_blocking(|| gate.wait());
+                    holding(|| awaited.join());
+                });
+            });
         }
     });
 }

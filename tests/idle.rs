@@ -2,10 +2,13 @@
 //!
 //! The one test that lets time pass, since the law is about time passing.
 
+mod common;
+
 use std::fs;
 use std::thread;
 use std::time::Duration;
 
+use common::on_pool;
 use hatchery::Pool;
 
 const IDLE: Duration = Duration::from_secs(5);
@@ -37,7 +40,10 @@ fn s9_an_idle_pool_is_not_woken_for_five_seconds_after_a_burst() {
         println!("SKIPPED: needs /proc/self/task");
         return;
     }
-    let pool = Pool::builder().threads(4).name("quiet").build().unwrap();
+    on_pool(Pool::builder().threads(4).name("quiet"), stays_asleep);
+}
+
+fn stays_asleep(pool: &Pool) {
     for _ in 0..100 {
         pool.nursery(|n| {
             n.spawn_each(0..1000_u64, |i| i * i).for_each(drop);

@@ -243,6 +243,7 @@ fn l6_an_empty_nursery_starts_and_wakes_nobody() {
     }
     on_pool(Pool::builder().threads(2).name("l6empty"), |pool| {
         pool.nursery(|_| ());
+        assert!(format!("{pool:?}").contains("workers_started: 0"));
         assert_eq!(switches("l6empty"), [], "no thread was started");
 
         // Threads that are started and asleep stay so. The first rounds may meet a thread that is

@@ -28,6 +28,8 @@ impl Seat {
 
     /// Queues a child of a nursery that another thread opened.
     pub(crate) fn queue_abroad(&self, scope: &ScopeFrame, child: Queued) {
+        // The home has not spawned yet, perhaps.
+        self.core.start_workers();
         let entry = Entry::new(scope, child);
         let is_orderly = Frame::with_current(|frame| {
             frame.is_some_and(|frame| frame.is_of(scope) && frame.is_orderly())

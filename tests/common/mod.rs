@@ -1,6 +1,7 @@
 //! What the tests share: a pool of every size, each under a watchdog.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Condvar, Mutex};
@@ -48,7 +49,9 @@ pub(crate) fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             if is_finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("{name} hangs after {PATIENCE:?}.\n{pool:#?}\n{}", threads());
+                // Past the test harness, which would keep it and lose it at the exit.
+                let dump = format!("{name} hangs.\n{pool:#?}\n{}", threads());
+                let _ = std::io::stderr().write_all(dump.as_bytes());
                 std::process::exit(101);
             }
         });
