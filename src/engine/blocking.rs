@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::engine::core::Core;
 use crate::engine::frame::{Frame, ScopeFrame};
 use crate::engine::seat::Seat;
-use crate::engine::shared::Entry;
+use crate::engine::shared::Run;
 use crate::platform::sync::{Arc, Condvar, Mutex, lock};
 use crate::platform::thread;
 
@@ -24,7 +24,7 @@ const RETIREMENT: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 struct Side {
-    queue: VecDeque<Entry>,
+    queue: VecDeque<Run>,
     ready: usize,
     threads: Vec<thread::JoinHandle<()>>,
     started: usize,
@@ -52,21 +52,21 @@ impl Blocking {
     }
 
     /// Takes the first queued child of `scope` or of a nursery below it.
-    pub(crate) fn take_below(&self, scope: &ScopeFrame) -> Option<Entry> {
+    pub(crate) fn take_below(&self, scope: &ScopeFrame) -> Option<Run> {
         let mut side = lock(&self.side);
         let at = side
             .queue
             .iter()
-            .position(|entry| entry.scope().is_within(scope))?;
+            .position(|run| run.scope().is_within(scope))?;
         side.queue.remove(at)
     }
 
     /// Queues a blocking child, and sees to it that a thread comes for it if one can be had.
-    pub(crate) fn submit(&self, seat: &Seat, entry: Entry) {
+    pub(crate) fn submit(&self, seat: &Seat, run: Run) {
         // Once it is in the queue, the entry may be run and its nursery closed.
-        let home = entry.scope().home();
+        let home = run.scope().home();
         let mut side = lock(&self.side);
-        side.queue.push_back(entry);
+        side.queue.push_back(run);
         if side.queue.len() <= side.ready {
             drop(side);
             self.bell.notify_one();
@@ -102,8 +102,8 @@ impl Blocking {
         Seat::with(core, |seat| {
             let root = Frame::root(seat);
             root.enter(|| {
-                while let Some(entry) = core.blocking.next() {
-                    entry.run(seat);
+                while let Some(run) = core.blocking.next() {
+                    run.execute(seat, || false);
                     lock(&core.blocking.side).ready += 1;
                 }
             });
@@ -111,12 +111,12 @@ impl Blocking {
     }
 
     /// The next entry for the calling side thread, which is ready; none if it is to end.
-    fn next(&self) -> Option<Entry> {
+    fn next(&self) -> Option<Run> {
         let mut side = lock(&self.side);
         loop {
-            if let Some(entry) = side.queue.pop_front() {
+            if let Some(run) = side.queue.pop_front() {
                 side.ready -= 1;
-                return Some(entry);
+                return Some(run);
             }
             let mut is_over = side.is_closed;
             if !is_over {

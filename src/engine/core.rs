@@ -6,7 +6,7 @@ use crossbeam_deque::Worker as Deque;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
-use crate::engine::shared::{Entry, Slot, Strays};
+use crate::engine::shared::{Run, Slot, Strays};
 use crate::engine::worker;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, lock};
@@ -58,7 +58,7 @@ impl Hooks {
 pub(crate) struct Roster {
     slots: RwLock<Vec<Arc<Slot>>>,
     /// Slots of guests whose threads have ended.
-    free: Mutex<Vec<(Arc<Slot>, Deque<Entry>)>>,
+    free: Mutex<Vec<(Arc<Slot>, Deque<Run>)>>,
 }
 
 impl Roster {
@@ -70,7 +70,7 @@ impl Roster {
         f(&slots)
     }
 
-    fn add(&self, owner: String, asleep: bool) -> (Arc<Slot>, Deque<Entry>) {
+    fn add(&self, owner: String, asleep: bool) -> (Arc<Slot>, Deque<Run>) {
         let deque = Deque::new_lifo();
         let slot = Arc::new(Slot::new(deque.stealer(), owner, asleep));
         let mut slots = self
@@ -82,7 +82,7 @@ impl Roster {
     }
 
     /// A slot for a guest: an old one if there is one.
-    pub(crate) fn check_in(&self, owner: String) -> (Arc<Slot>, Deque<Entry>) {
+    pub(crate) fn check_in(&self, owner: String) -> (Arc<Slot>, Deque<Run>) {
         let free = lock(&self.free).pop();
         match free {
             Some((slot, deque)) => {
@@ -94,14 +94,14 @@ impl Roster {
     }
 
     /// Takes a guest's slot back.
-    pub(crate) fn check_out(&self, slot: Arc<Slot>, deque: Deque<Entry>) {
+    pub(crate) fn check_out(&self, slot: Arc<Slot>, deque: Deque<Run>) {
         debug_assert!(deque.is_empty(), "a guest leaves nothing behind");
         slot.rename("free".to_owned());
         lock(&self.free).push((slot, deque));
     }
 
     /// Takes the oldest entry of the first thread after `thief` that shares any.
-    pub(crate) fn steal(&self, thief: &Slot) -> Option<Entry> {
+    pub(crate) fn steal(&self, thief: &Slot) -> Option<Run> {
         self.read(|slots| {
             let own = slots
                 .iter()

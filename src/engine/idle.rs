@@ -109,7 +109,8 @@ impl Idle {
         self.look(field);
     }
 
-    fn try_take_place(&self) -> bool {
+    /// Takes a place if there is one left.
+    pub(crate) fn try_take_place(&self) -> bool {
         let free = |now| (now < self.places).then_some(now + 1);
         self.computing
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free)

@@ -12,101 +12,172 @@
 
 use crate::engine::frame::{Frame, ScopeFrame};
 use crate::engine::seat::Seat;
-use crate::engine::shared::Entry;
+use crate::engine::shared::Run;
 use crate::platform::sync::atomic::Ordering;
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
 
+/// Claims worth a sweep: few enough not to hold memory, many enough to share its cost.
+const SWEEP: u32 = 32;
+
 impl Seat {
-    /// Queues a child of a nursery that this thread opened: in its place in the serial order.
-    pub(crate) fn queue_at_home(scope: &ScopeFrame, child: Queued) {
-        Frame::nearest(scope, |frame| {
-            frame.list.push(child);
-            frame.seat.answer_request();
+    /// Queues a child where a frame of its nursery is on this thread: in its place in the serial
+    /// order. Anywhere else it goes to the strays.
+    #[inline]
+    pub(crate) fn queue(scope: &ScopeFrame, child: Queued) {
+        Frame::nearest(scope, |frame| match frame {
+            Some(frame) => {
+                frame.list.push(child);
+                if frame.list.len() >= frame.most.get() {
+                    frame.most.set(frame.list.len().saturating_mul(2));
+                    frame.seat.offer();
+                }
+                frame.seat.answer_request();
+            }
+            None => Self::with(scope.core(), |seat| {
+                // The home has not spawned yet, perhaps.
+                seat.core.start_workers();
+                seat.stray(Run::new(scope, PendingList::of(child)));
+            }),
         });
     }
 
-    /// Queues a child of a nursery that another thread opened.
-    pub(crate) fn queue_abroad(&self, scope: &ScopeFrame, child: Queued) {
-        // The home has not spawned yet, perhaps.
-        self.core.start_workers();
-        let entry = Entry::new(scope, child);
-        let is_orderly = Frame::with_current(|frame| {
-            frame.is_some_and(|frame| frame.is_of(scope) && frame.is_orderly())
-        });
-        if is_orderly && self.is_active() {
-            self.deque.push(entry);
-            self.core.idle.wake_one(&*self.core);
-        } else {
-            self.stray(entry);
+    /// Makes a run visible to thieves.
+    fn push(&self, run: Run) {
+        self.public.set(self.public.get() + run.len());
+        self.deque.push(run);
+    }
+
+    /// A handle has claimed a child, perhaps one that stands in the own deque. Once half of those
+    /// may be such, they are let go of: a nursery whose children are joined for ever by their
+    /// handles keeps no memory.
+    pub(crate) fn note_public_claim(&self) {
+        let claims = self.claims.get() + 1;
+        self.claims.set(claims);
+        if claims >= SWEEP && claims * 2 >= self.public.get() {
+            self.sweep();
+        }
+    }
+
+    #[cold]
+    fn sweep(&self) {
+        self.claims.set(0);
+        self.public.set(0);
+        let runs: Vec<_> = std::iter::from_fn(|| self.deque.pop()).collect();
+        for run in runs.into_iter().rev() {
+            if let Some(run) = run.without_stale(self) {
+                self.push(run);
+            }
         }
     }
 
     /// Queues a child for a side thread.
     pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
-        self.core.blocking.submit(self, Entry::new(scope, child));
+        let run = Run::new(scope, PendingList::of(child));
+        self.core.blocking.submit(self, run);
     }
 
-    /// Puts an entry where idle workers and its nursery's home look.
-    fn stray(&self, entry: Entry) {
-        // Once it is in the list, the entry may be run and its nursery closed.
-        let home = entry.scope().home();
-        self.core.strays.push(entry);
+    /// Shares the rest of a run that this thread does not want to finish.
+    pub(crate) fn share_again(&self, run: Run) {
+        self.stray(run);
+    }
+
+    /// Puts a run where idle workers and its nursery's home look.
+    pub(crate) fn stray(&self, run: Run) {
+        // Once it is in the list, the run may be over and its nursery closed.
+        let home = run.scope().home();
+        self.core.strays.push(run);
         self.core.idle.wake_one(&*self.core);
         home.unpark(self);
     }
 
+    /// Whether somebody asks for work.
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
+        self.slot().asked.load(Ordering::Relaxed)
+    }
+
     /// Exposes work if somebody asked.
+    #[inline]
     pub(crate) fn answer_request(&self) {
-        if self.slot().asked.load(Ordering::Relaxed) {
+        if self.is_asked() {
             self.answer();
         }
     }
 
     #[cold]
-    fn answer(&self) {
-        Frame::with_current(|current| {
-            let frames = current.into_iter().flat_map(Frame::stack);
-            let giving = frames.filter(|frame| frame.seat.is(self) && !frame.list.is_empty());
-            let Some(outermost) = giving.last() else {
-                return;
-            };
+    #[inline(never)]
+    pub(crate) fn answer(&self) {
+        self.give(|| {
             // Cleared first: see `idle`, proof, 4.
             self.slot().asked.store(false, Ordering::Relaxed);
             self.core.start_workers();
-            if self.core.idle.is_hungry() {
-                outermost.expose(&outermost.list.split_newer_half());
-                self.core.idle.wake_one(&*self.core);
+            self.core.idle.is_hungry() || self.slot().has_beggar()
+        });
+    }
+
+    /// Half of what the outermost frame holds becomes visible, so that a long task of this
+    /// thread's own hides no more than it shows.
+    #[cold]
+    #[inline(never)]
+    fn offer(&self) {
+        self.give(|| self.core.has_workers());
+    }
+
+    fn give(&self, wanted: impl FnOnce() -> bool) {
+        Frame::with_current(|current| {
+            let Some(current) = current else { return };
+            let giving = current.stack();
+            let giving = giving.filter(|frame| frame.seat.is(self) && frame.has_something());
+            if let Some(outermost) = giving.last()
+                && wanted()
+                && let Some(scope) = outermost.settle(current)
+            {
+                outermost.expose(scope, outermost.list.split_newer_half());
             }
         });
     }
 
     /// Exposes all that this thread holds, because it is about to block.
+    ///
+    /// What another thread's nursery has here goes to the strays, where that thread looks: a
+    /// parked thread's deque holds runs of its own nurseries only. So whoever waits for an
+    /// unstarted child finds it without the help of a parked thread.
     pub(crate) fn expose_all(&self) {
         Frame::with_current(|current| {
-            let frames = current.into_iter().flat_map(Frame::stack);
-            let giving: Vec<_> = frames
-                .filter(|frame| !frame.list.is_empty() && frame.seat.core.has_workers())
+            let Some(current) = current else { return };
+            let giving: Vec<_> = current
+                .stack()
+                .filter(|frame| frame.has_something() && frame.seat.core.has_workers())
                 .collect();
             for frame in giving.into_iter().rev() {
-                frame.expose(&frame.list.take());
-                let core = &*frame.seat.core;
-                core.idle.wake_one(core);
+                if let Some(scope) = frame.settle(current) {
+                    frame.expose(scope, frame.list.take());
+                }
             }
         });
+        let runs: Vec<_> = std::iter::from_fn(|| self.deque.pop()).collect();
+        for run in runs.into_iter().rev() {
+            if run.scope().is_home() {
+                self.deque.push(run);
+            } else {
+                self.stray(run);
+            }
+        }
     }
 }
 
 impl Frame<'_> {
-    fn expose(&self, children: &PendingList) {
-        let Some(scope) = self.scope else { return };
-        while let Some(child) = children.pop() {
-            let entry = Entry::new(scope, child);
-            if self.is_orderly() {
-                self.seat.deque.push(entry);
-            } else {
-                self.seat.core.strays.push(entry);
-            }
+    fn expose(&self, scope: &ScopeFrame, children: PendingList) {
+        let run = Run::new(scope, children);
+        if !self.is_orderly() {
+            return self.seat.stray(run);
+        }
+        self.seat.push(run);
+        let core = &*self.seat.core;
+        core.idle.wake_one(core);
+        if let Some(waiter) = self.seat.slot().take_beggar() {
+            waiter.parker.unpark();
         }
     }
 }

@@ -10,20 +10,34 @@ use std::rc::Rc;
 use crossbeam_deque::Worker as Deque;
 
 use crate::engine::core::Core;
-use crate::engine::frame::Frame;
-use crate::engine::shared::{Entry, Slot, SlotRef};
+use crate::engine::frame::{Frame, thread_token};
+use crate::engine::shared::{Run, Slot, SlotRef};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
 
+/// Children that a frame keeps to itself at first. An offer costs about as much as running eight
+/// empty children.
+const MOST: u32 = 8;
+
 /// The private side of one thread's part in one pool.
 pub(crate) struct Seat {
     pub(crate) core: Arc<Core>,
-    slot: Arc<Slot>,
+    own_slot: Arc<Slot>,
+    /// The same, for others to name.
+    pub(crate) slot: SlotRef,
+    /// The thread whose seat this is.
+    pub(crate) thread: *const u8,
+    /// Children that a frame may keep to itself before it offers half: see `publish`.
+    pub(crate) most: u32,
     /// Shared work: this thread at one end, thieves at the other.
-    pub(crate) deque: Deque<Entry>,
-    /// Nurseries of this pool open on this thread; a worker counts its main loop as one.
-    depth: Cell<usize>,
+    pub(crate) deque: Deque<Run>,
+    /// Children pushed to the deque since it was last swept: no fewer than are in there.
+    pub(crate) public: Cell<u32>,
+    /// Claims by handles since then.
+    pub(crate) claims: Cell<u32>,
+    /// Whether this thread has a place: a worker, or a guest with a nursery open.
+    is_active: Cell<bool>,
     is_guest: bool,
 }
 
@@ -32,13 +46,23 @@ thread_local! {
 }
 
 impl Seat {
-    pub(crate) fn worker(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Entry>) -> Self {
+    pub(crate) fn worker(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>) -> Self {
+        Self::new(core, slot, deque, false)
+    }
+
+    fn new(core: Arc<Core>, own_slot: Arc<Slot>, deque: Deque<Run>, is_guest: bool) -> Self {
         Self {
+            slot: SlotRef::new(&own_slot),
+            own_slot,
+            thread: thread_token(),
+            // Where one thread computes at a time, nobody would come for an offer.
+            most: if core.threads() > 1 { MOST } else { u32::MAX },
             core,
-            slot,
             deque,
-            depth: Cell::new(1),
-            is_guest: false,
+            public: Cell::new(0),
+            claims: Cell::new(0),
+            is_active: Cell::new(!is_guest),
+            is_guest,
         }
     }
 
@@ -48,25 +72,17 @@ impl Seat {
             None => "guest".to_owned(),
         };
         let (slot, deque) = core.roster.check_in(owner);
-        Self {
-            core: Arc::clone(core),
-            slot,
-            deque,
-            depth: Cell::new(0),
-            is_guest: true,
-        }
+        Self::new(Arc::clone(core), slot, deque, true)
     }
 
+    #[inline]
     pub(crate) fn is(&self, other: &Seat) -> bool {
         std::ptr::eq(self, other)
     }
 
+    #[inline]
     pub(crate) fn slot(&self) -> &Slot {
-        &self.slot
-    }
-
-    pub(crate) fn slot_ref(&self) -> SlotRef {
-        SlotRef::new(&self.slot)
+        &self.own_slot
     }
 
     pub(crate) fn is_worker(&self) -> bool {
@@ -74,8 +90,9 @@ impl Seat {
     }
 
     /// Whether what lies in this seat's deque will be looked at by its own thread.
+    #[inline]
     pub(crate) fn is_active(&self) -> bool {
-        self.depth.get() > 0
+        self.is_active.get()
     }
 
     /// Calls `f` with this thread's seat in the pool.
@@ -115,21 +132,28 @@ impl Seat {
     }
 
     /// Runs `f`, which does not unwind, while a nursery of this seat is open.
+    #[inline]
     pub(crate) fn occupy<R>(&self, f: impl FnOnce() -> R) -> R {
-        let depth = self.depth.get();
-        self.depth.set(depth + 1);
-        if depth == 0 {
-            self.core.idle.take_place_anyway();
-            // Who went to sleep before may not have asked this seat.
-            self.slot.asked.store(true, Ordering::Relaxed);
+        if self.is_active.get() {
+            return f();
         }
+        self.come();
         let result = f();
-        self.depth.set(depth);
-        if depth == 0 {
-            debug_assert!(self.deque.is_empty(), "a guest leaves nothing behind");
-            self.core.idle.vacate(&*self.core);
-        }
+        self.go();
         result
+    }
+
+    fn come(&self) {
+        self.is_active.set(true);
+        self.core.idle.take_place_anyway();
+        // Who went to sleep before may not have asked this seat.
+        self.own_slot.asked.store(true, Ordering::Relaxed);
+    }
+
+    fn go(&self) {
+        debug_assert!(self.deque.is_empty(), "a guest leaves nothing behind");
+        self.is_active.set(false);
+        self.core.idle.vacate(&*self.core);
     }
 
     /// Runs `f`, which blocks, without a place.
@@ -149,7 +173,7 @@ impl Drop for Seat {
         if self.is_guest {
             let gone = Deque::new_lifo();
             let deque = std::mem::replace(&mut self.deque, gone);
-            self.core.roster.check_out(Arc::clone(&self.slot), deque);
+            self.core.roster.check_out(Arc::clone(&self.own_slot), deque);
         }
     }
 }

@@ -1,10 +1,11 @@
-//! What threads share: entries, the slots they are stolen from, and strays.
+//! What threads share: runs, the slots they are stolen from, and strays.
 //!
-//! An entry is one unstarted child that left its nursery's private lists. It is counted in its
-//! nursery ([`crate::engine::count::Count`]), so the nursery stays open while it exists.
-#![allow(unsafe_code, reason = "follows an entry to its open nursery")]
+//! A run is some consecutive unstarted children that left their nursery's private lists. It is
+//! counted in the nursery ([`crate::engine::count::Count`]), which stays open while it exists.
+#![allow(unsafe_code, reason = "follows a run to its open nursery")]
 
 use std::collections::VecDeque;
+use std::ptr;
 
 use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
@@ -12,39 +13,69 @@ use crossbeam_utils::CachePadded;
 use crate::engine::frame::{Frame, ScopeFrame};
 use crate::engine::seat::Seat;
 use crate::platform::parker::Parker;
-use crate::platform::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
-use crate::task::record::Queued;
+use crate::task::list::PendingList;
 
-/// One unstarted child in public hands; one unit of its nursery's count.
+/// Unstarted children of one nursery in public hands; one unit of its count.
 #[must_use]
-pub(crate) struct Entry(Queued);
+pub(crate) struct Run {
+    scope: *const ScopeFrame,
+    children: PendingList,
+}
 
-impl Entry {
-    /// Counts a child of `scope` that is about to be shared.
-    pub(crate) fn new(scope: &ScopeFrame, child: Queued) -> Self {
+// SAFETY: the children are shared, and the pointer is followed under the count only.
+unsafe impl Send for Run {}
+
+impl Run {
+    /// Counts children of `scope` that are about to be shared.
+    pub(crate) fn new(scope: &ScopeFrame, children: PendingList) -> Self {
+        children.share();
         scope.count.add(1);
-        Self(child)
+        Self { scope, children }
     }
 
     pub(crate) fn scope(&self) -> &ScopeFrame {
-        // SAFETY: the count keeps the nursery open while this entry exists.
-        unsafe { ScopeFrame::from_owner(self.0.owner()) }
+        // SAFETY: the count keeps the nursery open while this run exists.
+        unsafe { &*self.scope }
     }
 
-    /// Whether the handle has claimed the child, so that there is nothing left to run.
-    pub(crate) fn is_stale(&self) -> bool {
-        self.0.is_stale()
+    pub(crate) fn len(&self) -> u32 {
+        self.children.len()
     }
 
-    /// Runs the child here, unless its handle has claimed it.
-    pub(crate) fn run(self, seat: &Seat) {
-        // SAFETY: open until the unit is released below.
-        let scope = unsafe { ScopeFrame::from_owner(self.0.owner()) };
-        if let Some(child) = self.0.take() {
-            Frame::run_child(seat, scope, child);
+    /// Lets go of the children that handles have claimed; nothing, if those were all.
+    pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
+        self.children.sweep();
+        if self.children.is_empty() {
+            // SAFETY: open until this unit is released.
+            unsafe { &*self.scope }.release(seat);
+            return None;
         }
-        scope.release(seat);
+        Some(self)
+    }
+
+    /// Runs the children here, oldest first, until `enough`; the rest is shared again.
+    pub(crate) fn execute(self, seat: &Seat, enough: impl Fn() -> bool) {
+        // SAFETY: open until the unit is released below, or passed on.
+        let scope = unsafe { &*self.scope };
+        scope.note_runner(seat);
+        let left = Frame::run_all(seat, scope, self.children, enough);
+        match left {
+            None => scope.release(seat),
+            Some(children) => seat.share_again(Run {
+                scope: self.scope,
+                children,
+            }),
+        }
+    }
+
+    /// Gives the children to a frame of their nursery on this thread, its home.
+    pub(crate) fn take_back(self, seat: &Seat, frame: &Frame<'_>) {
+        frame.list.append(&self.children);
+        // The home is here, so there is nobody to wake and the frame stays.
+        // SAFETY: as above.
+        unsafe { &*self.scope }.release(seat);
     }
 }
 
@@ -65,18 +96,21 @@ pub(crate) struct Slot {
     pub(crate) parker: Parker,
     /// A request to expose private work; set by the hungry, cleared by the owner.
     pub(crate) asked: CachePadded<AtomicBool>,
+    /// A waiter that would like to have some of what this thread holds, and may be parked.
+    beggar: AtomicPtr<Slot>,
     /// Set while a worker is enlisted among the sleepers.
     pub(crate) asleep: AtomicBool,
     doing: AtomicU8,
-    stealer: Stealer<Entry>,
+    stealer: Stealer<Run>,
     owner: Mutex<String>,
 }
 
 impl Slot {
-    pub(crate) fn new(stealer: Stealer<Entry>, owner: String, asleep: bool) -> Self {
+    pub(crate) fn new(stealer: Stealer<Run>, owner: String, asleep: bool) -> Self {
         Self {
             parker: Parker::new(),
             asked: CachePadded::new(AtomicBool::new(true)),
+            beggar: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(asleep),
             doing: AtomicU8::new(Doing::Running as u8),
             stealer,
@@ -92,11 +126,35 @@ impl Slot {
         !self.stealer.is_empty()
     }
 
-    /// Takes the entry that was shared first.
-    pub(crate) fn steal(&self) -> Option<Entry> {
+    /// Leaves word that `waiter` would like to be unparked when this thread exposes something.
+    ///
+    /// Nothing depends on it but parallelism: what a waiter waits for wakes it anyway.
+    pub(crate) fn beg(&self, waiter: &Slot) {
+        // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool.
+        self.beggar
+            .store(ptr::from_ref(waiter).cast_mut(), Ordering::Release);
+        self.arm();
+    }
+
+    pub(crate) fn has_beggar(&self) -> bool {
+        !self.beggar.load(Ordering::Relaxed).is_null()
+    }
+
+    /// The waiter that asked last.
+    pub(crate) fn take_beggar(&self) -> Option<&Slot> {
+        if !self.has_beggar() {
+            return None;
+        }
+        let waiter = self.beggar.swap(ptr::null_mut(), Ordering::Acquire);
+        // SAFETY: slots live as long as their pool, and this one is of the same pool.
+        unsafe { waiter.as_ref() }
+    }
+
+    /// Takes the run that was shared first.
+    pub(crate) fn steal(&self) -> Option<Run> {
         loop {
             match self.stealer.steal() {
-                Steal::Success(entry) => return Some(entry),
+                Steal::Success(run) => return Some(run),
                 Steal::Empty => return None,
                 Steal::Retry => {}
             }
@@ -128,6 +186,15 @@ impl SlotRef {
         Self(Arc::as_ptr(slot))
     }
 
+    /// From what [`SlotRef::erase`] gave, or nothing.
+    ///
+    /// # Safety
+    ///
+    /// `erased` came from [`SlotRef::erase`], or is null.
+    pub(crate) unsafe fn restore_some(erased: *const ()) -> Option<Self> {
+        (!erased.is_null()).then(|| Self(erased.cast()))
+    }
+
     /// For the header of a chunk, which does not know what a slot is.
     pub(crate) fn erase(self) -> *const () {
         self.0.cast()
@@ -138,6 +205,12 @@ impl SlotRef {
     /// `erased` came from [`SlotRef::erase`].
     pub(crate) unsafe fn restore(erased: *const ()) -> Self {
         Self(erased.cast())
+    }
+
+    /// Calls `f` with the slot; `seat` is the caller's, in the same pool.
+    pub(crate) fn with<R>(self, _seat: &Seat, f: impl FnOnce(&Slot) -> R) -> R {
+        // SAFETY: the seat keeps the pool alive, see the invariant.
+        f(unsafe { &*self.0 })
     }
 
     /// Wakes the slot's thread from a wait; `seat` is the caller's, in the same pool.
@@ -159,16 +232,16 @@ impl std::fmt::Debug for Slot {
         f.debug_struct("Thread")
             .field("owner", &*lock(&self.owner))
             .field("doing", &doing)
-            .field("shared_children", &self.stealer.len())
+            .field("shared_runs", &self.stealer.len())
             .field("asked", &self.asked.load(Ordering::Relaxed))
             .finish()
     }
 }
 
-/// Entries that no thread's own deque may hold: spawned from outside, or out of order.
+/// Runs that no thread's own deque may hold: spawned from outside, or out of order.
 #[derive(Default)]
 pub(crate) struct Strays {
-    queue: Mutex<VecDeque<Entry>>,
+    queue: Mutex<VecDeque<Run>>,
     len: AtomicUsize,
 }
 
@@ -178,21 +251,25 @@ impl Strays {
         self.len.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn push(&self, entry: Entry) {
+    pub(crate) fn push(&self, run: Run) {
         let mut queue = lock(&self.queue);
-        queue.push_back(entry);
+        queue.push_back(run);
         self.len.store(queue.len(), Ordering::Relaxed);
     }
 
-    /// Takes the first entry that `wanted` accepts.
-    pub(crate) fn take(&self, wanted: impl Fn(&Entry) -> bool) -> Option<Entry> {
+    pub(crate) fn has(&self, wanted: impl Fn(&Run) -> bool) -> bool {
+        self.len() > 0 && lock(&self.queue).iter().any(wanted)
+    }
+
+    /// Takes the first run that `wanted` accepts.
+    pub(crate) fn take(&self, wanted: impl Fn(&Run) -> bool) -> Option<Run> {
         if self.len() == 0 {
             return None;
         }
         let mut queue = lock(&self.queue);
         let at = queue.iter().position(wanted)?;
-        let entry = queue.remove(at);
+        let run = queue.remove(at);
         self.len.store(queue.len(), Ordering::Relaxed);
-        entry
+        run
     }
 }

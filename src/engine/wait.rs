@@ -2,29 +2,39 @@
 //!
 //! The body of nursery N, waiting for a child or for the end:
 //!
-//! 0. the awaited child itself, claimed by its handle (done by the caller);
+//! 0. the awaited child itself, if it never left this thread;
 //! 1. N's own unstarted children, oldest first; then what it exposed and nobody took; then strays
 //!    of N or of nurseries below it;
-//! 3. spin for a moment;
+//! 2. *leapfrog*: ask the thread that took children of N for some of what it holds, and take one
+//!    run at a time from it. Whose it is shows only then; what is not below N becomes a stray;
+//! 3. the awaited child, if nobody has started it after all, by its handle;
 //! 4. expose everything, give the place up, park.
 //!
-//! A child that waits for a sibling it spawned does 0, 3 and 4 only. (Step 2, leapfrogging, takes
-//! work from the thread that runs a stolen child.) Blocking children belong to side threads, but
-//! a waiter about to park runs those of its own that no side thread will come for.
+//! Step 3 comes after 2 because the child stands in a run that another thread works through: to
+//! take it from under its hands costs both of them more than to wait for an answer.
+//!
+//! A child that waits for a sibling it spawned does 0, 3 and 4 only: what else the nursery has is
+//! not below it. Blocking children belong to side threads, but a waiter about to park runs those
+//! of its own that no side thread will come for.
 //!
 //! A waiter is unparked by what it waits for: the last unit of the count, the finish of a child
 //! it asked to be told of, a stray of its nursery. Each of them leaves a token in its parker after
 //! the fact, and the waiter looks for the fact between taking tokens, so none is missed.
+//!
+//! Leapfrogging is Wagner and Calder's ("Leapfrogging: a portable technique for implementing
+//! efficient futures", 1993), by nurseries instead of by single tasks.
 
 use crate::engine::frame::{Frame, ScopeFrame};
 use crate::engine::seat::Seat;
-use crate::engine::shared::Doing;
+use crate::engine::shared::{Doing, Run};
 use crate::platform::thread::spin_loop;
 use crate::task::record::{Class, Handle, Running};
 
-/// Rounds of the pause instruction before parking: about 2 us, the cost of finding out that a
-/// short sibling ends at once.
-const SPINS: usize = 100;
+/// Looks before parking, with pauses that double in between: about 4 us in all, in which a thread
+/// that runs short children has answered a request.
+const LOOKS: u32 = 12;
+/// Pause instructions between two looks, at most: the line that is looked at is the runner's.
+const LONGEST_PAUSE: u32 = 32;
 
 /// What a thread waits for.
 trait Awaited {
@@ -33,8 +43,8 @@ trait Awaited {
     /// Arranges for this thread to be unparked when it is over; false if that comes too late.
     fn ask_for_wake(&self) -> bool;
 
-    /// The right to run it, if it is one child that nobody has started.
-    fn claim(&self) -> Option<Running>;
+    /// The right to run it, if it is one child of this class that nobody has started.
+    fn claim(&self, class: Class) -> Option<Running>;
 }
 
 impl<T> Awaited for Handle<T> {
@@ -46,8 +56,8 @@ impl<T> Awaited for Handle<T> {
         Handle::ask_for_wake(self)
     }
 
-    fn claim(&self) -> Option<Running> {
-        Handle::claim(self)
+    fn claim(&self, class: Class) -> Option<Running> {
+        (self.class() == class).then(|| Handle::claim(self))?
     }
 }
 
@@ -64,66 +74,186 @@ impl Awaited for End<'_> {
         true
     }
 
-    fn claim(&self) -> Option<Running> {
+    fn claim(&self, _class: Class) -> Option<Running> {
         None
     }
 }
 
 impl Seat {
     /// Waits in the body of `scope`, the innermost frame, until all of its children have ended.
+    #[inline]
     pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
+        if !body.list.is_empty() || !scope.count.is_zero() {
+            self.wait_for_the_rest(body, scope);
+        }
+    }
+
+    #[inline(never)]
+    fn wait_for_the_rest(&self, body: &Frame<'_>, scope: &ScopeFrame) {
         self.wait(body, scope, &End(body, scope));
+    }
+
+    /// Runs a child of `scope` that never left this thread, if that is plain to see; the common
+    /// case of a join.
+    #[inline]
+    pub(crate) fn run_if_private<T>(scope: &ScopeFrame, child: &Handle<T>) -> bool {
+        child.class() == Class::Compute
+            && child.is_private_and_unstarted()
+            && Frame::with_current(|frame| {
+                let Some(frame) = frame.filter(|f| f.is_of(scope) && f.seat.is_active()) else {
+                    return false;
+                };
+                let running = match frame.list.pop_if(child) {
+                    Some(oldest) => oldest.take(),
+                    None => {
+                        frame.list.note_claim();
+                        child.claim()
+                    }
+                };
+                let Some(running) = running else { return false };
+                frame.seat.answer_request();
+                Frame::run_child(frame.seat, scope, running);
+                true
+            })
     }
 
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
     pub(crate) fn wait_for_child<T>(&self, scope: &ScopeFrame, child: &Handle<T>) {
         if child.class() == Class::Compute
-            && let Some(child) = child.claim()
+            && (child.is_private_and_unstarted() || !self.deque.is_empty())
+            && let Some(running) = child.claim()
         {
-            self.answer_request();
-            Frame::run_child(self, scope, child);
-            return self.forget_claimed(scope);
+            self.run_claimed(scope, running);
+            return;
         }
         let outside = Frame::root(self);
         Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, child));
     }
 
+    /// Runs a child that its handle has claimed.
+    fn run_claimed(&self, scope: &ScopeFrame, child: Running) {
+        self.answer_request();
+        Frame::run_child(self, scope, child);
+        self.forget_claimed(scope);
+    }
+
     /// Lets go of queue references to children of `scope` that handles have claimed, so that a
     /// task that spawns and joins for ever keeps no memory.
     fn forget_claimed(&self, scope: &ScopeFrame) {
-        if scope.is_home() {
-            Frame::with_current(|current| {
-                if let Some(frame) = current.and_then(|frame| frame.find(scope)) {
-                    frame.list.note_claim();
-                }
-            });
-        }
-        while let Some(entry) = self.deque.pop() {
-            if !entry.is_stale() {
-                return self.deque.push(entry);
+        Frame::with_current(|current| {
+            if let Some(frame) = current.and_then(|frame| frame.find(scope)) {
+                frame.list.note_claim();
             }
-            entry.run(self);
-        }
+        });
+        self.note_public_claim();
     }
 
     fn wait(&self, frame: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) {
         let helps = frame.is_body_of(scope);
         while !awaited.is_over() {
-            if (helps && self.help(frame, scope)) || spin_until(|| awaited.is_over()) {
+            if helps && self.help(frame, scope, awaited) {
+                continue;
+            }
+            if self.look_around(scope, helps, awaited) {
+                continue;
+            }
+            if let Some(child) = awaited.claim(Class::Compute) {
+                self.run_claimed(scope, child);
                 continue;
             }
             self.expose_all();
             if self.run_blocking(scope, helps, awaited) || !awaited.ask_for_wake() {
                 continue;
             }
+            if helps && let Some(runner) = scope.runner() {
+                runner.with(self, |runner| runner.beg(self.slot()));
+            }
             self.slot().set_doing(Doing::Waiting);
-            self.without_place(|| self.slot().parker.park());
+            self.park(scope, awaited);
             self.slot().set_doing(Doing::Running);
         }
     }
 
-    /// Runs one child that a waiter in the body of `scope` may run.
-    fn help(&self, body: &Frame<'_>, scope: &ScopeFrame) -> bool {
+    /// Step 4, until the wait may go on: it is over, or there is something to do for this thread
+    /// and a place to do it in. For what only this thread may ever do, it takes a place anyway.
+    fn park(&self, scope: &ScopeFrame, awaited: &impl Awaited) {
+        if self.is_active() {
+            self.core.idle.vacate(&*self.core);
+        }
+        loop {
+            self.slot().parker.park();
+            let is_needed = awaited.is_over()
+                || self.core.blocking.is_starved()
+                || self.core.strays.has(|run| run.scope().is_within(scope));
+            if !self.is_active() {
+                return;
+            }
+            if is_needed {
+                return self.core.idle.take_place_anyway();
+            }
+            if self.core.idle.try_take_place() {
+                return;
+            }
+        }
+    }
+
+    /// Looks for a moment whether it is over, and meanwhile leapfrogs; false if there was nothing.
+    fn look_around(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
+        for look in 0..LOOKS {
+            if awaited.is_over() || (helps && self.leapfrog(scope, awaited)) {
+                return true;
+            }
+            for _ in 0..LONGEST_PAUSE.min(1 << look) {
+                spin_loop();
+            }
+        }
+        awaited.is_over()
+    }
+
+    /// Step 2.
+    fn leapfrog(&self, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
+        let Some(runner) = scope.runner() else {
+            return false;
+        };
+        let run = runner.with(self, |runner| {
+            if std::ptr::eq(runner, self.slot()) {
+                return None;
+            }
+            if !runner.has_work() {
+                runner.beg(self.slot());
+                return None;
+            }
+            runner.steal()
+        });
+        let Some(run) = run else { return false };
+        if !run.scope().is_within(scope) {
+            // It has gone on to something else.
+            scope.forget_runner();
+            self.stray(run);
+            return false;
+        }
+        self.help_with(run, scope, awaited);
+        true
+    }
+
+    /// Runs children of `scope` or of a nursery below it while the wait goes on.
+    fn help_with(&self, run: Run, scope: &ScopeFrame, awaited: &impl Awaited) {
+        let own = Frame::with_current(|frame| {
+            frame.is_some_and(|frame| std::ptr::eq(run.scope(), scope) && frame.is_body_of(scope))
+        });
+        if own {
+            Frame::with_current(|frame| {
+                if let Some(frame) = frame {
+                    run.take_back(self, frame);
+                }
+            });
+        } else {
+            run.execute(self, || awaited.is_over());
+        }
+    }
+
+    /// Step 1: runs something that a waiter in the body of `scope` may run.
+    fn help(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
         if let Some(child) = body.list.pop() {
             self.answer_request();
             if let Some(child) = child.take() {
@@ -134,21 +264,18 @@ impl Seat {
         if scope.count.is_zero() {
             return false;
         }
-        if let Some(entry) = self.deque.pop() {
-            if entry.scope().is_within(scope) {
-                entry.run(self);
+        if let Some(run) = self.deque.pop() {
+            if run.scope().is_within(scope) {
+                self.help_with(run, scope, awaited);
                 return true;
             }
             // An outer nursery's: none of this one is in there, see `publish`.
-            self.deque.push(entry);
+            self.deque.push(run);
         }
-        let stray = self
-            .core
-            .strays
-            .take(|entry| entry.scope().is_within(scope));
+        let stray = self.core.strays.take(|run| run.scope().is_within(scope));
         let found = stray.is_some();
-        if let Some(entry) = stray {
-            entry.run(self);
+        if let Some(run) = stray {
+            self.help_with(run, scope, awaited);
         }
         found
     }
@@ -160,22 +287,14 @@ impl Seat {
         if !blocking.is_starved() {
             return false;
         }
-        if let Some(child) = awaited.claim() {
+        if let Some(child) = awaited.claim(Class::Blocking) {
             self.without_place(|| Frame::run_child(self, scope, child));
             return true;
         }
-        let Some(entry) = helps.then(|| blocking.take_below(scope)).flatten() else {
+        let Some(run) = helps.then(|| blocking.take_below(scope)).flatten() else {
             return false;
         };
-        self.without_place(|| entry.run(self));
+        self.without_place(|| run.execute(self, || false));
         true
     }
-}
-
-/// Looks for a moment whether it is over; true as soon as it is.
-fn spin_until(is_over: impl Fn() -> bool) -> bool {
-    (0..SPINS).any(|_| {
-        spin_loop();
-        is_over()
-    })
 }

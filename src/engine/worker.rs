@@ -14,7 +14,7 @@ use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::idle::Field;
 use crate::engine::seat::Seat;
-use crate::engine::shared::{Doing, Entry, Slot};
+use crate::engine::shared::{Doing, Run, Slot};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread::spin_loop;
@@ -25,7 +25,7 @@ const SEARCH: Duration = Duration::from_micros(50);
 const PAUSES: usize = 32;
 
 /// Runs the worker of this slot until the pool shuts down.
-pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Entry>, index: usize) {
+pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
     let hooks_of = Arc::clone(&core);
     let _hooks = hooks_of.hooks.enter();
     let seat = Seat::worker(core, slot, deque);
@@ -33,13 +33,14 @@ pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Entry>, index:
     root.enter(|| {
         loop {
             sleep(&seat);
-            while let Some(entry) = search(&seat) {
+            while let Some(run) = search(&seat) {
                 seat.core.idle.found(&*seat.core);
-                entry.run(&seat);
-                while !seat.core.idle.is_crowded()
-                    && let Some(entry) = find(&seat)
+                let is_crowded = || seat.core.idle.is_crowded();
+                run.execute(&seat, is_crowded);
+                while !is_crowded()
+                    && let Some(run) = find(&seat)
                 {
-                    entry.run(&seat);
+                    run.execute(&seat, is_crowded);
                 }
                 seat.core.idle.search();
             }
@@ -70,15 +71,15 @@ fn sleep(seat: &Seat) {
     slot.set_doing(Doing::Running);
 }
 
-/// Looks for an entry until it seems hopeless, or until this worker is one too many.
-fn search(seat: &Seat) -> Option<Entry> {
+/// Looks for a run until it seems hopeless, or until this worker is one too many.
+fn search(seat: &Seat) -> Option<Run> {
     let started = Instant::now();
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
             return None;
         }
-        if let Some(entry) = find(seat) {
-            return Some(entry);
+        if let Some(run) = find(seat) {
+            return Some(run);
         }
         seat.core.arm_all();
         if !seat.core.idle.is_only_searcher() || started.elapsed() > SEARCH {
@@ -90,8 +91,8 @@ fn search(seat: &Seat) -> Option<Entry> {
     }
 }
 
-/// Takes an entry: the own ones first, the newest; then strays; then another thread's oldest.
-fn find(seat: &Seat) -> Option<Entry> {
+/// Takes a run: the own ones first, the newest; then strays; then another thread's oldest.
+fn find(seat: &Seat) -> Option<Run> {
     seat.deque
         .pop()
         .or_else(|| seat.core.strays.take(|_| true))

@@ -1,54 +1,171 @@
 //! The two-way fork: a nursery with one child, whose record lies in the caller's frame.
+//!
+//! Most forks never become one. The frame that links a fork into its thread's stack holds the
+//! second closure and how to make a nursery of it; only a thread that is asked for work does so,
+//! outermost fork first. A fork that nobody asked for runs its second closure by a plain call.
 #![allow(
     unsafe_code,
     reason = "the child borrows from the frame that waits for it"
 )]
 
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
+use std::ptr::NonNull;
 
-use crate::engine::frame::Frame;
+use crate::engine::frame::{ForkFrame, Frame};
 use crate::engine::seat::Seat;
 use crate::scope::Scope;
 use crate::scope::nest::Child;
 use crate::scope::panics::{catching, discard};
 use crate::task::chunk::ForkChunk;
-use crate::task::record::Verdict;
+use crate::task::record::{Handle, Payload, Verdict};
+
+/// A fork in its caller's stack frame.
+///
+/// INVARIANT: `frame` comes first. While it is latent the chunk holds the closure; afterwards
+/// `scope` and `handle` are there.
+#[repr(C)]
+struct Fork<'a, F, T> {
+    frame: ForkFrame<'a>,
+    scope: UnsafeCell<MaybeUninit<Scope>>,
+    handle: Cell<Option<Handle<T>>>,
+    chunk: ForkChunk<F, T>,
+}
+
+impl<F, T> Fork<'_, F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    /// Makes a nursery with one child of it.
+    ///
+    /// # Safety
+    ///
+    /// `this` is the front of a `Fork<F, T>` that is latent and entered on this thread.
+    #[cold]
+    unsafe fn prepare(this: NonNull<ForkFrame<'static>>) {
+        // SAFETY: by contract, and it is shared from here on.
+        let fork = unsafe { this.cast::<Fork<'_, F, T>>().as_ref() };
+        // SAFETY: a latent fork's scope is nobody else's.
+        let scope = unsafe { (*fork.scope.get()).write(Scope::open_around(&fork.frame.frame)) };
+        // SAFETY: `fork` below waits for the child before any of this goes away, and what the
+        // closure borrows is borrowed by its caller; the vtable is of these types.
+        let (child, handle) = unsafe {
+            fork.chunk
+                .publish(scope.frame.owner(), Child::<F, T>::VTABLE)
+        };
+        fork.handle.set(Some(handle));
+        fork.frame.become_nursery(&scope.frame, child);
+    }
+
+    /// # Safety
+    ///
+    /// The fork has become a nursery.
+    unsafe fn scope(&self) -> &Scope {
+        // SAFETY: by contract and the invariant.
+        unsafe { (*self.scope.get()).assume_init_ref() }
+    }
+}
 
 /// Runs `a` here and `b` here or on another thread; a panic of either is raised after both.
+#[inline]
 pub(crate) fn fork<A, B, RA, RB>(seat: &Seat, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
-    let scope = Scope::open(seat);
-    let chunk = ForkChunk::<B, RB>::new();
-    let (left, right) = seat.occupy(|| {
-        let frame = Frame::body(seat, &scope.frame);
-        frame.enter(|| {
-            // SAFETY: `chunk` and `scope` stay in place until the wait below is over, and what
-            // `b` borrows is borrowed by our caller; the vtable is of these types.
-            let (child, handle) =
-                unsafe { chunk.write(scope.frame.owner(), Child::<B, RB>::VTABLE, b) };
-            Seat::queue_at_home(&scope.frame, child);
-            let left = catching(a);
+    let is_deep = Frame::with_current(|frame| {
+        frame.is_some_and(|frame| frame.is_deep_fork() && frame.seat.is(seat))
+    });
+    let (left, right) = if is_deep && !seat.is_asked() {
+        let left = catching(a);
+        (left, Err(b))
+    } else {
+        seat.occupy(|| offer(seat, a, b))
+    };
+    conclude(left, right)
+}
+
+/// What became of `b`: its verdict, or itself because nobody took it.
+type Right<B, RB> = Result<Verdict<RB>, B>;
+
+/// Runs `a` while `b` can be had by others.
+#[inline]
+fn offer<A, B, RA, RB>(seat: &Seat, a: A, b: B) -> (Result<RA, Payload>, Right<B, RB>)
+where
+    A: FnOnce() -> RA,
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    let fork = Fork::<B, RB> {
+        frame: Frame::with_current(|outer| {
+            // SAFETY: a latent, entered frame of these types is what `prepare` is for.
+            unsafe { ForkFrame::new(seat, outer, Fork::<B, RB>::prepare) }
+        }),
+        scope: UnsafeCell::new(MaybeUninit::uninit()),
+        handle: Cell::new(None),
+        chunk: ForkChunk::new(b),
+    };
+    let left = fork.frame.frame.enter(|| {
+        seat.answer_request();
+        let left = catching(a);
+        if !fork.frame.is_latent() {
+            // SAFETY: not latent any more.
+            let scope = unsafe { fork.scope() };
             if left.is_err() {
                 scope.cancel();
             }
-            seat.wait_for_end(&frame, &scope.frame);
-            (left, handle.take())
-        })
+            seat.wait_for_end(&fork.frame.frame, &scope.frame);
+        }
+        left
     });
-    let Ok(right) = right else {
-        unreachable!("waited for");
+    let right = match fork.handle.take() {
+        // SAFETY: latent to the end, so the closure is still there.
+        None => Err(unsafe { fork.chunk.take() }),
+        Some(handle) => match handle.take() {
+            Ok(verdict) => {
+                // SAFETY: not latent any more, and all of its children have ended.
+                unsafe { (*fork.scope.get()).assume_init_drop() };
+                Ok(verdict)
+            }
+            Err(_) => unreachable!("waited for"),
+        },
     };
+    (left, right)
+}
+
+/// Runs `b` if nobody has, and puts the values together.
+#[inline]
+fn conclude<B, RA, RB>(left: Result<RA, Payload>, right: Right<B, RB>) -> (RA, RB)
+where
+    B: FnOnce() -> RB,
+{
+    let (left, right) = match (left, right) {
+        (Ok(left), Err(b)) => match catching(b) {
+            Ok(right) => return (left, right),
+            Err(payload) => (Ok(left), Verdict::Panicked(payload)),
+        },
+        (Ok(left), Ok(Verdict::Done(right))) => return (left, right),
+        (Err(payload), Err(b)) => {
+            discard(b);
+            (Err(payload), Verdict::Skipped)
+        }
+        (left, Ok(right)) => (left, right),
+    };
+    raise(left, right)
+}
+
+#[cold]
+#[inline(never)]
+fn raise<RA, RB>(left: Result<RA, Payload>, right: Verdict<RB>) -> ! {
     let raised = match (left, right) {
-        (Ok(left), Verdict::Done(right)) => return (left, right),
         (Ok(left), Verdict::Panicked(payload)) => {
             discard(left);
             payload
         }
-        (Ok(_), Verdict::Skipped) => unreachable!("only a panic of `a` skips `b`"),
+        (Ok(_), _) => unreachable!("only a panic of `a` skips `b`"),
         (Err(payload), right) => {
             discard(right);
             payload

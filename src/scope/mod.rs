@@ -10,7 +10,7 @@ pub(crate) use nest::{Nest, abandon, join};
 pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Handle};
 
-use crate::engine::frame::ScopeFrame;
+use crate::engine::frame::{Frame, ScopeFrame};
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use panics::Panics;
 
@@ -28,6 +28,15 @@ impl Scope {
     fn open(seat: &Seat) -> Self {
         Self {
             frame: ScopeFrame::open(seat),
+            is_cancelled: AtomicBool::new(false),
+            panics: Panics::default(),
+        }
+    }
+
+    /// The nursery that the fork in this entered frame becomes.
+    fn open_around(fork: &Frame<'_>) -> Self {
+        Self {
+            frame: ScopeFrame::open_around(fork),
             is_cancelled: AtomicBool::new(false),
             panics: Panics::default(),
         }

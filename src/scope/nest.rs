@@ -12,8 +12,9 @@ use crate::engine::seat::Seat;
 use crate::engine::shared::SlotRef;
 use crate::scope::Scope;
 use crate::scope::panics::catching;
-use crate::task::chunk::{self, Arena};
-use crate::task::record::{Class, Ended, Handle, Record, Running, Verdict, Vtable};
+use crate::task::arena::Arena;
+use crate::task::chunk;
+use crate::task::record::{Class, Ended, Handle, Queued, Record, Running, Verdict, Vtable};
 
 /// One open nursery: what its children see, and the memory of those that its opener spawns.
 ///
@@ -63,6 +64,7 @@ impl<'scope> Nest<'scope, '_> {
     }
 
     /// Queues a child.
+    #[inline]
     pub(crate) fn spawn<F, T>(&'scope self, class: Class, closure: F) -> Handle<T>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -70,30 +72,34 @@ impl<'scope> Nest<'scope, '_> {
     {
         let scope = &self.scope.frame;
         let vtable = Child::<F, T>::VTABLE;
-        if !scope.is_home() {
-            return Seat::with(scope.core(), |seat| {
-                let owner = scope.owner_for(seat.slot_ref());
-                let sequence = scope.foreign_sequence();
-                // SAFETY: as below.
-                let (child, handle) =
-                    unsafe { chunk::single(owner, sequence, class, vtable, closure) };
-                match class {
-                    Class::Compute => seat.queue_abroad(scope, child),
-                    Class::Blocking => seat.queue_blocking(scope, child),
-                }
-                handle
-            });
-        }
-        // SAFETY: the home thread is the opener's. `run` waits for every child, so the scope and
-        // all that lives for `'scope` outlives the record; the vtable is of these types.
-        let (child, handle) = unsafe { self.arena.write(scope.owner(), class, vtable, closure) };
+        let (child, handle) = if scope.is_home() {
+            // SAFETY: the home thread is the opener's. `run` waits for every child, so the scope
+            // and all that lives for `'scope` outlives the record; the vtable is of these types.
+            unsafe { self.arena.write(scope.owner(), class, vtable, closure) }
+        } else {
+            self.write_abroad(class, vtable, closure)
+        };
         match class {
-            Class::Compute => Seat::queue_at_home(scope, child),
-            Class::Blocking => {
-                Seat::with(scope.core(), |seat| seat.queue_blocking(scope, child));
-            }
+            Class::Compute => Seat::queue(scope, child),
+            Class::Blocking => Seat::with(scope.core(), |seat| seat.queue_blocking(scope, child)),
         }
         handle
+    }
+
+    #[inline(never)]
+    fn write_abroad<F, T>(
+        &'scope self,
+        class: Class,
+        vtable: &'static Vtable,
+        closure: F,
+    ) -> (Queued, Handle<T>) {
+        let scope = &self.scope.frame;
+        Seat::with(scope.core(), |seat| {
+            let owner = scope.owner_for(seat.slot);
+            let sequence = scope.foreign_sequence();
+            // SAFETY: as in `spawn`.
+            unsafe { chunk::single(owner, sequence, class, vtable, closure) }
+        })
     }
 }
 
@@ -165,17 +171,25 @@ unsafe fn of_owner<'a>(owner: *const ()) -> &'a Scope {
 }
 
 /// Waits for a child and takes its value, or raises its panic.
+#[inline]
 pub(crate) fn join<T>(handle: Handle<T>) -> T {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
-    let finished = Seat::with(scope.frame.core(), |seat| {
-        seat.occupy(|| seat.wait_for_child(&scope.frame, &handle));
-        handle.take()
-    });
-    match finished {
+    if handle.outcome().is_none() && !Seat::run_if_private(&scope.frame, &handle) {
+        wait(scope, &handle);
+    }
+    match handle.take() {
+        Ok(Verdict::Done(value)) => value,
         Ok(verdict) => scope.resolve(verdict),
         Err(_) => unreachable!("waited for"),
     }
+}
+
+#[inline(never)]
+fn wait<T>(scope: &Scope, handle: &Handle<T>) {
+    Seat::with(scope.frame.core(), |seat| {
+        seat.occupy(|| seat.wait_for_child(&scope.frame, handle));
+    });
 }
 
 /// Gives an unjoined child up.

@@ -108,10 +108,20 @@ impl Scope {
     }
 
     /// Ends a nursery whose children have all ended: the body's value, or the panic to raise.
-    ///
+    #[inline]
+    pub(super) fn conclude<R>(&self, body: Result<R, Payload>) -> R {
+        match body {
+            // Every panic cancels first.
+            Ok(value) if !self.is_cancelled() => value,
+            body => self.conclude_panicked(body),
+        }
+    }
+
     /// The body's own panic goes first, then the child's of the smallest rank. What lost is
     /// dropped here.
-    pub(super) fn conclude<R>(&self, body: Result<R, Payload>) -> R {
+    #[cold]
+    #[inline(never)]
+    fn conclude_panicked<R>(&self, body: Result<R, Payload>) -> R {
         let child = lock(&self.panics.kept).first.take();
         let forgotten = self.panics.unclaimed.load(Ordering::Relaxed) > 0;
         let raised = match body {

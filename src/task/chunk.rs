@@ -1,14 +1,11 @@
-//! The memory of records: chunks that a nursery owns.
+//! Chunks: pieces of memory that hold records and know whose they are.
 //!
-//! The opener of a nursery bump-allocates: the first small chunk lies in the nursery's own stack
-//! frame, further ones double up to [`LARGEST`]. A record that another thread spawns is a chunk
-//! of its own, freed with its last reference.
+//! Most belong to a nursery's arena. A record that another thread than the nursery's own spawns
+//! is a chunk of its own, freed with its last reference; a fork has one in its stack frame.
 //!
-//! INVARIANT: `released <= allocated`; a chunk whose two counts are equal holds no live record,
-//! so its arena may hand its memory out again. Only the arena's thread allocates; any thread
-//! releases. Memory is therefore bounded by the records outstanding or retained (law S8), give or
-//! take the chunk that each of them keeps.
-#![allow(unsafe_code, reason = "a bump allocator")]
+//! INVARIANT: no more records are released than were allocated; a chunk whose counts are equal
+//! holds no live record. Only the arena's thread allocates; any thread releases.
+#![allow(unsafe_code, reason = "hands out raw memory")]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
@@ -18,19 +15,10 @@ use std::ptr::{self, NonNull};
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
 use crate::task::record::{Class, Handle, Queued, Record, Vtable};
 
-/// Bytes of records in the nursery's own frame: about ten small children.
-const IN_FRAME: usize = 448;
-/// Bytes of the first chunk on the heap; each further one doubles.
-const SMALLEST: usize = 4 << 10;
-/// Bytes of the largest regular chunk.
-const LARGEST: usize = 64 << 10;
-/// Full chunks looked at for reuse before a new one is allocated.
-const LOOKS: usize = 2;
-
 /// Alignment of every chunk.
-const ALIGN: usize = 16;
+pub(super) const ALIGN: usize = 16;
 
-enum Home {
+pub(super) enum Home {
     /// An arena's, or a stack frame's: freed with it.
     Owned,
     /// One record's own: freed with it.
@@ -47,16 +35,18 @@ pub(crate) struct ChunkHeader {
     /// Its place in the order of the nursery's chunks.
     sequence: u64,
     /// The next chunk of the arena's list of full ones.
-    next: Cell<*mut ChunkHeader>,
+    pub(super) next: Cell<*mut ChunkHeader>,
     /// Bytes in all, this header included.
-    size: u32,
+    pub(super) size: u32,
     allocated: Cell<u32>,
-    released: AtomicU32,
+    /// Records released by the arena's own thread.
+    released_here: Cell<u32>,
+    released_elsewhere: AtomicU32,
     home: Home,
 }
 
 impl ChunkHeader {
-    fn new(owner: Owner, sequence: u64, size: usize, home: Home) -> Self {
+    pub(super) fn new(owner: Owner, sequence: u64, size: usize, home: Home) -> Self {
         Self {
             owner: owner.scope,
             spawner: owner.spawner,
@@ -64,7 +54,8 @@ impl ChunkHeader {
             next: Cell::new(ptr::null_mut()),
             size: u32::try_from(size).expect("a child's closure or result exceeds 4 GiB"),
             allocated: Cell::new(0),
-            released: AtomicU32::new(0),
+            released_here: Cell::new(0),
+            released_elsewhere: AtomicU32::new(0),
             home,
         }
     }
@@ -85,28 +76,40 @@ impl ChunkHeader {
     ///
     /// # Safety
     ///
-    /// `this` is valid; the record is not touched any more, and this is its one release. The
-    /// chunk may be gone when the call returns.
-    pub(crate) unsafe fn release(this: NonNull<Self>) {
+    /// `this` is valid; the record is not touched any more, and this is its one release. A caller
+    /// that says [`Releaser::Spawner`] is the thread that spawned it. The chunk may be gone when
+    /// the call returns.
+    pub(crate) unsafe fn release(this: NonNull<Self>, releaser: Releaser) {
         // SAFETY: valid by contract; the borrow ends before the memory is freed.
-        let home = unsafe { &this.as_ref().home };
-        match home {
-            Home::Owned => {
-                // SAFETY: as above.
-                let released = unsafe { &this.as_ref().released };
+        let header = unsafe { this.as_ref() };
+        match (&header.home, releaser) {
+            (Home::Owned, Releaser::Spawner) => {
+                header.released_here.set(header.released_here.get() + 1);
+            }
+            (Home::Owned, Releaser::Anybody) => {
                 // ORDERING: Release; partner: the Acquire in `is_dead`. The record's last use
                 // happens before its memory is handed out again.
-                released.fetch_add(1, Ordering::Release);
+                header.released_elsewhere.fetch_add(1, Ordering::Release);
             }
             // SAFETY: a single chunk was allocated by `heap_chunk` and holds this one record.
-            Home::Single => unsafe { free(this) },
+            (Home::Single, _) => unsafe { free(this) },
         }
     }
 
-    fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         // ORDERING: Acquire; partner: the Release in `release`.
-        self.released.load(Ordering::Acquire) == self.allocated.get()
+        let elsewhere = self.released_elsewhere.load(Ordering::Acquire);
+        self.released_here.get() + elsewhere == self.allocated.get()
     }
+}
+
+/// Who gives a record back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Releaser {
+    /// The thread that spawned the child: for records of an arena, the arena's own.
+    Spawner,
+    /// Any thread.
+    Anybody,
 }
 
 /// Whose children a chunk holds, and whom to wake when one of them is awaited.
@@ -116,7 +119,7 @@ pub(crate) struct Owner {
     pub(crate) spawner: *const (),
 }
 
-fn heap_chunk(owner: Owner, sequence: u64, size: usize, home: Home) -> NonNull<ChunkHeader> {
+pub(super) fn heap_chunk(owner: Owner, sequence: u64, size: usize, home: Home) -> NonNull<ChunkHeader> {
     let layout = chunk_layout(size);
     // SAFETY: the size is at least a header's, so not zero.
     let at = unsafe { alloc(layout) }.cast::<ChunkHeader>();
@@ -136,7 +139,7 @@ fn chunk_layout(size: usize) -> Layout {
 /// # Safety
 ///
 /// `chunk` came from [`heap_chunk`], and nobody uses it any more.
-unsafe fn free(chunk: NonNull<ChunkHeader>) {
+pub(super) unsafe fn free(chunk: NonNull<ChunkHeader>) {
     // SAFETY: valid by contract.
     let size = unsafe { chunk.as_ref() }.size as usize;
     // SAFETY: allocated with this very layout.
@@ -144,28 +147,30 @@ unsafe fn free(chunk: NonNull<ChunkHeader>) {
 }
 
 /// Bytes of a chunk with room for this one record, whatever its alignment.
-fn size_for(record: Layout) -> usize {
+pub(super) fn size_for(record: Layout) -> usize {
     let slack = record.align().saturating_sub(ALIGN);
     size_of::<ChunkHeader>()
         .saturating_add(record.size())
         .saturating_add(slack)
 }
 
-/// Where a record of this layout fits into `chunk` behind its first `used` bytes: start and end.
-fn place(chunk: NonNull<ChunkHeader>, used: usize, record: Layout) -> Option<(usize, usize)> {
-    let base = chunk.addr().get();
-    // SAFETY: the caller's chunk is valid.
-    let size = unsafe { chunk.as_ref() }.size as usize;
-    let start = (base + used).checked_next_multiple_of(record.align())? - base;
-    let end = start.checked_add(record.size())?;
-    (end <= size).then_some((start, end))
+/// Where a record of this layout fits into a chunk behind its first `used` bytes: start and end.
+pub(super) fn place(chunk: NonNull<ChunkHeader>, used: usize, record: Layout) -> (usize, usize) {
+    let align = record.align();
+    let start = if align <= ALIGN {
+        (used + align - 1) & !(align - 1)
+    } else {
+        let base = chunk.addr().get();
+        (base + used).next_multiple_of(align) - base
+    };
+    (start, start.saturating_add(record.size()))
 }
 
 /// # Safety
 ///
 /// As [`Record::write`]; `start` comes from [`place`] for this record in this chunk, and the
 /// bytes there are the caller's.
-unsafe fn write_record<F, T>(
+pub(super) unsafe fn write_record<F, T>(
     chunk: NonNull<ChunkHeader>,
     start: usize,
     class: Class,
@@ -175,7 +180,8 @@ unsafe fn write_record<F, T>(
     // SAFETY: `chunk` is valid.
     let header = unsafe { chunk.as_ref() };
     header.allocated.set(header.allocated.get() + 1);
-    let offset = u32::try_from(start).expect("chunk sizes fit 32 bits");
+    #[allow(clippy::cast_possible_truncation, reason = "chunk sizes fit 32 bits")]
+    let offset = start as u32;
     // SAFETY: inside the chunk.
     let at = unsafe { chunk.byte_add(start) }.cast::<Record<F, T>>();
     // SAFETY: aligned and in bounds by `place`; the rest is this function's contract.
@@ -196,12 +202,14 @@ pub(crate) unsafe fn single<F, T>(
 ) -> (Queued, Handle<T>) {
     let record = Layout::new::<Record<F, T>>();
     let chunk = heap_chunk(owner, sequence, size_for(record), Home::Single);
-    let (start, _) = place(chunk, size_of::<ChunkHeader>(), record).expect("sized for it");
+    let (start, _) = place(chunk, size_of::<ChunkHeader>(), record);
     // SAFETY: a fresh chunk with this one record.
     unsafe { write_record(chunk, start, class, vtable, closure) }
 }
 
 /// A chunk with room for one record, on the stack of a fork.
+///
+/// To begin with it holds a closure and nothing else, which is all that most forks need.
 #[repr(C)]
 pub(crate) struct ForkChunk<F, T> {
     header: UnsafeCell<MaybeUninit<ChunkHeader>>,
@@ -209,178 +217,48 @@ pub(crate) struct ForkChunk<F, T> {
 }
 
 impl<F, T> ForkChunk<F, T> {
-    pub(crate) fn new() -> Self {
-        Self {
+    pub(crate) fn new(closure: F) -> Self {
+        let chunk = Self {
             header: UnsafeCell::new(MaybeUninit::uninit()),
             record: UnsafeCell::new(MaybeUninit::uninit()),
-        }
+        };
+        // SAFETY: the record's slot is valid for writes and nobody else's.
+        unsafe { Record::slot_of(chunk.record()).cast::<F>().write(closure) };
+        chunk
     }
 
-    /// Writes the one record.
+    fn record(&self) -> NonNull<Record<F, T>> {
+        NonNull::from(&self.record).cast()
+    }
+
+    /// Moves the closure out.
     ///
     /// # Safety
     ///
-    /// As [`Record::write`]; called once, and `self` stays in place until the record is released.
-    pub(crate) unsafe fn write(
+    /// It has not been moved out before, and [`publish`](Self::publish) was not called.
+    pub(crate) unsafe fn take(&self) -> F {
+        // SAFETY: `new` put it there.
+        unsafe { Record::slot_of(self.record()).cast::<F>().read() }
+    }
+
+    /// Makes a record of the closure.
+    ///
+    /// # Safety
+    ///
+    /// As [`Record::write`], the closure being the one given before; called once, the closure has
+    /// not been taken, and `self` stays in place until the record is released.
+    pub(crate) unsafe fn publish(
         &self,
         owner: Owner,
         vtable: &'static Vtable,
-        closure: F,
     ) -> (Queued, Handle<T>) {
         let chunk = NonNull::from(self).cast::<ChunkHeader>();
         let header = ChunkHeader::new(owner, 0, size_of::<Self>(), Home::Owned);
+        header.allocated.set(1);
         // SAFETY: the first field of `self`, and nobody else's.
         unsafe { chunk.write(header) };
-        let start = std::mem::offset_of!(Self, record);
-        // SAFETY: the second field of `self`, aligned by the compiler.
-        unsafe { write_record(chunk, start, Class::Compute, vtable, closure) }
-    }
-}
-
-#[repr(C)]
-struct InFrame {
-    header: MaybeUninit<ChunkHeader>,
-    records: MaybeUninit<[u8; IN_FRAME]>,
-}
-
-/// The chunks of one nursery, filled by its opener.
-///
-/// INVARIANT: every method but `drop` is called by one thread, and from the first spawn on the
-/// arena does not move.
-pub(crate) struct Arena {
-    current: Cell<Option<NonNull<ChunkHeader>>>,
-    /// Bytes of `current` in use.
-    used: Cell<usize>,
-    /// Oldest and newest of the full chunks.
-    full: Cell<Option<(NonNull<ChunkHeader>, NonNull<ChunkHeader>)>>,
-    /// Bytes of the next chunk on the heap.
-    grow: Cell<usize>,
-    sequence: Cell<u64>,
-    first: UnsafeCell<InFrame>,
-}
-
-impl Arena {
-    pub(crate) fn new() -> Self {
-        Self {
-            current: Cell::new(None),
-            used: Cell::new(0),
-            full: Cell::new(None),
-            grow: Cell::new(SMALLEST),
-            sequence: Cell::new(0),
-            first: UnsafeCell::new(InFrame {
-                header: MaybeUninit::uninit(),
-                records: MaybeUninit::uninit(),
-            }),
-        }
-    }
-
-    /// Writes an unstarted child behind those before it.
-    ///
-    /// # Safety
-    ///
-    /// As [`Record::write`]; `owner` outlives the record, and the arena's invariant holds.
-    pub(crate) unsafe fn write<F, T>(
-        &self,
-        owner: Owner,
-        class: Class,
-        vtable: &'static Vtable,
-        closure: F,
-    ) -> (Queued, Handle<T>) {
-        let record = Layout::new::<Record<F, T>>();
-        let (chunk, start) = loop {
-            let Some(chunk) = self.current.get() else {
-                self.open_first(owner);
-                continue;
-            };
-            if let Some((start, end)) = place(chunk, self.used.get(), record) {
-                self.used.set(end);
-                break (chunk, start);
-            }
-            self.grow(owner, record);
-        };
-        // SAFETY: the bytes behind `used` belong to no live record; the rest by contract.
-        unsafe { write_record(chunk, start, class, vtable, closure) }
-    }
-
-    fn open_first(&self, owner: Owner) {
-        let chunk = NonNull::new(self.first.get())
-            .expect("a field has an address")
-            .cast::<ChunkHeader>();
-        let header = ChunkHeader::new(owner, self.number(), size_of::<InFrame>(), Home::Owned);
-        // SAFETY: the front of `first`, which nobody uses yet.
-        unsafe { chunk.write(header) };
-        self.start(chunk);
-    }
-
-    /// Retires the current chunk and starts one that the record fits into.
-    #[cold]
-    fn grow(&self, owner: Owner, record: Layout) {
-        if let Some(full) = self.current.take() {
-            self.push_full(full);
-        }
-        for _ in 0..LOOKS {
-            let Some(oldest) = self.pop_full() else { break };
-            // SAFETY: chunks of the list are valid.
-            let header = unsafe { oldest.as_ref() };
-            if header.is_dead() && place(oldest, size_of::<ChunkHeader>(), record).is_some() {
-                let size = header.size as usize;
-                let header = ChunkHeader::new(owner, self.number(), size, Home::Owned);
-                // SAFETY: no record in it is alive, so nobody else looks at the chunk.
-                unsafe { oldest.write(header) };
-                return self.start(oldest);
-            }
-            self.push_full(oldest);
-        }
-        let size = self.grow.get();
-        self.grow.set((size * 2).min(LARGEST));
-        let size = size.max(size_for(record));
-        let chunk = heap_chunk(owner, self.number(), size, Home::Owned);
-        self.start(chunk);
-    }
-
-    fn start(&self, chunk: NonNull<ChunkHeader>) {
-        self.current.set(Some(chunk));
-        self.used.set(size_of::<ChunkHeader>());
-    }
-
-    fn number(&self) -> u64 {
-        self.sequence.replace(self.sequence.get() + 1)
-    }
-
-    fn push_full(&self, chunk: NonNull<ChunkHeader>) {
-        // SAFETY: a valid chunk of this arena.
-        unsafe { chunk.as_ref() }.next.set(ptr::null_mut());
-        let oldest = match self.full.get() {
-            None => chunk,
-            Some((oldest, newest)) => {
-                // SAFETY: as above.
-                unsafe { newest.as_ref() }.next.set(chunk.as_ptr());
-                oldest
-            }
-        };
-        self.full.set(Some((oldest, chunk)));
-    }
-
-    fn pop_full(&self) -> Option<NonNull<ChunkHeader>> {
-        let (oldest, newest) = self.full.get()?;
-        // SAFETY: chunks of the list are valid.
-        let next = NonNull::new(unsafe { oldest.as_ref() }.next.get());
-        self.full.set(next.map(|next| (next, newest)));
-        Some(oldest)
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        let in_frame: *mut ChunkHeader = self.first.get().cast();
-        if let Some(current) = self.current.take() {
-            self.push_full(current);
-        }
-        while let Some(chunk) = self.pop_full() {
-            if chunk.as_ptr() != in_frame {
-                // SAFETY: from `heap_chunk`; the nursery is over, so its records are too.
-                unsafe { free(chunk) };
-            }
-        }
+        let offset = u32::try_from(std::mem::offset_of!(Self, record)).expect("a small field");
+        // SAFETY: the second field of `self`; the rest is this function's contract.
+        unsafe { Record::write_header(self.record(), offset, Class::Compute, vtable) }
     }
 }

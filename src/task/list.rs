@@ -1,87 +1,130 @@
-//! Unstarted children in the order of the serial program, private to one thread.
+//! Unstarted children in the order of the serial program, held by one thread.
 //!
 //! An intrusive first-in first-out list over the records' `next` fields, which belong to the
 //! queue reference (see [`Queued`]). A child that its handle has claimed stays in the list until
 //! somebody takes it out and finds it stale, or until half of the list may be stale: then all of
 //! those are swept out, at a constant cost for each.
+//!
+//! INVARIANT: `oldest` and `newest` are both null, or the two ends of a chain of `len` records,
+//! each of whose queue references the list owns.
 #![allow(
     unsafe_code,
     reason = "turns the raw links back into owning references"
 )]
 
 use std::cell::Cell;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
-use crate::task::record::{Header, Queued};
-
-#[derive(Clone, Copy)]
-struct Ends {
-    oldest: NonNull<Header>,
-    newest: NonNull<Header>,
-    len: usize,
-}
+use crate::task::record::{Handle, Header, Queued};
 
 /// Stale children worth a sweep: few enough not to hold memory, many enough to share its cost.
-const SWEEP: usize = 32;
+const SWEEP: u32 = 32;
 
-/// A private list of unstarted children.
-#[derive(Default)]
+/// A list of unstarted children.
 pub(crate) struct PendingList {
-    ends: Cell<Option<Ends>>,
+    oldest: Cell<*mut Header>,
+    newest: Cell<*mut Header>,
+    len: Cell<u32>,
     /// Claims since the last sweep: no fewer than there are stale children.
-    claimed: Cell<usize>,
+    claimed: Cell<u32>,
 }
 
+// SAFETY: a list owns queue references, which are `Send`.
+unsafe impl Send for PendingList {}
+
 impl PendingList {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ends.get().is_none()
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self {
+            oldest: Cell::new(ptr::null_mut()),
+            newest: Cell::new(ptr::null_mut()),
+            len: Cell::new(0),
+            claimed: Cell::new(0),
+        }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.ends.get().map_or(0, |ends| ends.len)
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.oldest.get().is_null()
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> u32 {
+        self.len.get()
+    }
+
+    /// A list of one.
+    pub(crate) fn of(child: Queued) -> Self {
+        let list = Self::new();
+        list.push(child);
+        list
     }
 
     /// Appends the newest child.
+    #[inline]
     pub(crate) fn push(&self, child: Queued) {
         child.link().set(None);
         let child = child.into_raw();
-        self.append(&Self::of(Some(Ends {
-            oldest: child,
-            newest: child,
-            len: 1,
-        })));
+        self.link_behind(child);
+        self.newest.set(child.as_ptr());
+        self.len.set(self.len.get() + 1);
+    }
+
+    /// Makes `child` the successor of the newest one, or the oldest.
+    #[inline]
+    fn link_behind(&self, child: NonNull<Header>) {
+        match NonNull::new(self.newest.get()) {
+            None => self.oldest.set(child.as_ptr()),
+            Some(newest) => Self::with(newest, |newest| newest.link().set(Some(child))),
+        }
+    }
+
+    /// Looks at a child of this list.
+    #[inline]
+    fn with<R>(at: NonNull<Header>, f: impl FnOnce(&Queued) -> R) -> R {
+        // SAFETY: by the invariant the list owns this reference; it goes back right away.
+        let child = unsafe { Queued::from_raw(at) };
+        let result = f(&child);
+        let _ = child.into_raw();
+        result
     }
 
     /// Takes the oldest child.
+    #[inline]
     pub(crate) fn pop(&self) -> Option<Queued> {
-        let ends = self.ends.get()?;
-        // SAFETY: `push` or `append` put it in, and it leaves the list here.
-        let child = unsafe { Queued::from_raw(ends.oldest) };
-        self.ends.set(child.link().get().map(|oldest| Ends {
-            oldest,
-            len: ends.len - 1,
-            ..ends
-        }));
+        let oldest = NonNull::new(self.oldest.get())?;
+        // SAFETY: by the invariant; it leaves the list here.
+        let child = unsafe { Queued::from_raw(oldest) };
+        let next = child.link().get().map_or(ptr::null_mut(), NonNull::as_ptr);
+        self.oldest.set(next);
+        if next.is_null() {
+            self.newest.set(next);
+        }
+        self.len.set(self.len.get() - 1);
         Some(child)
+    }
+
+    /// Takes the oldest child if the handle is its.
+    #[inline]
+    pub(crate) fn pop_if<T>(&self, handle: &Handle<T>) -> Option<Queued> {
+        let oldest = NonNull::new(self.oldest.get())?;
+        if handle.is_of(oldest) {
+            self.pop()
+        } else {
+            None
+        }
     }
 
     /// Puts all of `newer` behind what is here.
     pub(crate) fn append(&self, newer: &Self) {
-        let Some(behind) = newer.ends.take() else {
+        let Some(first) = NonNull::new(newer.oldest.get()) else {
             return;
         };
-        let Some(front) = self.ends.get() else {
-            return self.ends.set(Some(behind));
-        };
-        // SAFETY: the list owns the queue reference of its newest child.
-        let newest = unsafe { Queued::from_raw(front.newest) };
-        newest.link().set(Some(behind.oldest));
-        let _ = newest.into_raw();
-        self.ends.set(Some(Ends {
-            oldest: front.oldest,
-            newest: behind.newest,
-            len: front.len + behind.len,
-        }));
+        self.link_behind(first);
+        self.newest.set(newer.newest.get());
+        self.len.set(self.len.get() + newer.len.get());
+        self.claimed.set(self.claimed.get() + newer.claimed.get());
+        newer.forget();
     }
 
     /// Puts all of `older` before what is here.
@@ -93,27 +136,35 @@ impl PendingList {
 
     /// Takes all.
     pub(crate) fn take(&self) -> Self {
-        Self::of(self.ends.take())
+        let all = Self {
+            oldest: self.oldest.clone(),
+            newest: self.newest.clone(),
+            len: self.len.clone(),
+            claimed: self.claimed.clone(),
+        };
+        self.forget();
+        all
     }
 
-    fn of(ends: Option<Ends>) -> Self {
-        Self {
-            ends: Cell::new(ends),
-            claimed: Cell::new(0),
-        }
+    fn forget(&self) {
+        self.oldest.set(ptr::null_mut());
+        self.newest.set(ptr::null_mut());
+        self.len.set(0);
+        self.claimed.set(0);
     }
 
     /// A handle has claimed a child, probably one of these.
     pub(crate) fn note_claim(&self) {
         let claimed = self.claimed.get() + 1;
         self.claimed.set(claimed);
-        if claimed >= SWEEP && claimed * 2 >= self.len() {
+        if claimed >= SWEEP && claimed * 2 >= self.len.get() {
             self.sweep();
         }
     }
 
-    fn sweep(&self) {
-        self.claimed.set(0);
+    /// Lets go of the children that handles have claimed.
+    #[cold]
+    pub(crate) fn sweep(&self) {
         let all = self.take();
         while let Some(child) = all.pop() {
             if child.is_stale() {
@@ -127,12 +178,38 @@ impl PendingList {
 
     /// Takes the newer half, rounded up.
     pub(crate) fn split_newer_half(&self) -> Self {
-        let newer = self.take();
-        for _ in 0..newer.len() / 2 {
-            if let Some(older) = newer.pop() {
-                self.push(older);
-            }
+        let older = self.len.get() / 2;
+        let all = self.take();
+        let Some(mut cut) = NonNull::new(all.oldest.get()).filter(|_| older > 0) else {
+            return all;
+        };
+        for _ in 1..older {
+            cut = Self::with(cut, |child| child.link().get()).unwrap_or(cut);
         }
+        let newer = Self::new();
+        let first = Self::with(cut, |child| child.link().take());
         newer
+            .oldest
+            .set(first.map_or(ptr::null_mut(), NonNull::as_ptr));
+        newer.newest.set(all.newest.get());
+        newer.len.set(all.len.get() - older);
+        self.oldest.set(all.oldest.get());
+        self.newest.set(cut.as_ptr());
+        self.len.set(older);
+        // Where the stale ones are nobody knows: each half may have them all.
+        self.claimed.set(all.claimed.get().min(older));
+        newer.claimed.set(all.claimed.get().min(newer.len.get()));
+        newer
+    }
+
+    /// Allows all of the queue references to go to another thread.
+    pub(crate) fn share(&self) {
+        let mut next = NonNull::new(self.oldest.get());
+        while let Some(child) = next {
+            next = Self::with(child, |child| {
+                child.share();
+                child.link().get()
+            });
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Nothing here knows what a nursery or a pool is.
 
 #[cfg(not(loom))]
+pub(crate) mod arena;
+#[cfg(not(loom))]
 pub(crate) mod chunk;
 #[cfg(not(loom))]
 pub(crate) mod list;

@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr::NonNull;
 
-use crate::task::chunk::ChunkHeader;
+use crate::task::chunk::{ChunkHeader, Releaser};
 use crate::task::state::{Dropped, Finished, Outcome, State, Taken};
 
 /// What a panic carries.
@@ -73,6 +73,13 @@ impl<F, T> Record<F, T> {
         }
     }
 
+    /// Where the slot of a record lies.
+    #[inline]
+    pub(super) fn slot_of(at: NonNull<Self>) -> NonNull<u8> {
+        // SAFETY: a field of the record, so inside its memory.
+        unsafe { at.cast::<u8>().byte_add(offset_of!(Self, slot)) }
+    }
+
     /// Writes an unstarted record and returns its two first references.
     ///
     /// # Safety
@@ -81,6 +88,7 @@ impl<F, T> Record<F, T> {
     /// the same allocation, and stays valid until the record is released. `vtable` was made by
     /// [`Record::vtable`] of this very type. The caller keeps what `F` and `T` borrow alive until
     /// both references have ended.
+    #[inline]
     pub(crate) unsafe fn write(
         at: NonNull<Self>,
         offset: u32,
@@ -88,21 +96,35 @@ impl<F, T> Record<F, T> {
         vtable: &'static Vtable,
         closure: F,
     ) -> (Queued, Handle<T>) {
-        let record = Self {
-            header: Header {
+        // SAFETY: the slot is valid for writes, as the record is.
+        unsafe { Self::slot_of(at).cast::<F>().write(closure) };
+        // SAFETY: the caller's promise.
+        unsafe { Self::write_header(at, offset, class, vtable) }
+    }
+
+    /// Writes the header of an unstarted record whose slot holds the closure already.
+    ///
+    /// # Safety
+    ///
+    /// As [`Record::write`].
+    #[inline]
+    pub(super) unsafe fn write_header(
+        at: NonNull<Self>,
+        offset: u32,
+        class: Class,
+        vtable: &'static Vtable,
+    ) -> (Queued, Handle<T>) {
+        let header = at.cast::<Header>();
+        // SAFETY: the record is valid for writes, and the header is its first field.
+        unsafe {
+            header.write(Header {
                 vtable,
                 next: Cell::new(None),
                 offset,
                 class,
                 state: State::new(),
-            },
-            slot: UnsafeCell::new(Slot {
-                closure: ManuallyDrop::new(MaybeUninit::new(closure)),
-            }),
-        };
-        // SAFETY: valid for writes by this function's contract.
-        unsafe { at.write(record) };
-        let header = at.cast();
+            });
+        }
         (Queued(header), Handle(header, PhantomData))
     }
 }
@@ -121,21 +143,21 @@ impl Queued {
         header(&self.0).state.is_started()
     }
 
+    /// Allows this reference to go to another thread.
+    pub(crate) fn share(&self) {
+        header(&self.0).state.share();
+    }
+
     /// Leaves the queue; the right to run, unless the handle has claimed the child.
     pub(crate) fn take(self) -> Option<Running> {
         match header(&self.0).state.take_from_queue() {
             Taken::Run => Some(Running(self.0)),
             Taken::Stale => None,
             Taken::StaleLast => {
-                release(self.0);
+                release(self.0, who(&self.0));
                 None
             }
         }
-    }
-
-    /// The chunk's owner, as given when the chunk was made.
-    pub(crate) fn owner(&self) -> *const () {
-        chunk_header(&self.0).owner()
     }
 
     pub(super) fn link(&self) -> &Cell<Option<NonNull<Header>>> {
@@ -235,7 +257,7 @@ impl Running {
             Finished::Abandoned => {
                 // SAFETY: the slot holds what was stored above, and nobody else reads it.
                 let verdict = unsafe { read_verdict(self.0, outcome) };
-                release(self.0);
+                release(self.0, who(&self.0));
                 Ended::Abandoned(verdict)
             }
         }
@@ -251,6 +273,16 @@ pub(crate) struct Handle<T>(NonNull<Header>, PhantomData<T>);
 unsafe impl<T: Send> Send for Handle<T> {}
 
 impl<T> Handle<T> {
+    /// Whether the child is unstarted and has never been shared.
+    pub(crate) fn is_private_and_unstarted(&self) -> bool {
+        header(&self.0).state.is_private_and_unstarted()
+    }
+
+    /// Whether this is a handle of the child that `queued` is a reference to.
+    pub(super) fn is_of(&self, queued: NonNull<Header>) -> bool {
+        self.0 == queued
+    }
+
     /// Wins the right to run the child, if nobody started it.
     pub(crate) fn claim(&self) -> Option<Running> {
         header(&self.0)
@@ -291,7 +323,7 @@ impl<T> Handle<T> {
         // SAFETY: finished, and the handle has not ended: the slot is its own.
         let verdict = unsafe { read_verdict(self.0, outcome) };
         if header(&self.0).state.drop_handle() == Dropped::Last {
-            release(self.0);
+            release(self.0, Releaser::Spawner);
         }
         Ok(verdict)
     }
@@ -306,7 +338,7 @@ impl<T> Handle<T> {
                     .expect("the last reference ends after the run");
                 // SAFETY: finished but never joined, and this was the last reference.
                 let verdict = unsafe { read_verdict(self.0, outcome) };
-                release(self.0);
+                release(self.0, Releaser::Spawner);
                 Some(verdict)
             }
         }
@@ -345,10 +377,21 @@ fn slot(at: NonNull<Header>) -> NonNull<u8> {
     unsafe { at.byte_add(offset) }.cast()
 }
 
+/// Who ends a record's last reference, if it is not its handle: a record that was never shared is
+/// still on the thread that spawned it.
+fn who(at: &NonNull<Header>) -> Releaser {
+    if header(at).state.is_shared() {
+        Releaser::Anybody
+    } else {
+        Releaser::Spawner
+    }
+}
+
 /// Gives a record's memory back, once its last reference has ended.
-fn release(at: NonNull<Header>) {
-    // SAFETY: state invariant 2: one caller per record, after which nobody touches it.
-    unsafe { ChunkHeader::release(chunk(at)) };
+fn release(at: NonNull<Header>, releaser: Releaser) {
+    // SAFETY: state invariant 2: one caller per record, after which nobody touches it. Handles
+    // stay with the thread that spawned the child, and so do records that were never shared.
+    unsafe { ChunkHeader::release(chunk(at), releaser) };
 }
 
 /// # Safety

@@ -18,6 +18,9 @@
 //!    is the joiner, and the queue reference that is found later is stale.
 //! 4. The slot holds a value or payload for the handle only while `FINISHED` is set, `SKIPPED` is
 //!    not, and the handle is there.
+//! 5. A record that is not `SHARED` has all of its references on one thread, the one that spawned
+//!    it. So its transitions are plain loads and stores; most children never see another thread.
+//!    Only that thread shares it, before it hands a queue reference over.
 //!
 //! Models: `models::state_*`.
 
@@ -37,6 +40,9 @@ const AWAITED: u8 = 1 << 4;
 const PANICKED: u8 = 1 << 5;
 /// The child was cancelled before it started: the slot is empty. Set together with `FINISHED`.
 const SKIPPED: u8 = 1 << 6;
+
+/// Another thread may hold a reference. Set by the spawning thread, before that is so.
+const SHARED: u8 = 1 << 7;
 
 const ALL_GONE: u8 = FINISHED | UNQUEUED | UNHANDLED;
 
@@ -99,9 +105,45 @@ pub(crate) enum Dropped {
 pub(crate) struct State(AtomicU8);
 
 impl State {
-    /// An unstarted child with a queue reference and a handle.
+    /// An unstarted child with a queue reference and a handle, both on this thread.
     pub(crate) fn new() -> Self {
         Self(AtomicU8::new(0))
+    }
+
+    /// Allows the queue reference to go to another thread.
+    pub(crate) fn share(&self) {
+        let now = self.now();
+        if now & SHARED == 0 {
+            // ORDERING: Relaxed: until it is handed over, only this thread writes. Once it has
+            // been, a store would undo what others set: whoever splits a run calls this again.
+            self.0.store(now | SHARED, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether another thread may hold a reference.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.now() & SHARED != 0
+    }
+
+    /// Whether the child is unstarted and all of its references are on this thread.
+    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the scope layer"))]
+    pub(crate) fn is_private_and_unstarted(&self) -> bool {
+        self.now() & (SHARED | STARTED) == 0
+    }
+
+    fn now(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sets bits; returns what was there before.
+    fn set(&self, bits: u8, ordering: Ordering) -> u8 {
+        let now = self.now();
+        if now & SHARED == 0 {
+            // ORDERING: Relaxed: see 5.
+            self.0.store(now | bits, Ordering::Relaxed);
+            return now;
+        }
+        self.0.fetch_or(bits, ordering)
     }
 
     /// Ends the queue reference and tries to win the right to run.
@@ -109,7 +151,7 @@ impl State {
         // ORDERING: AcqRel. Acquire: a stale taker that is last releases memory the joiner used
         // (partner: `drop_handle`). The contents of an unstarted record came with the queue.
         // Model: `models::state_claimed_by_handle_or_queue`.
-        let before = self.0.fetch_or(STARTED | UNQUEUED, Ordering::AcqRel);
+        let before = self.set(STARTED | UNQUEUED, Ordering::AcqRel);
         debug_assert_eq!(before & UNQUEUED, 0, "one queue reference");
         if before & STARTED == 0 {
             Taken::Run
@@ -124,15 +166,14 @@ impl State {
     #[must_use]
     pub(crate) fn claim_by_handle(&self) -> bool {
         // ORDERING: Relaxed: the claimer is the thread that wrote the record.
-        self.0.load(Ordering::Relaxed) & STARTED == 0
-            && self.0.fetch_or(STARTED, Ordering::Relaxed) & STARTED == 0
+        self.now() & STARTED == 0 && self.set(STARTED, Ordering::Relaxed) & STARTED == 0
     }
 
     /// Whether somebody has won the right to run.
     pub(crate) fn is_started(&self) -> bool {
         // ORDERING: Relaxed: a hint for whoever holds the queue reference; `take_from_queue`
         // decides.
-        self.0.load(Ordering::Relaxed) & STARTED != 0
+        self.now() & STARTED != 0
     }
 
     /// Publishes the outcome and ends the run reference.
@@ -141,15 +182,15 @@ impl State {
     pub(crate) fn finish(&self, outcome: Outcome) -> Finished {
         // ORDERING: AcqRel. Release publishes the slot and all the child wrote to `outcome` (law
         // L4). Acquire: an abandoned record is released here. Model: `models::state_result_*`.
-        let before = self.0.fetch_or(FINISHED | outcome.bits(), Ordering::AcqRel);
+        let before = self.set(FINISHED | outcome.bits(), Ordering::AcqRel);
         debug_assert_eq!(before & (STARTED | FINISHED), STARTED, "finished once");
-        if before & UNHANDLED != 0 {
+        if before & (UNHANDLED | AWAITED) == 0 {
+            Finished::Left
+        } else if before & UNHANDLED != 0 {
             debug_assert_ne!(before & UNQUEUED, 0, "only a joiner claims by handle");
             Finished::Abandoned
-        } else if before & AWAITED != 0 {
-            Finished::Wake
         } else {
-            Finished::Left
+            Finished::Wake
         }
     }
 
@@ -159,12 +200,12 @@ impl State {
         let now = self.0.load(Ordering::Acquire);
         if now & FINISHED == 0 {
             None
+        } else if now & (PANICKED | SKIPPED) == 0 {
+            Some(Outcome::Done)
         } else if now & PANICKED != 0 {
             Some(Outcome::Panicked)
-        } else if now & SKIPPED != 0 {
-            Some(Outcome::Skipped)
         } else {
-            Some(Outcome::Done)
+            Some(Outcome::Skipped)
         }
     }
 
@@ -173,15 +214,22 @@ impl State {
     pub(crate) fn ask_for_wake(&self) -> bool {
         // ORDERING: Relaxed: either this sees FINISHED, or `finish` sees AWAITED, because both are
         // read-modify-writes of one location. Model: `models::state_awaited_joiner_is_woken_*`.
-        self.0.fetch_or(AWAITED, Ordering::Relaxed) & FINISHED == 0
+        self.set(AWAITED, Ordering::Relaxed) & FINISHED == 0
     }
 
     /// Ends the handle reference.
     pub(crate) fn drop_handle(&self) -> Dropped {
+        // ORDERING: Acquire: the dropper may empty the slot that the runner filled, and release
+        // memory that a stale taker used.
+        let now = self.0.load(Ordering::Acquire);
+        debug_assert_eq!(now & UNHANDLED, 0, "one handle");
+        if (now | UNHANDLED) & ALL_GONE == ALL_GONE {
+            // Nobody else is left to look.
+            return Dropped::Last;
+        }
         // ORDERING: AcqRel. Release: the joiner emptied the slot before somebody else releases
-        // the record. Acquire: the dropper may empty the slot that the runner filled.
-        let before = self.0.fetch_or(UNHANDLED, Ordering::AcqRel);
-        debug_assert_eq!(before & UNHANDLED, 0, "one handle");
+        // the record. Acquire: as above.
+        let before = self.set(UNHANDLED, Ordering::AcqRel);
         if (before | UNHANDLED) & ALL_GONE == ALL_GONE {
             Dropped::Last
         } else {

@@ -1,0 +1,208 @@
+//! The memory of one nursery's records, filled by its opener.
+//!
+//! It bump-allocates: the first small chunk lies in the nursery's own stack frame, further ones
+//! double up to [`LARGEST`]. A chunk without a live record is filled again, so memory is bounded
+//! by the records outstanding or retained (law S8), give or take the chunk that each of them keeps.
+#![allow(unsafe_code, reason = "a bump allocator")]
+
+use std::alloc::Layout;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+
+use crate::task::chunk::{
+    ChunkHeader, Home, Owner, free, heap_chunk, place, size_for, write_record,
+};
+use crate::task::record::{Class, Handle, Queued, Record, Vtable};
+
+/// Bytes of records in the nursery's own frame: about ten small children.
+const IN_FRAME: usize = 448;
+/// Bytes of the first chunk on the heap; each further one doubles.
+const SMALLEST: usize = 4 << 10;
+/// Bytes of the largest regular chunk.
+const LARGEST: usize = 64 << 10;
+/// Full chunks looked at for reuse before a new one is allocated.
+const LOOKS: usize = 2;
+
+#[repr(C)]
+struct InFrame {
+    header: MaybeUninit<ChunkHeader>,
+    records: MaybeUninit<[u8; IN_FRAME]>,
+}
+
+/// The chunks of one nursery, filled by its opener.
+///
+/// INVARIANT: every method but `drop` is called by one thread, and from the first spawn on the
+/// arena does not move.
+pub(crate) struct Arena {
+    current: Cell<*mut ChunkHeader>,
+    /// Bytes of `current` in use, and in all; both zero while there is none.
+    used: Cell<usize>,
+    limit: Cell<usize>,
+    /// Oldest and newest of the full chunks.
+    oldest: Cell<*mut ChunkHeader>,
+    newest: Cell<*mut ChunkHeader>,
+    /// How many chunks were started.
+    started: Cell<u64>,
+    /// Bytes of the next chunk on the heap.
+    grow: Cell<usize>,
+    first: UnsafeCell<InFrame>,
+}
+
+impl Arena {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self {
+            current: Cell::new(ptr::null_mut()),
+            used: Cell::new(0),
+            limit: Cell::new(0),
+            oldest: Cell::new(ptr::null_mut()),
+            newest: Cell::new(ptr::null_mut()),
+            started: Cell::new(0),
+            grow: Cell::new(SMALLEST),
+            first: UnsafeCell::new(InFrame {
+                header: MaybeUninit::uninit(),
+                records: MaybeUninit::uninit(),
+            }),
+        }
+    }
+
+    /// Writes an unstarted child behind those before it.
+    ///
+    /// # Safety
+    ///
+    /// As [`Record::write`]; `owner` outlives the record, and the arena's invariant holds.
+    #[inline]
+    pub(crate) unsafe fn write<F, T>(
+        &self,
+        owner: Owner,
+        class: Class,
+        vtable: &'static Vtable,
+        closure: F,
+    ) -> (Queued, Handle<T>) {
+        let record = Layout::new::<Record<F, T>>();
+        let (chunk, start) = loop {
+            if let Some(chunk) = NonNull::new(self.current.get()) {
+                let (start, end) = place(chunk, self.used.get(), record);
+                if end <= self.limit.get() {
+                    self.used.set(end);
+                    break (chunk, start);
+                }
+                self.grow(owner, record);
+            } else {
+                self.open_first(owner);
+            }
+        };
+        // SAFETY: the bytes behind `used` belong to no live record; the rest by contract.
+        unsafe { write_record(chunk, start, class, vtable, closure) }
+    }
+
+    #[inline]
+    fn open_first(&self, owner: Owner) {
+        let chunk = NonNull::from(&self.first).cast::<ChunkHeader>();
+        self.restart(chunk, owner, size_of::<InFrame>());
+    }
+
+    /// Retires the current chunk and starts one that the record fits into.
+    #[cold]
+    #[inline(never)]
+    fn grow(&self, owner: Owner, record: Layout) {
+        if let Some(full) = NonNull::new(self.current.get()) {
+            if self.reuse(full, owner, record) {
+                return;
+            }
+            self.push_full(full);
+        }
+        for _ in 0..LOOKS {
+            let Some(oldest) = self.pop_full() else { break };
+            if self.reuse(oldest, owner, record) {
+                return;
+            }
+            self.push_full(oldest);
+        }
+        let size = self.grow.get();
+        self.grow.set((size * 2).min(LARGEST));
+        let size = size.max(size_for(record));
+        self.start(heap_chunk(owner, self.number(), size, Home::Owned), size);
+    }
+
+    /// Starts a chunk again if no record in it is alive and this one would fit.
+    fn reuse(&self, chunk: NonNull<ChunkHeader>, owner: Owner, record: Layout) -> bool {
+        // SAFETY: chunks of the arena are valid.
+        let header = unsafe { chunk.as_ref() };
+        let size = header.size as usize;
+        let fits = place(chunk, size_of::<ChunkHeader>(), record).1 <= size;
+        let can = fits && header.is_dead();
+        if can {
+            self.restart(chunk, owner, size);
+        }
+        can
+    }
+
+    /// Starts a chunk that holds no live record.
+    #[inline]
+    fn restart(&self, chunk: NonNull<ChunkHeader>, owner: Owner, size: usize) {
+        let header = ChunkHeader::new(owner, self.number(), size, Home::Owned);
+        // SAFETY: the front of a chunk of this arena; no record is alive in it, so nobody else
+        // looks at it.
+        unsafe { chunk.write(header) };
+        self.start(chunk, size);
+    }
+
+    #[inline]
+    fn start(&self, chunk: NonNull<ChunkHeader>, size: usize) {
+        self.current.set(chunk.as_ptr());
+        self.used.set(size_of::<ChunkHeader>());
+        self.limit.set(size);
+    }
+
+    #[inline]
+    fn number(&self) -> u64 {
+        self.started.replace(self.started.get() + 1)
+    }
+
+    fn push_full(&self, chunk: NonNull<ChunkHeader>) {
+        // SAFETY: a valid chunk of this arena.
+        unsafe { chunk.as_ref() }.next.set(ptr::null_mut());
+        match NonNull::new(self.newest.replace(chunk.as_ptr())) {
+            None => self.oldest.set(chunk.as_ptr()),
+            // SAFETY: as above.
+            Some(newest) => unsafe { newest.as_ref() }.next.set(chunk.as_ptr()),
+        }
+    }
+
+    fn pop_full(&self) -> Option<NonNull<ChunkHeader>> {
+        let oldest = NonNull::new(self.oldest.get())?;
+        // SAFETY: chunks of the list are valid.
+        let next = unsafe { oldest.as_ref() }.next.get();
+        self.oldest.set(next);
+        if next.is_null() {
+            self.newest.set(next);
+        }
+        Some(oldest)
+    }
+
+    #[cold]
+    fn free_all(&self) {
+        let in_frame: *mut ChunkHeader = self.first.get().cast();
+        if let Some(current) = NonNull::new(self.current.get()) {
+            self.push_full(current);
+        }
+        while let Some(chunk) = self.pop_full() {
+            if chunk.as_ptr() != in_frame {
+                // SAFETY: from `heap_chunk`; the nursery is over, so its records are too.
+                unsafe { free(chunk) };
+            }
+        }
+    }
+}
+
+impl Drop for Arena {
+    #[inline]
+    fn drop(&mut self) {
+        // One chunk at most, and so the one in the frame.
+        if self.started.get() > 1 {
+            self.free_all();
+        }
+    }
+}
