@@ -3,6 +3,7 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
+use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::vec;
 
@@ -77,8 +78,11 @@ impl<T> Child<'_, T> {
     /// the end of the nursery does not raise it again. If the child was dropped unrun because
     /// another one panicked, it unwinds too, and the end of the nursery raises the other's panic.
     #[allow(clippy::must_use_candidate, reason = "waiting is an effect")]
+    #[inline]
     pub fn join(mut self) -> T {
         let handle = self.handle.take().expect("joined once");
+        // Nothing is left to drop.
+        mem::forget(self);
         scope::join(handle)
     }
 

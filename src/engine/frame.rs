@@ -268,17 +268,33 @@ impl<'a> Frame<'a> {
     /// Runs a child of `scope`, its spawns in front of what stood behind it.
     #[inline]
     pub(crate) fn run_child(seat: &'a Seat, scope: &'a ScopeFrame, child: Running) {
+        Self::around_child(seat, scope, || child.run());
+    }
+
+    /// Calls `run`, which runs a child of `scope`, in a frame for it.
+    #[inline]
+    pub(crate) fn around_child<R>(
+        seat: &'a Seat,
+        scope: &'a ScopeFrame,
+        run: impl FnOnce() -> R,
+    ) -> R {
         let is_orderly =
             Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
         let frame = Self::new(seat, scope, Part::Child, is_orderly);
-        frame.enter(|| child.run());
+        let result = frame.enter(run);
         if !frame.list.is_empty() {
-            Frame::nearest(scope, |outer| match outer {
-                Some(outer) => outer.list.prepend(&frame.list),
-                // A plain thread has joined it.
-                None => seat.stray(Run::new(scope, frame.list.take())),
-            });
+            frame.bequeath(scope);
         }
+        result
+    }
+
+    /// What a child has spawned and left comes before what stood behind the child.
+    fn bequeath(&self, scope: &ScopeFrame) {
+        Frame::nearest(scope, |outer| match outer {
+            Some(outer) => outer.list.prepend(&self.list),
+            // A plain thread has joined the child.
+            None => self.seat.stray(Run::new(scope, self.list.take())),
+        });
     }
 
     /// Runs children of `scope`, at least one, oldest first, until `enough`; returns the rest.

@@ -44,6 +44,10 @@ impl Seat {
 
     /// Makes a run visible to thieves.
     fn push(&self, run: Run) {
+        if self.deque.is_empty() {
+            self.public.set(0);
+            self.claims.set(0);
+        }
         self.public.set(self.public.get() + run.len());
         self.deque.push(run);
     }
@@ -52,6 +56,9 @@ impl Seat {
     /// may be such, they are let go of: a nursery whose children are joined for ever by their
     /// handles keeps no memory.
     pub(crate) fn note_public_claim(&self) {
+        if self.deque.is_empty() {
+            return;
+        }
         let claims = self.claims.get() + 1;
         self.claims.set(claims);
         if claims >= SWEEP && claims * 2 >= self.public.get() {

@@ -32,7 +32,7 @@ pub(crate) struct Seat {
     pub(crate) most: u32,
     /// Shared work: this thread at one end, thieves at the other.
     pub(crate) deque: Deque<Run>,
-    /// Children pushed to the deque since it was last swept: no fewer than are in there.
+    /// Children pushed to the deque since it was last swept or empty: no fewer than are in there.
     pub(crate) public: Cell<u32>,
     /// Claims by handles since then.
     pub(crate) claims: Cell<u32>,

@@ -28,7 +28,7 @@ use crate::engine::frame::{Frame, ScopeFrame};
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
 use crate::platform::thread::spin_loop;
-use crate::task::record::{Class, Handle, Running};
+use crate::task::record::{Class, Handle, Running, Verdict};
 
 /// Looks before parking, with pauses that double in between: about 4 us in all, in which a thread
 /// that runs short children has answered a request.
@@ -93,28 +93,27 @@ impl Seat {
         self.wait(body, scope, &End(body, scope));
     }
 
-    /// Runs a child of `scope` that never left this thread, if that is plain to see; the common
-    /// case of a join.
+    /// Runs a child of `scope` that never left this thread and is the next one anyway: the
+    /// common case of a join.
     #[inline]
-    pub(crate) fn run_if_private<T>(scope: &ScopeFrame, child: &Handle<T>) -> bool {
-        child.class() == Class::Compute
-            && child.is_private_and_unstarted()
-            && Frame::with_current(|frame| {
-                let Some(frame) = frame.filter(|f| f.is_of(scope) && f.seat.is_active()) else {
-                    return false;
-                };
-                let running = match frame.list.pop_if(child) {
-                    Some(oldest) => oldest.take(),
-                    None => {
-                        frame.list.note_claim();
-                        child.claim()
-                    }
-                };
-                let Some(running) = running else { return false };
-                frame.seat.answer_request();
-                Frame::run_child(frame.seat, scope, running);
-                true
-            })
+    pub(crate) fn run_if_alone<T>(
+        scope: &ScopeFrame,
+        child: Handle<T>,
+    ) -> Result<Verdict<T>, Handle<T>> {
+        if !child.is_private_and_unstarted() {
+            return Err(child);
+        }
+        Frame::with_current(|frame| {
+            let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
+            let Some((frame, oldest)) = frame.and_then(|f| Some((f, f.list.pop_if(&child)?)))
+            else {
+                return Err(child);
+            };
+            frame.seat.answer_request();
+            Ok(Frame::around_child(frame.seat, scope, || {
+                child.run_alone(oldest)
+            }))
+        })
     }
 
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.

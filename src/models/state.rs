@@ -18,9 +18,12 @@ struct Record {
 }
 
 impl Record {
+    /// A record whose queue reference is about to go to another thread.
     fn new() -> Arc<Self> {
+        let state = State::new();
+        state.share();
         Arc::new(Self {
-            state: State::new(),
+            state,
             header: Memory::new(1),
             slot: Memory::new(None),
             is_released: Memory::new(false),
@@ -105,6 +108,54 @@ fn state_awaited_joiner_is_woken_and_sees_the_result() {
             let record = Arc::clone(&record);
             thread::spawn(move || assert!(record.take_and_run()))
         };
+        record.join();
+        thief.join().unwrap();
+        record.assert_released();
+    });
+}
+
+/// The home takes its own child back from a run and shares it again, or splits a run that it took:
+/// sharing twice undoes nothing.
+#[test]
+fn state_shared_again_by_a_thief_loses_no_claim() {
+    exhaustively(|| {
+        let record = Record::new();
+        let thief = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || {
+                record.state.share();
+                record.take_and_run()
+            })
+        };
+        let claimed = record.state.claim_by_handle();
+        if claimed {
+            record.run();
+        }
+        record.join();
+        let stolen = thief.join().unwrap();
+        assert_ne!(claimed, stolen, "run once");
+        record.assert_released();
+    });
+}
+
+/// A child that the handle claimed while it was private, shared while it runs.
+#[test]
+fn state_shared_while_running_is_released_once() {
+    exhaustively(|| {
+        let record = Arc::new(Record {
+            state: State::new(),
+            header: Memory::new(1),
+            slot: Memory::new(None),
+            is_released: Memory::new(false),
+            spawner: Parker::new(),
+        });
+        assert!(record.state.claim_by_handle());
+        record.state.share();
+        let thief = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || assert!(!record.take_and_run(), "stale"))
+        };
+        record.run();
         record.join();
         thief.join().unwrap();
         record.assert_released();

@@ -14,7 +14,7 @@ use crate::scope::Scope;
 use crate::scope::panics::catching;
 use crate::task::arena::Arena;
 use crate::task::chunk;
-use crate::task::record::{Class, Ended, Handle, Queued, Record, Running, Verdict, Vtable};
+use crate::task::record::{Class, Ended, Handle, Outcome, Queued, Record, Running, Verdict, Vtable};
 
 /// One open nursery: what its children see, and the memory of those that its opener spawns.
 ///
@@ -121,14 +121,15 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    pub(super) const VTABLE: &'static Vtable = &Record::<F, T>::vtable(Self::run);
+    pub(super) const VTABLE: &'static Vtable = &Record::<F, T>::vtable(Self::run, Self::call);
 
     /// Runs the child, or drops it unrun if its nursery has been cancelled.
     ///
     /// # Safety
     ///
-    /// The record is a `Record<F, T>` that a scope owns.
-    unsafe fn run(child: Running) {
+    /// The record is a `Record<F, T>` that a scope owns, and this is called once for it.
+    #[inline]
+    unsafe fn verdict(child: &Running) -> (&Scope, Verdict<T>) {
         // SAFETY: the scope is open until this child has ended.
         let scope = unsafe { of_owner(child.owner()) };
         // SAFETY: a child runs once, and this is where.
@@ -143,6 +144,29 @@ where
             scope.note_panic();
             Verdict::Panicked(payload)
         });
+        (scope, verdict)
+    }
+
+    /// # Safety
+    ///
+    /// As [`Self::verdict`].
+    unsafe fn call(child: &Running) -> Outcome {
+        // SAFETY: by contract.
+        let (_, verdict) = unsafe { Self::verdict(child) };
+        // SAFETY: the closure has been moved out, and the result type is `T`.
+        unsafe { child.store(verdict) }
+    }
+
+    /// # Safety
+    ///
+    /// As [`Self::verdict`].
+    unsafe fn run(child: Running) {
+        // SAFETY: by contract.
+        let (scope, verdict) = unsafe { Self::verdict(&child) };
+        // The borrow of `child` ends here; the scope stays open for what follows.
+        let scope: *const Scope = scope;
+        // SAFETY: as above.
+        let scope = unsafe { &*scope };
         let rank = child.rank();
         // SAFETY: the closure has been moved out, and the result type is `T`.
         match unsafe { child.finish::<T>(verdict) } {
@@ -165,6 +189,7 @@ where
 /// # Safety
 ///
 /// `owner` is what a chunk carries, and its nursery stays open during `'a`.
+#[inline]
 unsafe fn of_owner<'a>(owner: *const ()) -> &'a Scope {
     // SAFETY: the frame that was put there is the scope's first field.
     unsafe { &*owner.cast::<Scope>() }
@@ -175,21 +200,29 @@ unsafe fn of_owner<'a>(owner: *const ()) -> &'a Scope {
 pub(crate) fn join<T>(handle: Handle<T>) -> T {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
-    if handle.outcome().is_none() && !Seat::run_if_private(&scope.frame, &handle) {
-        wait(scope, &handle);
-    }
-    match handle.take() {
-        Ok(Verdict::Done(value)) => value,
-        Ok(verdict) => scope.resolve(verdict),
-        Err(_) => unreachable!("waited for"),
+    let verdict = match Seat::run_if_alone(&scope.frame, handle) {
+        Ok(verdict) => verdict,
+        Err(handle) => wait(scope, handle),
+    };
+    match verdict {
+        Verdict::Done(value) => value,
+        verdict => scope.resolve(verdict),
     }
 }
 
 #[inline(never)]
-fn wait<T>(scope: &Scope, handle: &Handle<T>) {
+fn wait<T>(scope: &Scope, handle: Handle<T>) -> Verdict<T> {
+    let handle = match handle.take() {
+        Ok(verdict) => return verdict,
+        Err(handle) => handle,
+    };
     Seat::with(scope.frame.core(), |seat| {
-        seat.occupy(|| seat.wait_for_child(&scope.frame, handle));
+        seat.occupy(|| seat.wait_for_child(&scope.frame, &handle));
     });
+    match handle.take() {
+        Ok(verdict) => verdict,
+        Err(_) => unreachable!("waited for"),
+    }
 }
 
 /// Gives an unjoined child up.

@@ -30,6 +30,78 @@ struct InFrame {
     records: MaybeUninit<[u8; IN_FRAME]>,
 }
 
+/// Chunks of [`LARGEST`] bytes that a thread keeps for its next nursery.
+///
+/// Giving them to the system and having them back costs a page fault for every 4 KiB, which is
+/// more than the children in them cost.
+mod spare {
+    use std::cell::Cell;
+    use std::ptr::{self, NonNull};
+
+    use super::{ChunkHeader, LARGEST, free};
+
+    /// Chunks that one thread keeps at most: 1 MiB, or about 25 000 small children.
+    const MOST: u32 = 16;
+
+    struct Spare {
+        first: Cell<*mut ChunkHeader>,
+        len: Cell<u32>,
+    }
+
+    thread_local! {
+        static SPARE: Spare = const {
+            Spare { first: Cell::new(ptr::null_mut()), len: Cell::new(0) }
+        };
+    }
+
+    impl Spare {
+        fn pop(&self) -> Option<NonNull<ChunkHeader>> {
+            let first = NonNull::new(self.first.get())?;
+            // SAFETY: chunks kept here are valid and nobody else's.
+            self.first.set(unsafe { first.as_ref() }.next.get());
+            self.len.set(self.len.get() - 1);
+            Some(first)
+        }
+    }
+
+    impl Drop for Spare {
+        fn drop(&mut self) {
+            while let Some(chunk) = self.pop() {
+                // SAFETY: allocated by `heap_chunk`, and out of use.
+                unsafe { free(chunk) };
+            }
+        }
+    }
+
+    /// A chunk whose header is to be written anew.
+    pub(super) fn take() -> Option<NonNull<ChunkHeader>> {
+        SPARE.try_with(Spare::pop).ok()?
+    }
+
+    /// # Safety
+    ///
+    /// `chunk` came from `heap_chunk`, and nobody uses it any more.
+    pub(super) unsafe fn keep_or_free(chunk: NonNull<ChunkHeader>) {
+        // SAFETY: valid by contract.
+        let header = unsafe { chunk.as_ref() };
+        let is_kept = header.size as usize == LARGEST
+            && SPARE
+                .try_with(|spare| {
+                    let has_room = spare.len.get() < MOST;
+                    if has_room {
+                        header.next.set(spare.first.replace(chunk.as_ptr()));
+                        spare.len.set(spare.len.get() + 1);
+                    }
+                    has_room
+                })
+                .unwrap_or(false);
+        if !is_kept {
+            // SAFETY: by contract.
+            unsafe { free(chunk) };
+        }
+    }
+}
+
 /// The chunks of one nursery, filled by its opener.
 ///
 /// INVARIANT: every method but `drop` is called by one thread, and from the first spawn on the
@@ -52,19 +124,22 @@ pub(crate) struct Arena {
 impl Arena {
     #[inline]
     pub(crate) fn new() -> Self {
-        Self {
-            current: Cell::new(ptr::null_mut()),
-            used: Cell::new(0),
-            limit: Cell::new(0),
-            oldest: Cell::new(ptr::null_mut()),
-            newest: Cell::new(ptr::null_mut()),
-            started: Cell::new(0),
-            grow: Cell::new(SMALLEST),
-            first: UnsafeCell::new(InFrame {
-                header: MaybeUninit::uninit(),
-                records: MaybeUninit::uninit(),
-            }),
+        let mut arena = MaybeUninit::<Self>::uninit();
+        let at = arena.as_mut_ptr();
+        // As a struct expression it would be one constant, zeros and all of the room in the frame.
+        // SAFETY: fields of `arena`.
+        #[allow(clippy::multiple_unsafe_ops_per_block, reason = "one field after the other")]
+        unsafe {
+            (&raw mut (*at).current).write(Cell::new(ptr::null_mut()));
+            (&raw mut (*at).used).write(Cell::new(0));
+            (&raw mut (*at).limit).write(Cell::new(0));
+            (&raw mut (*at).oldest).write(Cell::new(ptr::null_mut()));
+            (&raw mut (*at).newest).write(Cell::new(ptr::null_mut()));
+            (&raw mut (*at).started).write(Cell::new(0));
+            (&raw mut (*at).grow).write(Cell::new(SMALLEST));
         }
+        // SAFETY: the one field not written may stay so.
+        unsafe { arena.assume_init() }
     }
 
     /// Writes an unstarted child behind those before it.
@@ -120,9 +195,15 @@ impl Arena {
             }
             self.push_full(oldest);
         }
+        let needed = size_for(record);
+        if needed <= LARGEST
+            && let Some(spare) = spare::take()
+        {
+            return self.restart(spare, owner, LARGEST);
+        }
         let size = self.grow.get();
         self.grow.set((size * 2).min(LARGEST));
-        let size = size.max(size_for(record));
+        let size = size.max(needed);
         self.start(heap_chunk(owner, self.number(), size, Home::Owned), size);
     }
 
@@ -191,7 +272,7 @@ impl Arena {
         while let Some(chunk) = self.pop_full() {
             if chunk.as_ptr() != in_frame {
                 // SAFETY: from `heap_chunk`; the nursery is over, so its records are too.
-                unsafe { free(chunk) };
+                unsafe { spare::keep_or_free(chunk) };
             }
         }
     }

@@ -79,6 +79,7 @@ impl ChunkHeader {
     /// `this` is valid; the record is not touched any more, and this is its one release. A caller
     /// that says [`Releaser::Spawner`] is the thread that spawned it. The chunk may be gone when
     /// the call returns.
+    #[inline]
     pub(crate) unsafe fn release(this: NonNull<Self>, releaser: Releaser) {
         // SAFETY: valid by contract; the borrow ends before the memory is freed.
         let header = unsafe { this.as_ref() };
@@ -155,6 +156,7 @@ pub(super) fn size_for(record: Layout) -> usize {
 }
 
 /// Where a record of this layout fits into a chunk behind its first `used` bytes: start and end.
+#[inline]
 pub(super) fn place(chunk: NonNull<ChunkHeader>, used: usize, record: Layout) -> (usize, usize) {
     let align = record.align();
     let start = if align <= ALIGN {
@@ -170,6 +172,7 @@ pub(super) fn place(chunk: NonNull<ChunkHeader>, used: usize, record: Layout) ->
 ///
 /// As [`Record::write`]; `start` comes from [`place`] for this record in this chunk, and the
 /// bytes there are the caller's.
+#[inline]
 pub(super) unsafe fn write_record<F, T>(
     chunk: NonNull<ChunkHeader>,
     start: usize,

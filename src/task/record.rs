@@ -17,7 +17,8 @@ use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr::NonNull;
 
 use crate::task::chunk::{ChunkHeader, Releaser};
-use crate::task::state::{Dropped, Finished, Outcome, State, Taken};
+pub(crate) use crate::task::state::Outcome;
+use crate::task::state::{Dropped, Finished, State, Taken};
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -34,7 +35,9 @@ pub(crate) enum Class {
 /// What the typed layer knows about a record whose types are erased.
 pub(crate) struct Vtable {
     /// Runs or skips the child, and publishes its outcome.
-    pub(crate) run: unsafe fn(Running),
+    run: unsafe fn(Running),
+    /// Runs or skips the child, and leaves in its slot what the outcome says.
+    call: unsafe fn(&Running) -> Outcome,
     /// Where the slot starts, in bytes from the header.
     slot: usize,
 }
@@ -65,10 +68,14 @@ pub(crate) struct Record<F, T> {
 }
 
 impl<F, T> Record<F, T> {
-    /// The vtable of this type, given the function that runs it.
-    pub(crate) const fn vtable(run: unsafe fn(Running)) -> Vtable {
+    /// The vtable of this type, given the functions that run it.
+    pub(crate) const fn vtable(
+        run: unsafe fn(Running),
+        call: unsafe fn(&Running) -> Outcome,
+    ) -> Vtable {
         Vtable {
             run,
+            call,
             slot: offset_of!(Self, slot),
         }
     }
@@ -149,6 +156,7 @@ impl Queued {
     }
 
     /// Leaves the queue; the right to run, unless the handle has claimed the child.
+    #[inline]
     pub(crate) fn take(self) -> Option<Running> {
         match header(&self.0).state.take_from_queue() {
             Taken::Run => Some(Running(self.0)),
@@ -160,6 +168,7 @@ impl Queued {
         }
     }
 
+    #[inline]
     pub(super) fn link(&self) -> &Cell<Option<NonNull<Header>>> {
         &header(&self.0).next
     }
@@ -210,6 +219,7 @@ impl Running {
     }
 
     /// The chunk's owner, as given when the chunk was made.
+    #[inline]
     pub(crate) fn owner(&self) -> *const () {
         chunk_header(&self.0).owner()
     }
@@ -229,14 +239,15 @@ impl Running {
         unsafe { slot(self.0).cast::<F>().read() }
     }
 
-    /// Stores the verdict and publishes it.
+    /// Stores the verdict in the slot.
     ///
     /// # Safety
     ///
-    /// The closure has been moved out, and the record's result type is `T`.
-    pub(crate) unsafe fn finish<T>(self, verdict: Verdict<T>) -> Ended<T> {
+    /// As [`finish`](Self::finish).
+    #[inline]
+    pub(crate) unsafe fn store<T>(&self, verdict: Verdict<T>) -> Outcome {
         let slot = slot(self.0);
-        let outcome = match verdict {
+        match verdict {
             Verdict::Done(value) => {
                 // SAFETY: an empty slot with room for a `T`.
                 unsafe { slot.cast::<T>().write(value) };
@@ -248,7 +259,18 @@ impl Running {
                 Outcome::Panicked
             }
             Verdict::Skipped => Outcome::Skipped,
-        };
+        }
+    }
+
+    /// Stores the verdict and publishes it.
+    ///
+    /// # Safety
+    ///
+    /// The closure has been moved out, and the record's result type is `T`.
+    #[inline]
+    pub(crate) unsafe fn finish<T>(self, verdict: Verdict<T>) -> Ended<T> {
+        // SAFETY: by contract.
+        let outcome = unsafe { self.store(verdict) };
         // Once the outcome is out, the joiner may give the record back.
         let spawner = chunk_header(&self.0).spawner();
         match header(&self.0).state.finish(outcome) {
@@ -273,17 +295,37 @@ pub(crate) struct Handle<T>(NonNull<Header>, PhantomData<T>);
 unsafe impl<T: Send> Send for Handle<T> {}
 
 impl<T> Handle<T> {
+    /// Runs or skips an unstarted child that has never been shared, and ends both references.
+    ///
+    /// With nobody else to see it, the child's state and slot are passed by.
+    #[inline]
+    pub(crate) fn run_alone(self, queued: Queued) -> Verdict<T> {
+        debug_assert!(self.is_of(queued.0) && self.is_private_and_unstarted());
+        let _ = queued.into_raw();
+        let running = Running(self.0);
+        let call = header(&self.0).vtable.call;
+        // SAFETY: the vtable was made for this record's types.
+        let outcome = unsafe { call(&running) };
+        // SAFETY: as `call` has left it, and `T` is its result type.
+        let verdict = unsafe { read_verdict(self.0, outcome) };
+        release(self.0, Releaser::Spawner);
+        verdict
+    }
+
     /// Whether the child is unstarted and has never been shared.
+    #[inline]
     pub(crate) fn is_private_and_unstarted(&self) -> bool {
         header(&self.0).state.is_private_and_unstarted()
     }
 
     /// Whether this is a handle of the child that `queued` is a reference to.
+    #[inline]
     pub(super) fn is_of(&self, queued: NonNull<Header>) -> bool {
         self.0 == queued
     }
 
     /// Wins the right to run the child, if nobody started it.
+    #[inline]
     pub(crate) fn claim(&self) -> Option<Running> {
         header(&self.0)
             .state
@@ -316,6 +358,7 @@ impl<T> Handle<T> {
     }
 
     /// Takes the verdict of a finished child; gives the handle back before that.
+    #[inline]
     pub(crate) fn take(self) -> Result<Verdict<T>, Self> {
         let Some(outcome) = self.outcome() else {
             return Err(self);
@@ -350,18 +393,21 @@ impl<T> Handle<T> {
 pub(crate) struct Rank(u64, u32);
 
 /// The fields of a live record; taken by reference so that the borrow is the reference's.
+#[inline]
 fn header(at: &NonNull<Header>) -> &Header {
     // SAFETY: called on the pointer of a live reference; of the fields, `state` is shared
     // safely, `next` belongs to the queue reference alone, and the others never change.
     unsafe { at.as_ref() }
 }
 
+#[inline]
 fn chunk(at: NonNull<Header>) -> NonNull<ChunkHeader> {
     let offset = header(&at).offset as usize;
     // SAFETY: `Record::write` was promised that the chunk's header lies there.
     unsafe { at.byte_sub(offset) }.cast()
 }
 
+#[inline]
 fn chunk_header(at: &NonNull<Header>) -> &ChunkHeader {
     // SAFETY: a chunk outlives its records.
     unsafe { chunk(*at).as_ref() }
@@ -371,6 +417,7 @@ fn rank(at: &NonNull<Header>) -> Rank {
     Rank(chunk_header(at).sequence(), header(at).offset)
 }
 
+#[inline]
 fn slot(at: NonNull<Header>) -> NonNull<u8> {
     let offset = header(&at).vtable.slot;
     // SAFETY: `Vtable::slot` is the offset of the slot inside this record.
@@ -379,6 +426,7 @@ fn slot(at: NonNull<Header>) -> NonNull<u8> {
 
 /// Who ends a record's last reference, if it is not its handle: a record that was never shared is
 /// still on the thread that spawned it.
+#[inline]
 fn who(at: &NonNull<Header>) -> Releaser {
     if header(at).state.is_shared() {
         Releaser::Anybody
@@ -388,6 +436,7 @@ fn who(at: &NonNull<Header>) -> Releaser {
 }
 
 /// Gives a record's memory back, once its last reference has ended.
+#[inline]
 fn release(at: NonNull<Header>, releaser: Releaser) {
     // SAFETY: state invariant 2: one caller per record, after which nobody touches it. Handles
     // stay with the thread that spawned the child, and so do records that were never shared.
@@ -397,6 +446,7 @@ fn release(at: NonNull<Header>, releaser: Releaser) {
 /// # Safety
 ///
 /// The record finished with `outcome`, its result type is `T`, and its slot is read once.
+#[inline]
 unsafe fn read_verdict<T>(at: NonNull<Header>, outcome: Outcome) -> Verdict<T> {
     let slot = slot(at);
     match outcome {

@@ -106,11 +106,13 @@ pub(crate) struct State(AtomicU8);
 
 impl State {
     /// An unstarted child with a queue reference and a handle, both on this thread.
+    #[inline]
     pub(crate) fn new() -> Self {
         Self(AtomicU8::new(0))
     }
 
     /// Allows the queue reference to go to another thread.
+    #[inline]
     pub(crate) fn share(&self) {
         let now = self.now();
         if now & SHARED == 0 {
@@ -121,6 +123,7 @@ impl State {
     }
 
     /// Whether another thread may hold a reference.
+    #[inline]
     pub(crate) fn is_shared(&self) -> bool {
         self.now() & SHARED != 0
     }
@@ -136,6 +139,7 @@ impl State {
     }
 
     /// Sets bits; returns what was there before.
+    #[inline]
     fn set(&self, bits: u8, ordering: Ordering) -> u8 {
         let now = self.now();
         if now & SHARED == 0 {
@@ -147,6 +151,7 @@ impl State {
     }
 
     /// Ends the queue reference and tries to win the right to run.
+    #[inline]
     pub(crate) fn take_from_queue(&self) -> Taken {
         // ORDERING: AcqRel. Acquire: a stale taker that is last releases memory the joiner used
         // (partner: `drop_handle`). The contents of an unstarted record came with the queue.
@@ -164,6 +169,7 @@ impl State {
 
     /// Tries to win the right to run while the record stays in its queue.
     #[must_use]
+    #[inline]
     pub(crate) fn claim_by_handle(&self) -> bool {
         // ORDERING: Relaxed: the claimer is the thread that wrote the record.
         self.now() & STARTED == 0 && self.set(STARTED, Ordering::Relaxed) & STARTED == 0
@@ -179,6 +185,7 @@ impl State {
     /// Publishes the outcome and ends the run reference.
     ///
     /// Unless the answer is [`Finished::Abandoned`], the record may be gone when this returns.
+    #[inline]
     pub(crate) fn finish(&self, outcome: Outcome) -> Finished {
         // ORDERING: AcqRel. Release publishes the slot and all the child wrote to `outcome` (law
         // L4). Acquire: an abandoned record is released here. Model: `models::state_result_*`.
@@ -195,6 +202,7 @@ impl State {
     }
 
     /// The outcome, once it is final; what the child did happens before the caller then.
+    #[inline]
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         // ORDERING: Acquire; partner: the Release of `finish`.
         let now = self.0.load(Ordering::Acquire);
@@ -218,6 +226,7 @@ impl State {
     }
 
     /// Ends the handle reference.
+    #[inline]
     pub(crate) fn drop_handle(&self) -> Dropped {
         // ORDERING: Acquire: the dropper may empty the slot that the runner filled, and release
         // memory that a stale taker used.
