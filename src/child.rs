@@ -5,9 +5,8 @@ use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::vec;
 
-use crate::scope::{self, Handle};
+use crate::scope::{self, Batches, Handle};
 
 /// A spawned child, for the task that spawned it.
 ///
@@ -120,26 +119,33 @@ impl<T> fmt::Debug for Child<'_, T> {
 /// Iterating joins them one after the other, see [`Child::join`]. Dropping it early is fine: the
 /// nursery waits for the rest, and drops their values.
 pub struct Children<'scope, T> {
-    unjoined: vec::IntoIter<Child<'scope, T>>,
+    batches: Batches<'scope, T>,
+    _joined_by: OnlyItsSpawnerMayJoinAChild,
 }
 
 impl<'scope, T> Children<'scope, T> {
-    pub(crate) fn new(children: Vec<Child<'scope, T>>) -> Self {
+    pub(crate) fn new(batches: Batches<'scope, T>) -> Self {
         Self {
-            unjoined: children.into_iter(),
+            batches,
+            _joined_by: OnlyItsSpawnerMayJoinAChild(PhantomData),
         }
     }
 }
 
+// A panic leaves the children as they are: finished, or not.
+impl<T> UnwindSafe for Children<'_, T> {}
+impl<T> RefUnwindSafe for Children<'_, T> {}
+
 impl<T> Iterator for Children<'_, T> {
     type Item = T;
 
+    #[inline]
     fn next(&mut self) -> Option<T> {
-        self.unjoined.next().map(Child::join)
+        self.batches.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.unjoined.size_hint()
+        (self.batches.len(), Some(self.batches.len()))
     }
 }
 
@@ -148,13 +154,8 @@ impl<T> FusedIterator for Children<'_, T> {}
 
 impl<T> fmt::Debug for Children<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unjoined = self.unjoined.as_slice();
         f.debug_struct("Children")
-            .field("unjoined", &unjoined.len())
-            .field(
-                "finished",
-                &unjoined.iter().filter(|child| child.is_finished()).count(),
-            )
+            .field("unjoined", &self.batches.len())
             .finish()
     }
 }

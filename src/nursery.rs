@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 
 use crate::child::{Child, Children};
 use crate::pool;
@@ -161,12 +160,7 @@ impl<'scope> Nursery<'scope, '_> {
         F: Fn(I::Item) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let f = Arc::new(f);
-        let spawn = |item| {
-            let f = Arc::clone(&f);
-            self.spawn(move || f(item))
-        };
-        Children::new(items.into_iter().map(spawn).collect())
+        Children::new(self.nest.spawn_each(items.into_iter(), f))
     }
 
     /// Spawns a child that may block: I/O, sleep, locks, waiting for a sibling.

@@ -219,12 +219,6 @@ impl<'a> ForkFrame<'a> {
         Self { frame, prepare }
     }
 
-    /// Whether nobody has asked for the second closure.
-    #[inline]
-    pub(crate) fn is_latent(&self) -> bool {
-        self.frame.part.get() == Part::Fork
-    }
-
     /// Makes the fork a nursery: `scope`, with this one child.
     pub(crate) fn become_nursery(&self, scope: &ScopeFrame, child: Queued) {
         self.frame.scope.set(scope);
@@ -324,6 +318,20 @@ impl<'a> Frame<'a> {
         (!frame.list.is_empty()).then(|| frame.list.take())
     }
 
+    /// Runs the oldest child in this frame's list, on top of it.
+    pub(crate) fn run_oldest(&self) -> bool {
+        let Some(child) = self.list.pop() else {
+            return false;
+        };
+        self.seat.answer_request();
+        if let Some(child) = child.take() {
+            // SAFETY: the nursery whose children are in the list of an entered frame is open.
+            let scope = unsafe { &*self.scope.get() };
+            Frame::run_child(self.seat, scope, child);
+        }
+        true
+    }
+
     /// Whether what a child of `scope`, run on top of this frame, leaves in the deque is this
     /// frame's to take: a worker's at its root, a waiting body's if the nursery is its own or
     /// below it, a sibling's if the same holds for the sibling.
@@ -347,6 +355,11 @@ impl<'a> Frame<'a> {
     #[inline]
     pub(crate) fn is_body_of(&self, scope: &ScopeFrame) -> bool {
         self.part.get() == Part::Body && ptr::eq(self.scope.get(), scope)
+    }
+
+    #[inline]
+    pub(crate) fn is_child(&self) -> bool {
+        self.part.get() == Part::Child
     }
 
     #[inline]
@@ -388,7 +401,8 @@ impl<'a> Frame<'a> {
             let stack = innermost.stack();
             stack.take_while(|frame| !ptr::addr_eq(*frame, self))
         };
-        let row = inner().filter(|frame| frame.part.get() == Part::Fork && frame.forks.get() > gone);
+        let row =
+            inner().filter(|frame| frame.part.get() == Part::Fork && frame.forks.get() > gone);
         for frame in row {
             frame.forks.set(frame.forks.get() - gone);
         }

@@ -112,9 +112,32 @@ impl Seat {
         }
     }
 
+    /// Whether somebody asks for work and this thread has none to give, so that what it does now
+    /// is worth splitting.
+    #[inline]
+    pub(crate) fn should_split(&self) -> bool {
+        self.is_asked() && self.has_nothing_for_the_hungry()
+    }
+
+    #[cold]
+    fn has_nothing_for_the_hungry(&self) -> bool {
+        self.answer();
+        if !self.is_asked() {
+            return false;
+        }
+        // Nothing was given. Cleared first: see `idle`, proof, 4.
+        self.slot().asked.store(false, Ordering::Relaxed);
+        let is_wanted = self.core.idle.is_hungry() || self.slot().has_beggar();
+        if is_wanted {
+            // The fork that follows answers.
+            self.slot().asked.store(true, Ordering::Relaxed);
+        }
+        is_wanted
+    }
+
     #[cold]
     #[inline(never)]
-    pub(crate) fn answer(&self) {
+    fn answer(&self) {
         self.give(|| {
             // Cleared first: see `idle`, proof, 4.
             self.slot().asked.store(false, Ordering::Relaxed);

@@ -173,7 +173,9 @@ impl Drop for Seat {
         if self.is_guest {
             let gone = Deque::new_lifo();
             let deque = std::mem::replace(&mut self.deque, gone);
-            self.core.roster.check_out(Arc::clone(&self.own_slot), deque);
+            self.core
+                .roster
+                .check_out(Arc::clone(&self.own_slot), deque);
         }
     }
 }

@@ -116,6 +116,27 @@ impl Seat {
         })
     }
 
+    /// Runs what the innermost child has spawned and left unstarted on this thread: the serial
+    /// program does so before it goes on.
+    #[inline]
+    pub(crate) fn run_spawned() {
+        Frame::with_current(|frame| {
+            if let Some(frame) = frame.filter(|frame| frame.is_child()) {
+                while frame.run_oldest() {}
+            }
+        });
+    }
+
+    /// Runs the oldest of several children of `scope` that this thread holds, if it does.
+    pub(crate) fn run_one_of_several(scope: &ScopeFrame) {
+        Frame::with_current(|frame| {
+            let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
+            if let Some(frame) = frame.filter(|frame| frame.list.len() > 1) {
+                frame.run_oldest();
+            }
+        });
+    }
+
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
     pub(crate) fn wait_for_child<T>(&self, scope: &ScopeFrame, child: &Handle<T>) {
         if child.class() == Class::Compute
@@ -253,11 +274,7 @@ impl Seat {
 
     /// Step 1: runs something that a waiter in the body of `scope` may run.
     fn help(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
-        if let Some(child) = body.list.pop() {
-            self.answer_request();
-            if let Some(child) = child.take() {
-                Frame::run_child(self, scope, child);
-            }
+        if body.run_oldest() {
             return true;
         }
         if scope.count.is_zero() {

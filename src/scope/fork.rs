@@ -8,8 +8,7 @@
     reason = "the child borrows from the frame that waits for it"
 )]
 
-use std::cell::{Cell, UnsafeCell};
-use std::mem::MaybeUninit;
+use std::cell::{Cell, OnceCell};
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
 
@@ -23,12 +22,12 @@ use crate::task::record::{Handle, Payload, Verdict};
 
 /// A fork in its caller's stack frame.
 ///
-/// INVARIANT: `frame` comes first. While it is latent the chunk holds the closure; afterwards
-/// `scope` and `handle` are there.
+/// INVARIANT: `frame` comes first. While it is latent the chunk holds the closure; afterwards it
+/// holds a record, and `scope` and `handle` are there.
 #[repr(C)]
 struct Fork<'a, F, T> {
     frame: ForkFrame<'a>,
-    scope: UnsafeCell<MaybeUninit<Scope>>,
+    scope: OnceCell<Scope>,
     handle: Cell<Option<Handle<T>>>,
     chunk: ForkChunk<F, T>,
 }
@@ -47,8 +46,9 @@ where
     unsafe fn prepare(this: NonNull<ForkFrame<'static>>) {
         // SAFETY: by contract, and it is shared from here on.
         let fork = unsafe { this.cast::<Fork<'_, F, T>>().as_ref() };
-        // SAFETY: a latent fork's scope is nobody else's.
-        let scope = unsafe { (*fork.scope.get()).write(Scope::open_around(&fork.frame.frame)) };
+        let scope = fork
+            .scope
+            .get_or_init(|| Scope::open_around(&fork.frame.frame));
         // SAFETY: `fork` below waits for the child before any of this goes away, and what the
         // closure borrows is borrowed by its caller; the vtable is of these types.
         let (child, handle) = unsafe {
@@ -57,14 +57,6 @@ where
         };
         fork.handle.set(Some(handle));
         fork.frame.become_nursery(&scope.frame, child);
-    }
-
-    /// # Safety
-    ///
-    /// The fork has become a nursery.
-    unsafe fn scope(&self) -> &Scope {
-        // SAFETY: by contract and the invariant.
-        unsafe { (*self.scope.get()).assume_init_ref() }
     }
 }
 
@@ -104,16 +96,14 @@ where
             // SAFETY: a latent, entered frame of these types is what `prepare` is for.
             unsafe { ForkFrame::new(seat, outer, Fork::<B, RB>::prepare) }
         }),
-        scope: UnsafeCell::new(MaybeUninit::uninit()),
+        scope: OnceCell::new(),
         handle: Cell::new(None),
         chunk: ForkChunk::new(b),
     };
     let left = fork.frame.frame.enter(|| {
         seat.answer_request();
         let left = catching(a);
-        if !fork.frame.is_latent() {
-            // SAFETY: not latent any more.
-            let scope = unsafe { fork.scope() };
+        if let Some(scope) = fork.scope.get() {
             if left.is_err() {
                 scope.cancel();
             }
@@ -125,11 +115,7 @@ where
         // SAFETY: latent to the end, so the closure is still there.
         None => Err(unsafe { fork.chunk.take() }),
         Some(handle) => match handle.take() {
-            Ok(verdict) => {
-                // SAFETY: not latent any more, and all of its children have ended.
-                unsafe { (*fork.scope.get()).assume_init_drop() };
-                Ok(verdict)
-            }
+            Ok(verdict) => Ok(verdict),
             Err(_) => unreachable!("waited for"),
         },
     };

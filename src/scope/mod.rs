@@ -1,9 +1,11 @@
 //! One nursery's life: it opens in place, collects its children, cancels, joins, reports.
 
+mod each;
 mod fork;
 mod nest;
 mod panics;
 
+pub(crate) use each::Batches;
 pub(crate) use fork::fork;
 pub(crate) use nest::{Nest, abandon, join};
 

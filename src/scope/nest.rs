@@ -7,14 +7,16 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::engine::frame::Frame;
+use crate::engine::frame::{Frame, ScopeFrame};
 use crate::engine::seat::Seat;
 use crate::engine::shared::SlotRef;
 use crate::scope::Scope;
 use crate::scope::panics::catching;
 use crate::task::arena::Arena;
 use crate::task::chunk;
-use crate::task::record::{Class, Ended, Handle, Outcome, Queued, Record, Running, Verdict, Vtable};
+use crate::task::record::{
+    Class, Ended, Handle, Outcome, Queued, Rank, Record, Running, Verdict, Vtable,
+};
 
 /// One open nursery: what its children see, and the memory of those that its opener spawns.
 ///
@@ -63,9 +65,31 @@ impl<'scope> Nest<'scope, '_> {
         scope.conclude(result)
     }
 
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    pub(super) fn frame(&self) -> &ScopeFrame {
+        &self.scope.frame
+    }
+
     /// Queues a child.
     #[inline]
     pub(crate) fn spawn<F, T>(&'scope self, class: Class, closure: F) -> Handle<T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        self.spawn_with(class, |_| closure)
+    }
+
+    /// Queues a child that knows where it stands.
+    #[inline]
+    pub(super) fn spawn_with<F, T>(
+        &'scope self,
+        class: Class,
+        closure: impl FnOnce(Rank) -> F,
+    ) -> Handle<T>
     where
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
@@ -91,13 +115,13 @@ impl<'scope> Nest<'scope, '_> {
         &'scope self,
         class: Class,
         vtable: &'static Vtable,
-        closure: F,
+        closure: impl FnOnce(Rank) -> F,
     ) -> (Queued, Handle<T>) {
         let scope = &self.scope.frame;
         Seat::with(scope.core(), |seat| {
             let owner = scope.owner_for(seat.slot);
             let sequence = scope.foreign_sequence();
-            // SAFETY: as in `spawn`.
+            // SAFETY: as in `spawn_with`.
             unsafe { chunk::single(owner, sequence, class, vtable, closure) }
         })
     }
@@ -200,13 +224,20 @@ unsafe fn of_owner<'a>(owner: *const ()) -> &'a Scope {
 pub(crate) fn join<T>(handle: Handle<T>) -> T {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
-    let verdict = match Seat::run_if_alone(&scope.frame, handle) {
-        Ok(verdict) => verdict,
-        Err(handle) => wait(scope, handle),
-    };
-    match verdict {
+    match join_verdict(handle) {
         Verdict::Done(value) => value,
         verdict => scope.resolve(verdict),
+    }
+}
+
+/// Waits for a child and takes what it left.
+#[inline]
+pub(super) fn join_verdict<T>(handle: Handle<T>) -> Verdict<T> {
+    // SAFETY: as above.
+    let scope = unsafe { of_owner(handle.owner()) };
+    match Seat::run_if_alone(&scope.frame, handle) {
+        Ok(verdict) => verdict,
+        Err(handle) => wait(scope, handle),
     }
 }
 

@@ -13,7 +13,7 @@ use std::ptr::{self, NonNull};
 use crate::task::chunk::{
     ChunkHeader, Home, Owner, free, heap_chunk, place, size_for, write_record,
 };
-use crate::task::record::{Class, Handle, Queued, Record, Vtable};
+use crate::task::record::{Class, Handle, Queued, Rank, Record, Vtable};
 
 /// Bytes of records in the nursery's own frame: about ten small children.
 const IN_FRAME: usize = 448;
@@ -122,13 +122,17 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
+    #[allow(
+        clippy::multiple_unsafe_ops_per_block,
+        reason = "one field after the other"
+    )]
     #[inline]
     pub(crate) fn new() -> Self {
         let mut arena = MaybeUninit::<Self>::uninit();
         let at = arena.as_mut_ptr();
-        // As a struct expression it would be one constant, zeros and all of the room in the frame.
+        // As a struct expression it would be one constant: the compiler would clear the room in the
+        // frame, too.
         // SAFETY: fields of `arena`.
-        #[allow(clippy::multiple_unsafe_ops_per_block, reason = "one field after the other")]
         unsafe {
             (&raw mut (*at).current).write(Cell::new(ptr::null_mut()));
             (&raw mut (*at).used).write(Cell::new(0));
@@ -142,7 +146,7 @@ impl Arena {
         unsafe { arena.assume_init() }
     }
 
-    /// Writes an unstarted child behind those before it.
+    /// Writes an unstarted child behind those before it; `closure` is told where it stands.
     ///
     /// # Safety
     ///
@@ -153,7 +157,7 @@ impl Arena {
         owner: Owner,
         class: Class,
         vtable: &'static Vtable,
-        closure: F,
+        closure: impl FnOnce(Rank) -> F,
     ) -> (Queued, Handle<T>) {
         let record = Layout::new::<Record<F, T>>();
         let (chunk, start) = loop {

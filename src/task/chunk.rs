@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
-use crate::task::record::{Class, Handle, Queued, Record, Vtable};
+use crate::task::record::{Class, Handle, Queued, Rank, Record, Vtable};
 
 /// Alignment of every chunk.
 pub(super) const ALIGN: usize = 16;
@@ -120,7 +120,12 @@ pub(crate) struct Owner {
     pub(crate) spawner: *const (),
 }
 
-pub(super) fn heap_chunk(owner: Owner, sequence: u64, size: usize, home: Home) -> NonNull<ChunkHeader> {
+pub(super) fn heap_chunk(
+    owner: Owner,
+    sequence: u64,
+    size: usize,
+    home: Home,
+) -> NonNull<ChunkHeader> {
     let layout = chunk_layout(size);
     // SAFETY: the size is at least a header's, so not zero.
     let at = unsafe { alloc(layout) }.cast::<ChunkHeader>();
@@ -178,17 +183,18 @@ pub(super) unsafe fn write_record<F, T>(
     start: usize,
     class: Class,
     vtable: &'static Vtable,
-    closure: F,
+    closure: impl FnOnce(Rank) -> F,
 ) -> (Queued, Handle<T>) {
     // SAFETY: `chunk` is valid.
     let header = unsafe { chunk.as_ref() };
     header.allocated.set(header.allocated.get() + 1);
     #[allow(clippy::cast_possible_truncation, reason = "chunk sizes fit 32 bits")]
     let offset = start as u32;
+    let rank = Rank::new(header.sequence, offset);
     // SAFETY: inside the chunk.
     let at = unsafe { chunk.byte_add(start) }.cast::<Record<F, T>>();
     // SAFETY: aligned and in bounds by `place`; the rest is this function's contract.
-    unsafe { Record::write(at, offset, class, vtable, closure) }
+    unsafe { Record::write(at, offset, class, vtable, closure(rank)) }
 }
 
 /// A child in a chunk of its own, for threads that have no arena of its nursery.
@@ -201,7 +207,7 @@ pub(crate) unsafe fn single<F, T>(
     sequence: u64,
     class: Class,
     vtable: &'static Vtable,
-    closure: F,
+    closure: impl FnOnce(Rank) -> F,
 ) -> (Queued, Handle<T>) {
     let record = Layout::new::<Record<F, T>>();
     let chunk = heap_chunk(owner, sequence, size_for(record), Home::Single);

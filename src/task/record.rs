@@ -388,9 +388,22 @@ impl<T> Handle<T> {
     }
 }
 
-/// Where a child stands among those of its nursery: the chunk, then the place in it.
+/// Where a child stands among those of its nursery: the chunk, the place in it, and the item if the
+/// record holds several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank(u64, u32);
+pub(crate) struct Rank(u64, u32, u32);
+
+impl Rank {
+    #[inline]
+    pub(super) fn new(sequence: u64, offset: u32) -> Self {
+        Self(sequence, offset, 0)
+    }
+
+    /// One of several items of a record.
+    pub(crate) fn of_item(self, item: u32) -> Self {
+        Self(self.0, self.1, item)
+    }
+}
 
 /// The fields of a live record; taken by reference so that the borrow is the reference's.
 #[inline]
@@ -414,7 +427,7 @@ fn chunk_header(at: &NonNull<Header>) -> &ChunkHeader {
 }
 
 fn rank(at: &NonNull<Header>) -> Rank {
-    Rank(chunk_header(at).sequence(), header(at).offset)
+    Rank::new(chunk_header(at).sequence(), header(at).offset)
 }
 
 #[inline]

@@ -1,0 +1,368 @@
+//! Many children of one kind: items in batches, values in slabs.
+//!
+//! A batch is one child of the nursery. It runs its items one after the other, as a plain loop,
+//! until some thread asks for work: then what is left splits in two by a fork, and each half goes
+//! on like that (lazy binary splitting, Tzannes et al., PPoPP 2010). So an item costs a few
+//! instructions as long as nobody is hungry, and a batch of long items is shared all the same.
+//!
+//! Each item still is a child of its own to the user: it panics alone, is skipped alone, and what
+//! it spawns runs before the item behind it.
+
+use std::mem;
+use std::panic::resume_unwind;
+use std::time::{Duration, Instant};
+use std::vec;
+
+use crate::engine::frame::Frame;
+use crate::engine::seat::Seat;
+use crate::platform::sync::Arc;
+use crate::platform::thread;
+use crate::scope::nest::{Nest, join_verdict};
+use crate::scope::panics::{catching, discard};
+use crate::scope::{Scope, fork};
+use crate::task::record::{Class, Handle, Payload, Rank, Verdict};
+
+/// Items of the largest batch: its bookkeeping is 1 % of the items' even if they are empty.
+const LARGEST: usize = 512;
+/// A batch holds this part of the items before it, so that the last ones are not a lump.
+const PART: usize = 8;
+/// If pulling a batch takes longer, the next one is smaller: children wait for it meanwhile.
+const PULL: Duration = Duration::from_micros(50);
+
+/// Items not yet consumed.
+struct Items<I>(Vec<Option<I>>);
+
+impl<I> Drop for Items<I> {
+    fn drop(&mut self) {
+        if !mem::needs_drop::<I>() {
+            return;
+        }
+        let mut first = None;
+        for item in &mut self.0 {
+            if let Err(payload) = catching(|| drop(item.take())) {
+                match first {
+                    None => first = Some(payload),
+                    Some(_) => discard(payload),
+                }
+            }
+        }
+        if let Some(payload) = first
+            && !thread::panicking()
+        {
+            resume_unwind(payload);
+        }
+    }
+}
+
+type Panics = Vec<(u32, Payload)>;
+
+/// What the items of one batch left.
+struct Batch<'scope, T> {
+    scope: &'scope Scope,
+    rank: Rank,
+    /// Nothing for an item that panicked or was skipped.
+    values: Vec<Option<T>>,
+    /// By item, in order.
+    panics: Panics,
+}
+
+impl<T> Drop for Batch<'_, T> {
+    fn drop(&mut self) {
+        let values = mem::take(&mut self.values);
+        if mem::needs_drop::<T>() {
+            for (i, value) in (0..).zip(values) {
+                if let Some(value) = value {
+                    let rank = self.rank.of_item(i);
+                    self.scope.dispose(rank, Verdict::Done(value));
+                }
+            }
+        }
+        for (i, payload) in self.panics.drain(..) {
+            let rank = self.rank.of_item(i);
+            self.scope.dispose::<T>(rank, Verdict::Panicked(payload));
+        }
+    }
+}
+
+/// Consecutive items of a batch, and room for their values.
+struct Piece<'a, I, T, F> {
+    scope: &'a Scope,
+    f: &'a F,
+    /// The number of the first item in its batch.
+    first: u32,
+    items: &'a mut [Option<I>],
+    values: &'a mut [Option<T>],
+}
+
+impl<I, T, F> Piece<'_, I, T, F>
+where
+    I: Send,
+    T: Send,
+    F: Fn(I) -> T + Sync,
+{
+    fn run(self) -> Panics {
+        let mut panics = Panics::new();
+        let len = self.items.len();
+        let should_split =
+            || Frame::with_current(|frame| frame.is_some_and(|f| f.seat.should_split()));
+        for i in 0..len {
+            if i + 1 < len && should_split() {
+                let (left, right) = self.split(i);
+                let (mut left, right) = fork_here(|| left.run(), || right.run());
+                panics.append(&mut left);
+                panics.extend(right);
+                return panics;
+            }
+            let Some(item) = self.items[i].take() else {
+                continue;
+            };
+            let result = if self.scope.is_cancelled() {
+                catching(|| drop(item)).map(|()| None)
+            } else {
+                catching(|| (self.f)(item)).map(Some)
+            };
+            match result {
+                Ok(value) => self.values[i] = value,
+                Err(payload) => {
+                    self.scope.note_panic();
+                    panics.push((self.first + number(i), payload));
+                }
+            }
+            Seat::run_spawned();
+        }
+        panics
+    }
+
+    /// The items from `start` on, in two halves.
+    fn split(self, start: usize) -> (Self, Self) {
+        let middle = start + (self.items.len() - start).div_ceil(2);
+        let (items, right_items) = self.items.split_at_mut(middle);
+        let (values, right_values) = self.values.split_at_mut(middle);
+        let left = Self {
+            first: self.first + number(start),
+            items: &mut items[start..],
+            values: &mut values[start..],
+            ..self
+        };
+        let right = Self {
+            first: self.first + number(middle),
+            items: right_items,
+            values: right_values,
+            ..self
+        };
+        (left, right)
+    }
+}
+
+fn number(item: usize) -> u32 {
+    u32::try_from(item).expect("batches are small")
+}
+
+/// Forks on the pool that this child runs on.
+fn fork_here<A, B>(a: A, b: B) -> (Panics, Panics)
+where
+    A: FnOnce() -> Panics,
+    B: FnOnce() -> Panics + Send,
+{
+    Frame::with_current(|frame| {
+        let frame = frame.expect("a child runs in a frame");
+        fork(frame.seat, a, b)
+    })
+}
+
+impl<'scope> Nest<'scope, '_> {
+    /// Spawns a child for each item; see [`crate::Nursery::spawn_each`].
+    pub(crate) fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Batches<'scope, T>
+    where
+        I: Iterator,
+        I::Item: Send + 'scope,
+        F: Fn(I::Item) -> T + Send + Sync + 'scope,
+        T: Send + 'scope,
+    {
+        let f = Arc::new(f);
+        let mut items = items;
+        let mut batches = Vec::new();
+        let mut len = 0;
+        let mut most = LARGEST;
+        loop {
+            let size = (1 + len / PART).min(most);
+            let started = Instant::now();
+            let mut pulled = Vec::with_capacity(size.min(items.size_hint().0.max(1)));
+            let end = catching(|| {
+                while pulled.len() < size {
+                    match items.next() {
+                        Some(item) => pulled.push(Some(item)),
+                        None => return true,
+                    }
+                }
+                false
+            });
+            most = match started.elapsed() {
+                elapsed if elapsed > PULL => (size / 2).max(1),
+                _ => (most * 2).min(LARGEST),
+            };
+            len += pulled.len();
+            if !pulled.is_empty() {
+                let is_large = pulled.len() == LARGEST;
+                batches.push((pulled.len(), self.spawn_batch(pulled, &f)));
+                if is_large {
+                    Seat::run_one_of_several(self.frame());
+                }
+            }
+            match end {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(payload) => {
+                    // The children so far are children like any other.
+                    drop(Batches::new(self.scope(), batches, len));
+                    discard(items);
+                    resume_unwind(payload);
+                }
+            }
+        }
+        Batches::new(self.scope(), batches, len)
+    }
+
+    fn spawn_batch<I, F, T>(
+        &'scope self,
+        items: Vec<Option<I>>,
+        f: &Arc<F>,
+    ) -> Handle<Batch<'scope, T>>
+    where
+        I: Send + 'scope,
+        F: Fn(I) -> T + Send + Sync + 'scope,
+        T: Send + 'scope,
+    {
+        let scope = self.scope();
+        let f = Arc::clone(f);
+        let mut items = Items(items);
+        self.spawn_with(Class::Compute, move |rank| {
+            move || {
+                let mut values = Vec::new();
+                values.resize_with(items.0.len(), || None);
+                let piece = Piece {
+                    scope,
+                    f: &*f,
+                    first: 0,
+                    items: &mut items.0,
+                    values: &mut values,
+                };
+                let mut panics = piece.run();
+                // The last batch takes the function along.
+                if let Err(payload) = catching(|| drop(f)) {
+                    scope.note_panic();
+                    panics.push((u32::MAX, payload));
+                }
+                Batch {
+                    scope,
+                    rank,
+                    values,
+                    panics,
+                }
+            }
+        })
+    }
+}
+
+/// The values of one `spawn_each`, in spawn order.
+pub(crate) struct Batches<'scope, T> {
+    scope: &'scope Scope,
+    unjoined: vec::IntoIter<(usize, Option<Handle<Batch<'scope, T>>>)>,
+    current: Option<Open<'scope, T>>,
+    left: usize,
+}
+
+/// A batch that is being consumed.
+struct Open<'scope, T> {
+    batch: Batch<'scope, T>,
+    next: usize,
+}
+
+impl<'scope, T> Batches<'scope, T> {
+    fn new(
+        scope: &'scope Scope,
+        batches: Vec<(usize, Handle<Batch<'scope, T>>)>,
+        left: usize,
+    ) -> Self {
+        let batches: Vec<_> = batches.into_iter().map(|(n, h)| (n, Some(h))).collect();
+        Self {
+            scope,
+            unjoined: batches.into_iter(),
+            current: None,
+            left,
+        }
+    }
+
+    /// How many values have not been taken.
+    pub(crate) fn len(&self) -> usize {
+        self.left
+    }
+
+    /// Waits for the next child and takes its value, or raises its panic.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<T> {
+        if let Some(open) = &mut self.current
+            && let Some(value) = open.batch.values.get_mut(open.next)
+        {
+            self.left -= 1;
+            open.next += 1;
+            return match value.take() {
+                Some(value) => Some(value),
+                None => self.raise(),
+            };
+        }
+        self.open_next().then(|| self.next())?
+    }
+
+    #[inline(never)]
+    fn open_next(&mut self) -> bool {
+        self.current = None;
+        let Some((len, Some(handle))) = self.unjoined.next() else {
+            return false;
+        };
+        let rank = handle.rank();
+        let batch = match join_verdict(handle) {
+            Verdict::Done(batch) => batch,
+            verdict => {
+                // Skipped as a whole, and perhaps a destructor of the items panicked.
+                let mut values = Vec::new();
+                values.resize_with(len, || None);
+                let panics = match verdict {
+                    Verdict::Panicked(payload) => vec![(0, payload)],
+                    _ => Vec::new(),
+                };
+                Batch {
+                    scope: self.scope,
+                    rank,
+                    values,
+                    panics,
+                }
+            }
+        };
+        self.current = Some(Open { batch, next: 0 });
+        true
+    }
+
+    /// The item just passed has no value.
+    #[cold]
+    fn raise(&mut self) -> ! {
+        let open = self.current.as_mut().expect("an open batch");
+        let item = number(open.next - 1);
+        let panics = &mut open.batch.panics;
+        let verdict = match panics.iter().position(|(i, _)| *i == item) {
+            Some(at) => Verdict::Panicked(panics.remove(at).1),
+            None => Verdict::Skipped,
+        };
+        match self.scope.resolve::<std::convert::Infallible>(verdict) {}
+    }
+}
+
+impl<T> Drop for Batches<'_, T> {
+    fn drop(&mut self) {
+        for (_, handle) in self.unjoined.by_ref() {
+            if let Some(handle) = handle {
+                crate::scope::abandon(handle);
+            }
+        }
+    }
+}
