@@ -130,6 +130,32 @@ impl<'scope, T> Children<'scope, T> {
             _joined_by: OnlyItsSpawnerMayJoinAChild(PhantomData),
         }
     }
+
+    /// Takes the values as they come, each with its place in spawn order.
+    ///
+    /// Items that ran in one go come together: see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
+    ///
+    /// ```
+    /// let mut seen = [false; 100];
+    /// hatchery::nursery(|n| {
+    ///     for (i, square) in n.spawn_each(0..100, |i| i * i).by_completion() {
+    ///         assert_eq!(square, i * i);
+    ///         seen[i] = true;
+    ///     }
+    /// });
+    /// assert_eq!(seen, [true; 100]);
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// While no child has ended, it waits as [`Child::join`] does.
+    ///
+    /// # Panics
+    ///
+    /// As [`Child::join`], at the child that panicked or was skipped.
+    pub fn by_completion(mut self) -> impl Iterator<Item = (usize, T)> + use<'scope, T> {
+        std::iter::from_fn(move || self.batches.next_finished())
+    }
 }
 
 // A panic leaves the children as they are: finished, or not.

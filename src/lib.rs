@@ -52,6 +52,8 @@ mod child;
 #[cfg(not(loom))]
 mod gather;
 #[cfg(not(loom))]
+mod jobs;
+#[cfg(not(loom))]
 mod nursery;
 #[cfg(not(loom))]
 mod pool;
@@ -62,6 +64,7 @@ mod scope;
 pub use self::{
     child::{Child, Children},
     gather::{Gather, gather},
+    jobs::{Jobs, join_all},
     nursery::{Nursery, join, nursery},
     pool::{BuildError, Pool, PoolBuilder},
 };

@@ -79,6 +79,27 @@ impl Awaited for End<'_> {
     }
 }
 
+/// The first end of several children.
+struct Any<'a, C>(&'a C);
+
+impl<'a, T: 'a, I, C> Awaited for Any<'_, C>
+where
+    C: Fn() -> I,
+    I: Iterator<Item = &'a Handle<T>>,
+{
+    fn is_over(&self) -> bool {
+        (self.0)().any(|child| child.outcome().is_some())
+    }
+
+    fn ask_for_wake(&self) -> bool {
+        (self.0)().all(Handle::ask_for_wake)
+    }
+
+    fn claim(&self, class: Class) -> Option<Running> {
+        (self.0)().find_map(|child| Awaited::claim(child, class))
+    }
+}
+
 impl Seat {
     /// Waits in the body of `scope`, the innermost frame, until all of its children have ended.
     #[inline]
@@ -148,6 +169,16 @@ impl Seat {
         }
         let outside = Frame::root(self);
         Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, child));
+    }
+
+    /// Waits until one of several children of `scope` has ended.
+    pub(crate) fn wait_for_any<'a, T: 'a, I, C>(&self, scope: &ScopeFrame, children: &C)
+    where
+        C: Fn() -> I,
+        I: Iterator<Item = &'a Handle<T>>,
+    {
+        let outside = Frame::root(self);
+        Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, &Any(children)));
     }
 
     /// Runs a child that its handle has claimed.

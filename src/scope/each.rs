@@ -8,16 +8,17 @@
 //! Each item still is a child of its own to the user: it panics alone, is skipped alone, and what
 //! it spawns runs before the item behind it.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::mem;
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
-use std::vec;
 
 use crate::engine::frame::Frame;
 use crate::engine::seat::Seat;
 use crate::platform::sync::Arc;
 use crate::platform::thread;
-use crate::scope::nest::{Nest, join_verdict};
+use crate::scope::nest::{Nest, abandon, join_verdict, wait_for_any};
 use crate::scope::panics::{catching, discard};
 use crate::scope::{Scope, fork};
 use crate::task::record::{Class, Handle, Payload, Rank, Verdict};
@@ -181,11 +182,10 @@ impl<'scope> Nest<'scope, '_> {
     {
         let f = Arc::new(f);
         let mut items = items;
-        let mut batches = Vec::new();
-        let mut len = 0;
+        let mut batches = Batches::new(self.scope());
         let mut most = LARGEST;
         loop {
-            let size = (1 + len / PART).min(most);
+            let size = (1 + batches.len() / PART).min(most);
             let started = Instant::now();
             let mut pulled = Vec::with_capacity(size.min(items.size_hint().0.max(1)));
             let end = catching(|| {
@@ -201,26 +201,24 @@ impl<'scope> Nest<'scope, '_> {
                 elapsed if elapsed > PULL => (size / 2).max(1),
                 _ => (most * 2).min(LARGEST),
             };
-            len += pulled.len();
-            if !pulled.is_empty() {
-                let is_large = pulled.len() == LARGEST;
-                batches.push((pulled.len(), self.spawn_batch(pulled, &f)));
-                if is_large {
-                    Seat::run_one_of_several(self.frame());
-                }
+            let len = pulled.len();
+            if len > 0 {
+                batches.push(self.spawn_batch(pulled, &f), len);
+            }
+            if len == LARGEST {
+                Seat::run_one_of_several(self.frame());
             }
             match end {
                 Ok(false) => {}
-                Ok(true) => break,
+                Ok(true) => return batches,
                 Err(payload) => {
                     // The children so far are children like any other.
-                    drop(Batches::new(self.scope(), batches, len));
+                    drop(batches);
                     discard(items);
                     resume_unwind(payload);
                 }
             }
         }
-        Batches::new(self.scope(), batches, len)
     }
 
     fn spawn_batch<I, F, T>(
@@ -264,33 +262,43 @@ impl<'scope> Nest<'scope, '_> {
     }
 }
 
-/// The values of one `spawn_each`, in spawn order.
-pub(crate) struct Batches<'scope, T> {
-    scope: &'scope Scope,
-    unjoined: vec::IntoIter<(usize, Option<Handle<Batch<'scope, T>>>)>,
-    current: Option<Open<'scope, T>>,
-    left: usize,
+/// A batch that nobody has joined yet.
+struct Unjoined<'scope, T> {
+    handle: Handle<Batch<'scope, T>>,
+    /// The number of its first item among all.
+    first: usize,
+    len: usize,
 }
 
 /// A batch that is being consumed.
 struct Open<'scope, T> {
     batch: Batch<'scope, T>,
+    first: usize,
     next: usize,
 }
 
+/// The values of one `spawn_each`.
+pub(crate) struct Batches<'scope, T> {
+    scope: &'scope Scope,
+    unjoined: VecDeque<Unjoined<'scope, T>>,
+    open: Option<Open<'scope, T>>,
+    left: usize,
+}
+
 impl<'scope, T> Batches<'scope, T> {
-    fn new(
-        scope: &'scope Scope,
-        batches: Vec<(usize, Handle<Batch<'scope, T>>)>,
-        left: usize,
-    ) -> Self {
-        let batches: Vec<_> = batches.into_iter().map(|(n, h)| (n, Some(h))).collect();
+    fn new(scope: &'scope Scope) -> Self {
         Self {
             scope,
-            unjoined: batches.into_iter(),
-            current: None,
-            left,
+            unjoined: VecDeque::new(),
+            open: None,
+            left: 0,
         }
+    }
+
+    fn push(&mut self, handle: Handle<Batch<'scope, T>>, len: usize) {
+        let first = self.left;
+        self.left += len;
+        self.unjoined.push_back(Unjoined { handle, first, len });
     }
 
     /// How many values have not been taken.
@@ -298,71 +306,98 @@ impl<'scope, T> Batches<'scope, T> {
         self.left
     }
 
-    /// Waits for the next child and takes its value, or raises its panic.
+    /// Waits for the next child in spawn order and takes its value, or raises its panic.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<T> {
-        if let Some(open) = &mut self.current
-            && let Some(value) = open.batch.values.get_mut(open.next)
-        {
-            self.left -= 1;
-            open.next += 1;
-            return match value.take() {
-                Some(value) => Some(value),
-                None => self.raise(),
-            };
+        loop {
+            if let Some((_, value)) = self.next_open() {
+                return Some(value);
+            }
+            let next = self.unjoined.pop_front()?;
+            self.join(next);
         }
-        self.open_next().then(|| self.next())?
+    }
+
+    /// Waits until any child has ended and takes its number and value, or raises its panic.
+    #[inline]
+    pub(crate) fn next_finished(&mut self) -> Option<(usize, T)> {
+        loop {
+            if let Some(value) = self.next_open() {
+                return Some(value);
+            }
+            let next = self.take_finished()?;
+            self.join(next);
+        }
+    }
+
+    #[inline]
+    fn next_open(&mut self) -> Option<(usize, T)> {
+        let open = self.open.as_mut()?;
+        let value = open.batch.values.get_mut(open.next)?.take();
+        let number = open.first + open.next;
+        self.left -= 1;
+        open.next += 1;
+        match value {
+            Some(value) => Some((number, value)),
+            None => self.raise(),
+        }
     }
 
     #[inline(never)]
-    fn open_next(&mut self) -> bool {
-        self.current = None;
-        let Some((len, Some(handle))) = self.unjoined.next() else {
-            return false;
-        };
+    fn take_finished(&mut self) -> Option<Unjoined<'scope, T>> {
+        if self.unjoined.is_empty() {
+            return None;
+        }
+        let handles = || self.unjoined.iter().map(|batch| &batch.handle);
+        wait_for_any(self.scope, &handles);
+        let finished = handles().position(|handle| handle.outcome().is_some());
+        self.unjoined.remove(finished.expect("waited for one"))
+    }
+
+    #[inline(never)]
+    fn join(&mut self, unjoined: Unjoined<'scope, T>) {
+        let Unjoined { handle, first, len } = unjoined;
         let rank = handle.rank();
-        let batch = match join_verdict(handle) {
-            Verdict::Done(batch) => batch,
-            verdict => {
-                // Skipped as a whole, and perhaps a destructor of the items panicked.
-                let mut values = Vec::new();
-                values.resize_with(len, || None);
-                let panics = match verdict {
-                    Verdict::Panicked(payload) => vec![(0, payload)],
-                    _ => Vec::new(),
-                };
-                Batch {
-                    scope: self.scope,
-                    rank,
-                    values,
-                    panics,
-                }
+        let panics = match join_verdict(handle) {
+            Verdict::Done(batch) => {
+                let next = 0;
+                self.open = Some(Open { batch, first, next });
+                return;
             }
+            // Skipped as a whole; perhaps a destructor of the items panicked.
+            Verdict::Panicked(payload) => vec![(0, payload)],
+            Verdict::Skipped => Vec::new(),
         };
-        self.current = Some(Open { batch, next: 0 });
-        true
+        let mut values = Vec::new();
+        values.resize_with(len, || None);
+        let batch = Batch {
+            scope: self.scope,
+            rank,
+            values,
+            panics,
+        };
+        let next = 0;
+        self.open = Some(Open { batch, first, next });
     }
 
     /// The item just passed has no value.
     #[cold]
     fn raise(&mut self) -> ! {
-        let open = self.current.as_mut().expect("an open batch");
+        let open = self.open.as_mut().expect("an open batch");
         let item = number(open.next - 1);
         let panics = &mut open.batch.panics;
         let verdict = match panics.iter().position(|(i, _)| *i == item) {
             Some(at) => Verdict::Panicked(panics.remove(at).1),
             None => Verdict::Skipped,
         };
-        match self.scope.resolve::<std::convert::Infallible>(verdict) {}
+        match self.scope.resolve::<Infallible>(verdict) {}
     }
 }
 
 impl<T> Drop for Batches<'_, T> {
     fn drop(&mut self) {
-        for (_, handle) in self.unjoined.by_ref() {
-            if let Some(handle) = handle {
-                crate::scope::abandon(handle);
-            }
+        for batch in self.unjoined.drain(..) {
+            abandon(batch.handle);
         }
     }
 }

@@ -256,6 +256,16 @@ fn wait<T>(scope: &Scope, handle: Handle<T>) -> Verdict<T> {
     }
 }
 
+/// Waits until one of several children of `scope` has ended.
+pub(super) fn wait_for_any<'a, T: 'a, I>(scope: &Scope, children: &impl Fn() -> I)
+where
+    I: Iterator<Item = &'a Handle<T>>,
+{
+    Seat::with(scope.frame.core(), |seat| {
+        seat.occupy(|| seat.wait_for_any(&scope.frame, children));
+    });
+}
+
 /// Gives an unjoined child up.
 pub(crate) fn abandon<T>(handle: Handle<T>) {
     // SAFETY: a handle does not outlive its nursery.
