@@ -14,6 +14,8 @@
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
 //!
+//! | *nap*     | searcher woken for nothing | leaves `searching` as above and its place; after the nap the rest of *announce* |
+//!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
 //! thread, so that its next spawn exposes something.
 //!
@@ -211,6 +213,23 @@ impl Idle {
         field.arm_all();
         // Its fence also stands between announcing and the last look; partner: `wake_one`.
         self.vacate(field);
+        self.look(field);
+    }
+
+    /// A searcher that was woken for nothing leaves the search and gives its place back, and is
+    /// not among the sleepers yet: until it [`return`](Self::return_from_nap)s nobody wakes it.
+    pub(crate) fn leave_for_nap(&self, field: &impl Field) {
+        self.found(field);
+        self.vacate(field);
+    }
+
+    /// The second half of *announce*, for a worker that left the search before.
+    pub(crate) fn return_from_nap(&self, worker: usize, field: &impl Field) {
+        self.enlist(worker);
+        // ORDERING: SeqCst fence between announcing and arming, and between announcing and the
+        // last look; partners: `is_hungry` and `wake_one`. Model: `models::idle_nap_*`.
+        fence(Ordering::SeqCst);
+        field.arm_all();
         self.look(field);
     }
 

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   sleeping ── roused (with a place) ──> searching ── found ──> running
-//!      ^                                    |   ^                   |
-//!      └───────── announce ─────────────────┘   └──── ran dry ──────┘
+//!      ^                                   |  |  ^                  |
+//!      ├───────── announce ────────────────┘  |  └─── ran dry ──────┘
+//!      └─── napping <── woken for nothing ────┘
 //! ```
 
 use std::time::{Duration, Instant};
@@ -17,10 +18,17 @@ use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run, Slot};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
-use crate::platform::thread::spin_loop;
+use crate::platform::thread::{self, spin_loop};
 
 /// How long the one searcher that may spin does so: about what waking a thread costs here.
 const SEARCH: Duration = Duration::from_micros(50);
+/// How long a worker that was woken for nothing cannot be woken: each time in a row twice as long.
+///
+/// Without it, a caller that opens a tiny nursery every few microseconds wakes a worker for each,
+/// at some 12 us a wake, and keeps it searching all the time. The price is that a long child may
+/// start this much later if the wake before it found nothing.
+const SHORTEST_NAP: Duration = Duration::from_micros(50);
+const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
 const PAUSES: usize = 32;
 
@@ -31,9 +39,12 @@ pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: u
     let seat = Seat::worker(core, slot, deque);
     let root = Frame::root(&seat);
     root.enter(|| {
+        let mut nap = SHORTEST_NAP;
         loop {
             sleep(&seat);
+            let mut was_woken_for_nothing = true;
             while let Some(run) = search(&seat) {
+                was_woken_for_nothing = false;
                 seat.core.idle.found(&*seat.core);
                 let is_crowded = || seat.core.idle.is_crowded();
                 run.execute(&seat, is_crowded);
@@ -47,8 +58,17 @@ pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: u
             if seat.core.is_shut_down() {
                 break;
             }
-            seat.slot().asleep.store(true, Ordering::Relaxed);
-            seat.core.idle.announce(index, &*seat.core);
+            if was_woken_for_nothing {
+                seat.core.idle.leave_for_nap(&*seat.core);
+                thread::sleep(nap);
+                nap = (nap * 2).min(LONGEST_NAP);
+                seat.slot().asleep.store(true, Ordering::Relaxed);
+                seat.core.idle.return_from_nap(index, &*seat.core);
+            } else {
+                nap = SHORTEST_NAP;
+                seat.slot().asleep.store(true, Ordering::Relaxed);
+                seat.core.idle.announce(index, &*seat.core);
+            }
             if seat.core.is_shut_down() {
                 // It may have begun before this worker enlisted itself.
                 seat.core.idle.rouse_all(&*seat.core);

@@ -91,6 +91,57 @@ fn idle_push_wakes_or_is_seen() {
     });
 }
 
+/// A worker that was woken for nothing sees after its nap what was pushed meanwhile.
+#[test]
+fn idle_nap_ends_with_a_look() {
+    exhaustively(|| {
+        let pool = Pool::new(2);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                pool.idle.leave_for_nap(&*pool);
+                pool.is_asleep.store(true, Ordering::Relaxed);
+                pool.idle.return_from_nap(SLEEPER, &*pool);
+                pool.sleep();
+                pool.work_once();
+            })
+        };
+        pool.expose();
+        worker.join().unwrap();
+    });
+}
+
+/// Private work is exposed on request; a request made at the end of a nap is answered, too.
+#[test]
+fn idle_request_at_the_end_of_a_nap_is_answered() {
+    exhaustively(|| {
+        let pool = Pool::new(2);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                pool.idle.leave_for_nap(&*pool);
+                pool.is_asleep.store(true, Ordering::Relaxed);
+                pool.idle.return_from_nap(SLEEPER, &*pool);
+                pool.asked.load(Ordering::Relaxed)
+            })
+        };
+        // What a thread does that is asked.
+        pool.asked.store(false, Ordering::Relaxed);
+        let is_hungry = pool.idle.is_hungry();
+        worker.join().unwrap();
+        assert!(
+            is_hungry || pool.asked.load(Ordering::Relaxed),
+            "asked again"
+        );
+    });
+}
+
 #[test]
 fn idle_place_passes_on() {
     within_bounds(|| {

@@ -26,5 +26,5 @@ pub(crate) mod sync {
 #[cfg(not(loom))]
 pub(crate) mod thread {
     pub(crate) use std::hint::spin_loop;
-    pub(crate) use std::thread::{Builder, JoinHandle, current, panicking};
+    pub(crate) use std::thread::{Builder, JoinHandle, current, panicking, sleep};
 }

@@ -21,8 +21,9 @@ const IN_FRAME: usize = 448;
 const SMALLEST: usize = 4 << 10;
 /// Bytes of the largest regular chunk.
 const LARGEST: usize = 64 << 10;
-/// Full chunks looked at for reuse before a new one is allocated.
-const LOOKS: usize = 2;
+/// Full chunks looked at for reuse before a new one is allocated: more than a few slow threads keep
+/// alive, and few enough to be nothing against the children of a chunk.
+const LOOKS: usize = 16;
 
 #[repr(C)]
 struct InFrame {
