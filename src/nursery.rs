@@ -143,7 +143,11 @@ impl<'scope> Nursery<'scope, '_> {
 
     /// Spawns one child per item and returns them as an iterator over their values.
     ///
-    /// The items are pulled here, all of them, before this returns; children run meanwhile.
+    /// The items are pulled here, all of them, before this returns; children run meanwhile, some of
+    /// them perhaps on this thread. They are pulled in batches that grow from 1 to 512 items, an
+    /// eighth of those before. The items of a batch run one after the other, until a thread is
+    /// idle: then what is left splits in two. Each is a child all the same: it panics, is skipped
+    /// and is joined by itself.
     ///
     /// ```
     /// let squares: Vec<u64> = hatchery::nursery(|n| n.spawn_each(1..=4, |i| i * i).collect());

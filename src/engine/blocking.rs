@@ -3,8 +3,8 @@
 //! They never compute for the pool, so they hold no place. There are at most [`MOST`] of them; one
 //! that has been idle for [`RETIREMENT`] ends.
 //!
-//! INVARIANT: `ready` counts the threads that will come for an entry without waiting for anything
-//! (idle or starting). Entries beyond `ready` are *starved*: a waiter whose nursery they belong to
+//! INVARIANT: `ready` counts the threads that will come for a run without waiting for anything
+//! (idle or starting). Runs beyond `ready` are *starved*: a waiter whose nursery they belong to
 //! runs them itself before it parks, so no bound and no refused thread can make it wait for ever.
 
 use std::collections::VecDeque;
@@ -63,7 +63,7 @@ impl Blocking {
 
     /// Queues a blocking child, and sees to it that a thread comes for it if one can be had.
     pub(crate) fn submit(&self, seat: &Seat, run: Run) {
-        // Once it is in the queue, the entry may be run and its nursery closed.
+        // Once it is in the queue, the run may be over and its nursery closed.
         let home = run.scope().home();
         let mut side = lock(&self.side);
         side.queue.push_back(run);
@@ -110,7 +110,7 @@ impl Blocking {
         });
     }
 
-    /// The next entry for the calling side thread, which is ready; none if it is to end.
+    /// The next run for the calling side thread, which is ready; none if it is to end.
     fn next(&self) -> Option<Run> {
         let mut side = lock(&self.side);
         loop {

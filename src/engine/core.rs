@@ -100,7 +100,7 @@ impl Roster {
         lock(&self.free).push((slot, deque));
     }
 
-    /// Takes the oldest entry of the first thread after `thief` that shares any.
+    /// Takes the oldest run of the first thread after `thief` that shares any.
     pub(crate) fn steal(&self, thief: &Slot) -> Option<Run> {
         self.read(|slots| {
             let own = slots

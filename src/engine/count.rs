@@ -1,10 +1,10 @@
 //! How many children of a nursery are in public hands.
 //!
-//! Each shared entry is one unit. The opener adds before it publishes, a foreign spawner before
-//! it queues, and whoever consumes the entry releases. The opener waits for zero before it lets
+//! Each run in public hands is one unit. The opener adds before it publishes, a foreign spawner before
+//! it queues, and whoever finishes the run releases. The opener waits for zero before it lets
 //! go of the frame that this count lies in.
 //!
-//! 1. While an entry exists, the count is positive, so the frame is there.
+//! 1. While a run exists, the count is positive, so the frame is there.
 //! 2. The release that reaches zero is the last access of its thread to the frame: what it needs
 //!    afterwards it read before.
 //!
@@ -19,10 +19,10 @@ impl Count {
         Self(AtomicUsize::new(0))
     }
 
-    pub(crate) fn add(&self, entries: usize) {
-        // ORDERING: Relaxed: the entry itself is handed over with the ordering of its queue, and
+    pub(crate) fn add(&self, runs: usize) {
+        // ORDERING: Relaxed: the run itself is handed over with the ordering of its queue, and
         // the caller keeps the frame alive meanwhile (it is the opener, or holds a unit).
-        self.0.fetch_add(entries, Ordering::Relaxed);
+        self.0.fetch_add(runs, Ordering::Relaxed);
     }
 
     /// Gives one unit back; true if it was the last. The frame may be gone when this returns.

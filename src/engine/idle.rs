@@ -44,7 +44,7 @@ use crate::platform::sync::{Mutex, lock};
 
 /// What the protocol needs to know of the pool around it.
 pub(crate) trait Field {
-    /// Whether some queue holds an entry that a worker could take.
+    /// Whether some queue holds a run that a worker could take.
     fn has_visible_work(&self) -> bool;
     /// Asks every thread to expose some of its private work.
     fn arm_all(&self);

@@ -1,7 +1,7 @@
 //! Exposing private work to whoever is hungry.
 //!
-//! INVARIANT: a thread's deque holds entries in the order of its frames, outer before inner. So a
-//! waiter may judge by the newest entry alone whether its nursery has any in there. It holds
+//! INVARIANT: a thread's deque holds runs in the order of its frames, outer before inner. So a
+//! waiter may judge by the newest run alone whether its nursery has any in there. It holds
 //! because
 //!
 //! 1. the outermost frame that has anything gives first, so an inner one gives only when no outer

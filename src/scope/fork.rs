@@ -71,13 +71,30 @@ where
     let is_deep = Frame::with_current(|frame| {
         frame.is_some_and(|frame| frame.is_deep_fork() && frame.seat.is(seat))
     });
-    let (left, right) = if is_deep && !seat.is_asked() {
-        let left = catching(a);
-        (left, Err(b))
-    } else {
-        seat.occupy(|| offer(seat, a, b))
-    };
+    if is_deep && !seat.is_asked() {
+        return serially(a, b);
+    }
+    let (left, right) = seat.occupy(|| offer(seat, a, b));
     conclude(left, right)
+}
+
+/// Runs `a`, then `b`: a fork that is not worth offering.
+#[inline]
+fn serially<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA,
+    B: FnOnce() -> RB,
+{
+    match catching(a) {
+        Ok(left) => match catching(b) {
+            Ok(right) => (left, right),
+            Err(payload) => raise(Ok(left), Verdict::<RB>::Panicked(payload)),
+        },
+        Err(payload) => {
+            discard(b);
+            raise(Err::<RA, _>(payload), Verdict::<RB>::Skipped)
+        }
+    }
 }
 
 /// What became of `b`: its verdict, or itself because nobody took it.
@@ -128,19 +145,11 @@ fn conclude<B, RA, RB>(left: Result<RA, Payload>, right: Right<B, RB>) -> (RA, R
 where
     B: FnOnce() -> RB,
 {
-    let (left, right) = match (left, right) {
-        (Ok(left), Err(b)) => match catching(b) {
-            Ok(right) => return (left, right),
-            Err(payload) => (Ok(left), Verdict::Panicked(payload)),
-        },
-        (Ok(left), Ok(Verdict::Done(right))) => return (left, right),
-        (Err(payload), Err(b)) => {
-            discard(b);
-            (Err(payload), Verdict::Skipped)
-        }
-        (left, Ok(right)) => (left, right),
-    };
-    raise(left, right)
+    match (left, right) {
+        (left, Err(b)) => serially(|| left.unwrap_or_else(|payload| resume_unwind(payload)), b),
+        (Ok(left), Ok(Verdict::Done(right))) => (left, right),
+        (left, Ok(right)) => raise(left, right),
+    }
 }
 
 #[cold]
