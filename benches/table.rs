@@ -2,17 +2,27 @@
 //!
 //! A machine's speed changes by the second, so figures of different runs are not compared. Here
 //! each round times every contender once; the median over the rounds is printed, with the middle
-//! half of them, per child or fork. `cargo bench --bench table` writes Markdown.
+//! half of them, per child or fork. `cargo bench --bench table` puts the tables into BENCHMARKS.md,
+//! each between its two markers; with `-- --print` it only prints them.
 
 mod common;
 
+use std::cell::RefCell;
+use std::fmt::Write;
 use std::hint::black_box;
 use std::time::Instant;
 
-use common::{Node, ROUNDS_100_NS, fib, flat, hatchery_pool, rayon_pool, serial_sum};
+use common::{
+    Node, ROUNDS_100_NS, chili_pool, fib, flat, hatchery_pool, inside, rayon_pool, serial_sum,
+};
 
 /// One way to do what a row is about.
 type Contender<'a> = (&'a str, Box<dyn Fn() -> u64 + 'a>);
+
+thread_local! {
+    /// The table of the current number of threads.
+    static TABLE: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// Rounds per row, and repetitions per round for rows of a few microseconds.
 struct Effort {
@@ -54,7 +64,10 @@ fn row(effort: &Effort, name: &str, units: u64, answer: u64, contenders: &[Conte
             "serial" => String::new(),
             _ => format!("{:.2}", median / best),
         };
-        println!("| {name} | {contender} | {median:.1} | {low:.1} .. {high:.1} | {ratio} |");
+        let line =
+            format!("| {name} | {contender} | {median:.1} | {low:.1} .. {high:.1} | {ratio} |");
+        println!("{line}");
+        TABLE.with_borrow_mut(|table| writeln!(table, "{line}").expect("memory"));
     }
 }
 
@@ -72,17 +85,71 @@ fn main() {
             repetitions: 500,
         }
     };
-    println!("| row | contender | median ns | middle half | over the best |");
-    println!("|---|---|---|---|---|");
+    let writes = !is_check && !std::env::args().any(|argument| argument == "--print");
     for threads in [1, 2] {
+        TABLE.with_borrow_mut(|table| {
+            *table = "| row | contender | median ns | middle half | over the best |\n\
+                |---|---|---|---|---|\n"
+                .to_owned();
+        });
         let (rayon, pool) = (&rayon_pool(threads), &hatchery_pool(threads));
         flat_rows(&effort, threads, rayon, pool);
         tree_rows(&effort, threads, rayon, pool);
         opening_rows(&effort, threads, rayon, pool);
+        inside_rows(&effort, threads, rayon, pool);
+        if writes {
+            TABLE.with_borrow(|table| write_table(threads, table));
+        }
+    }
+}
+
+/// Puts a table between its markers in BENCHMARKS.md.
+fn write_table(threads: usize, table: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md");
+    let text = std::fs::read_to_string(path).expect("BENCHMARKS.md is there");
+    let start = format!("<!-- table: {threads} -->\n");
+    let (before, rest) = text.split_once(&start).expect("a marker for the table");
+    let (_, after) = rest.split_once("<!-- end -->").expect("its end");
+    std::fs::write(path, format!("{before}{start}{table}<!-- end -->{after}"))
+        .expect("BENCHMARKS.md can be written");
+}
+
+fn inside_rows(effort: &Effort, threads: usize, rayon: &rayon::ThreadPool, pool: &hatchery::Pool) {
+    for children in [0, 1, 2] {
+        let contenders: [Contender<'_>; 2] = [
+            (
+                "rayon scope",
+                Box::new(|| inside::rayon_scope(rayon, black_box(children))),
+            ),
+            (
+                "hatchery nursery",
+                Box::new(|| inside::hatchery_nursery(pool, black_box(children))),
+            ),
+        ];
+        let name = format!("a nursery of {children} inside a child, T={threads}");
+        let nurseries = inside::NURSERIES;
+        row(effort, &name, nurseries, nurseries, &contenders);
     }
 }
 
 fn flat_rows(effort: &Effort, threads: usize, rayon: &rayon::ThreadPool, pool: &hatchery::Pool) {
+    const ITEMS: u64 = 1_000_000;
+    let each: [Contender<'_>; 3] = [
+        (
+            "serial",
+            Box::new(|| serial_sum(black_box(ITEMS), black_box(0))),
+        ),
+        (
+            "rayon par_iter",
+            Box::new(|| flat::rayon_par_iter(rayon, ITEMS, black_box(0))),
+        ),
+        (
+            "hatchery spawn_each",
+            Box::new(|| flat::hatchery_spawn_each(pool, ITEMS, black_box(0))),
+        ),
+    ];
+    let name = format!("1M empty items collected, T={threads}");
+    row(effort, &name, ITEMS, serial_sum(ITEMS, 0), &each);
     const CHILDREN: u64 = 10_000;
     for (length, rounds) in [
         ("0 ns", 0),
@@ -123,13 +190,18 @@ fn flat_rows(effort: &Effort, threads: usize, rayon: &rayon::ThreadPool, pool: &
 }
 
 fn tree_rows(effort: &Effort, threads: usize, rayon: &rayon::ThreadPool, pool: &hatchery::Pool) {
+    let chili = &chili_pool(threads);
     let n = || black_box(25);
     let name = |shape: &str| format!("{shape}, T={threads}");
-    let forks: [Contender<'_>; 3] = [
+    let forks: [Contender<'_>; 4] = [
         ("serial", Box::new(|| fib::serial(n()))),
         (
             "rayon join",
             Box::new(|| rayon.install(|| fib::rayon_join(n()))),
+        ),
+        (
+            "chili join",
+            Box::new(|| fib::chili_join(&mut chili.scope(), n())),
         ),
         (
             "hatchery join",
@@ -151,11 +223,15 @@ fn tree_rows(effort: &Effort, threads: usize, rayon: &rayon::ThreadPool, pool: &
     let scoped = name("fib(25), a scope per call");
     row(effort, &scoped, 121_392, 75_025, &scopes);
     let tree = Node::tree(16);
-    let contenders: [Contender<'_>; 3] = [
+    let contenders: [Contender<'_>; 4] = [
         ("serial", Box::new(|| tree.serial())),
         (
             "rayon join",
             Box::new(|| rayon.install(|| tree.rayon_join())),
+        ),
+        (
+            "chili join",
+            Box::new(|| tree.chili_join(&mut chili.scope())),
         ),
         (
             "hatchery join",

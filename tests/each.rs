@@ -187,7 +187,7 @@ fn e8_items_that_panic_on_drop_never_abort() {
         // Skipped: the items are dropped unrun, several of them in one batch.
         let text = outcome(|| {
             pool.nursery(|n| {
-                n.spawn_each((0..600).map(|_| Bomb), |bomb| std::mem::forget(bomb));
+                n.spawn_each((0..600).map(|_| Bomb), std::mem::forget);
                 panic!("body");
             });
         });

@@ -29,6 +29,51 @@ pub(crate) fn rayon_pool(threads: usize) -> rayon::ThreadPool {
     pool.expect("threads can be started")
 }
 
+pub(crate) fn chili_pool(threads: usize) -> chili::ThreadPool {
+    chili::ThreadPool::with_config(chili::Config {
+        thread_count: std::num::NonZero::new(threads),
+        ..chili::Config::default()
+    })
+}
+
+/// Nurseries opened inside a child: `NURSERIES` of them, with a few children each.
+pub(crate) mod inside {
+    use super::Pool;
+    use std::hint::black_box;
+
+    pub(crate) const NURSERIES: u64 = 1000;
+
+    pub(crate) fn rayon_scope(pool: &rayon::ThreadPool, children: u64) -> u64 {
+        pool.install(|| {
+            for _ in 0..NURSERIES {
+                rayon::scope(|scope| {
+                    for i in 0..children {
+                        scope.spawn(move |_| {
+                            black_box(i);
+                        });
+                    }
+                });
+            }
+            NURSERIES
+        })
+    }
+
+    pub(crate) fn hatchery_nursery(pool: &Pool, children: u64) -> u64 {
+        pool.nursery(|_| {
+            for _ in 0..NURSERIES {
+                hatchery::nursery(|n| {
+                    for i in 0..children {
+                        n.spawn(move || {
+                            black_box(i);
+                        });
+                    }
+                });
+            }
+            NURSERIES
+        })
+    }
+}
+
 /// Flat fan-out: every child returns a `u64`, and all are taken in order.
 pub(crate) mod flat {
     use super::{Pool, work};
@@ -110,6 +155,14 @@ pub(crate) mod fib {
         a + b
     }
 
+    pub(crate) fn chili_join(scope: &mut chili::Scope<'_>, n: u64) -> u64 {
+        if n < 2 {
+            return n;
+        }
+        let (a, b) = scope.join(|s| chili_join(s, n - 1), |s| chili_join(s, n - 2));
+        a + b
+    }
+
     pub(crate) fn rayon_scope(n: u64) -> u64 {
         if n < 2 {
             return n;
@@ -161,6 +214,14 @@ impl Node {
             return self.value;
         };
         let (left, right) = rayon::join(|| left.rayon_join(), || right.rayon_join());
+        self.value + left + right
+    }
+
+    pub(crate) fn chili_join(&self, scope: &mut chili::Scope<'_>) -> u64 {
+        let Some([left, right]) = &self.sides else {
+            return self.value;
+        };
+        let (left, right) = scope.join(|s| left.chili_join(s), |s| right.chili_join(s));
         self.value + left + right
     }
 
