@@ -357,9 +357,13 @@ impl<'a> Frame<'a> {
         self.part.get() == Part::Body && ptr::eq(self.scope.get(), scope)
     }
 
+    /// Runs what this child has spawned and left unstarted on this thread: the serial program does
+    /// so before it goes on.
     #[inline]
-    pub(crate) fn is_child(&self) -> bool {
-        self.part.get() == Part::Child
+    pub(crate) fn run_spawned(&self) {
+        if !self.list.is_empty() && self.part.get() == Part::Child {
+            while self.run_oldest() {}
+        }
     }
 
     #[inline]

@@ -137,17 +137,6 @@ impl Seat {
         })
     }
 
-    /// Runs what the innermost child has spawned and left unstarted on this thread: the serial
-    /// program does so before it goes on.
-    #[inline]
-    pub(crate) fn run_spawned() {
-        Frame::with_current(|frame| {
-            if let Some(frame) = frame.filter(|frame| frame.is_child()) {
-                while frame.run_oldest() {}
-            }
-        });
-    }
-
     /// Runs the oldest of several children of `scope` that this thread holds, if it does.
     pub(crate) fn run_one_of_several(scope: &ScopeFrame) {
         Frame::with_current(|frame| {

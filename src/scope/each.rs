@@ -101,35 +101,32 @@ where
     T: Send,
     F: Fn(I) -> T + Sync,
 {
+    /// Runs the items in the innermost frame.
     fn run(self) -> Panics {
+        Frame::with_current(|frame| self.run_in(frame.expect("a child runs in a frame")))
+    }
+
+    fn run_in(self, frame: &Frame<'_>) -> Panics {
         let mut panics = Panics::new();
         let len = self.items.len();
-        let should_split =
-            || Frame::with_current(|frame| frame.is_some_and(|f| f.seat.should_split()));
-        for i in 0..len {
-            if i + 1 < len && should_split() {
-                let (left, right) = self.split(i);
-                let (mut left, right) = fork_here(|| left.run(), || right.run());
-                panics.append(&mut left);
-                panics.extend(right);
-                return panics;
+        let (scope, f) = (self.scope, self.f);
+        let mut done = 0;
+        for (item, value) in self.items.iter_mut().zip(self.values.iter_mut()) {
+            if frame.seat.should_split() && done + 1 < len {
+                break;
             }
-            let Some(item) = self.items[i].take() else {
-                continue;
-            };
-            let result = if self.scope.is_cancelled() {
-                catching(|| drop(item)).map(|()| None)
-            } else {
-                catching(|| (self.f)(item)).map(Some)
-            };
-            match result {
-                Ok(value) => self.values[i] = value,
-                Err(payload) => {
-                    self.scope.note_panic();
-                    panics.push((self.first + number(i), payload));
-                }
+            match run_item(scope, f, item) {
+                Ok(result) => *value = result,
+                Err(payload) => panics.push((self.first + number(done), payload)),
             }
-            Seat::run_spawned();
+            done += 1;
+            frame.run_spawned();
+        }
+        if done < len {
+            let (left, right) = self.split(done);
+            let (mut left, right) = fork(frame.seat, || left.run(), || right.run());
+            panics.append(&mut left);
+            panics.extend(right);
         }
         panics
     }
@@ -155,20 +152,29 @@ where
     }
 }
 
-fn number(item: usize) -> u32 {
-    u32::try_from(item).expect("batches are small")
+/// Runs one item, or drops it if the nursery has been cancelled.
+#[inline]
+fn run_item<I, T>(
+    scope: &Scope,
+    f: &impl Fn(I) -> T,
+    item: &mut Option<I>,
+) -> Result<Option<T>, Payload> {
+    let Some(item) = item.take() else {
+        return Ok(None);
+    };
+    let result = if scope.is_cancelled() {
+        catching(|| drop(item)).map(|()| None)
+    } else {
+        catching(|| f(item)).map(Some)
+    };
+    if result.is_err() {
+        scope.note_panic();
+    }
+    result
 }
 
-/// Forks on the pool that this child runs on.
-fn fork_here<A, B>(a: A, b: B) -> (Panics, Panics)
-where
-    A: FnOnce() -> Panics,
-    B: FnOnce() -> Panics + Send,
-{
-    Frame::with_current(|frame| {
-        let frame = frame.expect("a child runs in a frame");
-        fork(frame.seat, a, b)
-    })
+fn number(item: usize) -> u32 {
+    u32::try_from(item).expect("batches are small")
 }
 
 impl<'scope> Nest<'scope, '_> {
