@@ -220,6 +220,48 @@ fn e8_join_survives_destructors_that_panic() {
     });
 }
 
+/// Far down in a recursion of forks the second closure is not offered any more, but called.
+#[test]
+fn e8_deep_forks_survive_destructors_that_panic() {
+    const DEPTH: usize = 30;
+    fn left(dropped: &AtomicUsize, depth: usize) -> Bomb<'_> {
+        if depth == 0 {
+            std::panic::resume_unwind(Box::new(7_u32));
+        }
+        let bomb = Bomb { dropped };
+        hatchery::join(
+            || left(dropped, depth - 1),
+            move || std::mem::size_of_val(&bomb),
+        )
+        .0
+    }
+    fn right(dropped: &AtomicUsize, depth: usize) -> Bomb<'_> {
+        if depth > 0 {
+            let (bomb, ()) = hatchery::join(
+                || right(dropped, depth - 1),
+                || {
+                    if depth == 1 {
+                        std::panic::resume_unwind(Box::new(8_u32));
+                    }
+                },
+            );
+            return bomb;
+        }
+        Bomb { dropped }
+    }
+    on_every_pool(|pool| {
+        let dropped = AtomicUsize::new(0);
+        let payload = payload_of(|| pool.nursery(|_| std::mem::forget(left(&dropped, DEPTH))));
+        assert_eq!(payload.downcast_ref(), Some(&7_u32));
+        assert_eq!(dropped.load(Ordering::Relaxed), DEPTH);
+
+        let dropped = AtomicUsize::new(0);
+        let payload = payload_of(|| pool.nursery(|_| std::mem::forget(right(&dropped, DEPTH))));
+        assert_eq!(payload.downcast_ref(), Some(&8_u32));
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    });
+}
+
 #[test]
 fn e8_values_of_any_shape_are_dropped_in_place() {
     #[repr(align(4096))]

@@ -84,11 +84,6 @@ impl Seat {
         self.core.blocking.submit(self, run);
     }
 
-    /// Shares the rest of a run that this thread does not want to finish.
-    pub(crate) fn share_again(&self, run: Run) {
-        self.stray(run);
-    }
-
     /// Puts a run where idle workers and its nursery's home look.
     pub(crate) fn stray(&self, run: Run) {
         // Once it is in the list, the run may be over and its nursery closed.
@@ -186,6 +181,17 @@ impl Seat {
                 }
             }
         });
+        self.let_go_of_the_foreign();
+        Frame::with_current(|current| {
+            // This thread may have seats in several pools.
+            for frame in current.into_iter().flat_map(Frame::stack) {
+                frame.seat.let_go_of_the_foreign();
+            }
+        });
+    }
+
+    /// Hands what other threads' nurseries have in the deque to the strays.
+    fn let_go_of_the_foreign(&self) {
         let runs: Vec<_> = std::iter::from_fn(|| self.deque.pop()).collect();
         for run in runs.into_iter().rev() {
             if run.scope().is_home() {

@@ -63,7 +63,7 @@ impl Run {
         let left = Frame::run_all(seat, scope, self.children, enough);
         match left {
             None => scope.release(seat),
-            Some(children) => seat.share_again(Run {
+            Some(children) => seat.stray(Run {
                 scope: self.scope,
                 children,
             }),
