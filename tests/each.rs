@@ -19,6 +19,13 @@ fn outcome<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     })
 }
 
+fn busy(time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        std::hint::spin_loop();
+    }
+}
+
 /// Sizes around those of batches, the largest of which has 512 items.
 const SIZES: [usize; 9] = [0, 1, 2, 9, 100, 511, 5_000, 5_001, 20_000];
 
@@ -78,10 +85,7 @@ fn l2_each_item_is_consumed_once_however_batches_split() {
         let runs: Vec<AtomicUsize> = (0..3_000).map(|_| AtomicUsize::new(0)).collect();
         pool.nursery(|n| {
             let children = n.spawn_each(&runs, |run| {
-                let end = Instant::now() + Duration::from_micros(5);
-                while Instant::now() < end {
-                    std::hint::spin_loop();
-                }
+                busy(Duration::from_micros(5));
                 run.fetch_add(1, Ordering::Relaxed)
             });
             assert!(children.into_iter().all(|before| before == 0));
@@ -116,8 +120,10 @@ fn e1_a_panicked_item_raises_at_its_own_place() {
     on_every_pool(|pool| {
         let whole = outcome(|| {
             pool.nursery(|n| {
+                // Long enough for batches to split meanwhile.
                 let mut children = n.spawn_each(0..1000, |i| {
                     assert!(i != 700, "item 700");
+                    busy(Duration::from_micros(10));
                     i
                 });
                 for i in 0..1000 {

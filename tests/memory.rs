@@ -7,8 +7,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{on_every_pool, on_no_worker};
-use hatchery::Nursery;
+use common::{Gate, on_every_pool, on_no_worker, on_pool};
+use hatchery::{Nursery, Pool};
 
 /// Counts the bytes in use.
 struct Counting;
@@ -68,6 +68,39 @@ fn s8_a_long_lived_nursery_gives_the_memory_of_its_ended_children_back() {
                 }
             }
             let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
+            assert!(grown < SLACK, "{grown} bytes more");
+        });
+    });
+}
+
+/// What the body offers and nobody takes, because the only worker with a place is busy.
+#[test]
+fn s8_children_joined_by_their_handles_leave_nothing_in_public() {
+    let _alone = ALONE.lock();
+    on_pool(Pool::builder().threads(2), |pool| {
+        let (started, over) = (Gate::default(), Gate::default());
+        pool.nursery(|n| {
+            let opener = n.spawn(|| {
+                started.open();
+                over.wait();
+            });
+            while !started.is_open() {
+                // Answers requests, until the worker has taken the child.
+                n.spawn(|| {});
+            }
+            let mut after_first = 0;
+            for round in 0..ROUNDS {
+                let children: Vec<_> = (0..OUTSTANDING).map(|i| n.spawn(move || i)).collect();
+                for (i, child) in children.into_iter().enumerate().rev() {
+                    assert_eq!(child.join(), i);
+                }
+                if round == 2 {
+                    after_first = IN_USE.load(Ordering::Relaxed);
+                }
+            }
+            let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
+            over.open();
+            opener.join();
             assert!(grown < SLACK, "{grown} bytes more");
         });
     });

@@ -147,6 +147,41 @@ fn s2_while_a_thread_waits_it_runs_only_children_of_its_nursery_and_their_descen
     });
 }
 
+/// The thread that took children of a nursery goes on to another one; what it holds then is not for
+/// the first one's waiter.
+#[test]
+fn s2_a_waiter_takes_nothing_of_other_nurseries_from_a_thread_that_helped() {
+    use std::cell::Cell;
+    thread_local!(static OPENED: Cell<usize> = const { Cell::new(0) });
+    on_pool(Pool::builder().threads(4), |pool| {
+        thread::scope(|threads| {
+            for guest in 1..=3 {
+                threads.spawn(move || {
+                    OPENED.set(guest);
+                    let child = |n: &u64| {
+                        let on = OPENED.get();
+                        assert!(on == 0 || on == guest, "{on} runs a child of {guest}");
+                        (0..*n).fold(1, |x: u64, i| std::hint::black_box(x ^ i))
+                    };
+                    for round in 0..150 {
+                        pool.nursery(|n| {
+                            for i in 0..40 {
+                                n.spawn(move || {
+                                    hatchery::nursery(|inner| {
+                                        for _ in 0..20 {
+                                            inner.spawn(move || child(&(2000 + round * i)));
+                                        }
+                                    });
+                                });
+                            }
+                        });
+                    }
+                });
+            }
+        });
+    });
+}
+
 #[test]
 fn s2_a_child_that_waits_for_a_sibling_it_spawned_runs_that_sibling_and_nothing_else() {
     fn task<'s>(n: &'s Nursery<'s, '_>, path: &[usize], depth: usize) {

@@ -113,7 +113,7 @@ impl Idle {
 
     /// Takes a place if there is one left.
     pub(crate) fn try_take_place(&self) -> bool {
-        let free = |now| (now < self.places).then_some(now + 1);
+        let free = |now: usize| (now < self.places).then(|| now + 1);
         self.computing
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free)
             .is_ok()

@@ -151,19 +151,20 @@ impl Seat {
     }
 
     fn go(&self) {
-        debug_assert!(self.deque.is_empty(), "a guest leaves nothing behind");
         self.is_active.set(false);
         self.core.idle.vacate(&*self.core);
     }
 
-    /// Runs `f`, which blocks, without a place.
+    /// Runs `f`, which blocks and does not unwind, without a place; a nursery that it opens takes
+    /// one again.
     pub(crate) fn without_place<R>(&self, f: impl FnOnce() -> R) -> R {
-        if !self.is_active() {
+        if !self.is_active.replace(false) {
             return f();
         }
         self.core.idle.vacate(&*self.core);
         let result = f();
         self.core.idle.take_place_anyway();
+        self.is_active.set(true);
         result
     }
 }
