@@ -3,10 +3,9 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
-use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use crate::scope::{self, Batches, Handle};
+use crate::scope::{Batches, Handle, Held};
 
 /// A spawned child, for the task that spawned it.
 ///
@@ -16,8 +15,7 @@ use crate::scope::{self, Batches, Handle};
 /// A `Child` is not `Send`: only the task that spawned a child can wait for it. So waits point
 /// from spawner to spawned, and cannot form a cycle.
 pub struct Child<'scope, T> {
-    /// Taken by `join`.
-    handle: Option<Handle<T>>,
+    held: Held<T>,
     _scope: PhantomData<&'scope ()>,
     _joined_by: OnlyItsSpawnerMayJoinAChild,
 }
@@ -30,9 +28,10 @@ impl<T> UnwindSafe for Child<'_, T> {}
 impl<T> RefUnwindSafe for Child<'_, T> {}
 
 impl<T> Child<'_, T> {
+    #[inline]
     pub(crate) fn new(handle: Handle<T>) -> Self {
         Self {
-            handle: Some(handle),
+            held: Held::new(handle),
             _scope: PhantomData,
             _joined_by: OnlyItsSpawnerMayJoinAChild(PhantomData),
         }
@@ -78,11 +77,8 @@ impl<T> Child<'_, T> {
     /// another one panicked, it unwinds too, and the end of the nursery raises the other's panic.
     #[allow(clippy::must_use_candidate, reason = "waiting is an effect")]
     #[inline]
-    pub fn join(mut self) -> T {
-        let handle = self.handle.take().expect("joined once");
-        // Nothing is left to drop.
-        mem::forget(self);
-        scope::join(handle)
+    pub fn join(self) -> T {
+        self.held.join()
     }
 
     /// Whether the child has ended, so that [`join`](Self::join) would not wait.
@@ -92,17 +88,7 @@ impl<T> Child<'_, T> {
     /// Once it answers true, what the child did happens before what the caller does next.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.handle
-            .as_ref()
-            .is_some_and(|handle| handle.outcome().is_some())
-    }
-}
-
-impl<T> Drop for Child<'_, T> {
-    fn drop(&mut self) {
-        if let Some(handle) = self.handle.take() {
-            scope::abandon(handle);
-        }
+        self.held.is_finished()
     }
 }
 

@@ -52,6 +52,7 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// body's own, else that of the first spawned child nobody joined; the others are dropped. A panic
 /// in the destructor of a child's captures or result counts as the child's. Also panics if
 /// `HATCHERY_THREADS` is malformed, see [`Pool::shared`](crate::Pool::shared).
+#[inline]
 pub fn nursery<'env, F, T>(body: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
@@ -59,6 +60,7 @@ where
     pool::with_current(|seat| open(seat, body))
 }
 
+#[inline]
 pub(crate) fn open<'env, F, T>(seat: &Seat, body: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
@@ -93,6 +95,7 @@ where
 ///
 /// If one panics, the payload goes on from here once the other has ended, that of `a` first. If
 /// `a` panics before `b` has started, `b` is dropped unrun.
+#[inline]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -100,6 +103,9 @@ where
     RA: Send,
     RB: Send,
 {
+    if scope::is_deep() {
+        return scope::serially(a, b);
+    }
     pool::with_current(|seat| scope::fork(seat, a, b))
 }
 
@@ -133,6 +139,7 @@ impl<'scope> Nursery<'scope, '_> {
     ///
     /// Let the child that waits be [`spawn_blocking`](Self::spawn_blocking), or return the value
     /// and [`join`](Child::join) the child.
+    #[inline]
     pub fn spawn<F, T>(&'scope self, f: F) -> Child<'scope, T>
     where
         F: FnOnce() -> T + Send + 'scope,

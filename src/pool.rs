@@ -99,10 +99,18 @@ impl Pool {
 }
 
 /// Calls `f` with this thread's seat in the current pool.
+#[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
-    Frame::with_current(|current| match current {
-        Some(frame) => f(frame.seat),
-        None => Seat::with(&Pool::shared().core, f),
+    Frame::with_current(|current| {
+        let guest;
+        let seat = match current {
+            Some(frame) => frame.seat,
+            None => {
+                guest = Seat::guest(&Pool::shared().core);
+                &*guest
+            }
+        };
+        f(seat)
     })
 }
 

@@ -4,10 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files that may contain unsafe code.
-const UNSAFE: [&str; 9] = [
-    "src/engine/frame.rs",
+const UNSAFE: [&str; 13] = [
+    "src/engine/frame/fork.rs",
+    "src/engine/frame/mod.rs",
+    "src/engine/frame/stage.rs",
+    "src/engine/scope_frame.rs",
     "src/engine/shared.rs",
     "src/models.rs",
+    "src/platform/lazy.rs",
     "src/scope/fork.rs",
     "src/scope/nest.rs",
     "src/task/arena.rs",

@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::frame::{Frame, ScopeFrame};
+use crate::engine::frame::Frame;
+use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::platform::sync::{Arc, Condvar, Mutex, lock};

@@ -1,6 +1,6 @@
 //! Who runs what: threads and their seats, shared work, waiting, sleeping, blocking.
 //!
-//! The engine sees a nursery only as a [`frame::ScopeFrame`]: a count, a home, a parent. What a
+//! The engine sees a nursery only as a [`scope_frame::ScopeFrame`]: a count, a home, a parent. What a
 //! child is worth when it ends is decided above.
 
 #[cfg(not(loom))]
@@ -13,6 +13,8 @@ pub(crate) mod frame;
 pub(crate) mod idle;
 #[cfg(not(loom))]
 pub(crate) mod publish;
+#[cfg(not(loom))]
+pub(crate) mod scope_frame;
 #[cfg(not(loom))]
 pub(crate) mod seat;
 #[cfg(not(loom))]

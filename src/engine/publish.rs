@@ -10,7 +10,8 @@
 //!    gives to the strays instead: a child that its handle claimed from inside another nursery;
 //! 3. so does a frame that gets children while another one is innermost.
 
-use crate::engine::frame::{Frame, ScopeFrame};
+use crate::engine::frame::Frame;
+use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::platform::sync::atomic::Ordering;
@@ -26,14 +27,7 @@ impl Seat {
     #[inline]
     pub(crate) fn queue(scope: &ScopeFrame, child: Queued) {
         Frame::nearest(scope, |frame| match frame {
-            Some(frame) => {
-                frame.list.push(child);
-                if frame.list.len() >= frame.most.get() {
-                    frame.most.set(frame.list.len().saturating_mul(2));
-                    frame.seat.offer();
-                }
-                frame.seat.answer_request();
-            }
+            Some(frame) => frame.queue(child),
             None => Self::with(scope.core(), |seat| {
                 // The home has not spawned yet, perhaps.
                 seat.core.start_workers();
@@ -143,9 +137,7 @@ impl Seat {
 
     /// Half of what the outermost frame holds becomes visible, so that a long task of this
     /// thread's own hides no more than it shows.
-    #[cold]
-    #[inline(never)]
-    fn offer(&self) {
+    pub(crate) fn offer(&self) {
         self.give(|| self.core.has_workers());
     }
 

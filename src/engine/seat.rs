@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crossbeam_deque::Worker as Deque;
 
 use crate::engine::core::Core;
-use crate::engine::frame::{Frame, thread_token};
+use crate::engine::frame::Frame;
 use crate::engine::shared::{Run, Slot, SlotRef};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
@@ -54,7 +54,7 @@ impl Seat {
         Self {
             slot: SlotRef::new(&own_slot),
             own_slot,
-            thread: thread_token(),
+            thread: thread::token(),
             // Where one thread computes at a time, nobody would come for an offer.
             most: if core.threads() > 1 { MOST } else { u32::MAX },
             core,
@@ -66,7 +66,7 @@ impl Seat {
         }
     }
 
-    fn guest(core: &Arc<Core>) -> Self {
+    fn new_guest(core: &Arc<Core>) -> Self {
         let owner = match thread::current().name() {
             Some(name) => format!("guest {name}"),
             None => "guest".to_owned(),
@@ -96,24 +96,31 @@ impl Seat {
     }
 
     /// Calls `f` with this thread's seat in the pool.
+    #[inline]
     pub(crate) fn with<R>(core: &Arc<Core>, f: impl FnOnce(&Seat) -> R) -> R {
         // Mostly the innermost frame is of this pool already.
         Frame::with_current(|current| {
+            let guest;
             let mut frames = current.into_iter().flat_map(Frame::stack);
-            match frames.find(|frame| Arc::ptr_eq(&frame.seat.core, core)) {
-                Some(frame) => f(frame.seat),
-                None => f(&Self::cached_guest(core)),
-            }
+            let seat = match frames.find(|frame| Arc::ptr_eq(&frame.seat.core, core)) {
+                Some(frame) => frame.seat,
+                None => {
+                    guest = Self::guest(core);
+                    &*guest
+                }
+            };
+            f(seat)
         })
     }
 
-    fn cached_guest(core: &Arc<Core>) -> Rc<Seat> {
+    /// The calling thread's seat in the pool, which is no thread of it.
+    pub(crate) fn guest(core: &Arc<Core>) -> Rc<Seat> {
         let cached = GUESTS.try_with(|guests| {
             let mut guests = guests.borrow_mut();
             if let Some(seat) = guests.iter().find(|seat| Arc::ptr_eq(&seat.core, core)) {
                 return (Rc::clone(seat), Vec::new());
             }
-            let seat = Rc::new(Self::guest(core));
+            let seat = Rc::new(Self::new_guest(core));
             let (gone, mut kept): (Vec<_>, Vec<_>) =
                 guests.drain(..).partition(|seat| seat.core.is_shut_down());
             kept.push(Rc::clone(&seat));
@@ -127,11 +134,11 @@ impl Seat {
                 seat
             }
             // While the thread's own destructors run the cache may be gone: a seat for this once.
-            Err(_) => Rc::new(Self::guest(core)),
+            Err(_) => Rc::new(Self::new_guest(core)),
         }
     }
 
-    /// Runs `f`, which does not unwind, while a nursery of this seat is open.
+    /// Runs `f`, which does not unwind, with a place.
     #[inline]
     pub(crate) fn occupy<R>(&self, f: impl FnOnce() -> R) -> R {
         if self.is_active.get() {
@@ -143,14 +150,18 @@ impl Seat {
         result
     }
 
-    fn come(&self) {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn come(&self) {
         self.is_active.set(true);
         self.core.idle.take_place_anyway();
         // Who went to sleep before may not have asked this seat.
         self.own_slot.asked.store(true, Ordering::Relaxed);
     }
 
-    fn go(&self) {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn go(&self) {
         self.is_active.set(false);
         self.core.idle.vacate(&*self.core);
     }

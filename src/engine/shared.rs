@@ -10,7 +10,8 @@ use std::ptr;
 use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
 
-use crate::engine::frame::{Frame, ScopeFrame};
+use crate::engine::frame::Frame;
+use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::platform::parker::Parker;
 use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};

@@ -24,11 +24,12 @@
 //! Leapfrogging is Wagner and Calder's ("Leapfrogging: a portable technique for implementing
 //! efficient futures", 1993), by nurseries instead of by single tasks.
 
-use crate::engine::frame::{Frame, ScopeFrame};
+use crate::engine::frame::Frame;
+use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
 use crate::platform::thread::spin_loop;
-use crate::task::record::{Class, Handle, Running, Verdict};
+use crate::task::record::{Class, Handle, Running};
 
 /// Looks before parking, with pauses that double in between: about 4 us in all, in which a thread
 /// that runs short children has answered a request.
@@ -102,9 +103,12 @@ where
 
 impl Seat {
     /// Waits in the body of `scope`, the innermost frame, until all of its children have ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
-        if !body.list.is_empty() || !scope.count.is_zero() {
+        if !body.list.is_empty() {
+            body.drain(scope, || false);
+        }
+        if !scope.count.is_zero() {
             self.wait_for_the_rest(body, scope);
         }
     }
@@ -112,29 +116,6 @@ impl Seat {
     #[inline(never)]
     fn wait_for_the_rest(&self, body: &Frame<'_>, scope: &ScopeFrame) {
         self.wait(body, scope, &End(body, scope));
-    }
-
-    /// Runs a child of `scope` that never left this thread and is the next one anyway: the
-    /// common case of a join.
-    #[inline]
-    pub(crate) fn run_if_alone<T>(
-        scope: &ScopeFrame,
-        child: Handle<T>,
-    ) -> Result<Verdict<T>, Handle<T>> {
-        if !child.is_private_and_unstarted() {
-            return Err(child);
-        }
-        Frame::with_current(|frame| {
-            let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
-            let Some((frame, oldest)) = frame.and_then(|f| Some((f, f.list.pop_if(&child)?)))
-            else {
-                return Err(child);
-            };
-            frame.seat.answer_request();
-            Ok(Frame::around_child(frame.seat, scope, || {
-                child.run_alone(oldest)
-            }))
-        })
     }
 
     /// Runs the oldest of several children of `scope` that this thread holds, if it does.
@@ -294,7 +275,7 @@ impl Seat {
 
     /// Step 1: runs something that a waiter in the body of `scope` may run.
     fn help(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
-        if body.run_oldest() {
+        if body.drain(scope, || awaited.is_over()) {
             return true;
         }
         if scope.count.is_zero() {

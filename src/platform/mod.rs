@@ -3,6 +3,8 @@
 //! Everything above this folder synchronises through the names given here, so that a protocol
 //! runs unchanged on real threads and inside the model checker.
 
+#[cfg(not(loom))]
+pub(crate) mod lazy;
 pub(crate) mod parker;
 
 /// Shared-memory primitives.
@@ -27,4 +29,10 @@ pub(crate) mod sync {
 pub(crate) mod thread {
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::thread::{Builder, JoinHandle, current, panicking, sleep};
+
+    /// An address that is this thread's alone while it lives.
+    pub(crate) fn token() -> *const u8 {
+        thread_local!(static TOKEN: u8 = const { 0 });
+        TOKEN.with(std::ptr::from_ref)
+    }
 }

@@ -68,41 +68,49 @@ where
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
-    let is_deep = Frame::with_current(|frame| {
-        frame.is_some_and(|frame| frame.is_deep_fork() && frame.seat.is(seat))
-    });
-    if is_deep && !seat.is_asked() {
-        return serially(a, b);
+    if Frame::is_deep_in(seat) {
+        serially(a, b)
+    } else {
+        openly(seat, a, b)
     }
-    let (left, right) = seat.occupy(|| offer(seat, a, b));
-    conclude(left, right)
 }
 
 /// Runs `a`, then `b`: a fork that is not worth offering.
 #[inline]
-fn serially<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+pub(crate) fn serially<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB,
 {
-    match catching(a) {
+    second(catching(a), b)
+}
+
+/// Runs `b` after `a`.
+#[inline]
+fn second<B, RA, RB>(left: Result<RA, Payload>, b: B) -> (RA, RB)
+where
+    B: FnOnce() -> RB,
+{
+    match left {
         Ok(left) => match catching(b) {
             Ok(right) => (left, right),
             Err(payload) => raise(Ok(left), Verdict::<RB>::Panicked(payload)),
         },
-        Err(payload) => {
-            discard(b);
-            raise(Err::<RA, _>(payload), Verdict::<RB>::Skipped)
-        }
+        Err(payload) => skip(payload, b),
     }
 }
 
-/// What became of `b`: its verdict, or itself because nobody took it.
-type Right<B, RB> = Result<Verdict<RB>, B>;
+/// `a` has panicked, so `b` is dropped unrun.
+#[cold]
+#[inline(never)]
+fn skip<B>(payload: Payload, b: B) -> ! {
+    discard(b);
+    resume_unwind(payload)
+}
 
 /// Runs `a` while `b` can be had by others.
-#[inline]
-fn offer<A, B, RA, RB>(seat: &Seat, a: A, b: B) -> (Result<RA, Payload>, Right<B, RB>)
+#[inline(never)]
+fn openly<A, B, RA, RB>(seat: &Seat, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB + Send,
@@ -117,7 +125,7 @@ where
         handle: Cell::new(None),
         chunk: ForkChunk::new(b),
     };
-    let left = fork.frame.frame.enter(|| {
+    let left = fork.frame.frame.occupy(|| {
         seat.answer_request();
         let left = catching(a);
         if let Some(scope) = fork.scope.get() {
@@ -128,27 +136,14 @@ where
         }
         left
     });
-    let right = match fork.handle.take() {
+    let Some(handle) = fork.handle.take() else {
         // SAFETY: latent to the end, so the closure is still there.
-        None => Err(unsafe { fork.chunk.take() }),
-        Some(handle) => match handle.take() {
-            Ok(verdict) => Ok(verdict),
-            Err(_) => unreachable!("waited for"),
-        },
+        return second(left, unsafe { fork.chunk.take() });
     };
-    (left, right)
-}
-
-/// Runs `b` if nobody has, and puts the values together.
-#[inline]
-fn conclude<B, RA, RB>(left: Result<RA, Payload>, right: Right<B, RB>) -> (RA, RB)
-where
-    B: FnOnce() -> RB,
-{
-    match (left, right) {
-        (left, Err(b)) => serially(|| left.unwrap_or_else(|payload| resume_unwind(payload)), b),
+    match (left, handle.take()) {
         (Ok(left), Ok(Verdict::Done(right))) => (left, right),
         (left, Ok(right)) => raise(left, right),
+        (_, Err(_)) => unreachable!("waited for"),
     }
 }
 

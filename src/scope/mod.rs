@@ -6,13 +6,15 @@ mod nest;
 mod panics;
 
 pub(crate) use each::Batches;
-pub(crate) use fork::fork;
-pub(crate) use nest::{Nest, abandon, join};
+pub(crate) use fork::{fork, serially};
+pub(crate) use nest::{Held, Nest};
 
 pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Handle};
 
-use crate::engine::frame::{Frame, ScopeFrame};
+use crate::engine::frame::Frame;
+use crate::engine::scope_frame::ScopeFrame;
+use crate::platform::lazy::Lazy;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use panics::Panics;
 
@@ -23,15 +25,23 @@ use panics::Panics;
 pub(crate) struct Scope {
     frame: ScopeFrame,
     is_cancelled: AtomicBool,
-    panics: Panics,
+    /// Made by the first panic; most nurseries see none.
+    panics: Lazy<Panics>,
+}
+
+/// Whether a fork here is best run serially, see [`serially`].
+#[inline]
+pub(crate) fn is_deep() -> bool {
+    Frame::is_deep()
 }
 
 impl Scope {
+    #[inline]
     fn open(seat: &Seat) -> Self {
         Self {
             frame: ScopeFrame::open(seat),
             is_cancelled: AtomicBool::new(false),
-            panics: Panics::default(),
+            panics: Lazy::new(),
         }
     }
 
@@ -40,8 +50,12 @@ impl Scope {
         Self {
             frame: ScopeFrame::open_around(fork),
             is_cancelled: AtomicBool::new(false),
-            panics: Panics::default(),
+            panics: Lazy::new(),
         }
+    }
+
+    fn panics(&self) -> &Panics {
+        self.panics.get()
     }
 
     /// Children not yet started are dropped unrun from now on.
@@ -51,6 +65,7 @@ impl Scope {
         self.is_cancelled.store(true, Ordering::Release);
     }
 
+    #[inline]
     fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Acquire)
     }

@@ -6,17 +6,17 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, needs_drop};
+use std::ptr;
 
-use crate::engine::frame::{Frame, ScopeFrame};
+use crate::engine::frame::{Frame, Stage};
+use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
-use crate::engine::shared::SlotRef;
 use crate::scope::Scope;
 use crate::scope::panics::catching;
 use crate::task::arena::Arena;
 use crate::task::chunk;
-use crate::task::record::{
-    Class, Ended, Handle, Outcome, Queued, Rank, Record, Running, Verdict, Vtable,
-};
+use crate::task::record::{Class, Handle, Outcome, Payload, Rank, Running, Verdict, Vtable};
 
 /// One open nursery: what its children see, and the memory of those that its opener spawns.
 ///
@@ -39,6 +39,7 @@ unsafe impl Send for Nest<'_, '_> {}
 
 impl<'scope> Nest<'scope, '_> {
     /// A nursery about to open on this seat.
+    #[inline]
     pub(crate) fn new(seat: &Seat) -> Self {
         Self {
             scope: Scope::open(seat),
@@ -49,18 +50,17 @@ impl<'scope> Nest<'scope, '_> {
     }
 
     /// Runs the body and the children, and returns when the last child has ended.
+    #[inline]
     pub(crate) fn run<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> R {
         let scope = &self.scope;
-        let result = seat.occupy(|| {
-            let frame = Frame::body(seat, &scope.frame);
-            frame.enter(|| {
-                let result = catching(body);
-                if result.is_err() {
-                    scope.cancel();
-                }
-                seat.wait_for_end(&frame, &scope.frame);
-                result
-            })
+        let stage = Stage::body(seat, &scope.frame);
+        let result = stage.set().occupy(|| {
+            let result = catching(body);
+            if result.is_err() {
+                scope.cancel();
+            }
+            seat.wait_for_end(&stage.frame, &scope.frame);
+            result
         });
         scope.conclude(result)
     }
@@ -94,36 +94,52 @@ impl<'scope> Nest<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let scope = &self.scope.frame;
+        Frame::with_current(|frame| match frame {
+            Some(frame) if class == Class::Compute && frame.is_home_of(self.frame()) => {
+                let vtable = Child::<F, T>::VTABLE;
+                // SAFETY: the home thread is the opener's. `run` waits for every child, so the
+                // scope and all that lives for `'scope` outlives the record; the vtable is of these
+                // types.
+                let (child, handle) = unsafe {
+                    self.arena
+                        .write(|| self.frame().owner(), class, vtable, closure)
+                };
+                frame.queue(child);
+                handle
+            }
+            _ => self.spawn_elsewhere(class, closure),
+        })
+    }
+
+    /// Queues a child from anywhere.
+    #[inline(never)]
+    fn spawn_elsewhere<F, T>(
+        &'scope self,
+        class: Class,
+        closure: impl FnOnce(Rank) -> F,
+    ) -> Handle<T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let scope = self.frame();
         let vtable = Child::<F, T>::VTABLE;
         let (child, handle) = if scope.is_home() {
-            // SAFETY: the home thread is the opener's. `run` waits for every child, so the scope
-            // and all that lives for `'scope` outlives the record; the vtable is of these types.
-            unsafe { self.arena.write(scope.owner(), class, vtable, closure) }
+            // SAFETY: as in `spawn_with`.
+            unsafe { self.arena.write(|| scope.owner(), class, vtable, closure) }
         } else {
-            self.write_abroad(class, vtable, closure)
+            Seat::with(scope.core(), |seat| {
+                let owner = scope.owner_for(seat.slot);
+                let sequence = scope.foreign_sequence();
+                // SAFETY: as in `spawn_with`.
+                unsafe { chunk::single(owner, sequence, class, vtable, closure) }
+            })
         };
         match class {
             Class::Compute => Seat::queue(scope, child),
             Class::Blocking => Seat::with(scope.core(), |seat| seat.queue_blocking(scope, child)),
         }
         handle
-    }
-
-    #[inline(never)]
-    fn write_abroad<F, T>(
-        &'scope self,
-        class: Class,
-        vtable: &'static Vtable,
-        closure: impl FnOnce(Rank) -> F,
-    ) -> (Queued, Handle<T>) {
-        let scope = &self.scope.frame;
-        Seat::with(scope.core(), |seat| {
-            let owner = scope.owner_for(seat.slot);
-            let sequence = scope.foreign_sequence();
-            // SAFETY: as in `spawn_with`.
-            unsafe { chunk::single(owner, sequence, class, vtable, closure) }
-        })
     }
 }
 
@@ -145,66 +161,91 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    pub(super) const VTABLE: &'static Vtable = &Record::<F, T>::vtable(Self::run, Self::call);
+    pub(super) const VTABLE: &'static Vtable = &Vtable {
+        call: Self::call,
+        dispose: Self::dispose,
+        call_and_dispose: Self::call_and_dispose,
+    };
 
     /// Runs the child, or drops it unrun if its nursery has been cancelled.
     ///
     /// # Safety
     ///
-    /// The record is a `Record<F, T>` that a scope owns, and this is called once for it.
-    #[inline]
-    unsafe fn verdict(child: &Running) -> (&Scope, Verdict<T>) {
-        // SAFETY: the scope is open until this child has ended.
-        let scope = unsafe { of_owner(child.owner()) };
+    /// The record is a `Record<F, T>` of the open scope that `owner` is, and this is called once
+    /// for it.
+    unsafe fn call(child: Running, owner: *const ()) -> Outcome {
+        // SAFETY: by contract.
+        let scope = unsafe { of_owner(owner) };
         // SAFETY: a child runs once, and this is where.
         let closure: F = unsafe { child.take_closure() };
-        let verdict = if scope.is_cancelled() {
-            catching(|| drop(closure)).map(|()| Verdict::Skipped)
-        } else {
-            catching(closure).map(Verdict::Done)
-        };
-        let verdict = verdict.unwrap_or_else(|payload| {
-            // Before the outcome is published (law E5).
-            scope.note_panic();
-            Verdict::Panicked(payload)
-        });
-        (scope, verdict)
-    }
-
-    /// # Safety
-    ///
-    /// As [`Self::verdict`].
-    unsafe fn call(child: &Running) -> Outcome {
-        // SAFETY: by contract.
-        let (_, verdict) = unsafe { Self::verdict(child) };
-        // SAFETY: the closure has been moved out, and the result type is `T`.
-        unsafe { child.store(verdict) }
-    }
-
-    /// # Safety
-    ///
-    /// As [`Self::verdict`].
-    unsafe fn run(child: Running) {
-        // SAFETY: by contract.
-        let (scope, verdict) = unsafe { Self::verdict(&child) };
-        // The borrow of `child` ends here; the scope stays open for what follows.
-        let scope: *const Scope = scope;
-        // SAFETY: as above.
-        let scope = unsafe { &*scope };
-        let rank = child.rank();
-        // SAFETY: the closure has been moved out, and the result type is `T`.
-        match unsafe { child.finish::<T>(verdict) } {
-            Ended::Left => {}
-            Ended::Abandoned(verdict) => scope.dispose(rank, verdict),
-            Ended::Wake(spawner) => {
-                // SAFETY: chunks carry what `ScopeFrame::owner` put there.
-                let spawner = unsafe { SlotRef::restore(spawner) };
-                Frame::with_current(|frame| {
-                    let seat = frame.expect("children run in a frame").seat;
-                    spawner.unpark(seat);
-                });
-            }
+        if scope.is_cancelled() {
+            return scope.skip(&child, closure);
         }
+        match catching(closure) {
+            // SAFETY: the closure has been moved out, and the result type is `T`.
+            Ok(value) => unsafe { child.store(value) },
+            Err(payload) => scope.panicked(&child, payload),
+        }
+    }
+
+    /// Takes what the child left, for want of a joiner.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::call`], which has answered `outcome`.
+    unsafe fn dispose(child: Running, owner: *const (), outcome: Outcome) {
+        // SAFETY: by contract.
+        let scope = unsafe { of_owner(owner) };
+        // SAFETY: by contract.
+        let verdict = unsafe { child.take::<T>(outcome) };
+        scope.dispose(child.rank(), verdict);
+    }
+
+    /// # Safety
+    ///
+    /// As [`Self::call`].
+    unsafe fn call_and_dispose(child: Running, owner: *const ()) {
+        if needs_drop::<T>() {
+            // SAFETY: by contract.
+            let outcome = unsafe { Self::call(child.again(), owner) };
+            // SAFETY: by contract.
+            return unsafe { Self::dispose(child, owner, outcome) };
+        }
+        // SAFETY: by contract.
+        let scope = unsafe { of_owner(owner) };
+        // SAFETY: a child runs once, and this is where.
+        let closure: F = unsafe { child.take_closure() };
+        let outcome = if scope.is_cancelled() {
+            scope.skip(&child, closure)
+        } else {
+            match catching(closure) {
+                Ok(_) => return,
+                Err(payload) => scope.panicked(&child, payload),
+            }
+        };
+        // SAFETY: by contract.
+        unsafe { Self::dispose(child, owner, outcome) };
+    }
+}
+
+impl Scope {
+    /// Drops an unstarted child of a cancelled nursery unrun.
+    #[cold]
+    #[inline(never)]
+    fn skip<F>(&self, child: &Running, closure: F) -> Outcome {
+        match catching(|| drop(closure)) {
+            Ok(()) => Outcome::Skipped,
+            Err(payload) => self.panicked(child, payload),
+        }
+    }
+
+    /// Keeps what a child has panicked with; the nursery knows before it is published (law E5).
+    #[cold]
+    #[inline(never)]
+    fn panicked(&self, child: &Running, payload: Payload) -> Outcome {
+        self.note_panic();
+        // SAFETY: the callers have moved the closure out.
+        unsafe { child.store_payload(payload) }
     }
 }
 
@@ -219,25 +260,85 @@ unsafe fn of_owner<'a>(owner: *const ()) -> &'a Scope {
     unsafe { &*owner.cast::<Scope>() }
 }
 
-/// Waits for a child and takes its value, or raises its panic.
+/// The right to a child's value that its spawner holds: joined, or given up when it is dropped.
+pub(crate) struct Held<T>(Handle<T>);
+
+impl<T> Held<T> {
+    #[inline]
+    pub(crate) fn new(handle: Handle<T>) -> Self {
+        Self(handle)
+    }
+
+    /// Waits for the child and takes its value, or raises its panic.
+    #[inline]
+    pub(crate) fn join(self) -> T {
+        let held = ManuallyDrop::new(self);
+        // SAFETY: `held` is not used any more.
+        let handle = unsafe { ptr::read(&raw const held.0) };
+        match run_if_next(&handle) {
+            // SAFETY: as it has answered.
+            Some(outcome) => match unsafe { handle.take_alone(outcome) } {
+                Verdict::Done(value) => value,
+                verdict => resolve(verdict),
+            },
+            None => join_out_of_line(handle),
+        }
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.outcome().is_some()
+    }
+}
+
+impl<T> Drop for Held<T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: `self` is not used any more.
+        abandon(unsafe { ptr::read(&raw const self.0) });
+    }
+}
+
+/// Runs a child that is the next one on this thread anyway: the common case of a join.
 #[inline]
-pub(crate) fn join<T>(handle: Handle<T>) -> T {
+fn run_if_next<T>(child: &Handle<T>) -> Option<Outcome> {
+    Frame::with_current(|frame| {
+        frame
+            .filter(|frame| frame.seat.is_active())
+            .and_then(|frame| frame.run_next(child))
+    })
+}
+
+#[inline(never)]
+fn join_out_of_line<T>(handle: Handle<T>) -> T {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
-    match join_verdict(handle) {
+    match wait(scope, handle) {
         Verdict::Done(value) => value,
         verdict => scope.resolve(verdict),
     }
 }
 
+/// Raises what a child of the innermost frame's nursery left instead of a value.
+#[cold]
+#[inline(never)]
+fn resolve<T>(verdict: Verdict<T>) -> T {
+    Frame::with_current(|frame| {
+        let scope = frame.expect("the joiner's own").enclosing();
+        // SAFETY: the nursery of an entered frame is open.
+        unsafe { of_owner(scope.cast()) }.resolve(verdict)
+    })
+}
+
 /// Waits for a child and takes what it left.
-#[inline]
 pub(super) fn join_verdict<T>(handle: Handle<T>) -> Verdict<T> {
-    // SAFETY: as above.
-    let scope = unsafe { of_owner(handle.owner()) };
-    match Seat::run_if_alone(&scope.frame, handle) {
-        Ok(verdict) => verdict,
-        Err(handle) => wait(scope, handle),
+    match run_if_next(&handle) {
+        // SAFETY: as it has answered.
+        Some(outcome) => unsafe { handle.take_alone(outcome) },
+        None => {
+            // SAFETY: a handle does not outlive its nursery.
+            let scope = unsafe { of_owner(handle.owner()) };
+            wait(scope, handle)
+        }
     }
 }
 
@@ -267,7 +368,15 @@ where
 }
 
 /// Gives an unjoined child up.
+#[inline]
 pub(crate) fn abandon<T>(handle: Handle<T>) {
+    if let Err(handle) = handle.abandon_in_private() {
+        abandon_in_public(handle);
+    }
+}
+
+#[inline(never)]
+fn abandon_in_public<T>(handle: Handle<T>) {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
     let rank = handle.rank();

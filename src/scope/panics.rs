@@ -63,7 +63,7 @@ impl Scope {
     pub(super) fn note_panic(&self) {
         self.cancel();
         // ORDERING: Relaxed: read after the last child has been counted.
-        self.panics.unclaimed.fetch_add(1, Ordering::Relaxed);
+        self.panics().unclaimed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What a child left behind is nobody's: drop the value, keep the panic.
@@ -77,7 +77,7 @@ impl Scope {
                 }
             }
             Verdict::Panicked(payload) => {
-                self.panics.unclaimed.fetch_sub(1, Ordering::Relaxed);
+                self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
                 self.keep(rank, payload);
             }
         }
@@ -86,7 +86,7 @@ impl Scope {
     /// Keeps a panic for the end of the scope.
     fn keep(&self, rank: Rank, payload: Payload) {
         let new = (Skipped::is(&*payload, self), rank, payload);
-        let mut kept = lock(&self.panics.kept);
+        let mut kept = lock(&self.panics().kept);
         let old = match &kept.first {
             Some(old) if (old.0, old.1) <= (new.0, new.1) => Some(new),
             _ => kept.first.replace(new),
@@ -100,7 +100,7 @@ impl Scope {
         match verdict {
             Verdict::Done(value) => value,
             Verdict::Panicked(payload) => {
-                self.panics.unclaimed.fetch_sub(1, Ordering::Relaxed);
+                self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
                 resume_unwind(payload)
             }
             Verdict::Skipped => resume_unwind(Skipped::payload(self)),
@@ -122,8 +122,8 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn conclude_panicked<R>(&self, body: Result<R, Payload>) -> R {
-        let child = lock(&self.panics.kept).first.take();
-        let forgotten = self.panics.unclaimed.load(Ordering::Relaxed) > 0;
+        let child = lock(&self.panics().kept).first.take();
+        let forgotten = self.panics().unclaimed.load(Ordering::Relaxed) > 0;
         let raised = match body {
             Err(own) if !Skipped::is(&*own, self) => {
                 discard(child);

@@ -151,30 +151,49 @@ impl Arena {
     ///
     /// # Safety
     ///
-    /// As [`Record::write`]; `owner` outlives the record, and the arena's invariant holds.
+    /// As [`Record::write`]; what `owner` names outlives the record, and the arena's invariant
+    /// holds.
     #[inline]
     pub(crate) unsafe fn write<F, T>(
         &self,
-        owner: Owner,
+        owner: impl FnOnce() -> Owner,
         class: Class,
         vtable: &'static Vtable,
         closure: impl FnOnce(Rank) -> F,
     ) -> (Queued, Handle<T>) {
         let record = Layout::new::<Record<F, T>>();
-        let (chunk, start) = loop {
-            if let Some(chunk) = NonNull::new(self.current.get()) {
-                let (start, end) = place(chunk, self.used.get(), record);
-                if end <= self.limit.get() {
-                    self.used.set(end);
-                    break (chunk, start);
-                }
-                self.grow(owner, record);
-            } else {
+        let mut at = self.place(record);
+        if at.1 > self.limit.get() {
+            let owner = owner();
+            if self.current.get().is_null() {
                 self.open_first(owner);
+                at = self.place(record);
             }
-        };
+            if at.1 > self.limit.get() {
+                self.grow(owner, record);
+                at = self.place(record);
+            }
+        }
+        let (start, end) = at;
+        self.used.set(end);
+        let chunk = self.chunk();
         // SAFETY: the bytes behind `used` belong to no live record; the rest by contract.
         unsafe { write_record(chunk, start, class, vtable, closure) }
+    }
+
+    /// Where a record would start and end in the current chunk; both are beyond the limit if there
+    /// is none.
+    #[inline]
+    fn place(&self, record: Layout) -> (usize, usize) {
+        place(self.current.get(), self.used.get(), record)
+    }
+
+    #[inline]
+    fn chunk(&self) -> NonNull<ChunkHeader> {
+        let chunk = self.current.get();
+        debug_assert!(!chunk.is_null());
+        // SAFETY: whatever fits is in a chunk.
+        unsafe { NonNull::new_unchecked(chunk) }
     }
 
     #[inline]
@@ -217,7 +236,7 @@ impl Arena {
         // SAFETY: chunks of the arena are valid.
         let header = unsafe { chunk.as_ref() };
         let size = header.size as usize;
-        let fits = place(chunk, size_of::<ChunkHeader>(), record).1 <= size;
+        let fits = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record).1 <= size;
         let can = fits && header.is_dead();
         if can {
             self.restart(chunk, owner, size);

@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
-use crate::task::record::{Class, Handle, Queued, Rank, Record, Vtable};
+use crate::task::record::{Class, Handle, Header, Queued, Rank, Record, Vtable};
 
 /// Alignment of every chunk.
 pub(super) const ALIGN: usize = 16;
@@ -162,15 +162,19 @@ pub(super) fn size_for(record: Layout) -> usize {
 
 /// Where a record of this layout fits into a chunk behind its first `used` bytes: start and end.
 #[inline]
-pub(super) fn place(chunk: NonNull<ChunkHeader>, used: usize, record: Layout) -> (usize, usize) {
+pub(super) fn place(chunk: *const ChunkHeader, used: usize, record: Layout) -> (usize, usize) {
     let align = record.align();
-    let start = if align <= ALIGN {
+    let start = if align == align_of::<Header>() {
+        // Every record starts and ends at a multiple of this.
+        used
+    } else if align <= ALIGN {
         (used + align - 1) & !(align - 1)
     } else {
-        let base = chunk.addr().get();
+        let base = chunk.addr();
         (base + used).next_multiple_of(align) - base
     };
-    (start, start.saturating_add(record.size()))
+    // No overflow: neither a chunk nor a record is larger than `isize::MAX`.
+    (start, start + record.size())
 }
 
 /// # Safety
@@ -211,7 +215,7 @@ pub(crate) unsafe fn single<F, T>(
 ) -> (Queued, Handle<T>) {
     let record = Layout::new::<Record<F, T>>();
     let chunk = heap_chunk(owner, sequence, size_for(record), Home::Single);
-    let (start, _) = place(chunk, size_of::<ChunkHeader>(), record);
+    let (start, _) = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record);
     // SAFETY: a fresh chunk with this one record.
     unsafe { write_record(chunk, start, class, vtable, closure) }
 }
@@ -232,7 +236,7 @@ impl<F, T> ForkChunk<F, T> {
             record: UnsafeCell::new(MaybeUninit::uninit()),
         };
         // SAFETY: the record's slot is valid for writes and nobody else's.
-        unsafe { Record::slot_of(chunk.record()).cast::<F>().write(closure) };
+        unsafe { Record::closure(chunk.record()).write(closure) };
         chunk
     }
 
@@ -247,7 +251,7 @@ impl<F, T> ForkChunk<F, T> {
     /// It has not been moved out before, and [`publish`](Self::publish) was not called.
     pub(crate) unsafe fn take(&self) -> F {
         // SAFETY: `new` put it there.
-        unsafe { Record::slot_of(self.record()).cast::<F>().read() }
+        unsafe { Record::closure(self.record()).read() }
     }
 
     /// Makes a record of the closure.

@@ -5,8 +5,8 @@
 //! somebody takes it out and finds it stale, or until half of the list may be stale: then all of
 //! those are swept out, at a constant cost for each.
 //!
-//! INVARIANT: `oldest` and `newest` are both null, or the two ends of a chain of `len` records,
-//! each of whose queue references the list owns.
+//! INVARIANT: `oldest` is null, or `oldest` and `newest` are the two ends of a chain of `len`
+//! records, each of whose queue references the list owns.
 #![allow(
     unsafe_code,
     reason = "turns the raw links back into owning references"
@@ -63,7 +63,7 @@ impl PendingList {
     /// Appends the newest child.
     #[inline]
     pub(crate) fn push(&self, child: Queued) {
-        child.link().set(None);
+        debug_assert!(child.link().get().is_none());
         let child = child.into_raw();
         self.link_behind(child);
         self.newest.set(child.as_ptr());
@@ -73,9 +73,12 @@ impl PendingList {
     /// Makes `child` the successor of the newest one, or the oldest.
     #[inline]
     fn link_behind(&self, child: NonNull<Header>) {
-        match NonNull::new(self.newest.get()) {
-            None => self.oldest.set(child.as_ptr()),
-            Some(newest) => Self::with(newest, |newest| newest.link().set(Some(child))),
+        if self.is_empty() {
+            self.oldest.set(child.as_ptr());
+        } else {
+            // SAFETY: not null in a list that is not empty.
+            let newest = unsafe { NonNull::new_unchecked(self.newest.get()) };
+            Self::with(newest, |newest| newest.link().set(Some(child)));
         }
     }
 
@@ -97,18 +100,14 @@ impl PendingList {
         let child = unsafe { Queued::from_raw(oldest) };
         let next = child.link().get().map_or(ptr::null_mut(), NonNull::as_ptr);
         self.oldest.set(next);
-        if next.is_null() {
-            self.newest.set(next);
-        }
         self.len.set(self.len.get() - 1);
         Some(child)
     }
 
-    /// Takes the oldest child if the handle is its.
+    /// Takes the oldest child if the handle is its and has not claimed it.
     #[inline]
     pub(crate) fn pop_if<T>(&self, handle: &Handle<T>) -> Option<Queued> {
-        let oldest = NonNull::new(self.oldest.get())?;
-        if handle.is_of(oldest) {
+        if handle.is_of(self.oldest.get()) && !handle.is_started() {
             self.pop()
         } else {
             None
@@ -148,7 +147,6 @@ impl PendingList {
 
     fn forget(&self) {
         self.oldest.set(ptr::null_mut());
-        self.newest.set(ptr::null_mut());
         self.len.set(0);
         self.claimed.set(0);
     }
@@ -171,6 +169,7 @@ impl PendingList {
                 let nothing = child.take();
                 debug_assert!(nothing.is_none(), "stale for good");
             } else {
+                child.link().set(None);
                 self.push(child);
             }
         }

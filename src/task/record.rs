@@ -4,6 +4,9 @@
 //!   chunk header ...  | vtable | next | offset back to the chunk, class, state | slot |
 //! ```
 //!
+//! Closure, value and payload each lie where their own alignment puts them behind the header, so
+//! that whoever knows one of the types knows the place.
+//!
 //! A record is reached through three owning references, each a type of its own: [`Queued`],
 //! [`Running`] and [`Handle`]. INVARIANT: the memory of a record is valid as long as one of them
 //! exists; `state` says which one ends it. They are plain pointers, so they must not simply be
@@ -11,10 +14,10 @@
 #![allow(unsafe_code, reason = "erased records: see the invariant above")]
 
 use std::any::Any;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::task::chunk::{ChunkHeader, Releaser};
 pub(crate) use crate::task::state::Outcome;
@@ -33,13 +36,16 @@ pub(crate) enum Class {
 }
 
 /// What the typed layer knows about a record whose types are erased.
+///
+/// They are called with the owner that the record's chunk carries, and give the right to the child
+/// back when they return.
 pub(crate) struct Vtable {
-    /// Runs or skips the child, and publishes its outcome.
-    run: unsafe fn(Running),
     /// Runs or skips the child, and leaves in its slot what the outcome says.
-    call: unsafe fn(&Running) -> Outcome,
-    /// Where the slot starts, in bytes from the header.
-    slot: usize,
+    pub(crate) call: unsafe fn(Running, owner: *const ()) -> Outcome,
+    /// Takes what a child left that nobody will join.
+    pub(crate) dispose: unsafe fn(Running, owner: *const (), outcome: Outcome),
+    /// Both at once.
+    pub(crate) call_and_dispose: unsafe fn(Running, owner: *const ()),
 }
 
 /// The erased front of every record.
@@ -53,38 +59,37 @@ pub(crate) struct Header {
     state: State,
 }
 
-#[allow(dead_code, reason = "read and written through the slot's address")]
-union Slot<F, T> {
-    closure: ManuallyDrop<MaybeUninit<F>>,
-    value: ManuallyDrop<MaybeUninit<T>>,
-    payload: ManuallyDrop<MaybeUninit<Payload>>,
+/// A header with what lies behind it.
+#[repr(C)]
+struct With<V> {
+    header: MaybeUninit<Header>,
+    slot: MaybeUninit<V>,
 }
 
-/// One child of closure type `F` and result type `T`.
+/// The memory of one child of closure type `F` and result type `T`.
+#[allow(
+    dead_code,
+    reason = "it gives size and alignment; the slot goes by address"
+)]
 #[repr(C)]
-pub(crate) struct Record<F, T> {
-    header: Header,
-    slot: UnsafeCell<Slot<F, T>>,
+pub(crate) union Record<F, T> {
+    closure: ManuallyDrop<With<F>>,
+    value: ManuallyDrop<With<T>>,
+    payload: ManuallyDrop<With<Payload>>,
+}
+
+/// Where a `V` lies in a record.
+#[inline]
+fn slot<V>(header: NonNull<Header>) -> NonNull<V> {
+    // SAFETY: inside the record, which has room for a `With<V>`.
+    unsafe { header.byte_add(offset_of!(With<V>, slot)) }.cast()
 }
 
 impl<F, T> Record<F, T> {
-    /// The vtable of this type, given the functions that run it.
-    pub(crate) const fn vtable(
-        run: unsafe fn(Running),
-        call: unsafe fn(&Running) -> Outcome,
-    ) -> Vtable {
-        Vtable {
-            run,
-            call,
-            slot: offset_of!(Self, slot),
-        }
-    }
-
-    /// Where the slot of a record lies.
+    /// Where the closure lies.
     #[inline]
-    pub(super) fn slot_of(at: NonNull<Self>) -> NonNull<u8> {
-        // SAFETY: a field of the record, so inside its memory.
-        unsafe { at.cast::<u8>().byte_add(offset_of!(Self, slot)) }
+    pub(super) fn closure(at: NonNull<Self>) -> NonNull<F> {
+        slot(at.cast())
     }
 
     /// Writes an unstarted record and returns its two first references.
@@ -92,9 +97,8 @@ impl<F, T> Record<F, T> {
     /// # Safety
     ///
     /// `at` is valid for writes of `Self`, lies `offset` bytes behind the header of its chunk in
-    /// the same allocation, and stays valid until the record is released. `vtable` was made by
-    /// [`Record::vtable`] of this very type. The caller keeps what `F` and `T` borrow alive until
-    /// both references have ended.
+    /// the same allocation, and stays valid until the record is released. `vtable` is of this very
+    /// type. The caller keeps what `F` and `T` borrow alive until both references have ended.
     #[inline]
     pub(crate) unsafe fn write(
         at: NonNull<Self>,
@@ -104,7 +108,7 @@ impl<F, T> Record<F, T> {
         closure: F,
     ) -> (Queued, Handle<T>) {
         // SAFETY: the slot is valid for writes, as the record is.
-        unsafe { Self::slot_of(at).cast::<F>().write(closure) };
+        unsafe { Self::closure(at).write(closure) };
         // SAFETY: the caller's promise.
         unsafe { Self::write_header(at, offset, class, vtable) }
     }
@@ -155,6 +159,21 @@ impl Queued {
         header(&self.0).state.share();
     }
 
+    /// Leaves the queue and runs or skips the child, unless its handle has claimed it.
+    ///
+    /// If the joiner asked for a wake-up, `wake` is called with the spawner that the chunk carries.
+    #[inline]
+    pub(crate) fn run(self, owner: *const (), wake: impl FnOnce(*const ())) {
+        let header = header(&self.0);
+        if header.state.is_private_and_unhandled() {
+            // SAFETY: the vtable was made for this record's types.
+            unsafe { (header.vtable.call_and_dispose)(Running(self.0), owner) };
+            release(self.0, Releaser::Spawner);
+        } else if let Some(child) = self.take() {
+            child.run(owner, wake);
+        }
+    }
+
     /// Leaves the queue; the right to run, unless the handle has claimed the child.
     #[inline]
     pub(crate) fn take(self) -> Option<Running> {
@@ -195,33 +214,30 @@ pub(crate) enum Verdict<T> {
     Skipped,
 }
 
-/// What the runner owes after a child has finished.
-#[must_use]
-pub(crate) enum Ended<T> {
-    /// Nothing.
-    Left,
-    /// The joiner asked for a wake-up; the pointer is the spawner given with the chunk.
-    Wake(*const ()),
-    /// Nobody will ask for this any more.
-    Abandoned(Verdict<T>),
-}
-
 /// The right and the duty to run one child.
 #[must_use]
 pub(crate) struct Running(NonNull<Header>);
 
 impl Running {
-    /// Runs or skips the child; returns once its outcome is published.
-    pub(crate) fn run(self) {
-        let run = header(&self.0).vtable.run;
+    /// Runs or skips the child and publishes its outcome; see [`Queued::run`].
+    pub(crate) fn run(self, owner: *const (), wake: impl FnOnce(*const ())) {
+        let vtable = header(&self.0).vtable;
         // SAFETY: the vtable was made for this record's types.
-        unsafe { run(self) }
-    }
-
-    /// The chunk's owner, as given when the chunk was made.
-    #[inline]
-    pub(crate) fn owner(&self) -> *const () {
-        chunk_header(&self.0).owner()
+        let outcome = unsafe { (vtable.call)(self.again(), owner) };
+        // Once the outcome is out, the joiner may give the record back.
+        let spawner = header(&self.0)
+            .state
+            .is_shared()
+            .then(|| chunk_header(&self.0).spawner());
+        match header(&self.0).state.finish(outcome) {
+            Finished::Left => {}
+            Finished::Wake => wake(spawner.expect("private children are not awaited")),
+            Finished::Abandoned => {
+                // SAFETY: as above; the slot is as `call` left it, and nobody else reads it.
+                unsafe { (vtable.dispose)(self.again(), owner, outcome) };
+                release(self.0, who(&self.0));
+            }
+        }
     }
 
     /// Where the child stands in the order of spawning, among those of its nursery.
@@ -229,60 +245,53 @@ impl Running {
         rank(&self.0)
     }
 
+    /// The same right, for a callee that gives it back.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0)
+    }
+
     /// Moves the closure out.
     ///
     /// # Safety
     ///
     /// The closure is an `F` and has not been moved out before.
-    pub(crate) unsafe fn take_closure<F>(&self) -> F {
-        // SAFETY: the slot holds an `F` by contract, and belongs to the runner until `finish`.
-        unsafe { slot(self.0).cast::<F>().read() }
-    }
-
-    /// Stores the verdict in the slot.
-    ///
-    /// # Safety
-    ///
-    /// As [`finish`](Self::finish).
     #[inline]
-    pub(crate) unsafe fn store<T>(&self, verdict: Verdict<T>) -> Outcome {
-        let slot = slot(self.0);
-        match verdict {
-            Verdict::Done(value) => {
-                // SAFETY: an empty slot with room for a `T`.
-                unsafe { slot.cast::<T>().write(value) };
-                Outcome::Done
-            }
-            Verdict::Panicked(payload) => {
-                // SAFETY: an empty slot with room for a payload.
-                unsafe { slot.cast::<Payload>().write(payload) };
-                Outcome::Panicked
-            }
-            Verdict::Skipped => Outcome::Skipped,
-        }
+    pub(crate) unsafe fn take_closure<F>(&self) -> F {
+        // SAFETY: the slot holds an `F` by contract, and belongs to the runner until it finishes.
+        unsafe { slot(self.0).read() }
     }
 
-    /// Stores the verdict and publishes it.
+    /// Leaves what the child returned in the slot.
     ///
     /// # Safety
     ///
     /// The closure has been moved out, and the record's result type is `T`.
     #[inline]
-    pub(crate) unsafe fn finish<T>(self, verdict: Verdict<T>) -> Ended<T> {
+    pub(crate) unsafe fn store<T>(&self, value: T) -> Outcome {
+        // SAFETY: an empty slot with room for a `T`.
+        unsafe { slot(self.0).write(value) };
+        Outcome::Done
+    }
+
+    /// Leaves what the child panicked with in the slot.
+    ///
+    /// # Safety
+    ///
+    /// The closure has been moved out.
+    pub(crate) unsafe fn store_payload(&self, payload: Payload) -> Outcome {
+        // SAFETY: an empty slot with room for a payload.
+        unsafe { slot(self.0).write(payload) };
+        Outcome::Panicked
+    }
+
+    /// Moves what was stored out again.
+    ///
+    /// # Safety
+    ///
+    /// The record's result type is `T`; the slot holds what `outcome` says, and this is called once.
+    pub(crate) unsafe fn take<T>(&self, outcome: Outcome) -> Verdict<T> {
         // SAFETY: by contract.
-        let outcome = unsafe { self.store(verdict) };
-        // Once the outcome is out, the joiner may give the record back.
-        let spawner = chunk_header(&self.0).spawner();
-        match header(&self.0).state.finish(outcome) {
-            Finished::Left => Ended::Left,
-            Finished::Wake => Ended::Wake(spawner),
-            Finished::Abandoned => {
-                // SAFETY: the slot holds what was stored above, and nobody else reads it.
-                let verdict = unsafe { read_verdict(self.0, outcome) };
-                release(self.0, who(&self.0));
-                Ended::Abandoned(verdict)
-            }
-        }
+        unsafe { read_verdict(self.0, outcome) }
     }
 }
 
@@ -295,21 +304,36 @@ pub(crate) struct Handle<T>(NonNull<Header>, PhantomData<T>);
 unsafe impl<T: Send> Send for Handle<T> {}
 
 impl<T> Handle<T> {
-    /// Runs or skips an unstarted child that has never been shared, and ends both references.
+    /// Runs or skips an unstarted child whose queue reference is `queued`; what it leaves is for
+    /// [`take_alone`](Self::take_alone).
     ///
-    /// With nobody else to see it, the child's state and slot are passed by.
+    /// With its handle and its queue reference at hand nobody else can see the child, so its state
+    /// is passed by.
     #[inline]
-    pub(crate) fn run_alone(self, queued: Queued) -> Verdict<T> {
-        debug_assert!(self.is_of(queued.0) && self.is_private_and_unstarted());
-        let _ = queued.into_raw();
-        let running = Running(self.0);
+    pub(crate) fn run_alone(&self, queued: Queued, owner: *const ()) -> Outcome {
+        debug_assert!(self.is_of(queued.0.as_ptr()) && !self.is_started());
         let call = header(&self.0).vtable.call;
         // SAFETY: the vtable was made for this record's types.
-        let outcome = unsafe { call(&running) };
-        // SAFETY: as `call` has left it, and `T` is its result type.
+        unsafe { call(Running(queued.into_raw()), owner) }
+    }
+
+    /// Takes what a child has left that ran alone, and ends all of its references.
+    ///
+    /// # Safety
+    ///
+    /// [`run_alone`](Self::run_alone) has answered `outcome`.
+    #[inline]
+    pub(crate) unsafe fn take_alone(self, outcome: Outcome) -> Verdict<T> {
+        // SAFETY: by contract, and `T` is its result type.
         let verdict = unsafe { read_verdict(self.0, outcome) };
         release(self.0, Releaser::Spawner);
         verdict
+    }
+
+    /// Whether somebody has won the right to run the child.
+    #[inline]
+    pub(crate) fn is_started(&self) -> bool {
+        header(&self.0).state.is_started()
     }
 
     /// Whether the child is unstarted and has never been shared.
@@ -320,8 +344,8 @@ impl<T> Handle<T> {
 
     /// Whether this is a handle of the child that `queued` is a reference to.
     #[inline]
-    pub(super) fn is_of(&self, queued: NonNull<Header>) -> bool {
-        self.0 == queued
+    pub(super) fn is_of(&self, queued: *const Header) -> bool {
+        ptr::eq(self.0.as_ptr(), queued)
     }
 
     /// Wins the right to run the child, if nobody started it.
@@ -369,6 +393,16 @@ impl<T> Handle<T> {
             release(self.0, Releaser::Spawner);
         }
         Ok(verdict)
+    }
+
+    /// Gives the right up, if the child is unstarted and was never shared.
+    #[inline]
+    pub(crate) fn abandon_in_private(self) -> Result<(), Self> {
+        if !self.is_private_and_unstarted() {
+            return Err(self);
+        }
+        header(&self.0).state.drop_handle_in_private();
+        Ok(())
     }
 
     /// Gives the right up; returns what the child had left, if it had finished.
@@ -430,13 +464,6 @@ fn rank(at: &NonNull<Header>) -> Rank {
     Rank::new(chunk_header(at).sequence(), header(at).offset)
 }
 
-#[inline]
-fn slot(at: NonNull<Header>) -> NonNull<u8> {
-    let offset = header(&at).vtable.slot;
-    // SAFETY: `Vtable::slot` is the offset of the slot inside this record.
-    unsafe { at.byte_add(offset) }.cast()
-}
-
 /// Who ends a record's last reference, if it is not its handle: a record that was never shared is
 /// still on the thread that spawned it.
 #[inline]
@@ -461,12 +488,11 @@ fn release(at: NonNull<Header>, releaser: Releaser) {
 /// The record finished with `outcome`, its result type is `T`, and its slot is read once.
 #[inline]
 unsafe fn read_verdict<T>(at: NonNull<Header>, outcome: Outcome) -> Verdict<T> {
-    let slot = slot(at);
     match outcome {
-        // SAFETY: `finish` stored a `T`.
-        Outcome::Done => Verdict::Done(unsafe { slot.cast::<T>().read() }),
-        // SAFETY: `finish` stored a payload.
-        Outcome::Panicked => Verdict::Panicked(unsafe { slot.cast::<Payload>().read() }),
+        // SAFETY: `store` left a `T`.
+        Outcome::Done => Verdict::Done(unsafe { slot(at).read() }),
+        // SAFETY: `store` left a payload.
+        Outcome::Panicked => Verdict::Panicked(unsafe { slot(at).read() }),
         Outcome::Skipped => Verdict::Skipped,
     }
 }

@@ -21,6 +21,8 @@
 //! 5. A record that is not `SHARED` has all of its references on one thread, the one that spawned
 //!    it. So its transitions are plain loads and stores; most children never see another thread.
 //!    Only that thread shares it, before it hands a queue reference over.
+//! 6. The queue and run references of a child whose handle is gone are the only ones: they follow
+//!    each other, so whoever holds one needs no read-modify-write either.
 //!
 //! Models: `models::state_*`.
 
@@ -130,12 +132,47 @@ impl State {
 
     /// Whether the child is unstarted and all of its references are on this thread.
     #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the scope layer"))]
+    #[inline]
     pub(crate) fn is_private_and_unstarted(&self) -> bool {
         self.now() & (SHARED | STARTED) == 0
     }
 
+    /// Whether the queue reference, which the caller holds, is the only one, and no other thread
+    /// has ever seen the child.
+    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
+    #[inline]
+    pub(crate) fn is_private_and_unhandled(&self) -> bool {
+        self.now() == UNHANDLED
+    }
+
+    /// Ends the handle reference of a child that [`Self::is_private_and_unstarted`].
+    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
+    #[inline]
+    pub(crate) fn drop_handle_in_private(&self) {
+        debug_assert_eq!(self.now(), 0);
+        // ORDERING: Relaxed: see 5.
+        self.0.store(UNHANDLED, Ordering::Relaxed);
+    }
+
+    #[inline]
     fn now(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sets bits of a child whose handle may be anywhere; returns what was there before.
+    ///
+    /// For whoever holds the queue or run reference.
+    #[inline]
+    fn set_unless_alone(&self, bits: u8, ordering: Ordering) -> u8 {
+        // ORDERING: Acquire; partner: `drop_handle`. The last use by the handle happens before
+        // the record is released. Model: `models::state_abandoned_*`.
+        let now = self.0.load(Ordering::Acquire);
+        if now & (SHARED | UNHANDLED) == SHARED {
+            return self.0.fetch_or(bits, ordering);
+        }
+        // ORDERING: Relaxed: see 5 and 6.
+        self.0.store(now | bits, Ordering::Relaxed);
+        now
     }
 
     /// Sets bits; returns what was there before.
@@ -156,7 +193,7 @@ impl State {
         // ORDERING: AcqRel. Acquire: a stale taker that is last releases memory the joiner used
         // (partner: `drop_handle`). The contents of an unstarted record came with the queue.
         // Model: `models::state_claimed_by_handle_or_queue`.
-        let before = self.set(STARTED | UNQUEUED, Ordering::AcqRel);
+        let before = self.set_unless_alone(STARTED | UNQUEUED, Ordering::AcqRel);
         debug_assert_eq!(before & UNQUEUED, 0, "one queue reference");
         if before & STARTED == 0 {
             Taken::Run
@@ -176,6 +213,7 @@ impl State {
     }
 
     /// Whether somebody has won the right to run.
+    #[inline]
     pub(crate) fn is_started(&self) -> bool {
         // ORDERING: Relaxed: a hint for whoever holds the queue reference; `take_from_queue`
         // decides.
@@ -189,7 +227,7 @@ impl State {
     pub(crate) fn finish(&self, outcome: Outcome) -> Finished {
         // ORDERING: AcqRel. Release publishes the slot and all the child wrote to `outcome` (law
         // L4). Acquire: an abandoned record is released here. Model: `models::state_result_*`.
-        let before = self.set(FINISHED | outcome.bits(), Ordering::AcqRel);
+        let before = self.set_unless_alone(FINISHED | outcome.bits(), Ordering::AcqRel);
         debug_assert_eq!(before & (STARTED | FINISHED), STARTED, "finished once");
         if before & (UNHANDLED | AWAITED) == 0 {
             Finished::Left

@@ -1,0 +1,108 @@
+//! Forks: nurseries in the making.
+#![allow(unsafe_code, reason = "from a frame to the fork around it")]
+
+use std::ptr::{self, NonNull};
+
+use super::{Frame, Part};
+use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::seat::Seat;
+use crate::task::record::Queued;
+
+/// Forks in a row that nobody has asked for, from which on a further one is not worth offering:
+/// those eight are more than all of what it could give.
+const DEEP: u32 = 8;
+
+/// The frame of a fork, and how it becomes a nursery with one child in its list.
+#[repr(C)]
+pub(crate) struct ForkFrame<'a> {
+    pub(crate) frame: Frame<'a>,
+    /// The nursery it was called in.
+    pub(super) enclosing: *const ScopeFrame,
+    prepare: unsafe fn(NonNull<ForkFrame<'static>>),
+}
+
+impl<'a> ForkFrame<'a> {
+    /// # Safety
+    ///
+    /// While the frame is entered and still latent, `prepare` may be called on its address once.
+    #[inline]
+    pub(crate) unsafe fn new(
+        seat: &'a Seat,
+        outer: Option<&Frame<'_>>,
+        prepare: unsafe fn(NonNull<ForkFrame<'static>>),
+    ) -> Self {
+        let (enclosing, forks) = outer.map_or((ptr::null(), 0), |outer| {
+            (outer.enclosing(), outer.forks.get())
+        });
+        let frame = Frame::new(seat, ptr::null(), Part::Fork, true);
+        frame.forks.set(forks + 1);
+        Self {
+            frame,
+            enclosing,
+            prepare,
+        }
+    }
+
+    /// Makes the fork a nursery: `scope`, with this one child.
+    pub(crate) fn become_nursery(&self, scope: &ScopeFrame, child: Queued) {
+        self.frame.scope.set(scope);
+        self.frame.home_of.set(scope);
+        self.frame.part.set(Part::Body);
+        self.frame.forks.set(0);
+        self.frame.list.push(child);
+    }
+}
+
+impl Frame<'_> {
+    #[inline]
+    pub(super) fn fork(&self) -> &ForkFrame<'static> {
+        debug_assert_eq!(self.part.get(), Part::Fork);
+        let fork = NonNull::from(self).cast::<ForkFrame<'static>>();
+        // SAFETY: every frame that is part of a fork lies at the front of a `ForkFrame`.
+        unsafe { fork.as_ref() }
+    }
+
+    /// Whether this thread is in a fork that nobody has asked for, and that many such others
+    /// enclose: one more would not be worth offering.
+    #[inline]
+    pub(crate) fn is_deep() -> bool {
+        Frame::with_current(|frame| {
+            frame.is_some_and(|frame| frame.forks.get() >= DEEP && !frame.seat.is_asked())
+        })
+    }
+
+    /// The same for a fork in a given pool.
+    #[inline]
+    pub(crate) fn is_deep_in(seat: &Seat) -> bool {
+        Frame::is_deep()
+            && Frame::with_current(|frame| frame.is_some_and(|frame| frame.seat.is(seat)))
+    }
+
+    /// The nursery whose children are in the list, once a fork has become one.
+    ///
+    /// `innermost` is the frame that this thread is in.
+    pub(crate) fn settle(&self, innermost: &Frame<'_>) -> Option<&ScopeFrame> {
+        if self.part.get() == Part::Fork {
+            self.renumber(innermost);
+            let fork = self.fork();
+            // SAFETY: by the contract of `ForkFrame::new`; the part changes with this call.
+            unsafe { (fork.prepare)(NonNull::from(fork)) };
+        }
+        // SAFETY: the nursery of an entered frame is open.
+        unsafe { self.scope.get().as_ref() }
+    }
+
+    /// This fork leaves the row it stands in: those further in count from here.
+    fn renumber(&self, innermost: &Frame<'_>) {
+        let gone = self.forks.get();
+        let inner = || {
+            let stack = innermost.stack();
+            stack.take_while(|frame| !ptr::addr_eq(*frame, self))
+        };
+        let row =
+            inner().filter(|frame| frame.part.get() == Part::Fork && frame.forks.get() > gone);
+        for frame in row {
+            frame.forks.set(frame.forks.get() - gone);
+        }
+    }
+}

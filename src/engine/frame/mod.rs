@@ -1,0 +1,300 @@
+//! Frames: what runs on this thread's stack, from the innermost outwards.
+//!
+//! Each nursery body and each running child is one frame, linked to the one it interrupted. The
+//! unstarted children of a nursery are private lists in those frames of it that lie on its home
+//! thread; together with the frames' order they are the serial program's remaining work.
+//!
+//! INVARIANT: the thread-local pointer names a frame that is being entered; [`Frame::enter`]
+//! restores it before that frame's borrow ends, on every path.
+#![allow(
+    unsafe_code,
+    reason = "erases the frames' lifetimes; see the invariant"
+)]
+
+mod fork;
+mod stage;
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+pub(crate) use fork::ForkFrame;
+pub(crate) use stage::Stage;
+
+use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::seat::Seat;
+use crate::engine::shared::{Run, SlotRef};
+use crate::task::list::PendingList;
+use crate::task::record::{Queued, Running};
+
+/// What a frame is of its nursery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The bottom of a pool thread's stack.
+    Root,
+    /// The body of a nursery, or of a fork that has become one.
+    Body,
+    /// One child.
+    Child,
+    /// A run that this thread took; its children's frames are on top.
+    Run,
+    /// A fork whose second closure nobody has asked for: a nursery in the making.
+    Fork,
+}
+
+/// One entry of this thread's stack of bodies and children.
+pub(crate) struct Frame<'a> {
+    pub(crate) seat: &'a Seat,
+    /// The nursery whose children are in the list; null at a root and in a latent fork.
+    scope: Cell<*const ScopeFrame>,
+    outer: Cell<*const Frame<'static>>,
+    part: Cell<Part>,
+    /// Whether what this frame exposes may go into the seat's deque: see `publish`.
+    is_orderly: Cell<bool>,
+    /// Of a fork: how many forks in a row, up to this one, nobody has asked for.
+    forks: Cell<u32>,
+    /// Unstarted children of `scope` that this thread holds.
+    pub(crate) list: PendingList,
+    /// How many of them are too many to keep: see `publish`.
+    most: Cell<u32>,
+    /// Whether `most` or `is_orderly` is not as [`Frame::new`] set it.
+    is_worn: Cell<bool>,
+    /// Whether its seat takes a place for as long as this frame is entered.
+    has_place: Cell<bool>,
+    /// `scope`, on the thread that opened it.
+    home_of: Cell<*const ScopeFrame>,
+    /// Of a stage: room for the frame of what runs on top.
+    room: Cell<*mut MaybeUninit<Frame<'static>>>,
+    /// That frame, once there is one.
+    top: Cell<*const Frame<'static>>,
+}
+
+/// What wakes the spawner of a child that this seat's thread runs.
+#[inline]
+fn waker(seat: &Seat) -> impl FnOnce(*const ()) {
+    |spawner| {
+        // SAFETY: chunks carry what `ScopeFrame::owner` put there.
+        unsafe { SlotRef::restore(spawner) }.unpark(seat);
+    }
+}
+
+/// Makes a frame the innermost one again.
+struct Leave(*const Frame<'static>);
+
+impl Drop for Leave {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Frame<'static>> = const { Cell::new(ptr::null()) };
+}
+
+impl<'a> Frame<'a> {
+    #[inline]
+    fn new(seat: &'a Seat, scope: *const ScopeFrame, part: Part, is_orderly: bool) -> Self {
+        Self {
+            seat,
+            scope: Cell::new(scope),
+            outer: Cell::new(ptr::null()),
+            part: Cell::new(part),
+            is_orderly: Cell::new(is_orderly),
+            forks: Cell::new(0),
+            list: PendingList::new(),
+            most: Cell::new(seat.most),
+            is_worn: Cell::new(false),
+            has_place: Cell::new(false),
+            home_of: Cell::new(ptr::null()),
+            room: Cell::new(ptr::null_mut()),
+            top: Cell::new(ptr::null()),
+        }
+    }
+
+    /// The bottom of a pool thread's stack.
+    pub(crate) fn root(seat: &'a Seat) -> Self {
+        // A side thread does not come back to its deque.
+        Self::new(seat, ptr::null(), Part::Root, seat.is_worker())
+    }
+
+    /// Runs a child of `scope`, its spawns in front of what stood behind it.
+    #[inline]
+    pub(crate) fn run_child(seat: &Seat, scope: &ScopeFrame, child: Running) {
+        let owner = ptr::from_ref(scope).cast();
+        Frame::around_child(seat, scope, || child.run(owner, waker(seat)));
+    }
+
+    /// Calls `run`, which runs a child of `scope`, in a frame for it.
+    #[inline(never)]
+    pub(crate) fn around_child<R>(seat: &Seat, scope: &ScopeFrame, run: impl FnOnce() -> R) -> R {
+        let is_orderly =
+            Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
+        let frame = Frame::new(seat, scope, Part::Child, is_orderly);
+        if scope.is_on(seat) {
+            frame.home_of.set(scope);
+        }
+        let result = frame.enter(run);
+        if !frame.list.is_empty() {
+            frame.bequeath(scope);
+        }
+        result
+    }
+
+    /// What a child has spawned and left comes before what stood behind the child.
+    fn bequeath(&self, scope: &ScopeFrame) {
+        Frame::nearest(scope, |outer| match outer {
+            Some(outer) => outer.list.prepend(&self.list),
+            // A plain thread has joined the child.
+            None => self.seat.stray(Run::new(scope, self.list.take())),
+        });
+    }
+
+    /// Whether what a child of this frame's own nursery leaves in the deque is the frame's to take.
+    fn keeps_order(&self) -> bool {
+        self.part.get() == Part::Body || self.is_orderly.get()
+    }
+
+    /// Queues a child behind those in the list.
+    #[inline]
+    pub(crate) fn queue(&self, child: Queued) {
+        self.list.push(child);
+        if self.list.len() >= self.most.get() {
+            self.offer();
+        }
+        self.seat.answer_request();
+    }
+
+    /// The backlog has doubled.
+    #[cold]
+    #[inline(never)]
+    fn offer(&self) {
+        self.most.set(self.list.len().saturating_mul(2));
+        self.is_worn.set(true);
+        self.seat.offer();
+    }
+
+    /// Whether what a child of `scope`, run on top of this frame, leaves in the deque is this
+    /// frame's to take: a worker's at its root, a waiting body's if the nursery is its own or
+    /// below it, a sibling's if the same holds for the sibling.
+    #[inline]
+    fn continues(&self, seat: &Seat, scope: &ScopeFrame) -> bool {
+        self.seat.is(seat)
+            && match self.part.get() {
+                Part::Root => self.is_orderly.get(),
+                // SAFETY: the nursery of an entered body is open.
+                Part::Body => scope.is_within(unsafe { &*self.scope.get() }),
+                Part::Child | Part::Run => self.is_of(scope) && self.is_orderly.get(),
+                Part::Fork => false,
+            }
+    }
+
+    /// The innermost nursery here.
+    #[inline]
+    pub(crate) fn enclosing(&self) -> *const ScopeFrame {
+        if self.part.get() == Part::Fork {
+            self.fork().enclosing
+        } else {
+            self.scope.get()
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_orderly(&self) -> bool {
+        self.is_orderly.get()
+    }
+
+    #[inline]
+    pub(crate) fn is_body_of(&self, scope: &ScopeFrame) -> bool {
+        self.part.get() == Part::Body && ptr::eq(self.scope.get(), scope)
+    }
+
+    /// Runs what this child has spawned and left unstarted on this thread: the serial program does
+    /// so before it goes on.
+    #[inline]
+    pub(crate) fn run_spawned(&self) {
+        if !self.list.is_empty() && self.part.get() == Part::Child {
+            while self.run_oldest() {}
+        }
+    }
+
+    /// Whether this is a frame of the nursery on the thread that opened it.
+    #[inline]
+    pub(crate) fn is_home_of(&self, scope: &ScopeFrame) -> bool {
+        ptr::eq(self.home_of.get(), scope)
+    }
+
+    #[inline]
+    pub(crate) fn is_of(&self, scope: &ScopeFrame) -> bool {
+        ptr::eq(self.scope.get(), scope)
+    }
+
+    /// Whether this frame has something that could be exposed.
+    pub(crate) fn has_something(&self) -> bool {
+        self.part.get() == Part::Fork || !self.list.is_empty()
+    }
+
+    /// Runs `f`, which does not unwind, with this frame as the innermost one, and with a place.
+    #[inline]
+    pub(crate) fn occupy<R>(&self, f: impl FnOnce() -> R) -> R {
+        if !self.seat.is_active() {
+            self.has_place.set(true);
+            self.seat.come();
+        }
+        let result = self.enter(f);
+        // Asked of the frame, not remembered here, so that there are no two copies of `f`.
+        if self.has_place.get() {
+            self.seat.go();
+        }
+        result
+    }
+
+    /// Runs `f` with this frame as the innermost one.
+    #[inline]
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let outer = CURRENT.replace(ptr::from_ref(self).cast());
+        self.outer.set(outer);
+        let _leave = Leave(outer);
+        f()
+    }
+
+    /// Calls `f` with this thread's innermost frame.
+    #[inline]
+    pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Frame<'_>>) -> R) -> R {
+        // SAFETY: by the invariant of this file; `f` cannot keep the reference.
+        f(unsafe { CURRENT.get().as_ref() })
+    }
+
+    /// This thread's frames, from the innermost outwards.
+    pub(crate) fn stack(&self) -> impl Iterator<Item = &Frame<'_>> {
+        std::iter::successors(Some(self), |frame| {
+            // SAFETY: the frames that an entered frame interrupted are still entered.
+            unsafe { frame.outer.get().as_ref() }
+        })
+    }
+
+    /// Calls `f` with the innermost frame of `scope` on this thread, if it has one, so that it can
+    /// add to the frame's list.
+    #[inline]
+    pub(crate) fn nearest<R>(scope: &ScopeFrame, f: impl FnOnce(Option<&Frame<'_>>) -> R) -> R {
+        Frame::with_current(|current| {
+            let Some(current) = current else {
+                return f(None);
+            };
+            if current.is_of(scope) {
+                return f(Some(current));
+            }
+            let frame = current.find(scope);
+            if let Some(frame) = frame {
+                frame.is_orderly.set(false);
+                frame.is_worn.set(true);
+            }
+            f(frame)
+        })
+    }
+
+    /// The innermost frame of `scope`, from here outwards.
+    pub(crate) fn find(&self, scope: &ScopeFrame) -> Option<&Frame<'_>> {
+        self.stack().find(|frame| frame.is_of(scope))
+    }
+}

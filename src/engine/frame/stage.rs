@@ -1,0 +1,170 @@
+//! Running children on top of a frame, one after the other, in one further frame.
+#![allow(unsafe_code, reason = "the further frame is made in place")]
+
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+
+use super::{CURRENT, Frame, Leave, Part, waker};
+use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::seat::Seat;
+use crate::task::list::PendingList;
+use crate::task::record::{Handle, Outcome};
+
+/// The frame of a nursery's body or of a run, with room for one more: the children that run on top
+/// of it, one after the other, share that.
+pub(crate) struct Stage<'a> {
+    pub(crate) frame: Frame<'a>,
+    room: UnsafeCell<MaybeUninit<Frame<'static>>>,
+}
+
+impl<'a> Stage<'a> {
+    #[inline]
+    fn new(frame: Frame<'a>) -> Self {
+        Self {
+            frame,
+            room: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// The body of a nursery, on the thread that opened it.
+    #[inline]
+    pub(crate) fn body(seat: &'a Seat, scope: &'a ScopeFrame) -> Self {
+        let stage = Self::new(Frame::new(seat, scope, Part::Body, true));
+        stage.frame.home_of.set(scope);
+        stage
+    }
+
+    /// The frame, about to be entered.
+    #[inline]
+    pub(crate) fn set(&self) -> &Frame<'a> {
+        self.frame.room.set(self.room.get());
+        &self.frame
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// Runs children of `scope`, at least one, oldest first, until `enough`; returns the rest.
+    pub(crate) fn run_all(
+        seat: &'a Seat,
+        scope: &'a ScopeFrame,
+        children: PendingList,
+        enough: impl Fn() -> bool,
+    ) -> Option<PendingList> {
+        let is_orderly =
+            Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
+        let stage = Stage::new(Frame::new(seat, scope, Part::Run, is_orderly));
+        let frame = &stage.frame;
+        frame.list.append(&children);
+        // What was public stays so when somebody asks, and not before.
+        frame.most.set(u32::MAX);
+        stage.set().enter(|| frame.drain(scope, enough));
+        (!frame.list.is_empty()).then(|| frame.list.take())
+    }
+
+    /// Runs the oldest child in this frame's list, on top of it; the frame is the innermost one.
+    pub(crate) fn run_oldest(&self) -> bool {
+        // SAFETY: the nursery whose children are in the list of an entered frame is open.
+        let scope = unsafe { self.scope.get().as_ref() };
+        scope.is_some_and(|scope| self.drain(scope, || true))
+    }
+
+    /// Runs the children in this frame's list, on top of it, oldest first, until `enough`; false if
+    /// there were none. The frame is the innermost one, and of this nursery.
+    pub(crate) fn drain(&self, scope: &ScopeFrame, enough: impl Fn() -> bool) -> bool {
+        if self.list.is_empty() {
+            return false;
+        }
+        match self.top() {
+            Some(top) => self.with_top(top, || self.drain_in(top, scope, enough)),
+            None => {
+                let top = Frame::new(self.seat, scope, Part::Child, self.keeps_order());
+                top.home_of.set(self.home_of.get());
+                top.enter(|| self.drain_in(&top, scope, enough));
+            }
+        }
+        true
+    }
+
+    #[inline]
+    fn drain_in(&self, top: &Frame<'_>, scope: &ScopeFrame, enough: impl Fn() -> bool) {
+        let owner = ptr::from_ref(scope).cast();
+        while let Some(child) = self.list.pop() {
+            self.seat.answer_request();
+            child.run(owner, waker(self.seat));
+            self.succeed(top);
+            if enough() {
+                break;
+            }
+        }
+    }
+
+    /// Runs a child of this frame's nursery whose handle is `child` if it is next in line here,
+    /// which makes it nobody else's: see [`Handle::run_alone`]. The frame is the innermost one.
+    #[inline]
+    pub(crate) fn run_next<T>(&self, child: &Handle<T>) -> Option<Outcome> {
+        let queued = self.list.pop_if(child)?;
+        self.seat.answer_request();
+        let run = || child.run_alone(queued, self.scope.get().cast());
+        Some(match self.top() {
+            Some(top) => self.with_top(top, || {
+                let outcome = run();
+                self.succeed(top);
+                outcome
+            }),
+            // SAFETY: the nursery whose children are in the list of an entered frame is open.
+            None => Frame::around_child(self.seat, unsafe { &*self.scope.get() }, run),
+        })
+    }
+
+    /// Calls `run` with `top` as the innermost frame; so far it was this.
+    #[inline]
+    fn with_top<R>(&self, top: &Frame<'_>, run: impl FnOnce() -> R) -> R {
+        CURRENT.set(ptr::from_ref(top).cast());
+        let _leave = Leave(ptr::from_ref(self).cast());
+        run()
+    }
+
+    /// The frame on top of this stage, clean; none if this is no stage.
+    #[inline]
+    fn top(&self) -> Option<&Frame<'_>> {
+        // SAFETY: null, or written by `open_top`.
+        match unsafe { self.top.get().cast::<Frame<'_>>().as_ref() } {
+            None => self.open_top(),
+            top => top,
+        }
+    }
+
+    #[inline(never)]
+    fn open_top(&self) -> Option<&Frame<'_>> {
+        let room = NonNull::new(self.room.get())?.cast::<Frame<'_>>();
+        let top = Frame::new(self.seat, self.scope.get(), Part::Child, self.keeps_order());
+        top.outer.set(ptr::from_ref(self).cast());
+        top.home_of.set(self.home_of.get());
+        // SAFETY: the room belongs to this entered frame, and nobody has used it yet.
+        unsafe { room.write(top) };
+        self.top.set(room.as_ptr().cast());
+        // SAFETY: written above.
+        Some(unsafe { room.as_ref() })
+    }
+
+    /// The child on top has ended: what it has spawned and left comes before what stood behind it,
+    /// and its frame is as good as new.
+    #[inline]
+    fn succeed(&self, top: &Frame<'_>) {
+        if !top.list.is_empty() || top.is_worn.get() {
+            self.clean(top);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn clean(&self, top: &Frame<'_>) {
+        if !top.list.is_empty() {
+            self.list.prepend(&top.list);
+        }
+        top.most.set(self.seat.most);
+        top.is_orderly.set(self.keeps_order());
+        top.is_worn.set(false);
+    }
+}

@@ -1,0 +1,148 @@
+//! A nursery, as far as the engine knows it: a count, a home, a parent.
+#![allow(
+    unsafe_code,
+    reason = "follows a nursery to its opener and its ancestors"
+)]
+
+use std::ptr;
+
+use crate::engine::core::Core;
+use crate::engine::count::Count;
+use crate::engine::frame::Frame;
+use crate::engine::seat::Seat;
+use crate::engine::shared::SlotRef;
+use crate::platform::sync::Arc;
+use crate::platform::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::platform::thread;
+use crate::task::chunk::Owner;
+
+/// All the engine knows of a nursery.
+pub(crate) struct ScopeFrame {
+    /// Runs in public hands.
+    pub(crate) count: Count,
+    /// The opener's seat; others read its fields that never change.
+    seat: *const Seat,
+    /// The nursery in whose body or child this one was opened.
+    parent: *const ScopeFrame,
+    /// The slot of the thread that last took children: a hint where they are.
+    runner: AtomicPtr<()>,
+    /// Children spawned on other threads than the opener's.
+    foreign: AtomicU64,
+}
+
+// SAFETY: the pointers are only compared, or followed to what is `Sync` under the arguments
+// given there.
+unsafe impl Sync for ScopeFrame {}
+
+impl ScopeFrame {
+    /// A nursery that opens now on this seat's thread.
+    #[inline]
+    pub(crate) fn open(seat: &Seat) -> Self {
+        let parent = Frame::with_current(|frame| frame.map_or(ptr::null(), Frame::enclosing));
+        Self::below(parent, seat)
+    }
+
+    /// The nursery that a latent fork becomes.
+    pub(crate) fn open_around(fork: &Frame<'_>) -> Self {
+        Self::below(fork.enclosing(), fork.seat)
+    }
+
+    #[inline]
+    fn below(parent: *const ScopeFrame, seat: &Seat) -> Self {
+        Self {
+            count: Count::new(),
+            seat,
+            parent,
+            runner: AtomicPtr::new(ptr::null_mut()),
+            foreign: AtomicU64::new(0),
+        }
+    }
+
+    /// The pool it was opened on.
+    #[inline]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        // SAFETY: the opener's seat outlives the nurseries opened on it, and `core` never changes.
+        unsafe { &(*self.seat).core }
+    }
+
+    /// Whether this thread opened it.
+    #[inline]
+    pub(crate) fn is_home(&self) -> bool {
+        // SAFETY: as above.
+        let thread = unsafe { (*self.seat).thread };
+        thread == thread::token()
+    }
+
+    /// Whether it was opened on this seat.
+    #[inline]
+    pub(crate) fn is_on(&self, seat: &Seat) -> bool {
+        ptr::eq(self.seat, seat)
+    }
+
+    /// The slot of the thread that opened it.
+    #[inline]
+    pub(crate) fn home(&self) -> SlotRef {
+        // SAFETY: as above.
+        unsafe { (*self.seat).slot }
+    }
+
+    /// Gives one unit of the count back, and wakes the opener if it was the last.
+    pub(crate) fn release(&self, seat: &Seat) {
+        let home = self.home();
+        // The frame may be gone after the release.
+        if self.count.release() {
+            home.unpark(seat);
+        }
+    }
+
+    /// Children of this nursery run on this seat's thread from now on.
+    pub(crate) fn note_runner(&self, seat: &Seat) {
+        // ORDERING: Relaxed: a hint.
+        let slot = seat.slot.erase().cast_mut();
+        self.runner.store(slot, Ordering::Relaxed);
+    }
+
+    /// Where children of this nursery were last taken to.
+    pub(crate) fn runner(&self) -> Option<SlotRef> {
+        // SAFETY: null, or stored by `note_runner`.
+        unsafe { SlotRef::restore_some(self.runner.load(Ordering::Relaxed)) }
+    }
+
+    /// What that thread holds is not this nursery's.
+    pub(crate) fn forget_runner(&self) {
+        self.runner.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    /// Whether this is `ancestor`, or was opened below it.
+    pub(crate) fn is_within(&self, ancestor: &ScopeFrame) -> bool {
+        let mut here: *const ScopeFrame = self;
+        while !here.is_null() {
+            if ptr::eq(here, ancestor) {
+                return true;
+            }
+            // SAFETY: a nursery ends before the body or child it was opened in, so its ancestors
+            // are open as long as it is.
+            here = unsafe { &*here }.parent;
+        }
+        false
+    }
+
+    /// What chunks made on the opener's thread carry.
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner_for(self.home())
+    }
+
+    /// What chunks made for another spawner carry.
+    pub(crate) fn owner_for(&self, spawner: SlotRef) -> Owner {
+        Owner {
+            scope: ptr::from_ref(self).cast(),
+            spawner: spawner.erase(),
+        }
+    }
+
+    /// A number for a child spawned elsewhere: behind all that the opener spawned.
+    pub(crate) fn foreign_sequence(&self) -> u64 {
+        // ORDERING: Relaxed: only uniqueness matters.
+        (1 << 63) | self.foreign.fetch_add(1, Ordering::Relaxed)
+    }
+}

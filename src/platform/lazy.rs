@@ -1,0 +1,68 @@
+//! A value on the heap that is made when it is first needed.
+//!
+//! [`std::sync::OnceLock`] does the same; but this one is a word, and costs whoever never needs it
+//! one store and one comparison.
+#![allow(unsafe_code, reason = "owns what its pointer points to")]
+
+use std::ptr;
+
+use crate::platform::sync::atomic::{AtomicPtr, Ordering};
+
+/// A box that the first [`get`](Self::get) fills.
+///
+/// INVARIANT: the pointer is null, or from `Box::into_raw`, and then it does not change before the
+/// drop.
+pub(crate) struct Lazy<T>(AtomicPtr<T>);
+
+// SAFETY: the value is shared, and dropped by whoever owns the box.
+unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
+
+impl<T> Lazy<T> {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// The value; a default one is made if there is none.
+    pub(crate) fn get(&self) -> &T
+    where
+        T: Default,
+    {
+        // ORDERING: Acquire; partner: the exchange below. The value was written before.
+        let mut value = self.0.load(Ordering::Acquire);
+        if value.is_null() {
+            let new = Box::into_raw(Box::<T>::default());
+            // ORDERING: Release publishes the new value; Acquire as above.
+            let set = self
+                .0
+                .compare_exchange(value, new, Ordering::Release, Ordering::Acquire);
+            value = match set {
+                Ok(_) => new,
+                Err(first) => {
+                    // SAFETY: made above, and nobody else knows it.
+                    drop(unsafe { Box::from_raw(new) });
+                    first
+                }
+            };
+        }
+        // SAFETY: by the invariant; it lives as long as `self`.
+        unsafe { &*value }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn free(value: *mut T) {
+        // SAFETY: by the invariant, and `drop` is the last to see it.
+        drop(unsafe { Box::from_raw(value) });
+    }
+}
+
+impl<T> Drop for Lazy<T> {
+    #[inline]
+    fn drop(&mut self) {
+        let value = *self.0.get_mut();
+        if !value.is_null() {
+            Self::free(value);
+        }
+    }
+}
