@@ -86,7 +86,7 @@ fn s8_children_joined_by_their_handles_leave_nothing_in_public() {
             });
             while !started.is_open() {
                 // Answers requests, until the worker has taken the child.
-                n.spawn(|| {});
+                n.spawn(|| {}).join();
             }
             let mut after_first = 0;
             for round in 0..ROUNDS {

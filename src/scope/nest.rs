@@ -270,18 +270,20 @@ impl<T> Held<T> {
     }
 
     /// Waits for the child and takes its value, or raises its panic.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "the common case is a few dozen instructions"
+    )]
+    #[inline(always)]
     pub(crate) fn join(self) -> T {
         let held = ManuallyDrop::new(self);
         // SAFETY: `held` is not used any more.
         let handle = unsafe { ptr::read(&raw const held.0) };
-        match run_if_next(&handle) {
-            // SAFETY: as it has answered.
-            Some(outcome) => match unsafe { handle.take_alone(outcome) } {
-                Verdict::Done(value) => value,
-                verdict => resolve(verdict),
-            },
-            None => join_out_of_line(handle),
+        let next = Frame::with_current(|frame| frame?.run_next_in_body(&handle));
+        match next {
+            // SAFETY: it ran alone, and what a body's own thread joins there lies in its arena.
+            Some(Outcome::Done) => unsafe { handle.take_value() },
+            next => join_out_of_line(handle, next),
         }
     }
 
@@ -298,47 +300,36 @@ impl<T> Drop for Held<T> {
     }
 }
 
-/// Runs a child that is the next one on this thread anyway: the common case of a join.
-#[inline]
-fn run_if_next<T>(child: &Handle<T>) -> Option<Outcome> {
-    Frame::with_current(|frame| {
-        frame
-            .filter(|frame| frame.seat.is_active())
-            .and_then(|frame| frame.run_next(child))
-    })
-}
-
 #[inline(never)]
-fn join_out_of_line<T>(handle: Handle<T>) -> T {
+fn join_out_of_line<T>(handle: Handle<T>, outcome: Option<Outcome>) -> T {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
-    match wait(scope, handle) {
+    let verdict = match outcome {
+        // SAFETY: it ran alone.
+        Some(outcome) => unsafe { handle.take_alone(outcome) },
+        None => join_verdict(handle),
+    };
+    match verdict {
         Verdict::Done(value) => value,
         verdict => scope.resolve(verdict),
     }
 }
 
-/// Raises what a child of the innermost frame's nursery left instead of a value.
-#[cold]
-#[inline(never)]
-fn resolve<T>(verdict: Verdict<T>) -> T {
-    Frame::with_current(|frame| {
-        let scope = frame.expect("the joiner's own").enclosing();
-        // SAFETY: the nursery of an entered frame is open.
-        unsafe { of_owner(scope.cast()) }.resolve(verdict)
-    })
-}
-
 /// Waits for a child and takes what it left.
 pub(super) fn join_verdict<T>(handle: Handle<T>) -> Verdict<T> {
-    match run_if_next(&handle) {
-        // SAFETY: as it has answered.
-        Some(outcome) => unsafe { handle.take_alone(outcome) },
-        None => {
-            // SAFETY: a handle does not outlive its nursery.
-            let scope = unsafe { of_owner(handle.owner()) };
-            wait(scope, handle)
+    // SAFETY: a handle does not outlive its nursery.
+    let scope = unsafe { of_owner(handle.owner()) };
+    let next = Frame::with_current(|frame| {
+        let frame = frame.filter(|frame| frame.seat.is_active())?;
+        match frame.run_next_in_body(&handle) {
+            None => frame.run_next(&handle),
+            next => next,
         }
+    });
+    match next {
+        // SAFETY: it ran alone.
+        Some(outcome) => unsafe { handle.take_alone(outcome) },
+        None => wait(scope, handle),
     }
 }
 

@@ -72,6 +72,13 @@ impl ChunkHeader {
         self.sequence
     }
 
+    /// Gives one record of an arena's or a stack frame's chunk back, on the thread it belongs to.
+    #[inline]
+    pub(super) fn release_here(&self) {
+        debug_assert!(matches!(self.home, Home::Owned));
+        self.released_here.set(self.released_here.get() + 1);
+    }
+
     /// Gives one record of the chunk back.
     ///
     /// # Safety
@@ -84,9 +91,7 @@ impl ChunkHeader {
         // SAFETY: valid by contract; the borrow ends before the memory is freed.
         let header = unsafe { this.as_ref() };
         match (&header.home, releaser) {
-            (Home::Owned, Releaser::Spawner) => {
-                header.released_here.set(header.released_here.get() + 1);
-            }
+            (Home::Owned, Releaser::Spawner) => header.release_here(),
             (Home::Owned, Releaser::Anybody) => {
                 // ORDERING: Release; partner: the Acquire in `is_dead`. The record's last use
                 // happens before its memory is handed out again.

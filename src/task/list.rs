@@ -104,14 +104,23 @@ impl PendingList {
         Some(child)
     }
 
-    /// Takes the oldest child if the handle is its and has not claimed it.
+    /// Takes the only child, if there is just one.
     #[inline]
-    pub(crate) fn pop_if<T>(&self, handle: &Handle<T>) -> Option<Queued> {
-        if handle.is_of(self.oldest.get()) && !handle.is_started() {
-            self.pop()
-        } else {
-            None
+    pub(crate) fn pop_last(&self) -> Option<Queued> {
+        let oldest = NonNull::new(self.oldest.get())?;
+        if Self::with(oldest, |child| child.link().get().is_some()) {
+            return None;
         }
+        self.oldest.set(ptr::null_mut());
+        self.len.set(0);
+        // SAFETY: by the invariant; it leaves the list here.
+        Some(unsafe { Queued::from_raw(oldest) })
+    }
+
+    /// Whether the handle is that of the oldest child, and has not claimed it.
+    #[inline]
+    pub(crate) fn is_next<T>(&self, handle: &Handle<T>) -> bool {
+        handle.is_of(self.oldest.get()) && !handle.is_started()
     }
 
     /// Puts all of `newer` behind what is here.

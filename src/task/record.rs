@@ -330,6 +330,19 @@ impl<T> Handle<T> {
         verdict
     }
 
+    /// The value of a child that ran alone and lies in an arena of this thread.
+    ///
+    /// # Safety
+    ///
+    /// [`run_alone`](Self::run_alone) has answered [`Outcome::Done`].
+    #[inline]
+    pub(crate) unsafe fn take_value(self) -> T {
+        // SAFETY: by contract, and `T` is its result type.
+        let value = unsafe { slot(self.0).read() };
+        chunk_header(&self.0).release_here();
+        value
+    }
+
     /// Whether somebody has won the right to run the child.
     #[inline]
     pub(crate) fn is_started(&self) -> bool {

@@ -43,6 +43,19 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Makes a child's frame the body's again.
+struct Body<'a>(&'a Frame<'a>);
+
+impl Drop for Body<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.part.set(Part::Body);
+        if self.0.is_worn.get() {
+            self.0.refresh();
+        }
+    }
+}
+
 impl<'a> Frame<'a> {
     /// Runs children of `scope`, at least one, oldest first, until `enough`; returns the rest.
     pub(crate) fn run_all(
@@ -72,9 +85,26 @@ impl<'a> Frame<'a> {
     /// Runs the children in this frame's list, on top of it, oldest first, until `enough`; false if
     /// there were none. The frame is the innermost one, and of this nursery.
     pub(crate) fn drain(&self, scope: &ScopeFrame, enough: impl Fn() -> bool) -> bool {
-        if self.list.is_empty() {
-            return false;
+        let owner = ptr::from_ref(scope).cast();
+        let mut has_run = false;
+        while self.part.get() == Part::Body
+            && let Some(last) = self.list.pop_last()
+        {
+            self.seat.answer_request();
+            self.in_place(|| last.run(owner, waker(self.seat)));
+            has_run = true;
+            if enough() {
+                return true;
+            }
         }
+        if !self.list.is_empty() {
+            self.drain_on_top(scope, enough);
+            has_run = true;
+        }
+        has_run
+    }
+
+    fn drain_on_top(&self, scope: &ScopeFrame, enough: impl Fn() -> bool) {
         match self.top() {
             Some(top) => self.with_top(top, || self.drain_in(top, scope, enough)),
             None => {
@@ -83,7 +113,6 @@ impl<'a> Frame<'a> {
                 top.enter(|| self.drain_in(&top, scope, enough));
             }
         }
-        true
     }
 
     #[inline]
@@ -101,20 +130,60 @@ impl<'a> Frame<'a> {
 
     /// Runs a child of this frame's nursery whose handle is `child` if it is next in line here,
     /// which makes it nobody else's: see [`Handle::run_alone`]. The frame is the innermost one.
+    ///
+    /// It answers in a body on the thread that opened it only; [`Self::run_next`] does elsewhere.
     #[inline]
-    pub(crate) fn run_next<T>(&self, child: &Handle<T>) -> Option<Outcome> {
-        let queued = self.list.pop_if(child)?;
+    pub(crate) fn run_next_in_body<T>(&self, child: &Handle<T>) -> Option<Outcome> {
+        if self.part.get() != Part::Body || !self.list.is_next(child) {
+            return None;
+        }
+        let owner = self.scope.get().cast();
+        if let Some(last) = self.list.pop_last() {
+            self.seat.answer_request();
+            return Some(self.in_place(|| child.run_alone(last, owner)));
+        }
+        let top = self.top()?;
+        let queued = self.list.pop()?;
         self.seat.answer_request();
-        let run = || child.run_alone(queued, self.scope.get().cast());
-        Some(match self.top() {
-            Some(top) => self.with_top(top, || {
-                let outcome = run();
-                self.succeed(top);
-                outcome
-            }),
-            // SAFETY: the nursery whose children are in the list of an entered frame is open.
-            None => Frame::around_child(self.seat, unsafe { &*self.scope.get() }, run),
-        })
+        Some(self.with_top(top, || {
+            let outcome = child.run_alone(queued, owner);
+            self.succeed(top);
+            outcome
+        }))
+    }
+
+    /// The same in a child, or in a fork that has become a nursery.
+    pub(crate) fn run_next<T>(&self, child: &Handle<T>) -> Option<Outcome> {
+        if !self.list.is_next(child) {
+            return None;
+        }
+        let queued = self.list.pop()?;
+        self.seat.answer_request();
+        // SAFETY: the nursery whose children are in the list of an entered frame is open.
+        let scope = unsafe { &*self.scope.get() };
+        let owner = ptr::from_ref(scope).cast();
+        let run = || child.run_alone(queued, owner);
+        Some(Frame::around_child(self.seat, scope, run))
+    }
+
+    /// Calls `run`, which runs a child of this body, with this very frame as the child's: the list
+    /// is empty, so what the child spawns and leaves stands where it belongs.
+    #[inline]
+    fn in_place<R>(&self, run: impl FnOnce() -> R) -> R {
+        debug_assert!(self.list.is_empty() && self.part.get() == Part::Body);
+        self.part.set(Part::Child);
+        let _body = Body(self);
+        run()
+    }
+
+    /// What a child in place has set is its own.
+    #[cold]
+    #[inline(never)]
+    fn refresh(&self) {
+        let most = self.list.len().saturating_mul(2);
+        self.most.set(most.max(self.seat.most));
+        self.is_orderly.set(true);
+        self.is_worn.set(false);
     }
 
     /// Calls `run` with `top` as the innermost frame; so far it was this.
