@@ -1,11 +1,28 @@
-//! Kernels with known answers, and the pools they run on.
+//! Kernels with known answers, each by every contender, and the pools they run on.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
-use hatchery::Pool;
+use std::num::NonZero;
+use std::time::Duration;
+
+pub(crate) mod fib;
+pub(crate) mod flat;
+pub(crate) mod mandelbrot;
+pub(crate) mod matrix;
+pub(crate) mod merge_sort;
+pub(crate) mod open;
+pub(crate) mod queens;
+pub(crate) mod quicksort;
+pub(crate) mod shape;
+pub(crate) mod tree;
+pub(crate) mod uts;
 
 /// Rounds of [`work`] that take about 100 ns: each is a multiplication that waits for the one
 /// before, 1.33 ns on the machine of BENCHMARKS.md. The serial rows say what it is elsewhere.
 pub(crate) const ROUNDS_100_NS: u32 = 75;
+
+/// Stack of the pools' threads, in bytes: UTS T3 nests 1572 scopes, and a rayon thread that waits
+/// puts whatever it finds on top of them.
+const STACK: usize = 64 << 20;
 
 /// A computation of a length that does not depend on the clock.
 pub(crate) fn work(seed: u64, rounds: u32) -> u64 {
@@ -14,222 +31,131 @@ pub(crate) fn work(seed: u64, rounds: u32) -> u64 {
     })
 }
 
-/// What `children` of `rounds` each add up to.
-pub(crate) fn serial_sum(children: u64, rounds: u32) -> u64 {
-    (0..children).fold(0, |sum, i| sum.wrapping_add(work(i, rounds)))
+/// One pool of each kind, all with the same number of threads.
+pub(crate) struct Pools {
+    pub(crate) threads: usize,
+    pub(crate) rayon: rayon::ThreadPool,
+    pub(crate) chili: chili::ThreadPool,
+    pub(crate) hatchery: hatchery::Pool,
 }
 
-pub(crate) fn hatchery_pool(threads: usize) -> Pool {
-    let pool = Pool::builder().threads(threads).build();
-    pool.expect("a valid number of threads")
+impl Pools {
+    pub(crate) fn new(threads: usize) -> Self {
+        let (rayon, chili, hatchery) = (rayon(threads), chili(threads), hatchery(threads));
+        Self {
+            threads,
+            rayon,
+            chili,
+            hatchery,
+        }
+    }
 }
 
-pub(crate) fn rayon_pool(threads: usize) -> rayon::ThreadPool {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+pub(crate) fn hatchery(threads: usize) -> hatchery::Pool {
+    let builder = hatchery::Pool::builder().threads(threads).stack_size(STACK);
+    builder.build().expect("a valid number of threads")
+}
+
+pub(crate) fn rayon(threads: usize) -> rayon::ThreadPool {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let pool = builder.stack_size(STACK).build();
     pool.expect("threads can be started")
 }
 
-pub(crate) fn chili_pool(threads: usize) -> chili::ThreadPool {
+/// Its threads' stacks are the standard library's, it has no setting for them.
+pub(crate) fn chili(threads: usize) -> chili::ThreadPool {
     chili::ThreadPool::with_config(chili::Config {
-        thread_count: std::num::NonZero::new(threads),
+        thread_count: NonZero::new(threads),
         ..chili::Config::default()
     })
 }
 
-/// Nurseries opened inside a child: `NURSERIES` of them, with a few children each.
-pub(crate) mod inside {
-    use super::Pool;
-    use std::hint::black_box;
-
-    pub(crate) const NURSERIES: u64 = 1000;
-
-    pub(crate) fn rayon_scope(pool: &rayon::ThreadPool, children: u64) -> u64 {
-        pool.install(|| {
-            for _ in 0..NURSERIES {
-                rayon::scope(|scope| {
-                    for i in 0..children {
-                        scope.spawn(move |_| {
-                            black_box(i);
-                        });
-                    }
-                });
-            }
-            NURSERIES
-        })
-    }
-
-    pub(crate) fn hatchery_nursery(pool: &Pool, children: u64) -> u64 {
-        pool.nursery(|_| {
-            for _ in 0..NURSERIES {
-                hatchery::nursery(|n| {
-                    for i in 0..children {
-                        n.spawn(move || {
-                            black_box(i);
-                        });
-                    }
-                });
-            }
-            NURSERIES
-        })
-    }
+/// One way to do what a shape is about.
+pub(crate) struct Contender<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) how: How<'a>,
+    /// Stands for comparison and does not compete: the serial program, a bare wake-up.
+    pub(crate) is_reference: bool,
 }
 
-/// Flat fan-out: every child returns a `u64`, and all are taken in order.
-pub(crate) mod flat {
-    use super::{Pool, work};
-    use rayon::prelude::*;
-
-    pub(crate) fn std_threads(children: u64, rounds: u32) -> u64 {
-        std::thread::scope(|scope| {
-            let handles: Vec<_> = (0..children)
-                .map(|i| scope.spawn(move || work(i, rounds)))
-                .collect();
-            let values = handles.into_iter().map(|handle| handle.join());
-            values.fold(0_u64, |sum, value| {
-                sum.wrapping_add(value.expect("no panic"))
-            })
-        })
-    }
-
-    pub(crate) fn rayon_scope(pool: &rayon::ThreadPool, children: u64, rounds: u32) -> u64 {
-        let mut slots = vec![0; usize::try_from(children).expect("fits")];
-        pool.scope(|scope| {
-            for (i, slot) in (0..).zip(&mut slots) {
-                scope.spawn(move |_| *slot = work(i, rounds));
-            }
-        });
-        slots.into_iter().fold(0, u64::wrapping_add)
-    }
-
-    pub(crate) fn rayon_par_iter(pool: &rayon::ThreadPool, children: u64, rounds: u32) -> u64 {
-        pool.install(|| {
-            let values: Vec<u64> = (0..children)
-                .into_par_iter()
-                .map(|i| work(i, rounds))
-                .collect();
-            values.into_iter().fold(0, u64::wrapping_add)
-        })
-    }
-
-    pub(crate) fn hatchery_spawn(pool: &Pool, children: u64, rounds: u32) -> u64 {
-        pool.nursery(|n| {
-            let handles: Vec<_> = (0..children)
-                .map(|i| n.spawn(move || work(i, rounds)))
-                .collect();
-            let values = handles.into_iter().map(hatchery::Child::join);
-            values.fold(0, u64::wrapping_add)
-        })
-    }
-
-    pub(crate) fn hatchery_spawn_each(pool: &Pool, children: u64, rounds: u32) -> u64 {
-        pool.nursery(|n| {
-            let values = n.spawn_each(0..children, |i| work(i, rounds));
-            values.fold(0, u64::wrapping_add)
-        })
-    }
+/// How a contender is measured.
+pub(crate) enum How<'a> {
+    /// By the clock, around one or many calls; returns the answer to check.
+    Call(Box<dyn Fn() -> u64 + 'a>),
+    /// By itself, because of what comes before or after; it has checked its answer.
+    Timed(Box<dyn Fn() -> Duration + 'a>),
+    /// By itself, in the units of the row, for a row and for its second one.
+    Values(Box<dyn Fn() -> [f64; 2] + 'a>),
 }
 
-/// A fork per call and no cut-off: `fib(25)` is 75 025 by 121 392 forks.
-pub(crate) mod fib {
-    pub(crate) fn serial(n: u64) -> u64 {
-        if n < 2 {
-            n
-        } else {
-            serial(n - 1) + serial(n - 2)
-        }
+impl<'a> Contender<'a> {
+    pub(crate) fn new(name: &'static str, call: impl Fn() -> u64 + 'a) -> Self {
+        Self::by(name, How::Call(Box::new(call)))
     }
 
-    pub(crate) fn rayon_join(n: u64) -> u64 {
-        if n < 2 {
-            return n;
-        }
-        let (a, b) = rayon::join(|| rayon_join(n - 1), || rayon_join(n - 2));
-        a + b
+    pub(crate) fn timed(name: &'static str, timed: impl Fn() -> Duration + 'a) -> Self {
+        Self::by(name, How::Timed(Box::new(timed)))
     }
 
-    pub(crate) fn hatchery_join(n: u64) -> u64 {
-        if n < 2 {
-            return n;
-        }
-        let (a, b) = hatchery::join(|| hatchery_join(n - 1), || hatchery_join(n - 2));
-        a + b
+    pub(crate) fn values(name: &'static str, values: impl Fn() -> [f64; 2] + 'a) -> Self {
+        Self::by(name, How::Values(Box::new(values)))
     }
 
-    pub(crate) fn chili_join(scope: &mut chili::Scope<'_>, n: u64) -> u64 {
-        if n < 2 {
-            return n;
-        }
-        let (a, b) = scope.join(|s| chili_join(s, n - 1), |s| chili_join(s, n - 2));
-        a + b
-    }
-
-    pub(crate) fn rayon_scope(n: u64) -> u64 {
-        if n < 2 {
-            return n;
-        }
-        let mut a = 0;
-        let mut b = 0;
-        rayon::scope(|scope| {
-            scope.spawn(|_| a = rayon_scope(n - 1));
-            b = rayon_scope(n - 2);
-        });
-        a + b
-    }
-
-    pub(crate) fn hatchery_nursery(n: u64) -> u64 {
-        if n < 2 {
-            return n;
-        }
-        hatchery::nursery(|scope| {
-            let a = scope.spawn(move || hatchery_nursery(n - 1));
-            let b = hatchery_nursery(n - 2);
-            a.join() + b
-        })
-    }
-}
-
-/// A balanced tree of boxed nodes of value 1.
-pub(crate) struct Node {
-    value: u64,
-    sides: Option<[Box<Node>; 2]>,
-}
-
-impl Node {
-    /// A tree of `2^levels - 1` nodes.
-    pub(crate) fn tree(levels: u32) -> Self {
-        let side = || Box::new(Self::tree(levels - 1));
+    fn by(name: &'static str, how: How<'a>) -> Self {
         Self {
-            value: 1,
-            sides: (levels > 1).then(|| [side(), side()]),
+            name,
+            how,
+            is_reference: false,
         }
     }
 
-    pub(crate) fn serial(&self) -> u64 {
-        let sides = self.sides.iter().flatten();
-        self.value + sides.map(|side| side.serial()).sum::<u64>()
+    pub(crate) fn reference(mut self) -> Self {
+        self.is_reference = true;
+        self
     }
 
-    pub(crate) fn rayon_join(&self) -> u64 {
-        let Some([left, right]) = &self.sides else {
-            return self.value;
-        };
-        let (left, right) = rayon::join(|| left.rayon_join(), || right.rayon_join());
-        self.value + left + right
+    pub(crate) fn serial(call: impl Fn() -> u64 + 'a) -> Self {
+        Self::new("serial", call).reference()
     }
+}
 
-    pub(crate) fn chili_join(&self, scope: &mut chili::Scope<'_>) -> u64 {
-        let Some([left, right]) = &self.sides else {
-            return self.value;
-        };
-        let (left, right) = scope.join(|s| left.chili_join(s), |s| right.chili_join(s));
-        self.value + left + right
-    }
+/// Calls `split` on both halves until one item is left.
+macro_rules! halves {
+    ($name:ident, $join:path) => {
+        /// Calls `leaf` for every item, by forks that halve the slice, and adds the values up.
+        pub(crate) fn $name<T: Sync>(items: &[T], leaf: &(impl Fn(&T) -> u64 + Sync)) -> u64 {
+            match items {
+                [] => 0,
+                [item] => leaf(item),
+                _ => {
+                    let (left, right) = items.split_at(items.len() / 2);
+                    let (left, right) = $join(|| $name(left, leaf), || $name(right, leaf));
+                    left.wrapping_add(right)
+                }
+            }
+        }
+    };
+}
 
-    pub(crate) fn hatchery_join(&self) -> u64 {
-        let Some([left, right]) = &self.sides else {
-            return self.value;
-        };
-        let (left, right) = hatchery::join(|| left.hatchery_join(), || right.hatchery_join());
-        self.value + left + right
+halves!(rayon_halves, rayon::join);
+halves!(hatchery_halves, hatchery::join);
+
+/// As the other two; chili hands its scope from call to call.
+pub(crate) fn chili_halves<T: Sync>(
+    scope: &mut chili::Scope<'_>,
+    items: &[T],
+    leaf: &(impl Fn(&mut chili::Scope<'_>, &T) -> u64 + Sync),
+) -> u64 {
+    match items {
+        [] => 0,
+        [item] => leaf(scope, item),
+        _ => {
+            let (left, right) = items.split_at(items.len() / 2);
+            let (left, right) = scope.join(
+                |scope| chili_halves(scope, left, leaf),
+                |scope| chili_halves(scope, right, leaf),
+            );
+            left.wrapping_add(right)
+        }
     }
 }

@@ -1,0 +1,229 @@
+//! Figures as text: rows on the terminal, tables and findings in BENCHMARKS.md.
+
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use crate::measure::{GROUPS, Measured, Outcome, Unit};
+use crate::place;
+
+/// From this ratio on, a row counts as lost.
+const LOST: f64 = 1.05;
+
+/// A value with its unit: three digits, or all of a whole number.
+pub(crate) fn quantity(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Time(_) => match value.abs() {
+            ..1e3 => format!("{} ns", digits(value)),
+            ..1e6 => format!("{} us", digits(value / 1e3)),
+            _ => format!("{} ms", digits(value / 1e6)),
+        },
+        Unit::Bytes(_) => format!("{} B", digits(value)),
+        Unit::Count(_) => format!("{value:.0}"),
+        Unit::Percent(_) => format!("{} %", digits(value)),
+    }
+}
+
+fn digits(value: f64) -> String {
+    match value.abs() {
+        ..9.995 => format!("{value:.2}"),
+        ..99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// What a value of the row belongs to.
+fn per(unit: Unit) -> String {
+    match unit {
+        Unit::Time("call") => String::new(),
+        Unit::Time(what) | Unit::Bytes(what) => format!(", per {what}"),
+        Unit::Count(_) => String::new(),
+        Unit::Percent(of) => format!(", {of}"),
+    }
+}
+
+/// Prints a row to the terminal.
+pub(crate) fn print(outcome: &Outcome) {
+    println!(
+        "\n{}{} ({} rounds)",
+        outcome.title(),
+        per(outcome.unit),
+        outcome.rounds
+    );
+    for contender in &outcome.contenders {
+        let [low, median, high] = contender
+            .quartiles
+            .map(|value| quantity(outcome.unit, value));
+        let ratio = ratio(outcome, contender);
+        println!(
+            "  {:28} {median:>10}   {low:>10} .. {high:>10} {ratio:>8}",
+            contender.name
+        );
+    }
+    if let Some((ours, figure)) = goal(outcome) {
+        let goal = outcome.goal.expect("it has a figure");
+        let verdict = verdict(outcome, ours);
+        println!(
+            "  goal{goal}: {}, {}: {verdict}",
+            goal.show(outcome.unit, figure),
+            goal.bound(outcome.unit),
+        );
+    }
+}
+
+fn ratio(outcome: &Outcome, contender: &Measured) -> String {
+    let ratio = outcome.over_best(contender.median());
+    let ratio = ratio.filter(|_| !contender.is_reference);
+    ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"))
+}
+
+/// The contender that the row's goal is about, and its figure.
+fn goal(outcome: &Outcome) -> Option<(&Measured, f64)> {
+    let goal = outcome.goal?;
+    let ours = outcome.contenders.iter().find(|c| c.name == goal.of)?;
+    Some((ours, goal.figure(outcome, ours)?))
+}
+
+fn verdict(outcome: &Outcome, ours: &Measured) -> &'static str {
+    let goal = outcome.goal.expect("only rows with one have a verdict");
+    if goal.is_reached(outcome, ours) {
+        "reached"
+    } else {
+        "**missed**"
+    }
+}
+
+/// Puts everything between its markers in BENCHMARKS.md.
+pub(crate) fn write(outcomes: &[Outcome], took: Duration) -> io::Result<()> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md");
+    let mut text = fs::read_to_string(path)?;
+    replace(&mut text, "losses", &losses(outcomes))?;
+    replace(&mut text, "goals", &goals(outcomes))?;
+    replace(&mut text, "place", &format!("{}\n", place::describe(took)))?;
+    for group in GROUPS {
+        let of_group = outcomes.iter().filter(|outcome| outcome.group == group);
+        let mut table = "| what | T | contender | median | middle half | over the best |\n\
+            |---|---|---|---|---|---|\n"
+            .to_owned();
+        of_group.for_each(|outcome| add_row(&mut table, outcome));
+        replace(&mut text, group.key(), &table)?;
+    }
+    fs::write(path, text)
+}
+
+fn replace(text: &mut String, key: &str, with: &str) -> io::Result<()> {
+    let missing = || io::Error::other(format!("BENCHMARKS.md has no markers for {key:?}"));
+    let marker = format!("<!-- written: {key} -->\n");
+    let start = text.find(&marker).ok_or_else(missing)? + marker.len();
+    let length = text[start..].find("<!-- end -->").ok_or_else(missing)?;
+    text.replace_range(start..start + length, with);
+    Ok(())
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(text, "{line}").expect("memory");
+}
+
+fn add_row(table: &mut String, outcome: &Outcome) {
+    let name = format!("{}{}", outcome.name, per(outcome.unit));
+    let threads = outcome.threads.to_string();
+    for (i, contender) in outcome.contenders.iter().enumerate() {
+        let (name, threads) = if i == 0 {
+            (&*name, &*threads)
+        } else {
+            ("", "")
+        };
+        let [low, median, high] = contender
+            .quartiles
+            .map(|value| quantity(outcome.unit, value));
+        let ratio = ratio(outcome, contender);
+        // What stands for comparison is not among those compared.
+        let contender = match contender.is_reference {
+            true => format!("*{}*", contender.name),
+            false => contender.name.to_owned(),
+        };
+        line(
+            table,
+            format_args!(
+                "| {name} | {threads} | {contender} | {median} | {low} .. {high} | {ratio} |"
+            ),
+        );
+    }
+}
+
+/// The rows in which a peer is first, the widest distance first.
+fn losses(outcomes: &[Outcome]) -> String {
+    let mut lost: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| {
+            let ours = outcome.best(Measured::is_ours)?;
+            let peer = outcome.best(|contender| !contender.is_ours())?;
+            let ratio = ours.median() / peer.median();
+            (ratio > LOST).then_some((ratio, outcome, ours, peer))
+        })
+        .collect();
+    lost.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut text = format!(
+        "Of {} rows, hatchery is first or within 5 % of the first in {}. A peer is ahead in:\n\n",
+        outcomes.len(),
+        outcomes.len() - lost.len()
+    );
+    for (ratio, outcome, ours, peer) in lost {
+        let [mine, others] = [ours, peer].map(|c| quantity(outcome.unit, c.median()));
+        let factor = if ratio.is_finite() {
+            format!("{ratio:.2} times as much")
+        } else {
+            "where the peer needs nothing".to_owned()
+        };
+        line(
+            &mut text,
+            format_args!(
+                "- **{}**: {mine}{} ({}), {factor} as {others} ({}).",
+                outcome.title(),
+                per(outcome.unit),
+                ours.name,
+                peer.name,
+            ),
+        );
+    }
+    text
+}
+
+/// The rows that have a goal, what was missed first.
+fn goals(outcomes: &[Outcome]) -> String {
+    let mut rows: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| goal(outcome).map(|(ours, figure)| (outcome, ours, figure)))
+        .collect();
+    let is_reached =
+        |outcome: &Outcome, ours| outcome.goal.is_some_and(|g| g.is_reached(outcome, ours));
+    rows.sort_by_key(|(outcome, ours, _)| is_reached(outcome, ours));
+    let mut table = "| what | best peer | hatchery | over the peer | goal | |\n\
+        |---|---|---|---|---|---|\n"
+        .to_owned();
+    for (outcome, ours, figure) in rows {
+        let goal = outcome.goal.expect("only rows with one");
+        let peer = outcome.best(|contender| !contender.is_ours());
+        let peer_figure = peer.and_then(|peer| Some((peer, goal.figure(outcome, peer)?)));
+        let peer_text = peer_figure.map_or_else(String::new, |(peer, figure)| {
+            format!("{}: {}", peer.name, goal.show(outcome.unit, figure))
+        });
+        let ratio = peer.map(|peer| ours.median() / peer.median());
+        let ratio = ratio.filter(|ratio| ratio.is_finite());
+        line(
+            &mut table,
+            format_args!(
+                "| {}{}{goal} | {peer_text} | {}: {} | {} | {} | {} |",
+                outcome.title(),
+                per(outcome.unit),
+                ours.name,
+                goal.show(outcome.unit, figure),
+                ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+                goal.bound(outcome.unit),
+                verdict(outcome, ours),
+            ),
+        );
+    }
+    table
+}

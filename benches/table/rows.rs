@@ -1,0 +1,154 @@
+//! The rows of ordinary programs.
+
+use std::cell::LazyCell;
+
+use crate::common::quicksort::Numbers;
+use crate::common::{
+    Pools, ROUNDS_100_NS, fib, flat, mandelbrot, matrix, merge_sort, open, queens, quicksort, tree,
+    uts,
+};
+use crate::goals::Goal;
+use crate::measure::{Group, Row, Table};
+
+/// All of them, for pools of each of these sizes.
+pub(crate) fn all(table: &mut Table<'_>, threads: &[usize]) {
+    let pools: Vec<_> = threads.iter().copied().map(Pools::new).collect();
+    for part in [flat_rows, fork_rows, opening_rows, kernel_rows] {
+        for pools in &pools {
+            part(table, pools);
+        }
+    }
+}
+
+fn flat_rows(table: &mut Table<'_>, pools: &Pools) {
+    const CHILDREN: u64 = 10_000;
+    const ITEMS: u64 = 1_000_000;
+    let threads = pools.threads;
+    for (length, rounds) in [
+        ("empty children", 0),
+        ("children of 100 ns", ROUNDS_100_NS),
+        ("children of 1 us", 10 * ROUNDS_100_NS),
+    ] {
+        let mut row = Row::new(Group::Flat, format!("10k {length}"), threads);
+        row = row.per("child", CHILDREN);
+        if rounds == 0 {
+            row = row.goal(1, Goal::at_most("hatchery spawn", 5.0));
+            row = row.goal(2, Goal::at_most("hatchery spawn", 10.0));
+        } else if rounds > ROUNDS_100_NS {
+            row = row.goal(2, Goal::over_ideal("hatchery spawn", 1.03));
+        }
+        table.row(row, || {
+            let contenders = flat::children(pools, CHILDREN, rounds);
+            (flat::serial(CHILDREN, rounds), contenders)
+        });
+    }
+    let row = Row::new(Group::Flat, "1M empty items", threads)
+        .per("item", ITEMS)
+        .goal(1, Goal::at_most("hatchery spawn_each", 1.5))
+        .goal(2, Goal::at_most("hatchery spawn_each", 1.0));
+    table.row(row, || {
+        (flat::serial(ITEMS, 0), flat::items(pools, ITEMS, 0))
+    });
+}
+
+fn fork_rows(table: &mut Table<'_>, pools: &Pools) {
+    let threads = pools.threads;
+    let row = Row::new(Group::Forks, "fib(32), a fork per call", threads)
+        .per("fork", fib::forks(32))
+        .goal(1, Goal::over("hatchery join", 2.0));
+    table.row(row, || (2_178_309, fib::joins(pools, 32)));
+    let row = Row::new(Group::Forks, "fib(25), a nursery per call", threads)
+        .per("nursery", fib::forks(25))
+        .goal(1, Goal::over("hatchery nursery", 8.0));
+    table.row(row, || (75_025, fib::scopes(pools, 25)));
+    for (levels, name) in [
+        (10, "sum of a tree of 1023 nodes"),
+        (20, "sum of a tree of 2^20-1 nodes"),
+    ] {
+        let nodes = (1 << levels) - 1;
+        let nodes_of = LazyCell::new(|| tree::Node::tree(levels));
+        let row = Row::new(Group::Forks, name, threads).per("node", nodes);
+        table.row(row, || (nodes, tree::contenders(pools, &nodes_of)));
+    }
+}
+
+fn opening_rows(table: &mut Table<'_>, pools: &Pools) {
+    let threads = pools.threads;
+    let name = |children, what: &str| match children {
+        1 => format!("1 child, {what}"),
+        _ => format!("{children} children, {what}"),
+    };
+    for children in [0, 1, 2] {
+        let name = name(children, "opened outside, pool hot");
+        let mut row = Row::new(Group::Opening, name, threads).per("nursery", 1);
+        if children == 2 {
+            row = row.goal(2, Goal::at_most("hatchery nursery", 150.0));
+        }
+        table.row(row, || (7 * children, open::outside(pools, children)));
+    }
+    for children in [1, 2] {
+        let name = name(children, "opened outside after 50 ms of idleness");
+        let mut row = Row::new(Group::Opening, name, threads).per("nursery", 1);
+        if children == 2 {
+            row = row.goal(2, Goal::over("hatchery nursery", 3000.0));
+        }
+        table.row(row, || (7 * children, open::after_a_pause(pools, children)));
+    }
+    let nurseries = open::OUTSIDE_THREADS * open::NURSERIES_EACH;
+    let row = Row::new(
+        Group::Opening,
+        "4 children, opened by 8 outside threads",
+        threads,
+    )
+    .per("nursery", nurseries)
+    .goal(2, Goal::at_most("hatchery nursery", 200.0));
+    table.row(row, || (0, open::many_outside(pools)));
+    for (children, bound) in [(0, 3.0), (1, 10.0), (2, 18.0)] {
+        let name = name(children, "opened inside a child");
+        let row = Row::new(Group::Opening, name, threads)
+            .per("nursery", open::INSIDE)
+            .goal(1, Goal::at_most("hatchery nursery", bound));
+        table.row(row, || {
+            (7 * children * open::INSIDE, open::inside(pools, children))
+        });
+    }
+}
+
+fn kernel_rows(table: &mut Table<'_>, pools: &Pools) {
+    let threads = pools.threads;
+    let row = |name: &'static str| Row::new(Group::Kernels, name, threads);
+    let fast = || Goal::speed_up("hatchery nursery", 1.9);
+    table.row(row("n-queens 12").goal(2, fast()), || {
+        (14_200, queens::contenders(pools, 12))
+    });
+    table.row(row("n-queens 13"), || {
+        (73_712, queens::contenders(pools, 13))
+    });
+    table.row(
+        row("UTS T1").per("node", uts::T1.nodes).goal(2, fast()),
+        || (uts::T1.nodes, uts::contenders(pools, &uts::T1)),
+    );
+    table.row(row("UTS T3").per("node", uts::T3.nodes), || {
+        (uts::T3.nodes, uts::contenders(pools, &uts::T3))
+    });
+    const COUNT: u64 = 10_000_000;
+    let input = LazyCell::new(|| Numbers::new(COUNT as usize));
+    table.row(
+        row("quicksort of 10M u32")
+            .per("number", COUNT)
+            .goal(2, fast()),
+        || (0, quicksort::contenders(pools, &input)),
+    );
+    table.row(row("merge sort of 10M u32").per("number", COUNT), || {
+        (0, merge_sort::contenders(pools, &input))
+    });
+    let input = LazyCell::new(|| matrix::Matrices::new(512));
+    table.row(row("product of two 512 x 512 matrices"), || {
+        (input.answer, matrix::contenders(pools, &input))
+    });
+    let points = u64::from(mandelbrot::SIDE).pow(2);
+    table.row(
+        row("Mandelbrot set, 512 x 512").per("point", points),
+        || (mandelbrot::ANSWER, mandelbrot::contenders(pools)),
+    );
+}
