@@ -1,5 +1,7 @@
 //! The `two_systems` example end to end: on its own servers, and on servers that misbehave.
 
+#[path = "../common/program.rs"]
+mod program;
 mod running;
 mod serving;
 
