@@ -35,7 +35,8 @@ pub(crate) fn measure<'a>(
         let mut contenders = contenders(pools);
         contenders.retain(|contender| i == 0 || !contender.is_reference);
         for contender in contenders {
-            let name = contender.name.replace("::", "_").replace([' ', ','], "_");
+            let name = contender.name.replace("::", "_").replace(", ", "_");
+            let name = name.replace(' ', "_");
             let name = match contender.is_reference {
                 true => name,
                 false => format!("{name}_t{}", pools.threads),

@@ -98,7 +98,7 @@ fn visibility_rows(table: &mut Table<'_>, pools: &Pools) {
     for (pool, before) in [("cold", asleep), ("hot", busy)] {
         let name = format!("1000 children of 1 ms, then 500 ms in the body, pool {pool}");
         let row = row(&name)
-            .rounds(7)
+            .rounds(5)
             .goal(2, Goal::over_ideal("hatchery spawn", 1.05));
         table.row(row, || (0, children_then_leaf(pools, before)));
     }

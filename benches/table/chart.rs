@@ -11,7 +11,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::measure::{Group, Measured, Outcome};
-use crate::report::quantity;
+use crate::report::{digits, quantity};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -96,7 +96,7 @@ fn draw_bar(
     }
     let mut value = quantity(outcome.unit, contender.median());
     if !contender.is_reference && over > 1.0 {
-        value = format!("{value}   {over:.2} x");
+        value = format!("{value} · {} x", digits(over));
     }
     let style = label(HPos::Left, FontStyle::Normal);
     area.draw(&Text::new(

@@ -148,6 +148,8 @@ fn idle_rows(table: &mut Table<'_>) {
     let idle = move |name: &'static str, own: &'static str| {
         Contender::values(name, move || {
             let pools = common::Pools::new(THREADS);
+            // Threads that start are no burst.
+            thread::sleep(FALLING_ASLEEP);
             let mut contenders = flat::children(&pools, 1000, 0);
             contenders.retain(|contender| contender.name.starts_with(own));
             burst(contenders);

@@ -30,6 +30,7 @@ use options::Options;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    let place = place::describe();
     let start = Instant::now();
     let mut table = Table::new(&options);
     rows::all(&mut table, &options.threads);
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let written = match options.writes() {
-        true => write(outcomes, start),
+        true => write(&table, &place, start),
         false => Ok(()),
     };
     match written {
@@ -53,10 +54,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn write(outcomes: &[measure::Outcome], start: Instant) -> io::Result<()> {
+fn write(table: &Table<'_>, place: &str, start: Instant) -> io::Result<()> {
+    let outcomes = table.outcomes();
     for group in measure::GROUPS {
         let of_group: Vec<_> = outcomes.iter().filter(|o| o.group == group).collect();
         chart::write(group, &of_group)?;
     }
-    report::write(outcomes, start.elapsed())
+    let minutes = (start.elapsed().as_secs_f64() / 60.0).ceil();
+    let place = format!(
+        "{place} The run took {minutes:.0} minutes. {}",
+        table.control()
+    );
+    report::write(outcomes, &place)
 }

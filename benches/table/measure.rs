@@ -1,9 +1,10 @@
 //! Rows, their turns, and what comes out.
 
 use std::hint::black_box;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use crate::common::{Contender, How};
+use crate::common::{Contender, How, ROUNDS_100_NS, work};
 use crate::goals::Goal;
 use crate::options::Options;
 
@@ -14,7 +15,10 @@ const TURN: Duration = Duration::from_millis(2);
 const ROUNDS: u32 = 31;
 const LEAST_ROUNDS: u32 = 5;
 /// What a row may take before its rounds get fewer.
-const BUDGET: Duration = Duration::from_secs(4);
+const BUDGET: Duration = Duration::from_secs(3);
+
+/// The work of the control, some 5 ms.
+const CONTROL_ROUNDS: u32 = 50_000 * ROUNDS_100_NS;
 
 /// Rows of one kind: one table and one chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +140,8 @@ pub(crate) struct Outcome {
     pub(crate) goal: Option<Goal>,
     pub(crate) rounds: u32,
     pub(crate) contenders: Vec<Measured>,
+    /// How free the CPUs were, see [`control`].
+    pub(crate) control: f64,
 }
 
 /// What a contender did in a row.
@@ -199,6 +205,22 @@ impl<'a> Table<'a> {
         &self.outcomes
     }
 
+    /// How free the CPUs were during all rows.
+    pub(crate) fn control(&self) -> String {
+        let mut all: Vec<_> = self
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.control)
+            .collect();
+        all.sort_by(f64::total_cmp);
+        let [median, high] = [all.len() / 2, all.len() * 9 / 10].map(|at| all[at]);
+        format!(
+            "Before and after each row, two threads of std computed side by side: that took \
+             {median:.2} times as long as one alone, and more than {high:.2} times at a tenth of \
+             the rows."
+        )
+    }
+
     /// Runs a row, if it is wanted, with the answer and contenders that `make` gives.
     pub(crate) fn row<'c>(&mut self, row: Row, make: impl FnOnce() -> (u64, Vec<Contender<'c>>)) {
         let title = format!("{}, T={}", row.name, row.threads);
@@ -218,6 +240,7 @@ impl<'a> Table<'a> {
                 values: [Vec::new(), Vec::new()],
             })
             .collect();
+        let control_before = control();
         let rounds = self.rounds(&row, &mut turns);
         for round in 0..rounds as usize {
             // So that nobody always runs behind the same one.
@@ -225,6 +248,7 @@ impl<'a> Table<'a> {
             let (head, tail) = turns.split_at_mut(first);
             tail.iter_mut().chain(head).for_each(Turns::take);
         }
+        let control = f64::midpoint(control_before, control());
         let first = (row.name, row.unit, row.goal);
         for (which, (name, unit, goal)) in std::iter::once(first).chain(row.second).enumerate() {
             let outcome = Outcome {
@@ -235,6 +259,7 @@ impl<'a> Table<'a> {
                 goal,
                 rounds,
                 contenders: turns.iter_mut().map(|turns| turns.result(which)).collect(),
+                control,
             };
             crate::report::print(&outcome);
             self.outcomes.push(outcome);
@@ -253,6 +278,29 @@ impl<'a> Table<'a> {
         let affordable = BUDGET.as_secs_f64() / round.as_secs_f64();
         (affordable as u32).max(LEAST_ROUNDS).min(row.rounds)
     }
+}
+
+/// How much longer two threads that compute side by side take than one alone: 1 on a machine that
+/// has two CPUs to spare. What is more is not the contenders' doing.
+fn control() -> f64 {
+    let compute = || black_box(work(black_box(7), CONTROL_ROUNDS));
+    let start = Instant::now();
+    compute();
+    let alone = start.elapsed();
+    let both = Barrier::new(2);
+    let slower = std::thread::scope(|scope| {
+        let threads = [(); 2].map(|()| {
+            scope.spawn(|| {
+                both.wait();
+                let start = Instant::now();
+                compute();
+                start.elapsed()
+            })
+        });
+        threads.map(|thread| thread.join().expect("no panic"))
+    });
+    let slower = slower.into_iter().max().expect("two threads");
+    slower.as_secs_f64() / alone.as_secs_f64()
 }
 
 /// The turns of a contender.

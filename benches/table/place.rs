@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 use crate::goals::cpus;
 
@@ -10,7 +9,7 @@ use crate::goals::cpus;
 const PEERS: [&str; 2] = ["rayon", "chili"];
 
 /// Machine, compiler, peers, date and commit, in one paragraph.
-pub(crate) fn describe(took: Duration) -> String {
+pub(crate) fn describe() -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     let commit = output("git", &["-C", root, "rev-parse", "--short", "HEAD"]);
     let is_clean = output("git", &["-C", root, "status", "--porcelain", "src"])
@@ -18,8 +17,8 @@ pub(crate) fn describe(took: Duration) -> String {
     let changes = if is_clean { "" } else { " with changes" };
     let unknown = || "unknown".to_owned();
     format!(
-        "{} CPUs of {}, {} {}, {}, release with thin LTO and one codegen unit; {}; {}, \
-         hatchery at commit {}{changes}. The run took {:.0} minutes.",
+        "{} CPUs ({}), {} {}, {}, release with thin LTO and one codegen unit; {}; {}, \
+         hatchery at commit {}{changes}.",
         cpus(),
         processor().unwrap_or_else(|| "an unknown processor".to_owned()),
         std::env::consts::OS,
@@ -28,7 +27,6 @@ pub(crate) fn describe(took: Duration) -> String {
         peers(),
         output("date", &["-u", "+%Y-%m-%d"]).unwrap_or_else(unknown),
         commit.unwrap_or_else(unknown),
-        (took.as_secs_f64() / 60.0).ceil(),
     )
 }
 

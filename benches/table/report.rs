@@ -3,10 +3,8 @@
 use std::fmt::Write;
 use std::fs;
 use std::io;
-use std::time::Duration;
 
 use crate::measure::{GROUPS, Measured, Outcome, Unit};
-use crate::place;
 
 /// From this ratio on, a row counts as lost.
 const LOST: f64 = 1.05;
@@ -25,7 +23,7 @@ pub(crate) fn quantity(unit: Unit, value: f64) -> String {
     }
 }
 
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     match value.abs() {
         ..9.995 => format!("{value:.2}"),
         ..99.95 => format!("{value:.1}"),
@@ -46,10 +44,15 @@ fn per(unit: Unit) -> String {
 /// Prints a row to the terminal.
 pub(crate) fn print(outcome: &Outcome) {
     println!(
-        "\n{}{} ({} rounds)",
+        "\n{}{} ({} rounds{})",
         outcome.title(),
         per(outcome.unit),
-        outcome.rounds
+        outcome.rounds,
+        if outcome.control > LOST {
+            format!("; the CPUs were not free, {:.2} x", outcome.control)
+        } else {
+            String::new()
+        }
     );
     for contender in &outcome.contenders {
         let [low, median, high] = contender
@@ -75,7 +78,7 @@ pub(crate) fn print(outcome: &Outcome) {
 fn ratio(outcome: &Outcome, contender: &Measured) -> String {
     let ratio = outcome.over_best(contender.median());
     let ratio = ratio.filter(|_| !contender.is_reference);
-    ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"))
+    ratio.map_or_else(String::new, digits)
 }
 
 /// The contender that the row's goal is about, and its figure.
@@ -95,12 +98,12 @@ fn verdict(outcome: &Outcome, ours: &Measured) -> &'static str {
 }
 
 /// Puts everything between its markers in BENCHMARKS.md.
-pub(crate) fn write(outcomes: &[Outcome], took: Duration) -> io::Result<()> {
+pub(crate) fn write(outcomes: &[Outcome], place: &str) -> io::Result<()> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md");
     let mut text = fs::read_to_string(path)?;
     replace(&mut text, "losses", &losses(outcomes))?;
     replace(&mut text, "goals", &goals(outcomes))?;
-    replace(&mut text, "place", &format!("{}\n", place::describe(took)))?;
+    replace(&mut text, "place", &format!("{place}\n"))?;
     for group in GROUPS {
         let of_group = outcomes.iter().filter(|outcome| outcome.group == group);
         let mut table = "| what | T | contender | median | middle half | over the best |\n\
@@ -171,19 +174,17 @@ fn losses(outcomes: &[Outcome]) -> String {
     );
     for (ratio, outcome, ours, peer) in lost {
         let [mine, others] = [ours, peer].map(|c| quantity(outcome.unit, c.median()));
-        let factor = if ratio.is_finite() {
-            format!("{ratio:.2} times as much")
-        } else {
-            "where the peer needs nothing".to_owned()
+        let factor = match ratio.is_finite() {
+            true => format!(", {} times {} of {}", digits(ratio), others, peer.name),
+            false => format!("; {} needs nothing", peer.name),
         };
         line(
             &mut text,
             format_args!(
-                "- **{}**: {mine}{} ({}), {factor} as {others} ({}).",
+                "- **{}{}**: {mine} ({}){factor}.",
                 outcome.title(),
                 per(outcome.unit),
                 ours.name,
-                peer.name,
             ),
         );
     }
@@ -219,7 +220,7 @@ fn goals(outcomes: &[Outcome]) -> String {
                 per(outcome.unit),
                 ours.name,
                 goal.show(outcome.unit, figure),
-                ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+                ratio.map_or_else(String::new, digits),
                 goal.bound(outcome.unit),
                 verdict(outcome, ours),
             ),
