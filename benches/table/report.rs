@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::io;
 
-use crate::measure::{GROUPS, Measured, Outcome, Unit};
+use crate::measure::{GROUPS, Measured, NOT_FREE, Outcome, Unit};
 
 /// From this ratio on, a row counts as lost.
 const LOST: f64 = 1.05;
@@ -48,7 +48,7 @@ pub(crate) fn print(outcome: &Outcome) {
         outcome.title(),
         per(outcome.unit),
         outcome.rounds,
-        if outcome.control > LOST {
+        if outcome.control > NOT_FREE {
             format!("; the CPUs were not free, {:.2} x", outcome.control)
         } else {
             String::new()
@@ -175,16 +175,17 @@ fn losses(outcomes: &[Outcome]) -> String {
     for (ratio, outcome, ours, peer) in lost {
         let [mine, others] = [ours, peer].map(|c| quantity(outcome.unit, c.median()));
         let factor = match ratio.is_finite() {
-            true => format!(", {} times {} of {}", digits(ratio), others, peer.name),
-            false => format!("; {} needs nothing", peer.name),
+            true => format!("{} times", digits(ratio)),
+            false => "where nothing is the best".to_owned(),
         };
         line(
             &mut text,
             format_args!(
-                "- **{}{}**: {mine} ({}){factor}.",
+                "- **{}{}**: {mine} by {}, {others} by {}: {factor}.",
                 outcome.title(),
                 per(outcome.unit),
                 ours.name,
+                peer.name,
             ),
         );
     }
