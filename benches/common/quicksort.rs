@@ -80,8 +80,9 @@ fn partition(numbers: &mut [u32]) -> (&mut [u32], &mut [u32]) {
     let mut less = 0;
     for i in 0..last {
         // Always swapped, so that there is no branch that nobody can predict.
+        let is_less = numbers[i] < pivot;
         numbers.swap(less, i);
-        less += usize::from(numbers[less] < pivot);
+        less += usize::from(is_less);
     }
     numbers.swap(less, last);
     let (left, right) = numbers.split_at_mut(less);
