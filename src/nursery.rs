@@ -103,10 +103,9 @@ where
     RA: Send,
     RB: Send,
 {
-    if scope::is_deep() {
-        return scope::serially(a, b);
-    }
-    pool::with_current(|seat| scope::fork(seat, a, b))
+    scope::fork_here(a, b, |a, b| {
+        pool::with_current(|seat| scope::fork(seat, a, b))
+    })
 }
 
 impl<'scope> Nursery<'scope, '_> {

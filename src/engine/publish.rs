@@ -38,24 +38,41 @@ impl Seat {
 
     /// Makes a run visible to thieves.
     fn push(&self, run: Run) {
-        if self.deque.is_empty() {
-            self.public.set(0);
+        if self.deque().is_empty() {
             self.claims.set(0);
         }
-        self.public.set(self.public.get() + run.len());
-        self.deque.push(run);
+        self.slot().note_pushed(&run);
+        self.deque().push(run);
+    }
+
+    /// Takes the newest run that this thread shares.
+    pub(crate) fn pop(&self) -> Option<Run> {
+        let run = self.deque().pop()?;
+        self.slot().note_taken(&run);
+        Some(run)
+    }
+
+    /// Puts back what [`pop`](Self::pop) took.
+    pub(crate) fn put_back(&self, run: Run) {
+        self.slot().note_pushed(&run);
+        self.deque().push(run);
+    }
+
+    /// Whether this thread shares anything.
+    pub(crate) fn shares(&self) -> bool {
+        !self.deque().is_empty()
     }
 
     /// A handle has claimed a child, perhaps one that stands in the own deque. Once half of those
     /// may be such, they are let go of: a nursery whose children are joined for ever by their
     /// handles keeps no memory.
     pub(crate) fn note_public_claim(&self) {
-        if self.deque.is_empty() {
+        if !self.shares() {
             return;
         }
         let claims = self.claims.get() + 1;
         self.claims.set(claims);
-        if claims >= SWEEP && claims * 2 >= self.public.get() {
+        if claims >= SWEEP && claims * 2 >= self.slot().public() {
             self.sweep();
         }
     }
@@ -63,11 +80,10 @@ impl Seat {
     #[cold]
     fn sweep(&self) {
         self.claims.set(0);
-        self.public.set(0);
-        let runs: Vec<_> = std::iter::from_fn(|| self.deque.pop()).collect();
+        let runs: Vec<_> = std::iter::from_fn(|| self.pop()).collect();
         for run in runs.into_iter().rev() {
             if let Some(run) = run.without_stale(self) {
-                self.push(run);
+                self.put_back(run);
             }
         }
     }
@@ -135,9 +151,13 @@ impl Seat {
         });
     }
 
-    /// Half of what the outermost frame holds becomes visible, so that a long task of this
-    /// thread's own hides no more than it shows.
-    pub(crate) fn offer(&self) {
+    /// One of this thread's frames holds `hidden` children: half of what the outermost frame holds
+    /// becomes visible, so that a long task of this thread's own hides no more than it shows.
+    pub(crate) fn offer(&self, hidden: u32) {
+        // Where every frame holds a few, the outer ones have shown more already.
+        if self.slot().public() >= hidden {
+            return;
+        }
         self.give(|| self.core.has_workers());
     }
 
@@ -184,10 +204,10 @@ impl Seat {
 
     /// Hands what other threads' nurseries have in the deque to the strays.
     fn let_go_of_the_foreign(&self) {
-        let runs: Vec<_> = std::iter::from_fn(|| self.deque.pop()).collect();
+        let runs: Vec<_> = std::iter::from_fn(|| self.pop()).collect();
         for run in runs.into_iter().rev() {
             if run.scope().is_home() {
-                self.deque.push(run);
+                self.put_back(run);
             } else {
                 self.stray(run);
             }

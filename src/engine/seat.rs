@@ -31,10 +31,8 @@ pub(crate) struct Seat {
     /// Children that a frame may keep to itself before it offers half: see `publish`.
     pub(crate) most: u32,
     /// Shared work: this thread at one end, thieves at the other.
-    pub(crate) deque: Deque<Run>,
-    /// Children pushed to the deque since it was last swept or empty: no fewer than are in there.
-    pub(crate) public: Cell<u32>,
-    /// Claims by handles since then.
+    deque: Deque<Run>,
+    /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
     /// Whether this thread has a place: a worker, or a guest with a nursery open.
     is_active: Cell<bool>,
@@ -59,7 +57,6 @@ impl Seat {
             most: if core.threads() > 1 { MOST } else { u32::MAX },
             core,
             deque,
-            public: Cell::new(0),
             claims: Cell::new(0),
             is_active: Cell::new(!is_guest),
             is_guest,
@@ -73,6 +70,11 @@ impl Seat {
         };
         let (slot, deque) = core.roster.check_in(owner);
         Self::new(Arc::clone(core), slot, deque, true)
+    }
+
+    /// The shared work, for its own thread: see `publish`.
+    pub(super) fn deque(&self) -> &Deque<Run> {
+        &self.deque
     }
 
     #[inline]

@@ -14,7 +14,9 @@ use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::platform::parker::Parker;
-use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
+};
 use crate::platform::sync::{Arc, Mutex, lock};
 use crate::task::list::PendingList;
 
@@ -97,6 +99,8 @@ pub(crate) struct Slot {
     pub(crate) parker: Parker,
     /// A request to expose private work; set by the hungry, cleared by the owner.
     pub(crate) asked: CachePadded<AtomicBool>,
+    /// Children in the deque.
+    public: AtomicU32,
     /// A waiter that would like to have some of what this thread holds, and may be parked.
     beggar: AtomicPtr<Slot>,
     /// Set while a worker is enlisted among the sleepers.
@@ -111,6 +115,7 @@ impl Slot {
         Self {
             parker: Parker::new(),
             asked: CachePadded::new(AtomicBool::new(true)),
+            public: AtomicU32::new(0),
             beggar: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(asleep),
             doing: AtomicU8::new(Doing::Running as u8),
@@ -155,11 +160,30 @@ impl Slot {
     pub(crate) fn steal(&self) -> Option<Run> {
         loop {
             match self.stealer.steal() {
-                Steal::Success(run) => return Some(run),
+                Steal::Success(run) => {
+                    self.note_taken(&run);
+                    return Some(run);
+                }
                 Steal::Empty => return None,
                 Steal::Retry => {}
             }
         }
+    }
+
+    /// How many children are in the deque.
+    pub(crate) fn public(&self) -> u32 {
+        // ORDERING: Relaxed, here and below: it says what is worth doing, not what may be done.
+        self.public.load(Ordering::Relaxed)
+    }
+
+    /// A run is about to be pushed to the deque.
+    pub(crate) fn note_pushed(&self, run: &Run) {
+        self.public.fetch_add(run.len(), Ordering::Relaxed);
+    }
+
+    /// A run was taken from the deque.
+    pub(crate) fn note_taken(&self, run: &Run) {
+        self.public.fetch_sub(run.len(), Ordering::Relaxed);
     }
 
     /// Asks the owner to expose something at its next spawn or child.

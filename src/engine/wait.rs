@@ -131,7 +131,7 @@ impl Seat {
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
     pub(crate) fn wait_for_child<T>(&self, scope: &ScopeFrame, child: &Handle<T>) {
         if child.class() == Class::Compute
-            && (child.is_private_and_unstarted() || !self.deque.is_empty())
+            && (child.is_private_and_unstarted() || self.shares())
             && let Some(running) = child.claim()
         {
             self.run_claimed(scope, running);
@@ -281,13 +281,13 @@ impl Seat {
         if scope.count.is_zero() {
             return false;
         }
-        if let Some(run) = self.deque.pop() {
+        if let Some(run) = self.pop() {
             if run.scope().is_within(scope) {
                 self.help_with(run, scope, awaited);
                 return true;
             }
             // An outer nursery's: none of this one is in there, see `publish`.
-            self.deque.push(run);
+            self.put_back(run);
         }
         let stray = self.core.strays.take(|run| run.scope().is_within(scope));
         let found = stray.is_some();

@@ -113,8 +113,7 @@ fn search(seat: &Seat) -> Option<Run> {
 
 /// Takes a run: the own ones first, the newest; then strays; then another thread's oldest.
 fn find(seat: &Seat) -> Option<Run> {
-    seat.deque
-        .pop()
+    seat.pop()
         .or_else(|| seat.core.strays.take(|_| true))
         .or_else(|| seat.core.roster.steal(seat.slot()))
 }

@@ -68,21 +68,47 @@ where
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
-    if Frame::is_deep_in(seat) {
-        serially(a, b)
-    } else {
-        openly(seat, a, b)
-    }
+    Frame::with_current(|frame| match frame {
+        Some(frame) if frame.seat.is(seat) => hidden_or(frame, a, b, |a, b| openly(seat, a, b)),
+        _ => openly(seat, a, b),
+    })
 }
 
-/// Runs `a`, then `b`: a fork that is not worth offering.
+/// The same on the innermost frame's seat, if there is one, and as `elsewhere` does otherwise.
 #[inline]
-pub(crate) fn serially<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+pub(crate) fn fork_here<A, B, RA, RB>(
+    a: A,
+    b: B,
+    elsewhere: impl FnOnce(A, B) -> (RA, RB),
+) -> (RA, RB)
 where
     A: FnOnce() -> RA,
-    B: FnOnce() -> RB,
+    B: FnOnce() -> RB + Send,
+    RB: Send,
 {
-    second(catching(a), b)
+    Frame::with_current(|frame| match frame {
+        Some(frame) => hidden_or(frame, a, b, elsewhere),
+        None => elsewhere(a, b),
+    })
+}
+
+/// A fork in this innermost frame, hidden if it may be.
+#[inline]
+fn hidden_or<A, B, RA, RB>(
+    frame: &Frame<'_>,
+    a: A,
+    b: B,
+    otherwise: impl FnOnce(A, B) -> (RA, RB),
+) -> (RA, RB)
+where
+    A: FnOnce() -> RA,
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    match frame.hide_fork() {
+        Some(_hidden) => second(catching(a), b),
+        None => otherwise(a, b),
+    }
 }
 
 /// Runs `b` after `a`.

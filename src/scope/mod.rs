@@ -6,7 +6,7 @@ mod nest;
 mod panics;
 
 pub(crate) use each::Batches;
-pub(crate) use fork::{fork, serially};
+pub(crate) use fork::{fork, fork_here};
 pub(crate) use nest::{Held, Nest};
 
 pub(crate) use crate::engine::seat::Seat;
@@ -27,12 +27,6 @@ pub(crate) struct Scope {
     is_cancelled: AtomicBool,
     /// Made by the first panic; most nurseries see none.
     panics: Lazy<Panics>,
-}
-
-/// Whether a fork here is best run serially, see [`serially`].
-#[inline]
-pub(crate) fn is_deep() -> bool {
-    Frame::is_deep()
 }
 
 impl Scope {

@@ -11,6 +11,19 @@ use crate::task::record::Queued;
 /// Forks in a row that nobody has asked for, from which on a further one is not worth offering:
 /// those eight are more than all of what it could give.
 const DEEP: u32 = 8;
+/// Forks in a row that may be kept to itself behind those. Where the first closure recurses, as in a
+/// list, each of them hides its second one until the thread comes to it: this is how many.
+const HIDDEN: u32 = 24;
+
+/// A fork that is not offered, as long as it lasts.
+pub(crate) struct Hidden<'a>(&'a Frame<'a>);
+
+impl Drop for Hidden<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.forks.set(self.0.forks.get() - 1);
+    }
+}
 
 /// The frame of a fork, and how it becomes a nursery with one child in its list.
 #[repr(C)]
@@ -62,20 +75,16 @@ impl Frame<'_> {
         unsafe { fork.as_ref() }
     }
 
-    /// Whether this thread is in a fork that nobody has asked for, and that many such others
-    /// enclose: one more would not be worth offering.
+    /// Hides a fork about to begin, if many that nobody has asked for enclose it, so that it would
+    /// not be worth offering. This is the innermost frame.
     #[inline]
-    pub(crate) fn is_deep() -> bool {
-        Frame::with_current(|frame| {
-            frame.is_some_and(|frame| frame.forks.get() >= DEEP && !frame.seat.is_asked())
-        })
-    }
-
-    /// The same for a fork in a given pool.
-    #[inline]
-    pub(crate) fn is_deep_in(seat: &Seat) -> bool {
-        Frame::is_deep()
-            && Frame::with_current(|frame| frame.is_some_and(|frame| frame.seat.is(seat)))
+    pub(crate) fn hide_fork(&self) -> Option<Hidden<'_>> {
+        let forks = self.forks.get();
+        if forks.wrapping_sub(DEEP) >= HIDDEN || self.seat.is_asked() {
+            return None;
+        }
+        self.forks.set(forks + 1);
+        Some(Hidden(self))
     }
 
     /// The nursery whose children are in the list, once a fork has become one.

@@ -51,7 +51,8 @@ pub(crate) struct Frame<'a> {
     part: Cell<Part>,
     /// Whether what this frame exposes may go into the seat's deque: see `publish`.
     is_orderly: Cell<bool>,
-    /// Of a fork: how many forks in a row, up to this one, nobody has asked for.
+    /// Of a fork: how many forks in a row, up to this one and those hidden in it, nobody has asked
+    /// for.
     forks: Cell<u32>,
     /// Unstarted children of `scope` that this thread holds.
     pub(crate) list: PendingList,
@@ -169,9 +170,10 @@ impl<'a> Frame<'a> {
     #[cold]
     #[inline(never)]
     fn offer(&self) {
-        self.most.set(self.list.len().saturating_mul(2));
+        let hidden = self.list.len();
+        self.most.set(hidden.saturating_mul(2));
         self.is_worn.set(true);
-        self.seat.offer();
+        self.seat.offer(hidden);
     }
 
     /// Whether what a child of `scope`, run on top of this frame, leaves in the deque is this
