@@ -13,6 +13,12 @@ use hatchery::Pool;
 /// takes a small part of it on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long the pool of a hanging test may take to describe itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The seeds used so far, for the watchdog: what tests have printed is lost when it ends them.
+static SEEDS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
 /// A stack that no thread can be given, so that every creation is refused.
 pub(crate) const REFUSED_STACK: usize = 1 << 46;
 
@@ -49,16 +55,29 @@ pub(crate) fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             if is_finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                // Past the test harness, which would keep it and lose it at the exit.
-                let dump = format!("{name} hangs.\n{pool:#?}\n{}", threads());
-                let _ = std::io::stderr().write_all(dump.as_bytes());
-                std::process::exit(101);
+                let seeds = SEEDS.lock().unwrap().join(", ");
+                say(&format!("{name} hangs. Seeds: {seeds}\n{}", threads()));
+                // Last, and not for ever: whoever hangs may hold a lock that it takes.
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        say(&format!("{pool:#?}\n"));
+                        std::process::exit(101);
+                    });
+                    std::thread::sleep(GRACE);
+                    say("the pool does not answer\n");
+                    std::process::exit(101);
+                });
             }
         });
         let result = catch_unwind(AssertUnwindSafe(test));
         drop(finished);
         result.unwrap_or_else(|payload| resume_unwind(payload))
     })
+}
+
+/// Writes past the test harness, which would keep it and lose it at the exit.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// The threads of this process, and where each of them sleeps.
@@ -122,6 +141,8 @@ pub(crate) fn seeded(what: &str) -> fastrand::Rng {
     let seed = std::env::var("HATCHERY_SEED").ok();
     let seed = seed.and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("{what}: HATCHERY_SEED={seed}");
+    let line = format!("{what}: HATCHERY_SEED={seed}");
+    println!("{line}");
+    SEEDS.lock().unwrap().push(line);
     fastrand::Rng::with_seed(seed)
 }
