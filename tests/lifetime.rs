@@ -110,7 +110,7 @@ fn l2_every_closure_is_consumed_exactly_once_run_or_dropped_as_skipped() {
 #[test]
 fn l3_the_nursery_waits_also_when_the_body_panics_or_returns_early() {
     // A child that has started is waited for: here it cannot end before the body has.
-    for threads in [2, 4] {
+    for threads in [1, 2, 4] {
         on_pool(Pool::builder().threads(threads), |pool| {
             for panics in [false, true] {
                 let (started, body_is_over) = (&Gate::default(), &Gate::default());
@@ -145,6 +145,44 @@ fn l3_the_nursery_waits_also_when_the_body_panics_or_returns_early() {
 }
 
 #[test]
+fn l3_what_has_started_has_ended_when_the_nursery_is_over_however_its_body_ends() {
+    on_every_pool(|pool| {
+        for panics in [false, true].repeat(20) {
+            let (started, ended) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+            let run = || {
+                pool.nursery(|n| {
+                    for _ in 0..100 {
+                        n.spawn(|| {
+                            started.fetch_add(1, Ordering::Relaxed);
+                            hatchery::nursery(|inner| {
+                                inner.spawn_each(0..10, |i| i).for_each(drop)
+                            });
+                            ended.fetch_add(1, Ordering::Relaxed);
+                        });
+                    }
+                    if panics {
+                        std::panic::resume_unwind(Box::new("on purpose"));
+                    }
+                });
+            };
+            if panics {
+                payload_of(run);
+            } else {
+                run();
+                assert_eq!(ended.load(Ordering::Relaxed), 100);
+            }
+            let ended = ended.load(Ordering::Relaxed);
+            pool.nursery(|n| n.spawn_each(0..100, |i| i).for_each(drop));
+            assert_eq!(
+                started.load(Ordering::Relaxed),
+                ended,
+                "nothing started later"
+            );
+        }
+    });
+}
+
+#[test]
 fn l4_all_a_child_wrote_happens_before_what_follows_the_join_or_the_nursery() {
     on_every_pool(|pool| {
         for _ in 0..200 {
@@ -163,6 +201,25 @@ fn l4_all_a_child_wrote_happens_before_what_follows_the_join_or_the_nursery() {
             assert_eq!(plain, [7; 16]);
         }
     });
+}
+
+#[test]
+fn l4_all_a_child_wrote_happens_before_what_follows_its_being_finished() {
+    // On a side thread, which needs nobody's help to finish it.
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            for _ in 0..200 {
+                let written = &AtomicUsize::new(0);
+                pool.nursery(|n| {
+                    let child = n.spawn_blocking(|| written.store(7, Ordering::Relaxed));
+                    while !child.is_finished() {
+                        std::hint::spin_loop();
+                    }
+                    assert_eq!(written.load(Ordering::Relaxed), 7);
+                });
+            }
+        });
+    }
 }
 
 #[test]
@@ -241,22 +298,25 @@ fn l6_an_empty_nursery_starts_and_wakes_nobody() {
         println!("SKIPPED: needs /proc/self/task");
         return;
     }
-    on_pool(Pool::builder().threads(2).name("l6empty"), |pool| {
-        pool.nursery(|_| ());
-        assert!(format!("{pool:?}").contains("workers_started: 0"));
-        assert_eq!(switches("l6empty"), [], "no thread was started");
+    for threads in [1, 2, 4] {
+        let name = format!("l6w{threads}");
+        on_pool(Pool::builder().threads(threads).name(&name), |pool| {
+            pool.nursery(|_| ());
+            assert!(format!("{pool:?}").contains("workers_started: 0"));
+            assert_eq!(switches(&name), [], "no thread was started");
 
-        // Threads that are started and asleep stay so. The first rounds may meet a thread that is
-        // on its way to sleep, so a quiet round is waited for.
-        pool.nursery(|n| n.spawn(|| ()).join());
-        let is_quiet = || {
-            let before = switches("l6empty");
-            for _ in 0..1000 {
-                pool.nursery(|_| ());
-            }
-            before.len() == 2 && switches("l6empty") == before
-        };
-        while !is_quiet() {}
-    });
+            // Threads that are started and asleep stay so. The first rounds may meet a thread that
+            // is on its way to sleep, so a quiet round is waited for.
+            pool.nursery(|n| n.spawn(|| ()).join());
+            let is_quiet = || {
+                let before = switches(&name);
+                for _ in 0..1000 {
+                    pool.nursery(|_| ());
+                }
+                before.len() == threads && switches(&name) == before
+            };
+            while !is_quiet() {}
+        });
+    }
     on_no_worker(|pool| assert_eq!(pool.nursery(|_| 5), 5));
 }
