@@ -1,13 +1,13 @@
-//! Laws S1 to S4, S6 and S7: progress, no foreign code, bounded stacks, places.
+//! Laws S1, S2, S4, S6 and S7: progress, no foreign code, spawns that do nothing else, places.
 
 mod common;
 
 use std::cell::RefCell;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use common::{on_every_pool, on_no_worker, on_pool};
+use common::{Gate, on_every_pool, on_no_worker, on_pool};
 use hatchery::{Nursery, Pool};
 
 fn nest(depth: usize, width: usize) -> usize {
@@ -169,7 +169,7 @@ fn s2_a_waiter_takes_nothing_of_other_nurseries_from_a_thread_that_helped() {
                                 n.spawn(move || {
                                     hatchery::nursery(|inner| {
                                         for _ in 0..20 {
-                                            inner.spawn(move || child(&(2000 + round * i)));
+                                            inner.spawn(move || child(&(700 + round * i / 3)));
                                         }
                                     });
                                 });
@@ -205,67 +205,6 @@ fn s2_a_child_that_waits_for_a_sibling_it_spawned_runs_that_sibling_and_nothing_
                 }
             });
         }
-    });
-}
-
-/// Roughly where this thread's stack ends now.
-#[inline(never)]
-fn stack_pointer() -> usize {
-    let here = 0_u8;
-    std::ptr::from_ref(std::hint::black_box(&here)).addr()
-}
-
-#[test]
-fn s3_the_stack_is_not_deeper_than_task_nesting_times_a_constant() {
-    // Bytes that one level of nesting may take, in a debug build.
-    const LEVEL: usize = 16 << 10;
-    on_every_pool(|pool| {
-        let deepest = &AtomicUsize::new(0);
-        let home = thread::current().id();
-        let base = stack_pointer();
-        let measure = move || {
-            if thread::current().id() == home {
-                deepest.fetch_max(base.abs_diff(stack_pointer()), Ordering::Relaxed);
-            }
-        };
-        pool.nursery(|n| {
-            for _ in 0..100_000 {
-                n.spawn(measure);
-            }
-        });
-        assert!(
-            deepest.swap(0, Ordering::Relaxed) < LEVEL,
-            "siblings stack up"
-        );
-
-        pool.nursery(|n| {
-            for _ in 0..10_000 {
-                n.spawn(move || {
-                    n.spawn(measure).join();
-                    n.spawn(measure);
-                });
-            }
-        });
-        assert!(
-            deepest.swap(0, Ordering::Relaxed) < 2 * LEVEL,
-            "joins stack up"
-        );
-    });
-}
-
-#[test]
-fn s3_a_chain_of_siblings_that_spawn_each_other_does_not_stack_up() {
-    fn chain<'s>(n: &'s Nursery<'s, '_>, left: usize, done: &'s AtomicBool) {
-        if left == 0 {
-            done.store(true, Ordering::Relaxed);
-        } else {
-            n.spawn(move || chain(n, left - 1, done));
-        }
-    }
-    on_every_pool(|pool| {
-        let done = AtomicBool::new(false);
-        pool.nursery(|n| chain(n, 100_000, &done));
-        assert!(done.into_inner());
     });
 }
 
@@ -312,32 +251,58 @@ fn s4_spawn_never_runs_user_code() {
     });
 }
 
+/// Every thread of the pool ends up in a child that waits for the last spawn.
 #[test]
-fn s6_blocking_children_never_occupy_a_compute_place() {
-    on_pool(Pool::builder().threads(2).name("s6"), |pool| {
-        let places = &Mutex::new(Vec::new());
-        pool.nursery(|n| {
-            for blocking in [true, false].repeat(200) {
-                let note = move || {
-                    let name = thread::current().name().map(str::to_owned);
-                    places.lock().unwrap().push((blocking, name));
+fn s4_spawn_and_spawn_blocking_never_block() {
+    on_every_pool(|pool| {
+        let all_are_spawned = &Gate::default();
+        let values = pool.gather(|g| {
+            for i in 0..1000 {
+                let child = move || {
+                    all_are_spawned.wait();
+                    i
                 };
-                if blocking {
-                    n.spawn_blocking(note);
+                if i % 2 == 0 {
+                    g.spawn(child);
                 } else {
-                    n.spawn(note);
+                    // More of them than there are side threads.
+                    g.spawn_blocking(child);
                 }
             }
+            all_are_spawned.open();
         });
-        for (blocking, name) in places.lock().unwrap().iter() {
-            let name = name.as_deref().unwrap_or_default();
-            let is_side = name.starts_with("s6-side-");
-            // A waiter may run a blocking child that no side thread comes for, place given up.
-            let is_worker = name.starts_with("s6-") && !is_side;
-            assert!(!(*blocking && is_worker), "{name}");
-            assert!(*blocking || !is_side, "{name}");
-        }
+        assert!(values.into_iter().eq(0..1000));
     });
+}
+
+#[test]
+fn s6_blocking_children_never_occupy_a_compute_place() {
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads).name("s6"), |pool| {
+            let places = &Mutex::new(Vec::new());
+            pool.nursery(|n| {
+                for blocking in [true, false].repeat(200) {
+                    let note = move || {
+                        let name = thread::current().name().map(str::to_owned);
+                        places.lock().unwrap().push((blocking, name));
+                    };
+                    if blocking {
+                        n.spawn_blocking(note);
+                    } else {
+                        n.spawn(note);
+                    }
+                }
+            });
+            for (blocking, name) in places.lock().unwrap().iter() {
+                let name = name.as_deref().unwrap_or_default();
+                let is_side = name.starts_with("s6-side-");
+                // A waiter may run a blocking child that no side thread comes for, place given up.
+                let is_worker = name.starts_with("s6-") && !is_side;
+                assert!(!(*blocking && is_worker), "{name}");
+                assert!(*blocking || !is_side, "{name}");
+            }
+        });
+    }
 }
 
 #[test]
@@ -359,6 +324,18 @@ fn s6_at_most_as_many_threads_compute_as_there_are_places() {
             assert!(peak.load(Ordering::Relaxed) <= threads);
         });
     }
+    // Without a worker the callers compute, each for itself.
+    on_no_worker(|pool| {
+        let computing = |home| assert_eq!(thread::current().id(), home);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let home = thread::current().id();
+                    pool.nursery(|n| n.spawn_each([home; 500], computing).for_each(drop));
+                });
+            }
+        });
+    });
 }
 
 #[test]
