@@ -8,7 +8,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use common::on_pool;
+use common::{REFUSED_STACK, on_pool};
 use hatchery::Pool;
 
 const IDLE: Duration = Duration::from_secs(5);
@@ -40,10 +40,30 @@ fn s9_an_idle_pool_is_not_woken_for_five_seconds_after_a_burst() {
         println!("SKIPPED: needs /proc/self/task");
         return;
     }
-    on_pool(Pool::builder().threads(4).name("quiet"), stays_asleep);
+    // All at once, so that time passes once.
+    thread::scope(|scope| {
+        for threads in [1, 2, 4] {
+            scope.spawn(move || {
+                let name = format!("quiet{threads}");
+                let builder = Pool::builder().threads(threads).name(&name);
+                on_pool(builder, |pool| {
+                    stays_asleep(pool, &name);
+                    let asleep = switches(&name).len();
+                    assert!(asleep > threads, "workers and a side thread, not {asleep}");
+                });
+            });
+        }
+        scope.spawn(|| {
+            let builder = Pool::builder().stack_size(REFUSED_STACK).name("quiet0");
+            on_pool(builder, |pool| {
+                stays_asleep(pool, "quiet0");
+                assert_eq!(switches("quiet0"), []);
+            });
+        });
+    });
 }
 
-fn stays_asleep(pool: &Pool) {
+fn stays_asleep(pool: &Pool, name: &str) {
     for _ in 0..100 {
         pool.nursery(|n| {
             n.spawn_each(0..1000_u64, |i| i * i).for_each(drop);
@@ -52,14 +72,13 @@ fn stays_asleep(pool: &Pool) {
     }
     // Until the last searcher has gone to sleep: one quiet fifth of a second.
     loop {
-        let before = switches("quiet");
+        let before = switches(name);
         thread::sleep(IDLE / 25);
-        if switches("quiet") == before {
+        if switches(name) == before {
             break;
         }
     }
-    let before = switches("quiet");
-    assert!(before.len() > 4, "workers and a side thread: {before:?}");
+    let before = switches(name);
     thread::sleep(IDLE);
-    assert_eq!(switches("quiet"), before);
+    assert_eq!(switches(name), before);
 }

@@ -164,6 +164,38 @@ fn e6_a_panic_drops_what_has_not_started_unrun() {
 }
 
 #[test]
+fn e6_what_is_spawned_after_a_panic_is_dropped_unrun() {
+    on_every_pool(|pool| {
+        for _ in 0..20 {
+            let (ran, captured) = (&AtomicUsize::new(0), std::sync::Arc::new(()));
+            let number = number_of(|| {
+                pool.nursery(|n| {
+                    let culprit = n.spawn(|| -> () { raise(3) });
+                    let payload = payload_of(|| culprit.join());
+                    for _ in 0..50 {
+                        for blocking in [false, true] {
+                            let captured = captured.clone();
+                            let child = move || {
+                                drop(captured);
+                                ran.fetch_add(1, Ordering::Relaxed);
+                            };
+                            if blocking {
+                                n.spawn_blocking(child);
+                            } else {
+                                n.spawn(child);
+                            }
+                        }
+                    }
+                    std::panic::resume_unwind(payload);
+                });
+            });
+            assert_eq!((number, ran.load(Ordering::Relaxed)), (3, 0));
+            assert_eq!(std::sync::Arc::strong_count(&captured), 1);
+        }
+    });
+}
+
+#[test]
 fn e6_joining_a_skipped_child_unwinds_and_the_end_raises_the_real_panic() {
     on_every_pool(|pool| {
         for _ in 0..50 {
@@ -239,35 +271,45 @@ fn e6_join_raises_the_panic_of_a_first_and_drops_an_unstarted_b() {
 
 #[test]
 fn e7_a_panic_never_poisons_or_shrinks_the_pool() {
-    for threads in [1, 2, 4] {
-        on_pool(Pool::builder().threads(threads), |pool| {
-            for i in 0..200 {
-                let number = number_of(|| {
-                    pool.nursery(|n| {
-                        for _ in 0..10 {
-                            n.spawn(move || {
-                                hatchery::nursery(|m| {
-                                    m.spawn(move || raise(i));
-                                    m.spawn_blocking(|| ());
-                                });
-                            });
-                        }
-                    });
-                });
-                assert_eq!(number, i);
-            }
-            // As many threads as before still run children, sooner or later.
-            let seen = Mutex::new(HashSet::new());
-            while seen.lock().unwrap().len() < threads {
+    fn panics(pool: &Pool) {
+        for i in 0..200 {
+            let number = number_of(|| {
                 pool.nursery(|n| {
-                    for _ in 0..100 {
-                        n.spawn(|| {
-                            seen.lock().unwrap().insert(std::thread::current().id());
-                            std::thread::yield_now();
+                    for _ in 0..10 {
+                        n.spawn(move || {
+                            hatchery::nursery(|m| {
+                                m.spawn(move || raise(i));
+                                m.spawn_blocking(|| ());
+                            });
                         });
                     }
                 });
-            }
+            });
+            assert_eq!(number, i);
+        }
+    }
+    /// As many threads as before still run children, sooner or later.
+    fn is_whole(pool: &Pool, threads: usize) {
+        let seen = Mutex::new(HashSet::new());
+        while seen.lock().unwrap().len() < threads {
+            pool.nursery(|n| {
+                for _ in 0..100 {
+                    n.spawn(|| {
+                        seen.lock().unwrap().insert(std::thread::current().id());
+                        std::thread::yield_now();
+                    });
+                }
+            });
+        }
+    }
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            panics(pool);
+            is_whole(pool, threads);
         });
     }
+    on_no_worker(|pool| {
+        panics(pool);
+        is_whole(pool, 1);
+    });
 }

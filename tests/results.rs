@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -91,7 +92,7 @@ fn r2_each_child_ends_in_exactly_one_of_done_panicked_skipped() {
 #[test]
 fn r3_a_computed_value_is_never_thrown_away_by_a_cancellation() {
     // The first child has started when the second one panics: its value arrives all the same.
-    for threads in [2, 4] {
+    for threads in [1, 2, 4] {
         on_pool(Pool::builder().threads(threads), |pool| {
             let (started, go_on) = (&Gate::default(), &Gate::default());
             let value = &Mutex::new(0);
@@ -117,16 +118,40 @@ fn r3_a_computed_value_is_never_thrown_away_by_a_cancellation() {
 }
 
 #[test]
+fn r3_values_computed_before_a_cancellation_are_there_to_be_taken_after_it() {
+    on_every_pool(|pool| {
+        for _ in 0..20 {
+            let computed = &Mutex::new([false; 200]);
+            pool.nursery(|n| {
+                let mut children = n.spawn_each(0..200, |i| {
+                    if i == 150 {
+                        std::panic::resume_unwind(Box::new(i));
+                    }
+                    computed.lock().unwrap()[i] = true;
+                    i
+                });
+                // By now it may be over for all of them, or for none.
+                let next = |_| catch_unwind(AssertUnwindSafe(|| children.next())).ok();
+                let taken: Vec<_> = (0..200).map(next).collect();
+                let computed = computed.lock().unwrap();
+                for (i, value) in taken.into_iter().enumerate() {
+                    assert_eq!(value, computed[i].then_some(Some(i)));
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn r4_with_deterministic_children_the_outcome_is_the_same_for_every_pool() {
-    fn grow(n: &Nursery<'_, '_>, rng: &mut Rng, depth: usize) -> u64 {
-        let _ = n;
+    fn grow(rng: &mut Rng, depth: usize) -> u64 {
         let width = rng.u64(1..5);
         if depth == 0 {
             return width;
         }
         let seeds: Vec<u64> = (0..width).map(|_| rng.u64(..)).collect();
         let values = hatchery::nursery(|n| {
-            n.spawn_each(seeds, |seed| grow(n, &mut Rng::with_seed(seed), depth - 1))
+            n.spawn_each(seeds, |seed| grow(&mut Rng::with_seed(seed), depth - 1))
                 .collect::<Vec<_>>()
         });
         values
@@ -136,7 +161,7 @@ fn r4_with_deterministic_children_the_outcome_is_the_same_for_every_pool() {
     let seed = seeded("r4").u64(..);
     let outcomes = Mutex::new(Vec::new());
     on_every_pool(|pool| {
-        let outcome = pool.nursery(|n| grow(n, &mut Rng::with_seed(seed), 6));
+        let outcome = pool.nursery(|_| grow(&mut Rng::with_seed(seed), 6));
         outcomes.lock().unwrap().push(outcome);
     });
     let outcomes = outcomes.into_inner().unwrap();
