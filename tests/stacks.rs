@@ -85,6 +85,21 @@ fn s3_children_that_spawn_and_join_siblings_do_not_stack_up() {
     });
 }
 
+/// While a child waits for a side thread there is always a sibling to be run on top of it in error.
+#[test]
+fn s3_children_that_wait_for_blocking_siblings_do_not_stack_up() {
+    on_every_measured_pool(|pool| {
+        pool.nursery(|n| {
+            for _ in 0..2000 {
+                n.spawn(move || {
+                    check(1);
+                    n.spawn_blocking(|| check(2)).join();
+                });
+            }
+        });
+    });
+}
+
 #[test]
 fn s3_a_chain_of_siblings_that_spawn_each_other_does_not_stack_up() {
     // Nobody waits for the next link, so each of them is a task of the body.
