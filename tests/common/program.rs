@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,28 +91,41 @@ fn drain(mut stream: impl Read + Send + 'static, open: mpsc::Sender<()>) -> Arc<
     bytes
 }
 
-/// The example's binary, which `cargo test` has built; built now when only this test was asked for.
+/// The example's binary. `cargo test` has built it, but not when only this test was asked for: then
+/// there may be none, or an old one.
 pub(crate) fn example(name: &str) -> Command {
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let _alone = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let test = env::current_exe().unwrap();
     let profile = test
         .ancestors()
         .nth(2)
         .expect("a test lies in TARGET/PROFILE/deps");
-    let example = profile
-        .join("examples")
-        .join(format!("{name}{}", env::consts::EXE_SUFFIX));
-    if !example.exists() {
-        let profile_name = match profile.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            name => name,
-        };
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--example", name, "--profile", profile_name]);
-        build.arg("--target-dir").arg(profile.parent().unwrap());
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        assert!(build.status().unwrap().success(), "the example must build");
+    if !built.iter().any(|other| other == name) {
+        build(name, profile);
+        built.push(name.to_owned());
     }
-    Command::new(example)
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+    Command::new(profile.join("examples").join(file))
+}
+
+fn build(name: &str, profile: &Path) {
+    let profile_name = match profile.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        name => name,
+    };
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args(["build", "--quiet", "--example", name])
+        .args(["--profile", profile_name, "--target-dir"])
+        .arg(profile.parent().unwrap())
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    // What cargo says about the package under test would make build scripts run again.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&name);
+        }
+    }
+    assert!(build.status().unwrap().success(), "the example must build");
 }
