@@ -179,11 +179,9 @@ impl fmt::Display for Error {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transport(ureq::Error::Io(error)) => write!(f, "no answer: {error}"),
-            Self::Transport(error) => write!(f, "no answer: {error}"),
+            Self::Transport(error) => write!(f, "no answer: {}", plain(error)),
             Self::Status(status) => write!(f, "answered with status {status}"),
-            Self::Truncated(ureq::Error::Io(error)) => write!(f, "the answer broke off: {error}"),
-            Self::Truncated(error) => write!(f, "the answer broke off: {error}"),
+            Self::Truncated(error) => write!(f, "the answer broke off: {}", plain(error)),
             Self::Garbage(error, excerpt) => {
                 write!(f, "not a catalogue page: {error}; it begins \"{excerpt}\"")
             }
@@ -191,5 +189,14 @@ impl fmt::Display for Cause {
             Self::Duplicate(id) => write!(f, "id {id} came before"),
             Self::TooManyPages(pages) => write!(f, "still more after {pages} pages"),
         }
+    }
+}
+
+/// What went wrong, without the name of the layer that noticed.
+fn plain(error: &ureq::Error) -> &dyn fmt::Display {
+    match error {
+        ureq::Error::Io(error) => error,
+        ureq::Error::Timeout(_) => &"timed out, see --timeout-ms",
+        error => error,
     }
 }

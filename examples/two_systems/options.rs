@@ -74,9 +74,21 @@ impl Options {
 }
 
 fn http_url(text: &str) -> Result<Uri, String> {
+    const EXPECTED: &str = "expected http://HOST/... or https://HOST/...";
     let url: Uri = text.parse().map_err(|error| format!("{error}"))?;
-    match (url.scheme_str(), url.host()) {
-        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(url),
-        _ => Err("expected http://HOST/... or https://HOST/...".to_owned()),
+    let (Some("http" | "https"), Some(authority)) = (url.scheme_str(), url.authority()) else {
+        return Err(EXPECTED.to_owned());
+    };
+    if authority.host().is_empty() {
+        return Err(EXPECTED.to_owned());
     }
+    // `Uri` takes any port, and reads one out of range as none.
+    let (_, port) = authority
+        .as_str()
+        .rsplit_once(authority.host())
+        .unwrap_or_default();
+    if !port.is_empty() && authority.port().is_none() {
+        return Err(format!("{port:?} is not a port"));
+    }
+    Ok(url)
 }

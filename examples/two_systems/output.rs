@@ -27,6 +27,8 @@ pub(crate) fn check(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(fail(error)),
     }
+    // A missing directory is said by its own name, not by that of the file tried in it.
+    fs::metadata(directory(path)).map_err(fail)?;
     // Made and removed at once: it proves that the directory is there and takes files.
     temporary(path).map(drop).map_err(fail)
 }
@@ -54,17 +56,20 @@ fn write_lines(file: &NamedTempFile, entries: &[Entry]) -> io::Result<()> {
     file.as_file().sync_all()
 }
 
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let directory = match path.parent() {
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".two_systems-");
     // Temporary files are private by default; this one becomes an ordinary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(directory)
+    builder.tempfile_in(directory(path))
 }
 
 /// A file that could not be written.

@@ -242,7 +242,7 @@ fn a_server_that_refuses_connections_is_named() {
 
 #[test]
 fn a_server_that_never_answers_is_named() {
-    fails_on_page(1, "timeout", || {
+    fails_on_page(1, "timed out", || {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
@@ -314,6 +314,7 @@ fn a_file_that_cannot_be_written_is_named_before_anything_is_queried() {
                 .contains(&format!("cannot write {}", out.display())),
             "{run:?}"
         );
+        assert!(!run.stderr.contains(".two_systems-"), "{run:?}");
         assert!(!run.stderr.contains("querying"), "{run:?}");
     }
 }
@@ -337,6 +338,15 @@ fn nonsense_on_the_command_line_is_named() {
                 "http://localhost/",
             ],
             "http://HOST",
+        ),
+        (
+            &[
+                "--first",
+                "http://localhost:99999/",
+                "--second",
+                "http://localhost/",
+            ],
+            "not a port",
         ),
     ] {
         let run = two_systems(arguments);
