@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::num::IntErrorKind;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::OnceLock;
 
@@ -14,6 +15,10 @@ use crate::scope::{self, Seat};
 
 /// Upper bound, in threads, of every pool that does not set its own number.
 const VARIABLE: &str = "HATCHERY_THREADS";
+
+/// The smallest stack of a pool's thread, in bytes: a child of a nursery in a child is 9 KiB down in
+/// a debug build, and the 16 KiB that Linux gives at least overflowed.
+const LEAST_STACK: usize = 64 << 10;
 
 /// Threads that children run on.
 ///
@@ -157,8 +162,8 @@ impl PoolBuilder {
 
     /// Sets the stack of each of the pool's threads, in bytes.
     ///
-    /// Without it the standard library's default holds. A size that the system refuses means no
-    /// threads, see [`Pool`].
+    /// Without it the standard library's default holds. Less than 64 KiB is taken for 64 KiB, since
+    /// waiting takes some of it. A size that the system refuses means no threads, see [`Pool`].
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
@@ -204,7 +209,7 @@ impl PoolBuilder {
             core: Arc::new(Core::new(Config {
                 threads,
                 name,
-                stack_size: self.stack_size,
+                stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
                 hooks: self.hooks,
             })),
         })
@@ -219,6 +224,8 @@ fn default_threads(variable: Option<std::ffi::OsString>) -> Result<usize, BuildE
     let value = value.to_string_lossy().into_owned();
     match value.trim().parse::<usize>() {
         Ok(bound) if bound > 0 => Ok(cpus.min(bound)),
+        // A bound beyond all numbers bounds nothing.
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Ok(cpus),
         _ => Err(BuildError::Environment { value }),
     }
 }

@@ -124,6 +124,19 @@ fn a_pool_whose_threads_are_refused_lets_the_caller_do_the_work() {
 }
 
 #[test]
+fn any_stack_size_is_taken_or_refused_by_the_system() {
+    for bytes in [0, 1, usize::MAX / 2, usize::MAX] {
+        on_pool(Pool::builder().threads(2).stack_size(bytes), |pool| {
+            let values: Vec<u32> = pool.gather(|g| {
+                g.spawn(|| hatchery::nursery(|n| n.spawn_blocking(|| 1).join()));
+                g.spawn_blocking(|| hatchery::join(|| 1, || 1).0 + 1);
+            });
+            assert_eq!(values, [1, 2]);
+        });
+    }
+}
+
+#[test]
 fn the_threads_have_the_stack_that_was_asked_for() {
     fn deep(levels: usize) -> usize {
         let frame = std::hint::black_box([levels; 128]);
@@ -215,11 +228,11 @@ fn the_environment_variable_bounds_pools_that_set_no_number() {
     let (ok, text) = run("1");
     assert!(ok && text.contains("threads=1\n"), "{text}");
     let all = format!("threads={}\n", Pool::shared().threads());
-    for value in ["", "100000"] {
+    for value in ["", "100000", " 100000 ", "99999999999999999999999"] {
         let (ok, text) = run(value);
         assert!(ok && text.contains(&all), "{value:?}: {text}");
     }
-    for value in ["0", "-1", "two", "1.5"] {
+    for value in ["0", "-1", "two", "1.5", " ", "1 2"] {
         let (ok, text) = run(value);
         let reason = format!(
             "HATCHERY_THREADS must be a whole number of threads, at least 1, not {value:?}"
