@@ -177,7 +177,9 @@ impl<'scope> Nursery<'scope, '_> {
     ///
     /// It runs on a side thread, which does not compute for the pool. There are at most 64 side
     /// threads per pool, started on demand, and one that was idle for ten seconds ends. Children
-    /// beyond that queue up; a thread that waits for one of them runs it itself rather than sleep.
+    /// beyond that queue up, and a thread that waits for one of them runs it itself rather than
+    /// sleep. The same holds if the system refuses the threads. So do not let children depend on
+    /// more than 64 of them being at it at once.
     ///
     /// ```
     /// let (sender, receiver) = std::sync::mpsc::channel();
