@@ -91,6 +91,9 @@ impl Blocking {
                 Err(_) => {
                     side.ready -= 1;
                     side.living -= 1;
+                    // A run queued meanwhile may have counted on this thread.
+                    let homes = side.queue.iter().map(|run| run.scope().home());
+                    homes.for_each(|home| home.unpark(seat));
                 }
             }
         }
