@@ -15,6 +15,7 @@ fn join(c: &mut Criterion) {
     measure(c, &fib("fib_join", 32, 2_178_309), &pools, |p| {
         fib::joins(p, 32)
     });
+    measure(c, &fib("fib_scope", 10, 55), &pools, |p| fib::scopes(p, 10));
     measure(c, &fib("fib_scope", 25, 75_025), &pools, |p| {
         fib::scopes(p, 25)
     });

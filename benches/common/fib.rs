@@ -22,10 +22,13 @@ pub(crate) fn joins(pools: &Pools, n: u64) -> Vec<Contender<'_>> {
     ]
 }
 
+/// A thread per call is measured up to here.
+const FEW: u64 = 10;
+
 /// Contenders that open a scope per call, one side of it spawned.
-pub(crate) fn scopes(pools: &Pools, n: u64) -> Vec<Contender<'_>> {
-    let n = move || black_box(n);
-    vec![
+pub(crate) fn scopes(pools: &Pools, size: u64) -> Vec<Contender<'_>> {
+    let n = move || black_box(size);
+    let mut contenders = vec![
         Contender::serial(move || serial(n())),
         Contender::new("rayon scope", move || {
             pools.rayon.install(|| rayon_scope(n()))
@@ -33,7 +36,13 @@ pub(crate) fn scopes(pools: &Pools, n: u64) -> Vec<Contender<'_>> {
         Contender::new("hatchery nursery", move || {
             pools.hatchery.nursery(|_| hatchery_nursery(n()))
         }),
-    ]
+    ];
+    if size <= FEW {
+        contenders.push(Contender::new("std::thread::scope", move || {
+            std_threads(n())
+        }));
+    }
+    contenders
 }
 
 /// The forks, or scopes, of `fib(n)`.
@@ -84,6 +93,17 @@ fn rayon_scope(n: u64) -> u64 {
         b = rayon_scope(n - 2);
     });
     a + b
+}
+
+fn std_threads(n: u64) -> u64 {
+    if n < 2 {
+        return n;
+    }
+    std::thread::scope(|scope| {
+        let a = scope.spawn(move || std_threads(n - 1));
+        let b = std_threads(n - 2);
+        a.join().expect("no panic") + b
+    })
 }
 
 fn hatchery_nursery(n: u64) -> u64 {
