@@ -31,7 +31,7 @@ impl Seat {
             None => Self::with(scope.core(), |seat| {
                 // The home has not spawned yet, perhaps.
                 seat.core.start_workers();
-                seat.stray(Run::new(scope, PendingList::of(child)));
+                seat.stray(Run::new(scope, PendingList::of(child), 0));
             }),
         });
     }
@@ -41,21 +41,40 @@ impl Seat {
         if self.deque().is_empty() {
             self.claims.set(0);
         }
-        self.slot().note_pushed(&run);
-        self.deque().push(run);
+        self.put_back(run);
     }
 
     /// Takes the newest run that this thread shares.
     pub(crate) fn pop(&self) -> Option<Run> {
         let run = self.deque().pop()?;
         self.slot().note_taken(&run);
+        self.runs.set(self.runs.get().wrapping_sub(1));
         Some(run)
     }
 
     /// Puts back what [`pop`](Self::pop) took.
     pub(crate) fn put_back(&self, run: Run) {
         self.slot().note_pushed(&run);
+        self.runs.set(self.runs.get().wrapping_add(1));
         self.deque().push(run);
+    }
+
+    /// Where the next run stands among all that this thread has shared: thieves take them by this
+    /// number, the smallest first.
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "modulo 256 is enough for a hint"
+    )]
+    fn place(&self) -> u8 {
+        self.runs.get() as u8
+    }
+
+    /// Whether a child shared at this place is probably still in this thread's deque.
+    #[allow(clippy::cast_possible_truncation, reason = "as above")]
+    pub(crate) fn shares_at(&self, place: u8) -> bool {
+        let stolen = self.slot().stolen();
+        let left = self.runs.get().wrapping_sub(stolen);
+        self.shares() && u32::from(place.wrapping_sub(stolen as u8)) < left
     }
 
     /// Whether this thread shares anything.
@@ -90,7 +109,7 @@ impl Seat {
 
     /// Queues a child for a side thread.
     pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
-        let run = Run::new(scope, PendingList::of(child));
+        let run = Run::new(scope, PendingList::of(child), 0);
         self.core.blocking.submit(self, run);
     }
 
@@ -217,7 +236,7 @@ impl Seat {
 
 impl Frame<'_> {
     fn expose(&self, scope: &ScopeFrame, children: PendingList) {
-        let run = Run::new(scope, children);
+        let run = Run::new(scope, children, self.seat.place());
         if !self.is_orderly() {
             return self.seat.stray(run);
         }

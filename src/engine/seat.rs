@@ -32,6 +32,8 @@ pub(crate) struct Seat {
     pub(crate) most: u32,
     /// Shared work: this thread at one end, thieves at the other.
     deque: Deque<Run>,
+    /// Runs pushed to the deque so far, less those that this thread took back.
+    pub(crate) runs: Cell<u32>,
     /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
     /// Whether this thread has a place: a worker, or a guest with a nursery open.
@@ -57,6 +59,7 @@ impl Seat {
             most: if core.threads() > 1 { MOST } else { u32::MAX },
             core,
             deque,
+            runs: Cell::new(0),
             claims: Cell::new(0),
             is_active: Cell::new(!is_guest),
             is_guest,

@@ -31,9 +31,9 @@ pub(crate) struct Run {
 unsafe impl Send for Run {}
 
 impl Run {
-    /// Counts children of `scope` that are about to be shared.
-    pub(crate) fn new(scope: &ScopeFrame, children: PendingList) -> Self {
-        children.share();
+    /// Counts children of `scope` that are about to be shared at this place, see [`Seat::place`].
+    pub(crate) fn new(scope: &ScopeFrame, children: PendingList, place: u8) -> Self {
+        children.share(place);
         scope.count.add(1);
         Self { scope, children }
     }
@@ -101,6 +101,8 @@ pub(crate) struct Slot {
     pub(crate) asked: CachePadded<AtomicBool>,
     /// Children in the deque.
     public: AtomicU32,
+    /// Runs stolen from the deque so far.
+    stolen: AtomicU32,
     /// A waiter that would like to have some of what this thread holds, and may be parked.
     beggar: AtomicPtr<Slot>,
     /// Set while a worker is enlisted among the sleepers.
@@ -116,6 +118,7 @@ impl Slot {
             parker: Parker::new(),
             asked: CachePadded::new(AtomicBool::new(true)),
             public: AtomicU32::new(0),
+            stolen: AtomicU32::new(0),
             beggar: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(asleep),
             doing: AtomicU8::new(Doing::Running as u8),
@@ -162,6 +165,7 @@ impl Slot {
             match self.stealer.steal() {
                 Steal::Success(run) => {
                     self.note_taken(&run);
+                    self.stolen.fetch_add(1, Ordering::Relaxed);
                     return Some(run);
                 }
                 Steal::Empty => return None,
@@ -174,6 +178,11 @@ impl Slot {
     pub(crate) fn public(&self) -> u32 {
         // ORDERING: Relaxed, here and below: it says what is worth doing, not what may be done.
         self.public.load(Ordering::Relaxed)
+    }
+
+    /// How many runs were stolen from the deque so far.
+    pub(crate) fn stolen(&self) -> u32 {
+        self.stolen.load(Ordering::Relaxed)
     }
 
     /// A run is about to be pushed to the deque.

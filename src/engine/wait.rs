@@ -131,7 +131,7 @@ impl Seat {
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
     pub(crate) fn wait_for_child<T>(&self, scope: &ScopeFrame, child: &Handle<T>) {
         if child.class() == Class::Compute
-            && (child.is_private_and_unstarted() || self.shares())
+            && (child.is_private_and_unstarted() || self.shares_at(child.place()))
             && let Some(running) = child.claim()
         {
             self.run_claimed(scope, running);

@@ -307,7 +307,8 @@ fn join_out_of_line<T>(handle: Handle<T>, outcome: Option<Outcome>) -> T {
     let verdict = match outcome {
         // SAFETY: it ran alone.
         Some(outcome) => unsafe { handle.take_alone(outcome) },
-        None => join_verdict(handle),
+        // Mostly it has ended somewhere else.
+        None => handle.take().unwrap_or_else(join_verdict),
     };
     match verdict {
         Verdict::Done(value) => value,

@@ -10,10 +10,8 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use crate::task::chunk::{
-    ChunkHeader, Home, Owner, free, heap_chunk, place, size_for, write_record,
-};
-use crate::task::record::{Class, Handle, Queued, Rank, Record, Vtable};
+use crate::task::chunk::{ChunkHeader, Owner, free, heap_chunk, place, size_for, write_record};
+use crate::task::record::{Class, Handle, Home, Kind, Queued, Rank, Record, Vtable};
 
 /// Bytes of records in the nursery's own frame: about ten small children.
 const IN_FRAME: usize = 448;
@@ -177,8 +175,9 @@ impl Arena {
         let (start, end) = at;
         self.used.set(end);
         let chunk = self.chunk();
+        let home = Home::Owned;
         // SAFETY: the bytes behind `used` belong to no live record; the rest by contract.
-        unsafe { write_record(chunk, start, class, vtable, closure) }
+        unsafe { write_record(chunk, start, Kind { class, home }, vtable, closure) }
     }
 
     /// Where a record would start and end in the current chunk; both are beyond the limit if there
@@ -228,7 +227,7 @@ impl Arena {
         let size = self.grow.get();
         self.grow.set((size * 2).min(LARGEST));
         let size = size.max(needed);
-        self.start(heap_chunk(owner, self.number(), size, Home::Owned), size);
+        self.start(heap_chunk(owner, self.number(), size), size);
     }
 
     /// Starts a chunk again if no record in it is alive and this one would fit.
@@ -247,7 +246,7 @@ impl Arena {
     /// Starts a chunk that holds no live record.
     #[inline]
     fn restart(&self, chunk: NonNull<ChunkHeader>, owner: Owner, size: usize) {
-        let header = ChunkHeader::new(owner, self.number(), size, Home::Owned);
+        let header = ChunkHeader::new(owner, self.number(), size);
         // SAFETY: the front of a chunk of this arena; no record is alive in it, so nobody else
         // looks at it.
         unsafe { chunk.write(header) };

@@ -13,17 +13,10 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
-use crate::task::record::{Class, Handle, Header, Queued, Rank, Record, Vtable};
+use crate::task::record::{Class, Handle, Header, Home, Kind, Queued, Rank, Record, Vtable};
 
 /// Alignment of every chunk.
 pub(super) const ALIGN: usize = 16;
-
-pub(super) enum Home {
-    /// An arena's, or a stack frame's: freed with it.
-    Owned,
-    /// One record's own: freed with it.
-    Single,
-}
 
 /// The front of every chunk.
 #[repr(C, align(16))]
@@ -42,11 +35,10 @@ pub(crate) struct ChunkHeader {
     /// Records released by the arena's own thread.
     released_here: Cell<u32>,
     released_elsewhere: AtomicU32,
-    home: Home,
 }
 
 impl ChunkHeader {
-    pub(super) fn new(owner: Owner, sequence: u64, size: usize, home: Home) -> Self {
+    pub(super) fn new(owner: Owner, sequence: u64, size: usize) -> Self {
         Self {
             owner: owner.scope,
             spawner: owner.spawner,
@@ -56,7 +48,6 @@ impl ChunkHeader {
             allocated: Cell::new(0),
             released_here: Cell::new(0),
             released_elsewhere: AtomicU32::new(0),
-            home,
         }
     }
 
@@ -72,33 +63,17 @@ impl ChunkHeader {
         self.sequence
     }
 
-    /// Gives one record of an arena's or a stack frame's chunk back, on the thread it belongs to.
+    /// Gives one record of an arena's or a stack frame's chunk back. It is not touched any more, and
+    /// this is its one release.
     #[inline]
-    pub(super) fn release_here(&self) {
-        debug_assert!(matches!(self.home, Home::Owned));
-        self.released_here.set(self.released_here.get() + 1);
-    }
-
-    /// Gives one record of the chunk back.
-    ///
-    /// # Safety
-    ///
-    /// `this` is valid; the record is not touched any more, and this is its one release. A caller
-    /// that says [`Releaser::Spawner`] is the thread that spawned it. The chunk may be gone when
-    /// the call returns.
-    #[inline]
-    pub(crate) unsafe fn release(this: NonNull<Self>, releaser: Releaser) {
-        // SAFETY: valid by contract; the borrow ends before the memory is freed.
-        let header = unsafe { this.as_ref() };
-        match (&header.home, releaser) {
-            (Home::Owned, Releaser::Spawner) => header.release_here(),
-            (Home::Owned, Releaser::Anybody) => {
-                // ORDERING: Release; partner: the Acquire in `is_dead`. The record's last use
-                // happens before its memory is handed out again.
-                header.released_elsewhere.fetch_add(1, Ordering::Release);
+    pub(super) fn release(&self, releaser: Releaser) {
+        match releaser {
+            Releaser::Spawner => self.released_here.set(self.released_here.get() + 1),
+            // ORDERING: Release; partner: the Acquire in `is_dead`. The record's last use happens
+            // before its memory is handed out again.
+            Releaser::Anybody => {
+                self.released_elsewhere.fetch_add(1, Ordering::Release);
             }
-            // SAFETY: a single chunk was allocated by `heap_chunk` and holds this one record.
-            (Home::Single, _) => unsafe { free(this) },
         }
     }
 
@@ -125,19 +100,14 @@ pub(crate) struct Owner {
     pub(crate) spawner: *const (),
 }
 
-pub(super) fn heap_chunk(
-    owner: Owner,
-    sequence: u64,
-    size: usize,
-    home: Home,
-) -> NonNull<ChunkHeader> {
+pub(super) fn heap_chunk(owner: Owner, sequence: u64, size: usize) -> NonNull<ChunkHeader> {
     let layout = chunk_layout(size);
     // SAFETY: the size is at least a header's, so not zero.
     let at = unsafe { alloc(layout) }.cast::<ChunkHeader>();
     let Some(chunk) = NonNull::new(at) else {
         handle_alloc_error(layout)
     };
-    let header = ChunkHeader::new(owner, sequence, size, home);
+    let header = ChunkHeader::new(owner, sequence, size);
     // SAFETY: fresh memory of at least a header's size and alignment.
     unsafe { chunk.write(header) };
     chunk
@@ -190,7 +160,7 @@ pub(super) fn place(chunk: *const ChunkHeader, used: usize, record: Layout) -> (
 pub(super) unsafe fn write_record<F, T>(
     chunk: NonNull<ChunkHeader>,
     start: usize,
-    class: Class,
+    kind: Kind,
     vtable: &'static Vtable,
     closure: impl FnOnce(Rank) -> F,
 ) -> (Queued, Handle<T>) {
@@ -203,7 +173,7 @@ pub(super) unsafe fn write_record<F, T>(
     // SAFETY: inside the chunk.
     let at = unsafe { chunk.byte_add(start) }.cast::<Record<F, T>>();
     // SAFETY: aligned and in bounds by `place`; the rest is this function's contract.
-    unsafe { Record::write(at, offset, class, vtable, closure(rank)) }
+    unsafe { Record::write(at, offset, kind, vtable, closure(rank)) }
 }
 
 /// A child in a chunk of its own, for threads that have no arena of its nursery.
@@ -219,10 +189,11 @@ pub(crate) unsafe fn single<F, T>(
     closure: impl FnOnce(Rank) -> F,
 ) -> (Queued, Handle<T>) {
     let record = Layout::new::<Record<F, T>>();
-    let chunk = heap_chunk(owner, sequence, size_for(record), Home::Single);
+    let chunk = heap_chunk(owner, sequence, size_for(record));
     let (start, _) = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record);
+    let home = Home::Single;
     // SAFETY: a fresh chunk with this one record.
-    unsafe { write_record(chunk, start, class, vtable, closure) }
+    unsafe { write_record(chunk, start, Kind { class, home }, vtable, closure) }
 }
 
 /// A chunk with room for one record, on the stack of a fork.
@@ -271,12 +242,16 @@ impl<F, T> ForkChunk<F, T> {
         vtable: &'static Vtable,
     ) -> (Queued, Handle<T>) {
         let chunk = NonNull::from(self).cast::<ChunkHeader>();
-        let header = ChunkHeader::new(owner, 0, size_of::<Self>(), Home::Owned);
+        let header = ChunkHeader::new(owner, 0, size_of::<Self>());
         header.allocated.set(1);
         // SAFETY: the first field of `self`, and nobody else's.
         unsafe { chunk.write(header) };
         let offset = u32::try_from(std::mem::offset_of!(Self, record)).expect("a small field");
+        let kind = Kind {
+            class: Class::Compute,
+            home: Home::Owned,
+        };
         // SAFETY: the second field of `self`; the rest is this function's contract.
-        unsafe { Record::write_header(self.record(), offset, Class::Compute, vtable) }
+        unsafe { Record::write_header(self.record(), offset, kind, vtable) }
     }
 }

@@ -210,12 +210,12 @@ impl PendingList {
         newer
     }
 
-    /// Allows all of the queue references to go to another thread.
-    pub(crate) fn share(&self) {
+    /// Allows all of the queue references to go to another thread, at this place.
+    pub(crate) fn share(&self, place: u8) {
         let mut next = NonNull::new(self.oldest.get());
         while let Some(child) = next {
             next = Self::with(child, |child| {
-                child.share();
+                child.share(place);
                 child.link().get()
             });
         }

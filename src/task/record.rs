@@ -19,7 +19,8 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr::{self, NonNull};
 
-use crate::task::chunk::{ChunkHeader, Releaser};
+use crate::platform::sync::atomic::{AtomicU8, Ordering};
+use crate::task::chunk::{self, ChunkHeader, Releaser};
 pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken};
 
@@ -55,8 +56,26 @@ pub(crate) struct Header {
     next: Cell<Option<NonNull<Header>>>,
     /// Bytes from the chunk's header to this one.
     offset: u32,
-    class: Class,
+    kind: Kind,
     state: State,
+    /// Where the child was shared last: a hint, and the spawner's to interpret.
+    place: AtomicU8,
+}
+
+/// What a record is from the start on.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) class: Class,
+    pub(super) home: Home,
+}
+
+/// Where a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// In an arena's chunk, or in a stack frame: its memory goes with that.
+    Owned,
+    /// In a chunk of its own, freed with it.
+    Single,
 }
 
 /// A header with what lies behind it.
@@ -100,17 +119,17 @@ impl<F, T> Record<F, T> {
     /// the same allocation, and stays valid until the record is released. `vtable` is of this very
     /// type. The caller keeps what `F` and `T` borrow alive until both references have ended.
     #[inline]
-    pub(crate) unsafe fn write(
+    pub(super) unsafe fn write(
         at: NonNull<Self>,
         offset: u32,
-        class: Class,
+        kind: Kind,
         vtable: &'static Vtable,
         closure: F,
     ) -> (Queued, Handle<T>) {
         // SAFETY: the slot is valid for writes, as the record is.
         unsafe { Self::closure(at).write(closure) };
         // SAFETY: the caller's promise.
-        unsafe { Self::write_header(at, offset, class, vtable) }
+        unsafe { Self::write_header(at, offset, kind, vtable) }
     }
 
     /// Writes the header of an unstarted record whose slot holds the closure already.
@@ -122,7 +141,7 @@ impl<F, T> Record<F, T> {
     pub(super) unsafe fn write_header(
         at: NonNull<Self>,
         offset: u32,
-        class: Class,
+        kind: Kind,
         vtable: &'static Vtable,
     ) -> (Queued, Handle<T>) {
         let header = at.cast::<Header>();
@@ -132,8 +151,9 @@ impl<F, T> Record<F, T> {
                 vtable,
                 next: Cell::new(None),
                 offset,
-                class,
+                kind,
                 state: State::new(),
+                place: AtomicU8::new(0),
             });
         }
         (Queued(header), Handle(header, PhantomData))
@@ -154,16 +174,21 @@ impl Queued {
         header(&self.0).state.is_started()
     }
 
-    /// Allows this reference to go to another thread.
-    pub(crate) fn share(&self) {
-        header(&self.0).state.share();
+    /// Allows this reference to go to another thread, at this place.
+    pub(crate) fn share(&self, place: u8) {
+        let header = header(&self.0);
+        header.state.share();
+        // ORDERING: Relaxed: a hint.
+        header.place.store(place, Ordering::Relaxed);
     }
 
     /// Leaves the queue and runs or skips the child, unless its handle has claimed it.
     ///
-    /// If the joiner asked for a wake-up, `wake` is called with the spawner that the chunk carries.
-    #[inline]
-    pub(crate) fn run(self, owner: *const (), wake: impl FnOnce(*const ())) {
+    /// If the joiner asked for a wake-up, `wake` is called with the spawner that the chunk carries,
+    /// or with nothing if that is the nursery's own opener.
+    #[allow(clippy::inline_always, reason = "the loop over a nursery's children")]
+    #[inline(always)]
+    pub(crate) fn run(self, owner: *const (), wake: impl FnOnce(Option<*const ()>)) {
         let header = header(&self.0);
         if header.state.is_private_and_unhandled() {
             // SAFETY: the vtable was made for this record's types.
@@ -220,18 +245,19 @@ pub(crate) struct Running(NonNull<Header>);
 
 impl Running {
     /// Runs or skips the child and publishes its outcome; see [`Queued::run`].
-    pub(crate) fn run(self, owner: *const (), wake: impl FnOnce(*const ())) {
+    pub(crate) fn run(self, owner: *const (), wake: impl FnOnce(Option<*const ()>)) {
         let vtable = header(&self.0).vtable;
         // SAFETY: the vtable was made for this record's types.
         let outcome = unsafe { (vtable.call)(self.again(), owner) };
-        // Once the outcome is out, the joiner may give the record back.
-        let spawner = header(&self.0)
-            .state
-            .is_shared()
-            .then(|| chunk_header(&self.0).spawner());
+        // Once the outcome is out, the joiner may give the record back. An arena's chunk is not
+        // looked at: its own thread writes to it all the time.
+        let spawner = match header(&self.0).kind.home {
+            Home::Owned => None,
+            Home::Single => Some(chunk_header(&self.0).spawner()),
+        };
         match header(&self.0).state.finish(outcome) {
             Finished::Left => {}
-            Finished::Wake => wake(spawner.expect("private children are not awaited")),
+            Finished::Wake => wake(spawner),
             Finished::Abandoned => {
                 // SAFETY: as above; the slot is as `call` left it, and nobody else reads it.
                 unsafe { (vtable.dispose)(self.again(), owner, outcome) };
@@ -339,7 +365,7 @@ impl<T> Handle<T> {
     pub(crate) unsafe fn take_value(self) -> T {
         // SAFETY: by contract, and `T` is its result type.
         let value = unsafe { slot(self.0).read() };
-        chunk_header(&self.0).release_here();
+        chunk_header(&self.0).release(Releaser::Spawner);
         value
     }
 
@@ -376,12 +402,17 @@ impl<T> Handle<T> {
     }
 
     pub(crate) fn class(&self) -> Class {
-        header(&self.0).class
+        header(&self.0).kind.class
     }
 
     /// Where the child stands in the order of spawning, among those of its nursery.
     pub(crate) fn rank(&self) -> Rank {
         rank(&self.0)
+    }
+
+    /// Where the child was shared last, if it was.
+    pub(crate) fn place(&self) -> u8 {
+        header(&self.0).place.load(Ordering::Relaxed)
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
@@ -461,7 +492,7 @@ fn header(at: &NonNull<Header>) -> &Header {
 }
 
 #[inline]
-fn chunk(at: NonNull<Header>) -> NonNull<ChunkHeader> {
+fn chunk_of(at: NonNull<Header>) -> NonNull<ChunkHeader> {
     let offset = header(&at).offset as usize;
     // SAFETY: `Record::write` was promised that the chunk's header lies there.
     unsafe { at.byte_sub(offset) }.cast()
@@ -470,7 +501,7 @@ fn chunk(at: NonNull<Header>) -> NonNull<ChunkHeader> {
 #[inline]
 fn chunk_header(at: &NonNull<Header>) -> &ChunkHeader {
     // SAFETY: a chunk outlives its records.
-    unsafe { chunk(*at).as_ref() }
+    unsafe { chunk_of(*at).as_ref() }
 }
 
 fn rank(at: &NonNull<Header>) -> Rank {
@@ -491,9 +522,11 @@ fn who(at: &NonNull<Header>) -> Releaser {
 /// Gives a record's memory back, once its last reference has ended.
 #[inline]
 fn release(at: NonNull<Header>, releaser: Releaser) {
-    // SAFETY: state invariant 2: one caller per record, after which nobody touches it. Handles
-    // stay with the thread that spawned the child, and so do records that were never shared.
-    unsafe { ChunkHeader::release(chunk(at), releaser) };
+    match header(&at).kind.home {
+        Home::Owned => chunk_header(&at).release(releaser),
+        // SAFETY: state invariant 2: one caller per record, after which nobody touches it.
+        Home::Single => unsafe { chunk::free(chunk_of(at)) },
+    }
 }
 
 /// # Safety

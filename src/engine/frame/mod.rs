@@ -70,12 +70,16 @@ pub(crate) struct Frame<'a> {
     top: Cell<*const Frame<'static>>,
 }
 
-/// What wakes the spawner of a child that this seat's thread runs.
+/// What wakes the spawner of a child of `scope` that this seat's thread runs.
 #[inline]
-fn waker(seat: &Seat) -> impl FnOnce(*const ()) {
+fn waker(seat: &Seat, scope: &ScopeFrame) -> impl FnOnce(Option<*const ()>) {
     |spawner| {
-        // SAFETY: chunks carry what `ScopeFrame::owner` put there.
-        unsafe { SlotRef::restore(spawner) }.unpark(seat);
+        let spawner = match spawner {
+            None => scope.home(),
+            // SAFETY: chunks carry what `ScopeFrame::owner_for` put there.
+            Some(spawner) => unsafe { SlotRef::restore(spawner) },
+        };
+        spawner.unpark(seat);
     }
 }
 
@@ -123,7 +127,7 @@ impl<'a> Frame<'a> {
     #[inline]
     pub(crate) fn run_child(seat: &Seat, scope: &ScopeFrame, child: Running) {
         let owner = ptr::from_ref(scope).cast();
-        Frame::around_child(seat, scope, || child.run(owner, waker(seat)));
+        Frame::around_child(seat, scope, || child.run(owner, waker(seat, scope)));
     }
 
     /// Calls `run`, which runs a child of `scope`, in a frame for it.
@@ -147,7 +151,7 @@ impl<'a> Frame<'a> {
         Frame::nearest(scope, |outer| match outer {
             Some(outer) => outer.list.prepend(&self.list),
             // A plain thread has joined the child.
-            None => self.seat.stray(Run::new(scope, self.list.take())),
+            None => self.seat.stray(Run::new(scope, self.list.take(), 0)),
         });
     }
 
