@@ -279,7 +279,7 @@ impl<T> Held<T> {
         let held = ManuallyDrop::new(self);
         // SAFETY: `held` is not used any more.
         let handle = unsafe { ptr::read(&raw const held.0) };
-        let next = Frame::with_current(|frame| frame?.run_next_in_body(&handle));
+        let next = Frame::run_next_here(&handle);
         match next {
             // SAFETY: it ran alone, and what a body's own thread joins there lies in its arena.
             Some(Outcome::Done) => unsafe { handle.take_value() },
@@ -320,14 +320,13 @@ fn join_out_of_line<T>(handle: Handle<T>, outcome: Option<Outcome>) -> T {
 pub(super) fn join_verdict<T>(handle: Handle<T>) -> Verdict<T> {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
-    let next = Frame::with_current(|frame| {
-        let frame = frame.filter(|frame| frame.seat.is_active())?;
-        match frame.run_next_in_body(&handle) {
-            None => frame.run_next(&handle),
-            next => next,
-        }
-    });
-    match next {
+    let next = || {
+        Frame::with_current(|frame| {
+            let frame = frame.filter(|frame| frame.seat.is_active())?;
+            frame.run_next(&handle)
+        })
+    };
+    match Frame::run_next_here(&handle).or_else(next) {
         // SAFETY: it ran alone.
         Some(outcome) => unsafe { handle.take_alone(outcome) },
         None => wait(scope, handle),

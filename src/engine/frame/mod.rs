@@ -265,7 +265,8 @@ impl<'a> Frame<'a> {
     }
 
     /// Calls `f` with this thread's innermost frame.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "one load")]
+    #[inline(always)]
     pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Frame<'_>>) -> R) -> R {
         // SAFETY: by the invariant of this file; `f` cannot keep the reference.
         f(unsafe { CURRENT.get().as_ref() })

@@ -128,12 +128,22 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// [`Self::run_next_in_body`] in this thread's innermost frame.
+    #[allow(clippy::inline_always, reason = "the common case of a join")]
+    #[inline(always)]
+    pub(crate) fn run_next_here<T>(child: &Handle<T>) -> Option<Outcome> {
+        // SAFETY: see the invariant of `Frame`.
+        let frame = unsafe { CURRENT.get().as_ref() }?;
+        frame.run_next_in_body(child)
+    }
+
     /// Runs a child of this frame's nursery whose handle is `child` if it is next in line here,
     /// which makes it nobody else's: see [`Handle::run_alone`]. The frame is the innermost one.
     ///
     /// It answers in a body on the thread that opened it only; [`Self::run_next`] does elsewhere.
-    #[inline]
-    pub(crate) fn run_next_in_body<T>(&self, child: &Handle<T>) -> Option<Outcome> {
+    #[allow(clippy::inline_always, reason = "the common case of a join")]
+    #[inline(always)]
+    fn run_next_in_body<T>(&self, child: &Handle<T>) -> Option<Outcome> {
         if self.part.get() != Part::Body || !self.list.is_next(child) {
             return None;
         }
