@@ -140,7 +140,7 @@ impl<'scope, T> Children<'scope, T> {
     ///
     /// As [`Child::join`], at the child that panicked or was skipped.
     pub fn by_completion(mut self) -> impl Iterator<Item = (usize, T)> + use<'scope, T> {
-        std::iter::from_fn(move || self.batches.next_finished())
+        std::iter::from_fn(move || self.batches.next_ended())
     }
 }
 
@@ -158,6 +158,11 @@ impl<T> Iterator for Children<'_, T> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.batches.len(), Some(self.batches.len()))
+    }
+
+    #[inline]
+    fn fold<A, F: FnMut(A, T) -> A>(self, init: A, f: F) -> A {
+        self.batches.fold(init, f)
     }
 }
 

@@ -150,8 +150,9 @@ impl<'scope> Nursery<'scope, '_> {
     /// Spawns one child per item and returns them as an iterator over their values.
     ///
     /// The items are pulled here, all of them, before this returns; children run meanwhile, some of
-    /// them perhaps on this thread. They are pulled in batches that grow from 1 to 512 items, an
-    /// eighth of those before. The items of a batch run one after the other, until a thread is
+    /// them perhaps on this thread. They are pulled in batches that grow from 1 to at most 4096
+    /// items, a small part of all, and no more at a time than come in 50 us: a slow iterator's
+    /// children start as it goes. The items of a batch run one after the other, until a thread is
     /// idle: then what is left splits in two. Each is a child all the same: it panics, is skipped
     /// and is joined by itself.
     ///

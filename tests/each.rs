@@ -2,32 +2,15 @@
 
 mod common;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{on_every_pool, on_no_worker};
+use common::{Gate, Ledger, busy, on_every_pool, on_no_worker, on_pool, outcome};
 use hatchery::{Pool, join_all};
 
-/// What `f` returned, or the text it panicked with.
-fn outcome<R>(f: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
-        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-        text.unwrap_or_default()
-    })
-}
-
-fn busy(time: Duration) {
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        std::hint::spin_loop();
-    }
-}
-
-/// Sizes around those of batches, the largest of which has 512 items.
-const SIZES: [usize; 9] = [0, 1, 2, 9, 100, 511, 5_000, 5_001, 20_000];
+/// Sizes around those of batches: a part of all items, and 4096 at most.
+const SIZES: [usize; 10] = [0, 1, 2, 9, 100, 511, 5_000, 5_001, 20_000, 140_001];
 
 #[test]
 fn r1_result_i_of_spawn_each_belongs_to_item_i() {
@@ -116,95 +99,6 @@ fn r5_what_an_item_spawns_runs_before_the_next_item() {
 }
 
 #[test]
-fn e1_a_panicked_item_raises_at_its_own_place() {
-    on_every_pool(|pool| {
-        let whole = outcome(|| {
-            pool.nursery(|n| {
-                // Long enough for batches to split meanwhile.
-                let mut children = n.spawn_each(0..1000, |i| {
-                    assert!(i != 700, "item 700");
-                    busy(Duration::from_micros(10));
-                    i
-                });
-                for i in 0..1000 {
-                    let value = outcome(|| children.next());
-                    match value {
-                        Ok(value) => assert!(i != 700 && value == Some(i)),
-                        // Itself, or skipped because of it.
-                        Err(text) if i == 700 => assert_eq!(text, "item 700"),
-                        Err(_) => {}
-                    }
-                }
-                assert!(children.next().is_none());
-            });
-        });
-        // It was joined, and so handled.
-        assert!(whole.is_ok());
-    });
-}
-
-#[test]
-fn e1_of_several_panicked_items_nobody_joined_the_first_is_raised() {
-    on_no_worker(|pool| {
-        let text = outcome(|| {
-            pool.nursery(|n| {
-                drop(n.spawn_each(0..1000, |i| assert!(i != 300 && i != 301, "item {i}")));
-            });
-        });
-        assert_eq!(text.unwrap_err(), "item 300");
-    });
-}
-
-#[test]
-fn a_panicking_iterator_loses_no_item() {
-    on_every_pool(|pool| {
-        let (made, dropped) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
-        struct Item<'a>(&'a AtomicUsize);
-        impl Drop for Item<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        let text = outcome(|| {
-            pool.nursery(|n| {
-                let items = (0..).map(|i| {
-                    assert!(i < 777, "no more");
-                    made.fetch_add(1, Ordering::Relaxed);
-                    Item(dropped)
-                });
-                drop(n.spawn_each(items, drop));
-            });
-        });
-        assert_eq!(text.unwrap_err(), "no more");
-        assert_eq!(made.load(Ordering::Relaxed), 777);
-        assert_eq!(dropped.load(Ordering::Relaxed), 777);
-    });
-}
-
-#[test]
-fn e8_items_that_panic_on_drop_never_abort() {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!("bomb");
-        }
-    }
-    on_every_pool(|pool| {
-        // Skipped: the items are dropped unrun, several of them in one batch.
-        let text = outcome(|| {
-            pool.nursery(|n| {
-                n.spawn_each((0..600).map(|_| Bomb), std::mem::forget);
-                panic!("body");
-            });
-        });
-        assert_eq!(text.unwrap_err(), "body");
-        // As values nobody takes.
-        let text = outcome(|| pool.nursery(|n| drop(n.spawn_each(0..600, |_| Bomb))));
-        assert_eq!(text.unwrap_err(), "bomb");
-    });
-}
-
-#[test]
 fn children_dropped_early_are_run_and_their_values_dropped() {
     on_every_pool(|pool| {
         let ran = AtomicUsize::new(0);
@@ -243,5 +137,197 @@ fn join_all_raises_the_first_panic_of_the_tuple() {
         let text =
             outcome(|| pool.nursery(|_| join_all((|| 1, || -> u32 { panic!("second") }, || 3))));
         assert_eq!(text.unwrap_err(), "second");
+    });
+}
+
+#[test]
+fn l2_items_and_values_of_any_size_are_moved_and_dropped_once() {
+    /// Items of `I` bytes more than values of `T` bytes, taken up to `taken`.
+    fn check<const I: usize, const T: usize>(pool: &Pool, taken: usize) {
+        const SIZE: usize = 3000;
+        let (items, values) = (Ledger::default(), Ledger::default());
+        pool.nursery(|n| {
+            let each = (0..SIZE).map(|_| items.entry::<I>());
+            let mut children = n.spawn_each(each, |item| {
+                drop(item);
+                values.entry::<T>()
+            });
+            for _ in 0..taken {
+                drop(children.next());
+            }
+            assert_eq!(children.len(), SIZE - taken);
+        });
+        items.is_balanced(SIZE);
+        values.is_balanced(SIZE);
+    }
+    on_every_pool(|pool| {
+        for taken in [0, 1, 1000, 3000] {
+            check::<0, 0>(pool, taken);
+            check::<1, 100>(pool, taken);
+            check::<100, 1>(pool, taken);
+            check::<40_000, 40_000>(pool, taken.min(2));
+        }
+    });
+}
+
+#[test]
+fn r1_nothing_and_the_over_aligned_go_in_and_come_out() {
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    #[repr(align(256))]
+    struct Aligned(u8);
+    fn is_aligned(at: &Aligned) -> bool {
+        std::ptr::from_ref(at).addr().is_multiple_of(256)
+    }
+    on_every_pool(|pool| {
+        for size in SIZES {
+            pool.nursery(|n| {
+                assert_eq!(n.spawn_each((0..size).map(|_| ()), |()| ()).count(), size);
+                let ones = n.spawn_each((0..size).map(|_| ()), |()| 1);
+                assert_eq!(ones.sum::<usize>(), size);
+                assert_eq!(n.spawn_each(0..size, |_| ()).by_completion().count(), size);
+            });
+        }
+        let aligned = || (0..200).map(Aligned);
+        pool.nursery(|n| {
+            let same = n.spawn_each(aligned(), |item| {
+                assert!(is_aligned(&item));
+                item
+            });
+            assert!(same.eq(aligned()));
+            let smaller = n.spawn_each(aligned(), |item| item.0);
+            assert!(smaller.eq(0..200));
+            // As large as an item, but more strictly aligned.
+            let bytes = n.spawn_each(aligned().map(|item| [item.0; 256]), |item| Aligned(item[7]));
+            assert!(bytes.eq(aligned()));
+        });
+    });
+}
+
+#[test]
+fn an_iterator_may_open_nurseries_and_spawn_on_this_one() {
+    on_every_pool(|pool| {
+        let beside = AtomicUsize::new(0);
+        let (sum, joined) = pool.nursery(|n| {
+            let mut joined = 0;
+            let items = (0..1000_usize).map(|i| {
+                let inner = pool.nursery(|inner| inner.spawn_each(0..i % 4, |j| j).sum::<usize>());
+                let child = n.spawn(|| beside.fetch_add(1, Ordering::Relaxed));
+                if i % 3 == 0 {
+                    child.join();
+                    joined += 1;
+                }
+                inner
+            });
+            (n.spawn_each(items, |i| i + 1).sum::<usize>(), joined)
+        });
+        assert_eq!((sum, joined), (1000 + 250 * 4, 334));
+        assert_eq!(beside.into_inner(), 1000);
+    });
+}
+
+/// The iterator has an end only because children run before it.
+#[test]
+fn children_run_while_a_slow_iterator_goes_on() {
+    for threads in [2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            let ran = AtomicUsize::new(0);
+            let all = pool.nursery(|n| {
+                let lines = (0..).take_while(|_| {
+                    busy(Duration::from_micros(60));
+                    ran.load(Ordering::Relaxed) < 100
+                });
+                let children = n.spawn_each(lines, |_| ran.fetch_add(1, Ordering::Relaxed));
+                children.count()
+            });
+            assert_eq!(ran.into_inner(), all);
+        });
+    }
+}
+
+#[test]
+fn children_dropped_while_they_run_are_waited_for() {
+    for threads in [2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            let (started, go_on) = (Gate::default(), Gate::default());
+            let values = Ledger::default();
+            pool.nursery(|n| {
+                let children = n.spawn_each(0..3000, |i| {
+                    if i == 0 {
+                        started.open();
+                        go_on.wait();
+                    }
+                    values.entry::<8>()
+                });
+                while !started.is_open() {
+                    n.spawn(|| {});
+                    std::thread::yield_now();
+                }
+                drop(children);
+                go_on.open();
+            });
+            values.is_balanced(3000);
+        });
+    }
+}
+
+#[test]
+fn by_completion_takes_what_has_ended_before_what_has_not() {
+    for threads in [2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            let (started, go_on) = (Gate::default(), Gate::default());
+            let last = pool.nursery(|n| {
+                let children = n.spawn_each(0..1000, |i| {
+                    if i == 0 {
+                        started.open();
+                        go_on.wait();
+                    }
+                    i
+                });
+                while !started.is_open() {
+                    n.spawn(|| {});
+                    std::thread::yield_now();
+                }
+                let mut order = Vec::new();
+                for (place, value) in children.by_completion() {
+                    assert_eq!(place, value);
+                    order.push(place);
+                    // Only the first batch, which is this item, is left.
+                    if order.len() == 999 {
+                        go_on.open();
+                    }
+                }
+                assert_eq!(order.len(), 1000);
+                order.pop()
+            });
+            assert_eq!(last, Some(0));
+        });
+    }
+}
+
+#[test]
+fn by_completion_runs_nothing_here_while_something_has_ended() {
+    on_pool(Pool::builder().threads(2), |pool| {
+        let home = std::thread::current().id();
+        let (here, elsewhere) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let go_on = Gate::default();
+        pool.nursery(|n| {
+            let children = n.spawn_each(0..3200, |_| {
+                if std::thread::current().id() == home {
+                    here.fetch_add(1, Ordering::Relaxed);
+                } else if elsewhere.fetch_add(1, Ordering::Relaxed) == 200 {
+                    // More than are in a batch; what is left stays where it is.
+                    go_on.wait();
+                }
+            });
+            while elsewhere.load(Ordering::Relaxed) <= 200 {
+                n.spawn(|| {});
+                std::thread::yield_now();
+            }
+            let mut children = children.by_completion();
+            assert!(children.next().is_some());
+            assert_eq!(here.load(Ordering::Relaxed), 0);
+            go_on.open();
+            assert_eq!(children.count(), 3199);
+        });
     });
 }

@@ -118,11 +118,12 @@ impl Seat {
         self.wait(body, scope, &End(body, scope));
     }
 
-    /// Runs the oldest of several children of `scope` that this thread holds, if it does.
-    pub(crate) fn run_one_of_several(scope: &ScopeFrame) {
+    /// Runs the oldest of more than `several` children of `scope` that this thread holds, if it
+    /// does.
+    pub(crate) fn run_one_of_several(scope: &ScopeFrame, several: u32) {
         Frame::with_current(|frame| {
             let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
-            if let Some(frame) = frame.filter(|frame| frame.list.len() > 1) {
+            if let Some(frame) = frame.filter(|frame| frame.list.len() > several) {
                 frame.run_oldest();
             }
         });

@@ -8,8 +8,6 @@
 //! Each item still is a child of its own to the user: it panics alone, is skipped alone, and what
 //! it spawns runs before the item behind it.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::mem;
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
@@ -17,393 +15,315 @@ use std::time::{Duration, Instant};
 use crate::engine::frame::Frame;
 use crate::engine::seat::Seat;
 use crate::platform::sync::Arc;
-use crate::platform::thread;
-use crate::scope::nest::{Nest, abandon, join_verdict, wait_for_any};
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::scope::batches::{Batches, Outcome};
+use crate::scope::nest::Nest;
 use crate::scope::panics::{catching, discard};
 use crate::scope::{Scope, fork};
-use crate::task::record::{Class, Handle, Payload, Rank, Verdict};
+use crate::task::record::{Class, Handle, Rank, Verdict};
+use crate::task::slab::{Done, Items, Stretch};
 
-/// Items of the largest batch: its bookkeeping is 1 % of the items' even if they are empty.
-const LARGEST: usize = 512;
-/// A batch holds this part of the items before it, so that the last ones are not a lump.
-const PART: usize = 8;
-/// If pulling a batch takes longer, the next one is smaller: children wait for it meanwhile.
+/// Items of the largest batch. A batch costs 0.2 us besides its items; an empty one takes 0.8 ns.
+const LARGEST: u32 = 4096;
+/// Bytes of items or values in the largest batch, unless one of them is larger.
+const LARGEST_BYTES: usize = 32 << 10;
+/// A batch holds this part of all items if their number is known: what stands behind a long item
+/// cannot be shared while that runs.
+const PART_OF_ALL: usize = 32;
+/// And this part of those before it if it is not.
+const PART_OF_FORMER: usize = 8;
+/// How many times the size of the one before a batch has at most.
+const GROWTH: u32 = 8;
+/// Pulling a batch should not take longer: children wait for it meanwhile.
 const PULL: Duration = Duration::from_micros(50);
+/// Batches of items worth more than their values that are kept before the oldest is run here.
+const BACKLOG: u32 = 64;
 
-/// Items not yet consumed.
-struct Items<I>(Vec<Option<I>>);
-
-impl<I> Drop for Items<I> {
-    fn drop(&mut self) {
-        if !mem::needs_drop::<I>() {
-            return;
-        }
-        let mut first = None;
-        for item in &mut self.0 {
-            if let Err(payload) = catching(|| drop(item.take())) {
-                match first {
-                    None => first = Some(payload),
-                    Some(_) => discard(payload),
-                }
-            }
-        }
-        if let Some(payload) = first
-            && !thread::panicking()
-        {
-            resume_unwind(payload);
-        }
-    }
-}
-
-type Panics = Vec<(u32, Payload)>;
-
-/// What the items of one batch left.
-struct Batch<'scope, T> {
+/// The function of one `spawn_each`, for one of those that use it.
+///
+/// The last of them takes it along, under a catch.
+struct Function<'scope, F> {
     scope: &'scope Scope,
-    rank: Rank,
-    /// Nothing for an item that panicked or was skipped.
-    values: Vec<Option<T>>,
-    /// By item, in order.
-    panics: Panics,
+    rank: Option<Rank>,
+    f: Option<Arc<F>>,
 }
 
-impl<T> Drop for Batch<'_, T> {
+impl<F> Function<'_, F> {
+    fn get(&self) -> &F {
+        self.f.as_ref().expect("there until the end")
+    }
+}
+
+impl<F> Drop for Function<'_, F> {
     fn drop(&mut self) {
-        let values = mem::take(&mut self.values);
-        if mem::needs_drop::<T>() {
-            for (i, value) in (0..).zip(values) {
-                if let Some(value) = value {
-                    let rank = self.rank.of_item(i);
-                    self.scope.dispose(rank, Verdict::Done(value));
-                }
-            }
-        }
-        for (i, payload) in self.panics.drain(..) {
-            let rank = self.rank.of_item(i);
-            self.scope.dispose::<T>(rank, Verdict::Panicked(payload));
+        let f = self.f.take();
+        if let Some(rank) = self.rank {
+            self.scope.dispose(rank.of_item(u32::MAX), Verdict::Done(f));
         }
     }
 }
 
-/// Consecutive items of a batch, and room for their values.
-struct Piece<'a, I, T, F> {
-    scope: &'a Scope,
-    f: &'a F,
-    /// The number of the first item in its batch.
-    first: u32,
-    items: &'a mut [Option<I>],
-    values: &'a mut [Option<T>],
+/// A batch to be run.
+struct Batch<'scope, I, T, F> {
+    items: Option<Items<I, T>>,
+    function: Function<'scope, F>,
+    ended: Arc<AtomicUsize>,
 }
 
-impl<I, T, F> Piece<'_, I, T, F>
+impl<'scope, I, T, F> Batch<'scope, I, T, F>
 where
     I: Send,
     T: Send,
     F: Fn(I) -> T + Sync,
 {
-    /// Runs the items in the innermost frame.
-    fn run(self) -> Panics {
-        Frame::with_current(|frame| self.run_in(frame.expect("a child runs in a frame")))
+    fn run(mut self, rank: Rank) -> Outcome<'scope, T> {
+        let items = self.items.take().expect("run once");
+        let scope = self.function.scope;
+        let f = self.function.get();
+        let values = items.run(|stretch| {
+            Frame::with_current(|frame| {
+                let frame = frame.expect("a child runs in a frame");
+                Piece { scope, f, stretch }.run_in(frame)
+            })
+        });
+        Outcome::new(scope, Some(rank), values)
     }
+}
 
-    fn run_in(self, frame: &Frame<'_>) -> Panics {
-        let mut panics = Panics::new();
-        let len = self.items.len();
-        let (scope, f) = (self.scope, self.f);
-        let mut done = 0;
-        for (item, value) in self.items.iter_mut().zip(self.values.iter_mut()) {
-            if frame.seat.should_split() && done + 1 < len {
-                break;
+impl<I, T, F> Drop for Batch<'_, I, T, F> {
+    fn drop(&mut self) {
+        // ORDERING: Relaxed: a hint that it is worth looking.
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Consecutive items of a batch, and what to do with them.
+struct Piece<'a, 'brand, I, T, F> {
+    scope: &'a Scope,
+    f: &'a F,
+    stretch: Stretch<'brand, I, T>,
+}
+
+impl<'brand, I, T, F> Piece<'_, 'brand, I, T, F>
+where
+    I: Send,
+    T: Send,
+    F: Fn(I) -> T + Sync,
+{
+    fn run_in(mut self, frame: &Frame<'_>) -> Done<'brand> {
+        let (scope, seat) = (self.scope, frame.seat);
+        while self.stretch.len() > 0 {
+            if scope.is_cancelled() {
+                if !self.stretch.skip() {
+                    scope.note_panic();
+                }
+                continue;
             }
-            match run_item(scope, f, item) {
-                Ok(result) => *value = result,
-                Err(payload) => panics.push((self.first + number(done), payload)),
+            if self.stretch.len() > 1 && seat.should_split() {
+                return self.split_in(frame);
             }
-            done += 1;
+            if !self.run_undisturbed(frame) {
+                scope.note_panic();
+            }
             frame.run_spawned();
         }
-        if done < len {
-            let (left, right) = self.split(done);
-            let (mut left, right) = fork(frame.seat, || left.run(), || right.run());
-            panics.append(&mut left);
-            panics.extend(right);
+        self.stretch.finish()
+    }
+
+    /// Runs items until there is something else to do than to run the next one; false if one has
+    /// panicked.
+    #[inline(never)]
+    fn run_undisturbed(&mut self, frame: &Frame<'_>) -> bool {
+        let is_cancelled = &self.scope.is_cancelled;
+        let is_asked = &*frame.seat.slot().asked;
+        self.stretch.run(self.f, || {
+            // Without `&&`: the branches are what the loop of an empty item spends its time on.
+            // ORDERING: Relaxed: whoever is told to stop looks again.
+            frame.list.is_empty()
+                & !is_asked.load(Ordering::Relaxed)
+                & !is_cancelled.load(Ordering::Relaxed)
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn split_in(self, frame: &Frame<'_>) -> Done<'brand> {
+        let Self { scope, f, stretch } = self;
+        let (left, right) = stretch.split();
+        let run = |stretch| {
+            Frame::with_current(|frame| {
+                let frame = frame.expect("a child runs in a frame");
+                Piece { scope, f, stretch }.run_in(frame)
+            })
+        };
+        let (left, right) = fork(frame.seat, || run(left), || run(right));
+        left.then(right)
+    }
+}
+
+/// How many items to pull next.
+struct Pace {
+    pulled: usize,
+    /// Of the next batch, as far as its growth and the speed of the iterator allow.
+    most: u32,
+    /// Of any batch.
+    largest: u32,
+}
+
+impl Pace {
+    fn new<I, T>() -> Self {
+        let bytes = size_of::<I>().max(size_of::<T>()).max(1);
+        let largest = u32::try_from(LARGEST_BYTES / bytes).unwrap_or(LARGEST);
+        Self {
+            pulled: 0,
+            most: 1,
+            largest: largest.clamp(1, LARGEST),
         }
-        panics
     }
 
-    /// The items from `start` on, in two halves.
-    fn split(self, start: usize) -> (Self, Self) {
-        let middle = start + (self.items.len() - start).div_ceil(2);
-        let (items, right_items) = self.items.split_at_mut(middle);
-        let (values, right_values) = self.values.split_at_mut(middle);
-        let left = Self {
-            first: self.first + number(start),
-            items: &mut items[start..],
-            values: &mut values[start..],
-            ..self
+    /// How many items the next batch has, if the iterator says this of those left.
+    fn size(&self, (least, most): (usize, Option<usize>)) -> u32 {
+        let part = if most == Some(least) {
+            // One more than is left, so that the last batch meets the end.
+            let all = self.pulled.saturating_add(least);
+            all.div_ceil(PART_OF_ALL).min(least.saturating_add(1))
+        } else {
+            1 + self.pulled / PART_OF_FORMER
         };
-        let right = Self {
-            first: self.first + number(middle),
-            items: right_items,
-            values: right_values,
-            ..self
+        let part = u32::try_from(part).unwrap_or(u32::MAX);
+        part.min(self.most).max(1)
+    }
+
+    fn note(&mut self, len: u32, took: Duration) {
+        self.pulled += len as usize;
+        let growth = PULL.as_nanos() / took.as_nanos().max(1);
+        self.most = match u32::try_from(growth) {
+            Ok(0) => len / 2,
+            Ok(growth) => len.saturating_mul(growth.min(GROWTH)),
+            Err(_) => len.saturating_mul(GROWTH),
         };
-        (left, right)
+        self.most = self.most.clamp(1, self.largest);
     }
-}
-
-/// Runs one item, or drops it if the nursery has been cancelled.
-#[inline]
-fn run_item<I, T>(
-    scope: &Scope,
-    f: &impl Fn(I) -> T,
-    item: &mut Option<I>,
-) -> Result<Option<T>, Payload> {
-    let Some(item) = item.take() else {
-        return Ok(None);
-    };
-    let result = if scope.is_cancelled() {
-        catching(|| drop(item)).map(|()| None)
-    } else {
-        catching(|| f(item)).map(Some)
-    };
-    if result.is_err() {
-        scope.note_panic();
-    }
-    result
-}
-
-fn number(item: usize) -> u32 {
-    u32::try_from(item).expect("batches are small")
 }
 
 impl<'scope> Nest<'scope, '_> {
     /// Spawns a child for each item; see [`crate::Nursery::spawn_each`].
-    pub(crate) fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Batches<'scope, T>
+    pub(crate) fn spawn_each<I, F, T>(&'scope self, mut items: I, f: F) -> Batches<'scope, T>
     where
         I: Iterator,
         I::Item: Send + 'scope,
         F: Fn(I::Item) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let f = Arc::new(f);
-        let mut items = items;
-        let mut batches = Batches::new(self.scope());
-        let mut most = LARGEST;
+        let is_heavy = mem::needs_drop::<I::Item>() || size_of::<I::Item>() > size_of::<T>();
+        let scope = self.scope();
+        let mut function = Function {
+            scope,
+            rank: None,
+            f: Some(Arc::new(f)),
+        };
+        let mut batches = Batches::new(scope);
+        let mut pace = Pace::new::<I::Item, T>();
+        let mut now = Instant::now();
         loop {
-            let size = (1 + batches.len() / PART).min(most);
-            let started = Instant::now();
-            let mut pulled = Vec::with_capacity(size.min(items.size_hint().0.max(1)));
-            let end = catching(|| {
-                while pulled.len() < size {
-                    match items.next() {
-                        Some(item) => pulled.push(Some(item)),
-                        None => return true,
-                    }
-                }
-                false
+            let mut pulled = None;
+            let goes_on = catching(|| {
+                let size = pace.size(items.size_hint());
+                let pulled = pulled.insert(Items::with_capacity(size));
+                pulled.fill(&mut items)
             });
-            most = match started.elapsed() {
-                elapsed if elapsed > PULL => (size / 2).max(1),
-                _ => (most * 2).min(LARGEST),
-            };
-            let len = pulled.len();
-            if len > 0 {
-                batches.push(self.spawn_batch(pulled, &f), len);
+            let started = mem::replace(&mut now, Instant::now());
+            if let Some(pulled) = pulled.filter(|pulled| pulled.len() > 0) {
+                let len = pulled.len();
+                pace.note(len, now - started);
+                let handle = self.spawn_batch(pulled, &function, batches.ended());
+                function.rank = Some(handle.rank());
+                batches.push(handle, len);
             }
-            if len == LARGEST {
-                Seat::run_one_of_several(self.frame());
-            }
-            match end {
-                Ok(false) => {}
-                Ok(true) => return batches,
+            match goes_on {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(payload) => {
                     // The children so far are children like any other.
                     drop(batches);
                     discard(items);
+                    discard(function);
                     resume_unwind(payload);
                 }
             }
+            if is_heavy {
+                Seat::run_one_of_several(self.frame(), BACKLOG);
+            }
         }
+        drop(items);
+        drop(function);
+        batches
     }
 
     fn spawn_batch<I, F, T>(
         &'scope self,
-        items: Vec<Option<I>>,
-        f: &Arc<F>,
-    ) -> Handle<Batch<'scope, T>>
+        items: Items<I, T>,
+        function: &Function<'scope, F>,
+        ended: Arc<AtomicUsize>,
+    ) -> Handle<Outcome<'scope, T>>
     where
         I: Send + 'scope,
         F: Fn(I) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let scope = self.scope();
-        let f = Arc::clone(f);
-        let mut items = Items(items);
         self.spawn_with(Class::Compute, move |rank| {
-            move || {
-                let mut values = Vec::new();
-                values.resize_with(items.0.len(), || None);
-                let piece = Piece {
-                    scope,
-                    f: &*f,
-                    first: 0,
-                    items: &mut items.0,
-                    values: &mut values,
-                };
-                let mut panics = piece.run();
-                // The last batch takes the function along.
-                if let Err(payload) = catching(|| drop(f)) {
-                    scope.note_panic();
-                    panics.push((u32::MAX, payload));
-                }
-                Batch {
-                    scope,
-                    rank,
-                    values,
-                    panics,
-                }
-            }
+            let batch = Batch {
+                items: Some(items),
+                function: Function {
+                    scope: function.scope,
+                    rank: Some(rank),
+                    f: function.f.clone(),
+                },
+                ended,
+            };
+            move || batch.run(rank)
         })
     }
 }
 
-/// A batch that nobody has joined yet.
-struct Unjoined<'scope, T> {
-    handle: Handle<Batch<'scope, T>>,
-    /// The number of its first item among all.
-    first: usize,
-    len: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A batch that is being consumed.
-struct Open<'scope, T> {
-    batch: Batch<'scope, T>,
-    first: usize,
-    next: usize,
-}
-
-/// The values of one `spawn_each`.
-pub(crate) struct Batches<'scope, T> {
-    scope: &'scope Scope,
-    unjoined: VecDeque<Unjoined<'scope, T>>,
-    open: Option<Open<'scope, T>>,
-    left: usize,
-}
-
-impl<'scope, T> Batches<'scope, T> {
-    fn new(scope: &'scope Scope) -> Self {
-        Self {
-            scope,
-            unjoined: VecDeque::new(),
-            open: None,
-            left: 0,
+    /// The sizes of the batches of an iterator that takes so long for each item.
+    fn sizes(all: usize, is_exact: bool, item: Duration) -> Vec<u32> {
+        let mut pace = Pace::new::<u64, u64>();
+        let mut sizes = Vec::new();
+        while pace.pulled < all {
+            let left = all - pace.pulled;
+            let hint = if is_exact {
+                (left, Some(left))
+            } else {
+                (0, None)
+            };
+            let len = pace.size(hint).min(u32::try_from(left).unwrap());
+            pace.note(len, item * len);
+            sizes.push(len);
         }
+        sizes
     }
 
-    fn push(&mut self, handle: Handle<Batch<'scope, T>>, len: usize) {
-        let first = self.left;
-        self.left += len;
-        self.unjoined.push_back(Unjoined { handle, first, len });
-    }
-
-    /// How many values have not been taken.
-    pub(crate) fn len(&self) -> usize {
-        self.left
-    }
-
-    /// Waits for the next child in spawn order and takes its value, or raises its panic.
-    #[inline]
-    pub(crate) fn next(&mut self) -> Option<T> {
-        loop {
-            if let Some((_, value)) = self.next_open() {
-                return Some(value);
-            }
-            let next = self.unjoined.pop_front()?;
-            self.join(next);
-        }
-    }
-
-    /// Waits until any child has ended and takes its number and value, or raises its panic.
-    #[inline]
-    pub(crate) fn next_finished(&mut self) -> Option<(usize, T)> {
-        loop {
-            if let Some(value) = self.next_open() {
-                return Some(value);
-            }
-            let next = self.take_finished()?;
-            self.join(next);
-        }
-    }
-
-    #[inline]
-    fn next_open(&mut self) -> Option<(usize, T)> {
-        let open = self.open.as_mut()?;
-        let value = open.batch.values.get_mut(open.next)?.take();
-        let number = open.first + open.next;
-        self.left -= 1;
-        open.next += 1;
-        match value {
-            Some(value) => Some((number, value)),
-            None => self.raise(),
-        }
-    }
-
-    #[inline(never)]
-    fn take_finished(&mut self) -> Option<Unjoined<'scope, T>> {
-        if self.unjoined.is_empty() {
-            return None;
-        }
-        let handles = || self.unjoined.iter().map(|batch| &batch.handle);
-        wait_for_any(self.scope, &handles);
-        let finished = handles().position(|handle| handle.outcome().is_some());
-        self.unjoined.remove(finished.expect("waited for one"))
-    }
-
-    #[inline(never)]
-    fn join(&mut self, unjoined: Unjoined<'scope, T>) {
-        let Unjoined { handle, first, len } = unjoined;
-        let rank = handle.rank();
-        let panics = match join_verdict(handle) {
-            Verdict::Done(batch) => {
-                let next = 0;
-                self.open = Some(Open { batch, first, next });
-                return;
-            }
-            // Skipped as a whole; perhaps a destructor of the items panicked.
-            Verdict::Panicked(payload) => vec![(0, payload)],
-            Verdict::Skipped => Vec::new(),
-        };
-        let mut values = Vec::new();
-        values.resize_with(len, || None);
-        let batch = Batch {
-            scope: self.scope,
-            rank,
-            values,
-            panics,
-        };
-        let next = 0;
-        self.open = Some(Open { batch, first, next });
-    }
-
-    /// The item just passed has no value.
-    #[cold]
-    fn raise(&mut self) -> ! {
-        let open = self.open.as_mut().expect("an open batch");
-        let item = number(open.next - 1);
-        let panics = &mut open.batch.panics;
-        let verdict = match panics.iter().position(|(i, _)| *i == item) {
-            Some(at) => Verdict::Panicked(panics.remove(at).1),
-            None => Verdict::Skipped,
-        };
-        match self.scope.resolve::<Infallible>(verdict) {}
-    }
-}
-
-impl<T> Drop for Batches<'_, T> {
-    fn drop(&mut self) {
-        for batch in self.unjoined.drain(..) {
-            abandon(batch.handle);
+    #[test]
+    fn batches_are_large_only_if_there_are_many_items_and_they_come_quickly() {
+        let quick = Duration::from_nanos(1);
+        assert_eq!(sizes(1000, true, quick)[..5], [1, 8, 32, 32, 32]);
+        assert!(sizes(1_000_000, true, quick).contains(&LARGEST));
+        // Whoever starts last is not much behind the others.
+        let unknown = sizes(10_000, false, quick);
+        assert!(unknown.iter().all(|len| *len <= 10_000 / 8), "{unknown:?}");
+        assert!(unknown.len() < 100, "{unknown:?}");
+        // Not more than 50 us at a time, give or take the first ones.
+        for item in [10, 20, 60, 1000].map(Duration::from_micros) {
+            let slow = sizes(1000, true, item);
+            assert!(
+                slow.iter().all(|len| *len == 1 || item * *len <= PULL),
+                "{slow:?}"
+            );
         }
     }
 }

@@ -1,11 +1,12 @@
 //! One nursery's life: it opens in place, collects its children, cancels, joins, reports.
 
+mod batches;
 mod each;
 mod fork;
 mod nest;
 mod panics;
 
-pub(crate) use each::Batches;
+pub(crate) use batches::Batches;
 pub(crate) use fork::{fork, fork_here};
 pub(crate) use nest::{Held, Nest};
 

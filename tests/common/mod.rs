@@ -3,9 +3,10 @@
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hatchery::Pool;
 
@@ -145,4 +146,64 @@ pub(crate) fn seeded(what: &str) -> fastrand::Rng {
     println!("{line}");
     SEEDS.lock().unwrap().push(line);
     fastrand::Rng::with_seed(seed)
+}
+
+/// What `f` returned, or the text it panicked with.
+pub(crate) fn outcome<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        text.unwrap_or_default()
+    })
+}
+
+pub(crate) fn busy(time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        std::hint::spin_loop();
+    }
+}
+
+/// Counts what is alive, and what has been dropped.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    pub(crate) made: AtomicUsize,
+    pub(crate) dropped: AtomicUsize,
+}
+
+impl Ledger {
+    pub(crate) fn entry<const BYTES: usize>(&self) -> Entry<'_, BYTES> {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        Entry {
+            ledger: self,
+            is_bomb: false,
+            _filling: [0; BYTES],
+        }
+    }
+
+    /// An entry whose drop panics, once it has been counted.
+    pub(crate) fn bomb(&self) -> Entry<'_, 0> {
+        let mut entry = self.entry();
+        entry.is_bomb = true;
+        entry
+    }
+
+    #[track_caller]
+    pub(crate) fn is_balanced(&self, made: usize) {
+        assert_eq!(self.made.load(Ordering::Relaxed), made, "made");
+        assert_eq!(self.dropped.load(Ordering::Relaxed), made, "dropped");
+    }
+}
+
+pub(crate) struct Entry<'a, const BYTES: usize> {
+    ledger: &'a Ledger,
+    pub(crate) is_bomb: bool,
+    _filling: [u8; BYTES],
+}
+
+impl<const BYTES: usize> Drop for Entry<'_, BYTES> {
+    fn drop(&mut self) {
+        self.ledger.dropped.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.is_bomb, "bomb");
+    }
 }
