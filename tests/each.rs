@@ -304,6 +304,28 @@ fn by_completion_takes_what_has_ended_before_what_has_not() {
     }
 }
 
+/// The long item ends when all others have: whoever runs it holds nothing back, and what stood behind it is run by the others meanwhile.
+#[test]
+fn what_stands_behind_a_long_item_is_run_by_others() {
+    for threads in [2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            let (others, done) = (AtomicUsize::new(0), Gate::default());
+            pool.nursery(|n| {
+                n.spawn_each(0..300, |i| {
+                    if i == 150 {
+                        done.wait();
+                    } else {
+                        busy(Duration::from_micros(200));
+                        if others.fetch_add(1, Ordering::Relaxed) + 1 == 299 {
+                            done.open();
+                        }
+                    }
+                });
+            });
+        });
+    }
+}
+
 #[test]
 fn by_completion_runs_nothing_here_while_something_has_ended() {
     on_pool(Pool::builder().threads(2), |pool| {

@@ -172,11 +172,17 @@ impl Seat {
 
     /// One of this thread's frames holds `hidden` children: half of what the outermost frame holds
     /// becomes visible, so that a long task of this thread's own hides no more than it shows.
-    pub(crate) fn offer(&self, hidden: u32) {
+    pub(crate) fn offer_unless_shown(&self, hidden: u32) {
         // Where every frame holds a few, the outer ones have shown more already.
-        if self.slot().public() >= hidden {
-            return;
+        if self.slot().public() < hidden {
+            self.offer();
         }
+    }
+
+    /// Half of what the outermost frame holds becomes visible.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn offer(&self) {
         self.give(|| self.core.has_workers());
     }
 

@@ -98,6 +98,11 @@ impl<'scope, T> Batches<'scope, T> {
         Arc::clone(&self.ended)
     }
 
+    /// How many batches there have been.
+    pub(super) fn number(&self) -> usize {
+        self.unjoined.len()
+    }
+
     /// How many values have not been taken.
     pub(crate) fn len(&self) -> usize {
         self.left + self.open.values.len() as usize

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::engine::frame::Frame;
 use crate::engine::seat::Seat;
 use crate::platform::sync::Arc;
-use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::scope::batches::{Batches, Outcome};
 use crate::scope::nest::Nest;
 use crate::scope::panics::{catching, discard};
@@ -36,8 +36,23 @@ const PART_OF_FORMER: usize = 8;
 const GROWTH: u32 = 8;
 /// Pulling a batch should not take longer: children wait for it meanwhile.
 const PULL: Duration = Duration::from_micros(50);
+/// From this time per item on, whatever stands behind an item is offered before it is run. An offer
+/// that nobody accepts costs 0.1 us.
+const LONG: Duration = Duration::from_micros(50);
+/// One batch in so many is timed for that, the first one included; and every item while they are
+/// long.
+const TIMED: usize = 8;
 /// Batches of items worth more than their values that are kept before the oldest is run here.
 const BACKLOG: u32 = 64;
+
+/// What the batches of one `spawn_each` share.
+struct Shared<F> {
+    f: F,
+    /// Whether the items last timed have taken [`LONG`] or longer.
+    are_long: AtomicBool,
+    /// How many batches have ended.
+    ended: Arc<AtomicUsize>,
+}
 
 /// The function of one `spawn_each`, for one of those that use it.
 ///
@@ -45,20 +60,21 @@ const BACKLOG: u32 = 64;
 struct Function<'scope, F> {
     scope: &'scope Scope,
     rank: Option<Rank>,
-    f: Option<Arc<F>>,
+    shared: Option<Arc<Shared<F>>>,
 }
 
 impl<F> Function<'_, F> {
-    fn get(&self) -> &F {
-        self.f.as_ref().expect("there until the end")
+    fn get(&self) -> &Shared<F> {
+        self.shared.as_ref().expect("there until the end")
     }
 }
 
 impl<F> Drop for Function<'_, F> {
     fn drop(&mut self) {
-        let f = self.f.take();
+        let shared = self.shared.take();
         if let Some(rank) = self.rank {
-            self.scope.dispose(rank.of_item(u32::MAX), Verdict::Done(f));
+            let rank = rank.of_item(u32::MAX);
+            self.scope.dispose(rank, Verdict::Done(shared));
         }
     }
 }
@@ -67,7 +83,8 @@ impl<F> Drop for Function<'_, F> {
 struct Batch<'scope, I, T, F> {
     items: Option<Items<I, T>>,
     function: Function<'scope, F>,
-    ended: Arc<AtomicUsize>,
+    /// Whether to look how long its items take.
+    is_timed: bool,
 }
 
 impl<'scope, I, T, F> Batch<'scope, I, T, F>
@@ -76,31 +93,35 @@ where
     T: Send,
     F: Fn(I) -> T + Sync,
 {
-    fn run(mut self, rank: Rank) -> Outcome<'scope, T> {
+    fn run(mut self) -> Outcome<'scope, T> {
         let items = self.items.take().expect("run once");
-        let scope = self.function.scope;
-        let f = self.function.get();
+        let (scope, rank) = (self.function.scope, self.function.rank);
+        let (shared, is_timed) = (self.function.get(), self.is_timed);
         let values = items.run(|stretch| {
-            Frame::with_current(|frame| {
-                let frame = frame.expect("a child runs in a frame");
-                Piece { scope, f, stretch }.run_in(frame)
-            })
+            let piece = Piece {
+                scope,
+                shared,
+                is_timed,
+                stretch,
+            };
+            piece.run()
         });
-        Outcome::new(scope, Some(rank), values)
+        Outcome::new(scope, rank, values)
     }
 }
 
 impl<I, T, F> Drop for Batch<'_, I, T, F> {
     fn drop(&mut self) {
         // ORDERING: Relaxed: a hint that it is worth looking.
-        self.ended.fetch_add(1, Ordering::Relaxed);
+        self.function.get().ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Consecutive items of a batch, and what to do with them.
 struct Piece<'a, 'brand, I, T, F> {
     scope: &'a Scope,
-    f: &'a F,
+    shared: &'a Shared<F>,
+    is_timed: bool,
     stretch: Stretch<'brand, I, T>,
 }
 
@@ -110,6 +131,11 @@ where
     T: Send,
     F: Fn(I) -> T + Sync,
 {
+    /// Runs the items in the innermost frame.
+    fn run(self) -> Done<'brand> {
+        Frame::with_current(|frame| self.run_in(frame.expect("a child runs in a frame")))
+    }
+
     fn run_in(mut self, frame: &Frame<'_>) -> Done<'brand> {
         let (scope, seat) = (self.scope, frame.seat);
         while self.stretch.len() > 0 {
@@ -119,15 +145,43 @@ where
                 }
                 continue;
             }
-            if self.stretch.len() > 1 && seat.should_split() {
+            if self.are_long() {
+                seat.offer();
+            }
+            if self.stretch.len() > 1 && (self.are_long() || seat.should_split()) {
                 return self.split_in(frame);
             }
-            if !self.run_undisturbed(frame) {
+            let is_well = if self.is_timed || self.are_long() {
+                self.run_timed(frame)
+            } else {
+                self.run_undisturbed(frame)
+            };
+            if !is_well {
                 scope.note_panic();
             }
             frame.run_spawned();
         }
         self.stretch.finish()
+    }
+
+    /// Whether an item may take so long that all that stands behind it is offered first.
+    fn are_long(&self) -> bool {
+        // ORDERING: Relaxed: a hint.
+        self.shared.are_long.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn run_timed(&mut self, frame: &Frame<'_>) -> bool {
+        let before = self.stretch.len();
+        let started = Instant::now();
+        let is_well = self.run_undisturbed(frame);
+        let per_item = started.elapsed() / (before - self.stretch.len());
+        let are_long = per_item >= LONG && frame.seat.core.threads() > 1;
+        if are_long != self.are_long() {
+            self.shared.are_long.store(are_long, Ordering::Relaxed);
+        }
+        is_well
     }
 
     /// Runs items until there is something else to do than to run the next one; false if one has
@@ -136,7 +190,7 @@ where
     fn run_undisturbed(&mut self, frame: &Frame<'_>) -> bool {
         let is_cancelled = &self.scope.is_cancelled;
         let is_asked = &*frame.seat.slot().asked;
-        self.stretch.run(self.f, || {
+        self.stretch.run(&self.shared.f, || {
             // Without `&&`: the branches are what the loop of an empty item spends its time on.
             // ORDERING: Relaxed: whoever is told to stop looks again.
             frame.list.is_empty()
@@ -148,15 +202,16 @@ where
     #[cold]
     #[inline(never)]
     fn split_in(self, frame: &Frame<'_>) -> Done<'brand> {
-        let Self { scope, f, stretch } = self;
-        let (left, right) = stretch.split();
-        let run = |stretch| {
-            Frame::with_current(|frame| {
-                let frame = frame.expect("a child runs in a frame");
-                Piece { scope, f, stretch }.run_in(frame)
-            })
+        let (left, right) = self.stretch.split();
+        let left = Self {
+            stretch: left,
+            ..self
         };
-        let (left, right) = fork(frame.seat, || run(left), || run(right));
+        let right = Self {
+            stretch: right,
+            ..self
+        };
+        let (left, right) = fork(frame.seat, || left.run(), || right.run());
         left.then(right)
     }
 }
@@ -217,12 +272,16 @@ impl<'scope> Nest<'scope, '_> {
     {
         let is_heavy = mem::needs_drop::<I::Item>() || size_of::<I::Item>() > size_of::<T>();
         let scope = self.scope();
+        let mut batches = Batches::new(scope);
         let mut function = Function {
             scope,
             rank: None,
-            f: Some(Arc::new(f)),
+            shared: Some(Arc::new(Shared {
+                f,
+                are_long: AtomicBool::new(false),
+                ended: batches.ended(),
+            })),
         };
-        let mut batches = Batches::new(scope);
         let mut pace = Pace::new::<I::Item, T>();
         let mut now = Instant::now();
         loop {
@@ -236,7 +295,7 @@ impl<'scope> Nest<'scope, '_> {
             if let Some(pulled) = pulled.filter(|pulled| pulled.len() > 0) {
                 let len = pulled.len();
                 pace.note(len, now - started);
-                let handle = self.spawn_batch(pulled, &function, batches.ended());
+                let handle = self.spawn_batch(pulled, &function, &batches);
                 function.rank = Some(handle.rank());
                 batches.push(handle, len);
             }
@@ -264,7 +323,7 @@ impl<'scope> Nest<'scope, '_> {
         &'scope self,
         items: Items<I, T>,
         function: &Function<'scope, F>,
-        ended: Arc<AtomicUsize>,
+        batches: &Batches<'scope, T>,
     ) -> Handle<Outcome<'scope, T>>
     where
         I: Send + 'scope,
@@ -277,11 +336,11 @@ impl<'scope> Nest<'scope, '_> {
                 function: Function {
                     scope: function.scope,
                     rank: Some(rank),
-                    f: function.f.clone(),
+                    shared: function.shared.clone(),
                 },
-                ended,
+                is_timed: batches.number().is_multiple_of(TIMED),
             };
-            move || batch.run(rank)
+            move || batch.run()
         })
     }
 }

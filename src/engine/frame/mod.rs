@@ -177,7 +177,7 @@ impl<'a> Frame<'a> {
         let hidden = self.list.len();
         self.most.set(hidden.saturating_mul(2));
         self.is_worn.set(true);
-        self.seat.offer(hidden);
+        self.seat.offer_unless_shown(hidden);
     }
 
     /// Whether what a child of `scope`, run on top of this frame, leaves in the deque is this
