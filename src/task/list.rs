@@ -19,7 +19,6 @@ use crate::task::record::{Handle, Header, Queued};
 
 /// Stale children worth a sweep: few enough not to hold memory, many enough to share its cost.
 const SWEEP: u32 = 32;
-
 /// A list of unstarted children.
 pub(crate) struct PendingList {
     oldest: Cell<*mut Header>,

@@ -22,7 +22,7 @@ use std::ptr::{self, NonNull};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::task::chunk::{self, ChunkHeader, Releaser};
 pub(crate) use crate::task::state::Outcome;
-use crate::task::state::{Dropped, Finished, State, Taken};
+use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -186,16 +186,36 @@ impl Queued {
     ///
     /// If the joiner asked for a wake-up, `wake` is called with the spawner that the chunk carries,
     /// or with nothing if that is the nursery's own opener.
+    /// `is_home` says that the caller is the thread that opened the nursery: then the handles of
+    /// children that lie in its arena are here, too, and nobody else can see them.
     #[allow(clippy::inline_always, reason = "the loop over a nursery's children")]
     #[inline(always)]
-    pub(crate) fn run(self, owner: *const (), wake: impl FnOnce(Option<*const ()>)) {
-        let header = header(&self.0);
-        if header.state.is_private_and_unhandled() {
-            // SAFETY: the vtable was made for this record's types.
-            unsafe { (header.vtable.call_and_dispose)(Running(self.0), owner) };
-            release(self.0, Releaser::Spawner);
+    pub(crate) fn run(self, is_home: bool, owner: *const (), wake: impl FnOnce(Option<*const ()>)) {
+        if is_home && header(&self.0).kind.home == Home::Owned {
+            self.run_alone(owner);
         } else if let Some(child) = self.take() {
             child.run(owner, wake);
+        }
+    }
+
+    /// The same for a child all of whose references are on this thread.
+    #[inline]
+    fn run_alone(self, owner: *const ()) {
+        let header = header(&self.0);
+        let child = || Running(self.0);
+        match header.state.take_alone() {
+            TakenAlone::Unhandled => {
+                // SAFETY: the vtable was made for this record's types.
+                unsafe { (header.vtable.call_and_dispose)(child(), owner) };
+                release(self.0, Releaser::Spawner);
+            }
+            TakenAlone::Handled => {
+                // SAFETY: as above.
+                let outcome = unsafe { (header.vtable.call)(child(), owner) };
+                header.state.finish_alone(outcome);
+            }
+            TakenAlone::Stale => {}
+            TakenAlone::StaleLast => release(self.0, Releaser::Spawner),
         }
     }
 

@@ -24,6 +24,9 @@
 //! 6. The queue and run references of a child whose handle is gone are the only ones: they follow
 //!    each other, so whoever holds one needs no read-modify-write either.
 //!
+//! 7. A shared child that comes back to the thread that spawned it is as good as private: its queue
+//!    reference was not looked at meanwhile, and its handle never left.
+//!
 //! Models: `models::state_*`.
 
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
@@ -78,6 +81,20 @@ pub(crate) enum Taken {
     /// The handle had claimed it; the record lives on.
     Stale,
     /// The handle had claimed it, and this was the last reference.
+    StaleLast,
+}
+
+/// What taking a record out of its queue gave, with its handle on the same thread.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum TakenAlone {
+    /// The taker runs the child, disposes of what it leaves, and releases the record.
+    Unhandled,
+    /// The taker runs the child for its handle.
+    Handled,
+    /// As [`Taken::Stale`].
+    Stale,
+    /// As [`Taken::StaleLast`].
     StaleLast,
 }
 
@@ -137,12 +154,39 @@ impl State {
         self.now() & (SHARED | STARTED) == 0
     }
 
-    /// Whether the queue reference, which the caller holds, is the only one, and no other thread
-    /// has ever seen the child.
+    /// Ends the queue reference of a child whose references are all on this thread, shared or not,
+    /// and tries to win the right to run.
     #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
     #[inline]
-    pub(crate) fn is_private_and_unhandled(&self) -> bool {
-        self.now() == UNHANDLED
+    pub(crate) fn take_alone(&self) -> TakenAlone {
+        let now = self.now();
+        if now & STARTED == 0 {
+            if now & UNHANDLED != 0 {
+                // Nobody will look at it again.
+                return TakenAlone::Unhandled;
+            }
+            // ORDERING: Relaxed: see 7.
+            self.0.store(now | STARTED | UNQUEUED, Ordering::Relaxed);
+            TakenAlone::Handled
+        } else {
+            self.0.store(now | UNQUEUED, Ordering::Relaxed);
+            if (now | UNQUEUED) & ALL_GONE == ALL_GONE {
+                TakenAlone::StaleLast
+            } else {
+                TakenAlone::Stale
+            }
+        }
+    }
+
+    /// Leaves the outcome of a child taken by [`take_alone`](Self::take_alone) for its handle.
+    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
+    #[inline]
+    pub(crate) fn finish_alone(&self, outcome: Outcome) {
+        let now = self.now();
+        debug_assert_eq!(now & (STARTED | FINISHED | UNHANDLED), STARTED);
+        // ORDERING: Relaxed: see 7.
+        self.0
+            .store(now | FINISHED | outcome.bits(), Ordering::Relaxed);
     }
 
     /// Ends the handle reference of a child that [`Self::is_private_and_unstarted`].

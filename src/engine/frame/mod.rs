@@ -224,6 +224,12 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Whether the nursery whose children are in the list was opened on this thread.
+    #[inline]
+    fn is_home(&self) -> bool {
+        !self.home_of.get().is_null()
+    }
+
     /// Whether this is a frame of the nursery on the thread that opened it.
     #[inline]
     pub(crate) fn is_home_of(&self, scope: &ScopeFrame) -> bool {

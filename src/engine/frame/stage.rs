@@ -91,7 +91,7 @@ impl<'a> Frame<'a> {
             && let Some(last) = self.list.pop_last()
         {
             self.seat.answer_request();
-            self.in_place(|| last.run(owner, waker(self.seat, scope)));
+            self.in_place(|| last.run(self.is_home(), owner, waker(self.seat, scope)));
             has_run = true;
             if enough() {
                 return true;
@@ -120,7 +120,7 @@ impl<'a> Frame<'a> {
         let owner = ptr::from_ref(scope).cast();
         while let Some(child) = self.list.pop() {
             self.seat.answer_request();
-            child.run(owner, waker(self.seat, scope));
+            child.run(self.is_home(), owner, waker(self.seat, scope));
             self.succeed(top);
             if enough() {
                 break;
