@@ -49,7 +49,7 @@ static ALLOCATOR: Counting = Counting;
 
 pub(crate) fn all(table: &mut Table<'_>) {
     memory_row(table);
-    if Usage::is_known() {
+    if Others::are_known() {
         idle_rows(table);
     }
 }
@@ -148,12 +148,17 @@ fn idle_rows(table: &mut Table<'_>) {
     let idle = move |name: &'static str, own: &'static str| {
         Contender::values(name, move || {
             let pools = common::Pools::new(THREADS);
-            // Threads that start are no burst.
+            let contenders = || {
+                let mut contenders = flat::children(&pools, 1000, 0);
+                contenders.retain(|contender| contender.name.starts_with(own));
+                contenders
+            };
+            // Threads start with the first burst, which is not measured.
+            burst(contenders());
             thread::sleep(FALLING_ASLEEP);
-            let mut contenders = flat::children(&pools, 1000, 0);
-            contenders.retain(|contender| contender.name.starts_with(own));
-            burst(contenders);
-            rest()
+            let others = Others::listed();
+            burst(contenders());
+            rest(&others)
         })
     };
     table.row(row, || {
@@ -167,15 +172,16 @@ fn idle_rows(table: &mut Table<'_>) {
     });
 }
 
-/// Lets time pass: CPU time in nanoseconds and wake-ups of all threads but this one.
-fn rest() -> [f64; 2] {
-    let burst_over = Usage::of_the_others();
+/// Lets time pass: CPU time in nanoseconds and wake-ups of the other threads.
+fn rest(others: &Others) -> [f64; 2] {
+    let burst_over = others.usage();
     thread::sleep(FALLING_ASLEEP);
-    let asleep = Usage::of_the_others();
+    let asleep = others.usage();
     thread::sleep(IDLE - FALLING_ASLEEP);
+    let end = others.usage();
     [
-        burst_over.until_now().cpu.as_secs_f64() * 1e9,
-        asleep.until_now().switches as f64,
+        (end.cpu - burst_over.cpu).as_secs_f64() * 1e9,
+        (end.switches - asleep.switches) as f64,
     ]
 }
 
@@ -187,44 +193,60 @@ pub(crate) struct Usage {
     pub(crate) switches: u64,
 }
 
-impl Usage {
+/// The threads of this process but the calling one, all of which live on; none where the system
+/// does not tell them apart.
+pub(crate) struct Others(Vec<i32>);
+
+impl Others {
     /// Whether the system says what a single thread has used.
-    pub(crate) fn is_known() -> bool {
+    pub(crate) fn are_known() -> bool {
         cfg!(target_os = "linux")
     }
 
-    /// Of all threads of this process but the calling one; nothing where that is not known.
     #[cfg(target_os = "linux")]
-    pub(crate) fn of_the_others() -> Self {
-        use nix::sys::resource::{UsageWho, getrusage};
-        use nix::sys::time::TimeValLike;
-
-        let [all, own] = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_THREAD].map(|who| {
-            let usage = getrusage(who).expect("the system knows");
-            let cpu = usage.user_time() + usage.system_time();
-            let micros = u64::try_from(cpu.num_microseconds()).expect("time goes forward");
-            let switches =
-                usage.voluntary_context_switches() + usage.involuntary_context_switches();
-            let switches = u64::try_from(switches).expect("they only grow");
-            (Duration::from_micros(micros), switches)
+    pub(crate) fn listed() -> Self {
+        let own = nix::unistd::gettid().as_raw();
+        let tasks = std::fs::read_dir("/proc/self/task").expect("the system lists the threads");
+        let threads = tasks.map(|task| {
+            let name = task.expect("a thread's folder").file_name();
+            name.to_str()
+                .and_then(|name| name.parse().ok())
+                .expect("its number")
         });
-        Self {
-            // The two are read one after the other, and in ticks on some systems.
-            cpu: all.0.saturating_sub(own.0),
-            switches: all.1.saturating_sub(own.1),
-        }
+        Self(threads.filter(|thread| *thread != own).collect())
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn of_the_others() -> Self {
-        Self::default()
+    pub(crate) fn listed() -> Self {
+        Self(Vec::new())
     }
 
-    pub(crate) fn until_now(self) -> Self {
-        let now = Self::of_the_others();
-        Self {
-            cpu: now.cpu.saturating_sub(self.cpu),
-            switches: now.switches.saturating_sub(self.switches),
-        }
+    #[cfg(target_os = "linux")]
+    pub(crate) fn usage(&self) -> Usage {
+        use nix::sys::resource::{UsageWho, getrusage};
+        use nix::time::{ClockId, clock_gettime};
+
+        // A thread's own clock, whose number is made as `pthread_getcpuclockid` does. What the
+        // system says of the whole process misses what threads that run right now have used since
+        // the last tick.
+        let cpu = self.0.iter().map(|thread| {
+            let clock = ClockId::from_raw((!thread << 3) | 6);
+            Duration::from(clock_gettime(clock).expect("the thread lives"))
+        });
+        let cpu = cpu.sum();
+        let [all, own] = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_THREAD].map(|who| {
+            let usage = getrusage(who).expect("the system knows");
+            let switches =
+                usage.voluntary_context_switches() + usage.involuntary_context_switches();
+            u64::try_from(switches).expect("they only grow")
+        });
+        // The two are read one after the other.
+        let switches = all.saturating_sub(own);
+        Usage { cpu, switches }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn usage(&self) -> Usage {
+        Usage::default()
     }
 }

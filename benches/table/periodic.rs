@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::common::{Contender, Pools, ROUNDS_100_NS, work};
-use crate::footprint::Usage;
+use crate::footprint::Others;
 use crate::measure::{Group, Row, Table, Unit};
 
 /// How long a turn is at least, and how many nurseries it has at least.
@@ -23,7 +23,7 @@ pub(crate) fn all(table: &mut Table<'_>, pools: &Pools) {
         let mut row = Row::new(Group::Adversarial, &what, pools.threads)
             .per("nursery", 1)
             .rounds(7);
-        if Usage::is_known() {
+        if Others::are_known() {
             let burnt = format!("{what}: the pool's CPU time");
             row = row.second(burnt, Unit::Percent("of a CPU"), None);
         }
@@ -78,7 +78,8 @@ fn child() -> u64 {
 /// percent of one CPU.
 fn paced(period: Duration, nursery: &dyn Fn(&mut [u64; CHILDREN])) -> [f64; 2] {
     let answer = [child(); CHILDREN];
-    let before = Usage::of_the_others();
+    let others = Others::listed();
+    let before = others.usage();
     let start = Instant::now();
     let mut times = Vec::new();
     let mut next = start;
@@ -95,7 +96,7 @@ fn paced(period: Duration, nursery: &dyn Fn(&mut [u64; CHILDREN])) -> [f64; 2] {
         // One that is late is not made up for.
         next = (next + period).max(Instant::now());
     }
-    let burnt = before.until_now().cpu.as_secs_f64() / start.elapsed().as_secs_f64();
+    let burnt = (others.usage().cpu - before.cpu).as_secs_f64() / start.elapsed().as_secs_f64();
     times.sort();
     [times[times.len() / 2].as_secs_f64() * 1e9, 100.0 * burnt]
 }

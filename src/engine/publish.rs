@@ -189,15 +189,37 @@ impl Seat {
     fn give(&self, wanted: impl FnOnce() -> bool) {
         Frame::with_current(|current| {
             let Some(current) = current else { return };
-            let giving = current.stack();
-            let giving = giving.filter(|frame| frame.seat.is(self) && frame.has_something());
-            if let Some(outermost) = giving.last()
-                && wanted()
-                && let Some(scope) = outermost.settle(current)
-            {
+            let giving = || {
+                let stack = current.stack();
+                stack.filter(|frame| frame.seat.is(self) && frame.has_something())
+            };
+            let Some(outermost) = giving().last() else {
+                return;
+            };
+            if !wanted() {
+                return;
+            }
+            if outermost.is_latent() {
+                self.give_forks(current, giving().collect());
+            } else if let Some(scope) = outermost.settle() {
                 outermost.expose(scope, outermost.list.split_newer_half());
             }
         });
+    }
+
+    /// Gives the outermost of some frames away, all of which have something and the last of which is
+    /// a fork. In a lopsided tree the row of forks gets long: then it gives several.
+    fn give_forks(&self, current: &Frame<'_>, frames: Vec<&Frame<'_>>) {
+        let latent = || frames.iter().rev().take_while(|frame| frame.is_latent());
+        let given = Frame::share_of(latent().count());
+        if let Some(last) = latent().take(given).last() {
+            current.renumber(last);
+        }
+        for frame in frames.iter().rev().take(given) {
+            if let Some(scope) = frame.settle() {
+                frame.expose(scope, frame.list.take());
+            }
+        }
     }
 
     /// Exposes all that this thread holds, because it is about to block.
@@ -213,7 +235,7 @@ impl Seat {
                 .filter(|frame| frame.has_something() && frame.seat.core.has_workers())
                 .collect();
             for frame in giving.into_iter().rev() {
-                if let Some(scope) = frame.settle(current) {
+                if let Some(scope) = frame.settle() {
                     frame.expose(scope, frame.list.take());
                 }
             }

@@ -163,6 +163,8 @@ where
         left
     });
     let Some(handle) = fork.handle.take() else {
+        // This fork is over for others: what they ask for now must come from the ones around it.
+        seat.answer_request();
         // SAFETY: latent to the end, so the closure is still there.
         return second(left, unsafe { fork.chunk.take() });
     };

@@ -21,7 +21,7 @@ pub(crate) struct Hidden<'a>(&'a Frame<'a>);
 impl Drop for Hidden<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.forks.set(self.0.forks.get() - 1);
+        self.0.hidden.set(self.0.hidden.get() - 1);
     }
 }
 
@@ -45,7 +45,7 @@ impl<'a> ForkFrame<'a> {
         prepare: unsafe fn(NonNull<ForkFrame<'static>>),
     ) -> Self {
         let (enclosing, forks) = outer.map_or((ptr::null(), 0), |outer| {
-            (outer.enclosing(), outer.forks.get())
+            (outer.enclosing(), outer.forks_in_a_row())
         });
         let frame = Frame::new(seat, ptr::null(), Part::Fork, true);
         frame.forks.set(forks + 1);
@@ -79,20 +79,22 @@ impl Frame<'_> {
     /// not be worth offering. This is the innermost frame.
     #[inline]
     pub(crate) fn hide_fork(&self) -> Option<Hidden<'_>> {
-        let forks = self.forks.get();
-        if forks.wrapping_sub(DEEP) >= HIDDEN || self.seat.is_asked() {
+        if self.forks_in_a_row().wrapping_sub(DEEP) >= HIDDEN || self.seat.is_asked() {
             return None;
         }
-        self.forks.set(forks + 1);
+        self.hidden.set(self.hidden.get() + 1);
         Some(Hidden(self))
     }
 
+    /// Forks that nobody has asked for, from the outermost to what runs in this innermost frame.
+    #[inline]
+    fn forks_in_a_row(&self) -> u32 {
+        self.forks.get() + self.hidden.get()
+    }
+
     /// The nursery whose children are in the list, once a fork has become one.
-    ///
-    /// `innermost` is the frame that this thread is in.
-    pub(crate) fn settle(&self, innermost: &Frame<'_>) -> Option<&ScopeFrame> {
-        if self.part.get() == Part::Fork {
-            self.renumber(innermost);
+    pub(crate) fn settle(&self) -> Option<&ScopeFrame> {
+        if self.is_latent() {
             let fork = self.fork();
             // SAFETY: by the contract of `ForkFrame::new`; the part changes with this call.
             unsafe { (fork.prepare)(NonNull::from(fork)) };
@@ -101,16 +103,22 @@ impl Frame<'_> {
         unsafe { self.scope.get().as_ref() }
     }
 
-    /// This fork leaves the row it stands in: those further in count from here.
-    fn renumber(&self, innermost: &Frame<'_>) {
-        let gone = self.forks.get();
-        let inner = || {
-            let stack = innermost.stack();
-            stack.take_while(|frame| !ptr::addr_eq(*frame, self))
-        };
-        let row =
-            inner().filter(|frame| frame.part.get() == Part::Fork && frame.forks.get() > gone);
-        for frame in row {
+    pub(crate) fn is_latent(&self) -> bool {
+        self.part.get() == Part::Fork
+    }
+
+    /// How many of a row of latent forks are given away at once: of more than enough, half of what
+    /// is too many.
+    pub(crate) fn share_of(latent: usize) -> usize {
+        1 + latent.saturating_sub(DEEP as usize) / 2
+    }
+
+    /// The forks out to `last`, which is about to be given away, leave the row they stand in: those
+    /// further in count from there. This is the innermost frame.
+    pub(crate) fn renumber(&self, last: &Frame<'_>) {
+        let gone = last.forks.get();
+        let inner = self.stack().take_while(|frame| !ptr::addr_eq(*frame, last));
+        for frame in inner.filter(|frame| frame.is_latent() && frame.forks.get() > gone) {
             frame.forks.set(frame.forks.get() - gone);
         }
     }

@@ -51,9 +51,10 @@ pub(crate) struct Frame<'a> {
     part: Cell<Part>,
     /// Whether what this frame exposes may go into the seat's deque: see `publish`.
     is_orderly: Cell<bool>,
-    /// Of a fork: how many forks in a row, up to this one and those hidden in it, nobody has asked
-    /// for.
+    /// Of a fork: how many forks in a row, up to this one, nobody has asked for.
     forks: Cell<u32>,
+    /// How many more run in this frame that are not offered.
+    hidden: Cell<u32>,
     /// Unstarted children of `scope` that this thread holds.
     pub(crate) list: PendingList,
     /// How many of them are too many to keep: see `publish`.
@@ -107,6 +108,7 @@ impl<'a> Frame<'a> {
             part: Cell::new(part),
             is_orderly: Cell::new(is_orderly),
             forks: Cell::new(0),
+            hidden: Cell::new(0),
             list: PendingList::new(),
             most: Cell::new(seat.most),
             is_worn: Cell::new(false),
