@@ -142,6 +142,7 @@ impl State {
     }
 
     /// Whether another thread may hold a reference.
+    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
     #[inline]
     pub(crate) fn is_shared(&self) -> bool {
         self.now() & SHARED != 0
@@ -257,6 +258,7 @@ impl State {
     }
 
     /// Whether somebody has won the right to run.
+    #[cfg_attr(loom, allow(dead_code, reason = "a hint for the record"))]
     #[inline]
     pub(crate) fn is_started(&self) -> bool {
         // ORDERING: Relaxed: a hint for whoever holds the queue reference; `take_from_queue`
