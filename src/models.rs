@@ -6,6 +6,7 @@
 
 mod count;
 mod idle;
+mod lazy;
 mod parker;
 mod state;
 

@@ -1,10 +1,10 @@
-//! Laws S1, S2, S4, S6 and S7: progress, no foreign code, spawns that do nothing else, places.
+//! Laws S1, S2, S4 and S7: progress, no foreign code, spawns that do nothing else.
 
 mod common;
 
 use std::cell::RefCell;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 
 use common::{Gate, on_every_pool, on_no_worker, on_pool};
@@ -77,7 +77,7 @@ fn s1_blocking_children_beyond_the_side_threads_complete() {
 fn s1_a_blocking_child_may_wait_for_a_sibling() {
     for threads in [1, 2, 4] {
         on_pool(Pool::builder().threads(threads), |pool| {
-            let (sender, receiver) = std::sync::mpsc::channel();
+            let (sender, receiver) = channel();
             let received = pool.nursery(|n| {
                 let received = n.spawn_blocking(move || receiver.recv());
                 n.spawn(move || sender.send(7));
@@ -272,69 +272,6 @@ fn s4_spawn_and_spawn_blocking_never_block() {
             all_are_spawned.open();
         });
         assert!(values.into_iter().eq(0..1000));
-    });
-}
-
-#[test]
-fn s6_blocking_children_never_occupy_a_compute_place() {
-    for threads in [1, 2, 4] {
-        on_pool(Pool::builder().threads(threads).name("s6"), |pool| {
-            let places = &Mutex::new(Vec::new());
-            pool.nursery(|n| {
-                for blocking in [true, false].repeat(200) {
-                    let note = move || {
-                        let name = thread::current().name().map(str::to_owned);
-                        places.lock().unwrap().push((blocking, name));
-                    };
-                    if blocking {
-                        n.spawn_blocking(note);
-                    } else {
-                        n.spawn(note);
-                    }
-                }
-            });
-            for (blocking, name) in places.lock().unwrap().iter() {
-                let name = name.as_deref().unwrap_or_default();
-                let is_side = name.starts_with("s6-side-");
-                // A waiter may run a blocking child that no side thread comes for, place given up.
-                let is_worker = name.starts_with("s6-") && !is_side;
-                assert!(!(*blocking && is_worker), "{name}");
-                assert!(*blocking || !is_side, "{name}");
-            }
-        });
-    }
-}
-
-#[test]
-fn s6_at_most_as_many_threads_compute_as_there_are_places() {
-    // One nursery per pool: a caller that comes back may find its place taken for a moment.
-    for threads in [1, 2, 4].repeat(20) {
-        on_pool(Pool::builder().threads(threads), |pool| {
-            let (now, peak) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
-            pool.nursery(|n| {
-                for _ in 0..500 {
-                    n.spawn(|| {
-                        let computing = now.fetch_add(1, Ordering::Relaxed) + 1;
-                        peak.fetch_max(computing, Ordering::Relaxed);
-                        thread::yield_now();
-                        now.fetch_sub(1, Ordering::Relaxed);
-                    });
-                }
-            });
-            assert!(peak.load(Ordering::Relaxed) <= threads);
-        });
-    }
-    // Without a worker the callers compute, each for itself.
-    on_no_worker(|pool| {
-        let computing = |home| assert_eq!(thread::current().id(), home);
-        thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    let home = thread::current().id();
-                    pool.nursery(|n| n.spawn_each([home; 500], computing).for_each(drop));
-                });
-            }
-        });
     });
 }
 

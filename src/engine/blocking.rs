@@ -91,9 +91,10 @@ impl Blocking {
                 Err(_) => {
                     side.ready -= 1;
                     side.living -= 1;
-                    // A run queued meanwhile may have counted on this thread.
-                    let homes = side.queue.iter().map(|run| run.scope().home());
-                    homes.for_each(|home| home.unpark(seat));
+                    // A run queued meanwhile may have counted on this thread, and whoever waits
+                    // for it is parked: its home, or a child or plain thread that has spawned it.
+                    drop(side);
+                    return seat.core.roster.unpark_all();
                 }
             }
         }

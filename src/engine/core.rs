@@ -100,6 +100,11 @@ impl Roster {
         lock(&self.free).push((slot, deque));
     }
 
+    /// Has all that are parked look for what they wait for.
+    pub(crate) fn unpark_all(&self) {
+        self.read(|slots| slots.iter().for_each(|slot| slot.parker.unpark()));
+    }
+
     /// Takes the oldest run of the first thread after `thief` that shares any.
     pub(crate) fn steal(&self, thief: &Slot) -> Option<Run> {
         self.read(|slots| {

@@ -41,7 +41,7 @@ impl Seat {
         if self.deque().is_empty() {
             self.claims.set(0);
         }
-        self.put_back(run);
+        self.insert(run);
     }
 
     /// Takes the newest run that this thread shares.
@@ -52,8 +52,18 @@ impl Seat {
         Some(run)
     }
 
-    /// Puts back what [`pop`](Self::pop) took.
-    pub(crate) fn put_back(&self, run: Run) {
+    /// Puts back what [`pop`](Self::pop) took. Whoever went to sleep meanwhile has not seen it, so
+    /// this is exposing it anew: see `idle`, proof, 1.
+    pub(crate) fn put_back(&self, runs: impl IntoIterator<Item = Run>) {
+        let mut runs = runs.into_iter().peekable();
+        let are_some = runs.peek().is_some();
+        runs.for_each(|run| self.insert(run));
+        if are_some {
+            self.core.idle.wake_one(&*self.core);
+        }
+    }
+
+    fn insert(&self, run: Run) {
         self.slot().note_pushed(&run);
         self.runs.set(self.runs.get().wrapping_add(1));
         self.deque().push(run);
@@ -100,11 +110,8 @@ impl Seat {
     fn sweep(&self) {
         self.claims.set(0);
         let runs: Vec<_> = std::iter::from_fn(|| self.pop()).collect();
-        for run in runs.into_iter().rev() {
-            if let Some(run) = run.without_stale(self) {
-                self.put_back(run);
-            }
-        }
+        let runs = runs.into_iter().rev();
+        self.put_back(runs.filter_map(|run| run.without_stale(self)));
     }
 
     /// Queues a child for a side thread.
@@ -243,22 +250,25 @@ impl Seat {
         self.let_go_of_the_foreign();
         Frame::with_current(|current| {
             // This thread may have seats in several pools.
+            let mut last = self;
             for frame in current.into_iter().flat_map(Frame::stack) {
-                frame.seat.let_go_of_the_foreign();
+                if !frame.seat.is(last) {
+                    last = frame.seat;
+                    last.let_go_of_the_foreign();
+                }
             }
         });
     }
 
     /// Hands what other threads' nurseries have in the deque to the strays.
-    fn let_go_of_the_foreign(&self) {
+    pub(crate) fn let_go_of_the_foreign(&self) {
         let runs: Vec<_> = std::iter::from_fn(|| self.pop()).collect();
-        for run in runs.into_iter().rev() {
-            if run.scope().is_home() {
-                self.put_back(run);
-            } else {
-                self.stray(run);
-            }
-        }
+        let (own, foreign): (Vec<_>, Vec<_>) = runs
+            .into_iter()
+            .rev()
+            .partition(|run| run.scope().is_home());
+        self.put_back(own);
+        foreign.into_iter().for_each(|run| self.stray(run));
     }
 }
 

@@ -53,13 +53,14 @@ impl Seat {
     fn new(core: Arc<Core>, own_slot: Arc<Slot>, deque: Deque<Run>, is_guest: bool) -> Self {
         Self {
             slot: SlotRef::new(&own_slot),
+            // A slot that had another owner has counted that one's.
+            runs: Cell::new(own_slot.stolen()),
             own_slot,
             thread: thread::token(),
             // Where one thread computes at a time, nobody would come for an offer.
             most: if core.threads() > 1 { MOST } else { u32::MAX },
             core,
             deque,
-            runs: Cell::new(0),
             claims: Cell::new(0),
             is_active: Cell::new(!is_guest),
             is_guest,

@@ -288,7 +288,7 @@ impl Seat {
                 return true;
             }
             // An outer nursery's: none of this one is in there, see `publish`.
-            self.put_back(run);
+            self.put_back([run]);
         }
         let stray = self.core.strays.take(|run| run.scope().is_within(scope));
         let found = stray.is_some();

@@ -55,6 +55,8 @@ pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: u
                 }
                 seat.core.idle.search();
             }
+            // One worker too many leaves what its children have spawned: whose it is may be parked.
+            seat.let_go_of_the_foreign();
             if seat.core.is_shut_down() {
                 break;
             }

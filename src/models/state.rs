@@ -5,7 +5,7 @@ use loom::thread;
 
 use super::{Memory, exhaustively};
 use crate::platform::parker::Parker;
-use crate::task::state::{Dropped, Finished, Outcome, State, Taken};
+use crate::task::state::{Dropped, Finished, Outcome, State, Taken, TakenAlone};
 
 /// A record: its state, its slot, and the memory that somebody releases.
 struct Record {
@@ -18,17 +18,22 @@ struct Record {
 }
 
 impl Record {
-    /// A record whose queue reference is about to go to another thread.
-    fn new() -> Arc<Self> {
-        let state = State::new();
-        state.share();
+    /// A record that has not left its thread.
+    fn in_private() -> Arc<Self> {
         Arc::new(Self {
-            state,
+            state: State::new(),
             header: Memory::new(1),
             slot: Memory::new(None),
             is_released: Memory::new(false),
             spawner: Parker::new(),
         })
+    }
+
+    /// A record whose queue reference is about to go to another thread.
+    fn new() -> Arc<Self> {
+        let record = Self::in_private();
+        record.state.share();
+        record
     }
 
     fn fill(&self) {
@@ -80,6 +85,35 @@ impl Record {
                 false
             }
         }
+    }
+
+    /// What the home thread does with a queue reference that has come back.
+    fn take_back_and_run(&self) {
+        self.look();
+        match self.state.take_alone() {
+            TakenAlone::Unhandled => {
+                self.fill();
+                self.empty();
+                self.release();
+            }
+            TakenAlone::Handled => {
+                self.fill();
+                self.state.finish_alone(Outcome::Done);
+            }
+            TakenAlone::Stale => {}
+            TakenAlone::StaleLast => self.release(),
+        }
+    }
+
+    /// What a thief does with a queue reference that it passes on: it looks, and shares it again.
+    /// The answer is how it comes back.
+    fn lend(this: &Arc<Self>) -> thread::JoinHandle<()> {
+        let record = Arc::clone(this);
+        thread::spawn(move || {
+            record.look();
+            let _ = record.state.is_started();
+            record.state.share();
+        })
     }
 
     fn join(&self) {
@@ -142,13 +176,7 @@ fn state_shared_again_by_a_thief_loses_no_claim() {
 #[test]
 fn state_shared_while_running_is_released_once() {
     exhaustively(|| {
-        let record = Arc::new(Record {
-            state: State::new(),
-            header: Memory::new(1),
-            slot: Memory::new(None),
-            is_released: Memory::new(false),
-            spawner: Parker::new(),
-        });
+        let record = Record::in_private();
         assert!(record.state.claim_by_handle());
         record.state.share();
         let thief = {
@@ -185,6 +213,85 @@ fn state_claimed_by_handle_or_queue() {
 fn state_abandoned_child_is_emptied_and_released_once() {
     exhaustively(|| {
         let record = Record::new();
+        let thief = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || assert!(record.take_and_run()))
+        };
+        record.look();
+        if record.state.drop_handle() == Dropped::Last {
+            record.empty();
+            record.release();
+        }
+        thief.join().unwrap();
+        record.assert_released();
+    });
+}
+
+/// The handle went away before the child left its thread: nobody else looks at the state.
+#[test]
+fn state_abandoned_in_private_is_released_by_the_thief() {
+    exhaustively(|| {
+        let record = Record::in_private();
+        record.state.drop_handle_in_private();
+        record.state.share();
+        let thief = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || assert!(record.take_and_run()))
+        };
+        thief.join().unwrap();
+        record.assert_released();
+    });
+}
+
+/// The home drops the handle while a thief passes the child on, and runs it when it comes back.
+#[test]
+fn state_abandoned_while_lent_is_released_at_home() {
+    exhaustively(|| {
+        let record = Record::new();
+        let thief = Record::lend(&record);
+        assert_eq!(record.state.drop_handle(), Dropped::Early);
+        thief.join().unwrap();
+        record.take_back_and_run();
+        record.assert_released();
+    });
+}
+
+/// The home asks to be told while a thief passes the child on, which then comes back.
+#[test]
+fn state_awaited_while_lent_is_run_and_joined_at_home() {
+    exhaustively(|| {
+        let record = Record::new();
+        let thief = Record::lend(&record);
+        assert!(record.state.ask_for_wake());
+        thief.join().unwrap();
+        record.take_back_and_run();
+        record.join();
+        record.assert_released();
+    });
+}
+
+/// The home claims, runs and joins a child while a thief passes it on: what comes back is stale.
+#[test]
+fn state_joined_while_lent_comes_back_stale() {
+    exhaustively(|| {
+        let record = Record::new();
+        let thief = Record::lend(&record);
+        assert!(record.state.claim_by_handle());
+        record.run();
+        record.join();
+        thief.join().unwrap();
+        record.take_back_and_run();
+        record.assert_released();
+    });
+}
+
+/// A child that came back is shared a second time, and dropped by its handle meanwhile.
+#[test]
+fn state_shared_again_at_home_is_released_once() {
+    exhaustively(|| {
+        let record = Record::new();
+        Record::lend(&record).join().unwrap();
+        record.state.share();
         let thief = {
             let record = Arc::clone(&record);
             thread::spawn(move || assert!(record.take_and_run()))

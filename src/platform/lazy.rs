@@ -19,7 +19,7 @@ unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T> Lazy<T> {
     #[inline]
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
@@ -29,6 +29,7 @@ impl<T> Lazy<T> {
         T: Default,
     {
         // ORDERING: Acquire; partner: the exchange below. The value was written before.
+        // Model: `models::lazy_*`.
         let mut value = self.0.load(Ordering::Acquire);
         if value.is_null() {
             let new = Box::into_raw(Box::<T>::default());
@@ -60,7 +61,8 @@ impl<T> Lazy<T> {
 impl<T> Drop for Lazy<T> {
     #[inline]
     fn drop(&mut self) {
-        let value = *self.0.get_mut();
+        // ORDERING: Relaxed: whoever drops it has synchronised with all who have used it.
+        let value = self.0.load(Ordering::Relaxed);
         if !value.is_null() {
             Self::free(value);
         }

@@ -157,7 +157,6 @@ impl State {
 
     /// Ends the queue reference of a child whose references are all on this thread, shared or not,
     /// and tries to win the right to run.
-    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
     #[inline]
     pub(crate) fn take_alone(&self) -> TakenAlone {
         let now = self.now();
@@ -180,7 +179,6 @@ impl State {
     }
 
     /// Leaves the outcome of a child taken by [`take_alone`](Self::take_alone) for its handle.
-    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
     #[inline]
     pub(crate) fn finish_alone(&self, outcome: Outcome) {
         let now = self.now();
@@ -191,7 +189,6 @@ impl State {
     }
 
     /// Ends the handle reference of a child that [`Self::is_private_and_unstarted`].
-    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
     #[inline]
     pub(crate) fn drop_handle_in_private(&self) {
         debug_assert_eq!(self.now(), 0);
@@ -272,7 +269,7 @@ impl State {
     #[inline]
     pub(crate) fn finish(&self, outcome: Outcome) -> Finished {
         // ORDERING: AcqRel. Release publishes the slot and all the child wrote to `outcome` (law
-        // L4). Acquire: an abandoned record is released here. Model: `models::state_result_*`.
+        // L4). Acquire: an abandoned record is released here. Model: `models::state_awaited_*`.
         let before = self.set_unless_alone(FINISHED | outcome.bits(), Ordering::AcqRel);
         debug_assert_eq!(before & (STARTED | FINISHED), STARTED, "finished once");
         if before & (UNHANDLED | AWAITED) == 0 {

@@ -42,6 +42,10 @@ enum Part {
     Fork,
 }
 
+/// `Frame::most` of a child that may block: whatever it spawns goes to the strays right away. It may
+/// wait for that in a way of its own, and answers nobody meanwhile.
+const NOTHING: u32 = 1;
+
 /// One entry of this thread's stack of bodies and children.
 pub(crate) struct Frame<'a> {
     pub(crate) seat: &'a Seat,
@@ -110,13 +114,23 @@ impl<'a> Frame<'a> {
             forks: Cell::new(0),
             hidden: Cell::new(0),
             list: PendingList::new(),
-            most: Cell::new(seat.most),
+            most: Cell::new(match part {
+                Part::Child => Self::most_in_child(seat),
+                _ => seat.most,
+            }),
             is_worn: Cell::new(false),
             has_place: Cell::new(false),
             home_of: Cell::new(ptr::null()),
             room: Cell::new(ptr::null_mut()),
             top: Cell::new(ptr::null()),
         }
+    }
+
+    /// How many children a child on this seat may keep to itself: only those that may block run
+    /// without a place.
+    #[inline]
+    fn most_in_child(seat: &Seat) -> u32 {
+        if seat.is_active() { seat.most } else { NOTHING }
     }
 
     /// The bottom of a pool thread's stack.
@@ -151,9 +165,9 @@ impl<'a> Frame<'a> {
     /// What a child has spawned and left comes before what stood behind the child.
     fn bequeath(&self, scope: &ScopeFrame) {
         Frame::nearest(scope, |outer| match outer {
-            Some(outer) => outer.list.prepend(&self.list),
-            // A plain thread has joined the child.
-            None => self.seat.stray(Run::new(scope, self.list.take(), 0)),
+            Some(outer) if outer.most.get() > NOTHING => outer.list.prepend(&self.list),
+            // A plain thread has joined the child, or one that may block.
+            _ => self.seat.stray(Run::new(scope, self.list.take(), 0)),
         });
     }
 
@@ -172,14 +186,26 @@ impl<'a> Frame<'a> {
         self.seat.answer_request();
     }
 
-    /// The backlog has doubled.
+    /// The backlog has doubled, or may not be kept.
     #[cold]
     #[inline(never)]
     fn offer(&self) {
+        if self.most.get() == NOTHING {
+            return self.give_away();
+        }
         let hidden = self.list.len();
         self.most.set(hidden.saturating_mul(2));
         self.is_worn.set(true);
         self.seat.offer_unless_shown(hidden);
+    }
+
+    /// What this child has spawned is for others.
+    fn give_away(&self) {
+        // SAFETY: the nursery whose children are in the list of an entered frame is open.
+        if let Some(scope) = unsafe { self.scope.get().as_ref() } {
+            self.seat.core.start_workers();
+            self.seat.stray(Run::new(scope, self.list.take(), 0));
+        }
     }
 
     /// Whether what a child of `scope`, run on top of this frame, leaves in the deque is this

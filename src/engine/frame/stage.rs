@@ -242,7 +242,7 @@ impl<'a> Frame<'a> {
         if !top.list.is_empty() {
             self.list.prepend(&top.list);
         }
-        top.most.set(self.seat.most);
+        top.most.set(Self::most_in_child(self.seat));
         top.is_orderly.set(self.keeps_order());
         top.is_worn.set(false);
     }
