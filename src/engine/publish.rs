@@ -189,29 +189,38 @@ impl Seat {
     /// Half of what the outermost frame holds becomes visible.
     #[cold]
     #[inline(never)]
-    pub(crate) fn offer(&self) {
+    fn offer(&self) {
         self.give(|| self.core.has_workers());
     }
 
-    fn give(&self, wanted: impl FnOnce() -> bool) {
+    /// All that this thread holds becomes visible, because what it does next may take long.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn offer_all(&self) {
+        while self.give(|| self.core.has_workers()) {}
+    }
+
+    /// Exposes some of what this thread holds, if it holds anything and it is wanted.
+    fn give(&self, wanted: impl FnOnce() -> bool) -> bool {
         Frame::with_current(|current| {
-            let Some(current) = current else { return };
+            let Some(current) = current else { return false };
             let giving = || {
                 let stack = current.stack();
                 stack.filter(|frame| frame.seat.is(self) && frame.has_something())
             };
             let Some(outermost) = giving().last() else {
-                return;
+                return false;
             };
             if !wanted() {
-                return;
+                return false;
             }
             if outermost.is_latent() {
                 self.give_forks(current, giving().collect());
             } else if let Some(scope) = outermost.settle() {
                 outermost.expose(scope, outermost.list.split_newer_half());
             }
-        });
+            true
+        })
     }
 
     /// Gives the outermost of some frames away, all of which have something and the last of which is

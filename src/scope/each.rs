@@ -146,7 +146,7 @@ where
                 continue;
             }
             if self.are_long() {
-                seat.offer();
+                seat.offer_all();
             }
             if self.stretch.len() > 1 && (self.are_long() || seat.should_split()) {
                 return self.split_in(frame);
