@@ -108,8 +108,7 @@ impl<'a> Frame<'a> {
         match self.top() {
             Some(top) => self.with_top(top, || self.drain_in(top, scope, enough)),
             None => {
-                let top = Frame::new(self.seat, scope, Part::Child, self.keeps_order());
-                top.home_of.set(self.home_of.get());
+                let top = self.for_child();
                 top.enter(|| self.drain_in(&top, scope, enough));
             }
         }
@@ -214,12 +213,19 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// A frame for children of this frame's nursery that run on top of it.
+    #[inline]
+    fn for_child(&self) -> Frame<'_> {
+        let top = Frame::new(self.seat, self.scope.get(), Part::Child, self.keeps_order());
+        top.home_of.set(self.home_of.get());
+        top
+    }
+
     #[inline(never)]
     fn open_top(&self) -> Option<&Frame<'_>> {
         let room = NonNull::new(self.room.get())?.cast::<Frame<'_>>();
-        let top = Frame::new(self.seat, self.scope.get(), Part::Child, self.keeps_order());
+        let top = self.for_child();
         top.outer.set(ptr::from_ref(self).cast());
-        top.home_of.set(self.home_of.get());
         // SAFETY: the room belongs to this entered frame, and nobody has used it yet.
         unsafe { room.write(top) };
         self.top.set(room.as_ptr().cast());
