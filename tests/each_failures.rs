@@ -296,6 +296,24 @@ fn e8_an_iterator_that_panics_beside_a_function_that_panics_on_drop_never_aborts
 }
 
 #[test]
+fn e8_an_iterator_that_panics_on_drop_beside_such_a_function_never_aborts() {
+    on_every_pool(|pool| {
+        for items in [0, 1, 100] {
+            let drops = Ledger::default();
+            let text = outcome(|| {
+                pool.nursery(|n| {
+                    let (iterator, function) = (drops.bomb(), drops.bomb());
+                    let items = (0..items).inspect(move |_| _ = &iterator);
+                    n.spawn_each(items, move |_| _ = &function).for_each(drop);
+                });
+            });
+            assert_eq!(text, Err("bomb".into()));
+            drops.is_balanced(2);
+        }
+    });
+}
+
+#[test]
 fn a_panic_in_the_consumer_of_a_fold_drops_the_rest() {
     on_every_pool(|pool| {
         let values = Ledger::default();

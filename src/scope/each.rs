@@ -284,7 +284,7 @@ impl<'scope> Nest<'scope, '_> {
         };
         let mut pace = Pace::new::<I::Item, T>();
         let mut now = Instant::now();
-        loop {
+        let ended = loop {
             let mut pulled = None;
             let goes_on = catching(|| {
                 let size = pace.size(items.size_hint());
@@ -301,20 +301,22 @@ impl<'scope> Nest<'scope, '_> {
             }
             match goes_on {
                 Ok(true) => {}
-                Ok(false) => break,
+                Ok(false) => break catching(|| drop(items)),
                 Err(payload) => {
-                    // The children so far are children like any other.
-                    drop(batches);
                     discard(items);
-                    discard(function);
-                    resume_unwind(payload);
+                    break Err(payload);
                 }
             }
             if is_heavy {
                 Seat::run_one_of_several(self.frame(), BACKLOG);
             }
+        };
+        if let Err(payload) = ended {
+            // The children so far are children like any other.
+            drop(batches);
+            discard(function);
+            resume_unwind(payload);
         }
-        drop(items);
         drop(function);
         batches
     }
