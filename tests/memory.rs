@@ -106,6 +106,25 @@ fn s8_children_joined_by_their_handles_leave_nothing_in_public() {
     });
 }
 
+/// No side thread can be had, so each child is claimed by its handle and stays queued behind that.
+#[test]
+fn s8_blocking_children_joined_by_their_handles_leave_nothing_queued() {
+    let _alone = ALONE.lock();
+    on_no_worker(|pool| {
+        pool.nursery(|n| {
+            let mut after_first = 0;
+            for i in 0..20_000 {
+                assert_eq!(n.spawn_blocking(move || [i; 16]).join(), [i; 16]);
+                if i == 200 {
+                    after_first = IN_USE.load(Ordering::Relaxed);
+                }
+            }
+            let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
+            assert!(grown < SLACK, "{grown} bytes more");
+        });
+    });
+}
+
 #[test]
 fn s8_a_chain_of_children_spawned_by_children_keeps_no_memory() {
     fn chain<'s>(n: &'s Nursery<'s, '_>, left: usize, peak: &'s AtomicUsize) {

@@ -30,6 +30,8 @@ struct Side {
     threads: Vec<thread::JoinHandle<()>>,
     started: usize,
     living: usize,
+    /// Claims by handles since the queue was last swept.
+    claims: usize,
     is_closed: bool,
 }
 
@@ -60,6 +62,24 @@ impl Blocking {
             .iter()
             .position(|run| run.scope().is_within(scope))?;
         side.queue.remove(at)
+    }
+
+    /// A handle has claimed a child that no thread would come for; it is in the queue still. Once half
+    /// of the queue may be such, they are let go of.
+    pub(crate) fn note_claim(&self, seat: &Seat) {
+        let mut side = lock(&self.side);
+        side.claims += 1;
+        if side.claims * 2 < side.queue.len() {
+            return;
+        }
+        side.claims = 0;
+        let (stale, rest) = side.queue.drain(..).partition(Run::is_stale);
+        side.queue = rest;
+        drop(side);
+        for run in Vec::from(stale) {
+            let nothing = run.without_stale(seat);
+            debug_assert!(nothing.is_none(), "stale for good");
+        }
     }
 
     /// Queues a blocking child, and sees to it that a thread comes for it if one can be had.

@@ -47,6 +47,11 @@ impl Run {
         self.children.len()
     }
 
+    /// Whether handles have claimed all of the children.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.children.is_stale()
+    }
+
     /// Lets go of the children that handles have claimed; nothing, if those were all.
     pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
         self.children.sweep();

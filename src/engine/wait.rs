@@ -307,6 +307,7 @@ impl Seat {
         }
         if let Some(child) = awaited.claim(Class::Blocking) {
             self.without_place(|| Frame::run_child(self, scope, child));
+            blocking.note_claim(self);
             return true;
         }
         let Some(run) = helps.then(|| blocking.take_below(scope)).flatten() else {

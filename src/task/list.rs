@@ -168,6 +168,11 @@ impl PendingList {
         }
     }
 
+    /// Whether handles have claimed all of the children.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.all(Queued::is_stale)
+    }
+
     /// Lets go of the children that handles have claimed.
     #[cold]
     pub(crate) fn sweep(&self) {
@@ -211,12 +216,22 @@ impl PendingList {
 
     /// Allows all of the queue references to go to another thread, at this place.
     pub(crate) fn share(&self, place: u8) {
+        self.all(|child| {
+            child.share(place);
+            true
+        });
+    }
+
+    /// Whether `f` is true for each child; it is asked from the oldest one on, until it is not.
+    fn all(&self, f: impl Fn(&Queued) -> bool) -> bool {
         let mut next = NonNull::new(self.oldest.get());
         while let Some(child) = next {
-            next = Self::with(child, |child| {
-                child.share(place);
-                child.link().get()
-            });
+            let (is_so, behind) = Self::with(child, |child| (f(child), child.link().get()));
+            if !is_so {
+                return false;
+            }
+            next = behind;
         }
+        true
     }
 }
