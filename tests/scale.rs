@@ -4,8 +4,9 @@ mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use common::{REFUSED_STACK, on_every_pool, on_pool, watched};
+use common::{REFUSED_STACK, busy, on_every_pool, on_pool, watched};
 use hatchery::Pool;
 
 /// The stack on which 10 000 nested nurseries have to fit.
@@ -77,6 +78,33 @@ fn eight_outside_threads_open_nurseries_at_once() {
                 });
             }
         });
+    });
+}
+
+/// Forks in a row are kept to oneself at some depth; so many are asked for that this ends above, and
+/// some are shown unasked.
+#[test]
+fn a_row_of_forks_is_asked_for_down_to_those_that_are_kept() {
+    fn row(length: u32) -> u32 {
+        if length == 0 {
+            for _ in 0..100 {
+                hatchery::join(|| busy(Duration::from_micros(20)), || ());
+            }
+            return 0;
+        }
+        let (behind, own) = hatchery::join(
+            || row(length - 1),
+            || {
+                busy(Duration::from_micros(50));
+                1
+            },
+        );
+        behind + own
+    }
+    on_every_pool(|pool| {
+        for length in [8, 9, 20, 32, 33, 100] {
+            assert_eq!(pool.nursery(|_| row(length)), length);
+        }
     });
 }
 

@@ -108,6 +108,12 @@ fn visibility_rows(table: &mut Table<'_>, pools: &Pools) {
             .goal(2, Goal::over_ideal("hatchery join", 1.05)),
         || (0, leaf_beside_tree(pools)),
     );
+    table.row(
+        row("a tree of 500 x 1 ms, the first of which takes 500 ms")
+            .rounds(5)
+            .goal(2, Goal::over_ideal("hatchery join", 1.05)),
+        || (0, leaf_in_tree(pools)),
+    );
 }
 
 fn children_then_leaf<'a>(pools: &'a Pools, before: &'a dyn Fn()) -> Vec<Contender<'a>> {
@@ -191,6 +197,35 @@ fn leaf_beside_tree(pools: &Pools) -> Vec<Contender<'_>> {
             let call = || below_forks!(hatchery::join, hatchery_halves, ours);
             pools.hatchery.nursery(|_| call())
         }),
+    ]
+}
+
+/// The tree's first leaf is reached at once, and hides what has been forked off on the way down.
+fn leaf_in_tree(pools: &Pools) -> Vec<Contender<'_>> {
+    let numbers: Vec<u64> = (0..CHILDREN / 2).collect();
+    fn item(number: &u64) -> u64 {
+        if *number == 0 { leaf() } else { child(*number) }
+    }
+    fn serial(numbers: &[u64]) -> u64 {
+        numbers.iter().map(item).fold(0, u64::wrapping_add)
+    }
+    let answer = serial(&numbers);
+    let asleep = || thread::sleep(PAUSE);
+    let (serials, rayons, ours) = (numbers.clone(), numbers.clone(), numbers);
+    vec![
+        timed("serial", || (), move || answer, move || serial(&serials)).reference(),
+        timed(
+            "rayon join",
+            asleep,
+            move || answer,
+            move || pools.rayon.install(|| rayon_halves(&rayons, &item)),
+        ),
+        timed(
+            "hatchery join",
+            asleep,
+            move || answer,
+            move || pools.hatchery.nursery(|_| hatchery_halves(&ours, &item)),
+        ),
     ]
 }
 

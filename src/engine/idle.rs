@@ -147,8 +147,9 @@ impl Idle {
         has_place()
     }
 
-    /// Wakes one worker unless somebody searches already: the second half of *expose*.
-    pub(crate) fn wake_one(&self, field: &impl Field) {
+    /// Wakes one worker unless somebody searches already: the second half of *expose*. True if one
+    /// is on its way now.
+    pub(crate) fn wake_one(&self, field: &impl Field) -> bool {
         loop {
             // ORDERING: SeqCst fence between exposing work and looking for sleepers; partner:
             // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`.
@@ -159,12 +160,13 @@ impl Idle {
                     .compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)
                     .is_err()
             {
-                return;
+                return false;
             }
             let has_place = self.try_take_place();
             if has_place && let Some(worker) = self.pop_sleeper() {
                 // The place and the searcher's mark are the worker's now.
-                return field.rouse(worker);
+                field.rouse(worker);
+                return true;
             }
             self.searching.fetch_sub(1, Ordering::Relaxed);
             if has_place {
@@ -173,9 +175,14 @@ impl Idle {
             // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
             fence(Ordering::SeqCst);
             if !(field.has_visible_work() && self.has_place()) {
-                return;
+                return false;
             }
         }
+    }
+
+    /// Whether somebody searches, or is on its way to.
+    pub(crate) fn is_searched(&self) -> bool {
+        self.searching.load(Ordering::Relaxed) > 0
     }
 
     /// A worker with a place has run dry and goes looking.

@@ -36,6 +36,10 @@ pub(crate) struct Seat {
     pub(crate) runs: Cell<u32>,
     /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
+    /// Whether it has taken a run from another thread, and no fork has begun since.
+    pub(crate) is_thief: Cell<bool>,
+    /// How many more requests of a worker that is on its way this thread answers.
+    pub(crate) eager: Cell<u32>,
     /// Whether this thread has a place: a worker, or a guest with a nursery open.
     is_active: Cell<bool>,
     is_guest: bool,
@@ -62,6 +66,8 @@ impl Seat {
             core,
             deque,
             claims: Cell::new(0),
+            is_thief: Cell::new(false),
+            eager: Cell::new(0),
             is_active: Cell::new(!is_guest),
             is_guest,
         }

@@ -68,6 +68,7 @@ impl Run {
         // SAFETY: open until the unit is released below, or passed on.
         let scope = unsafe { &*self.scope };
         scope.note_runner(seat);
+        seat.is_thief.set(true);
         let left = Frame::run_all(seat, scope, self.children, enough);
         match left {
             None => scope.release(seat),

@@ -153,6 +153,7 @@ where
     };
     let left = fork.frame.frame.occupy(|| {
         seat.answer_request();
+        fork.frame.frame.show_forks();
         let left = catching(a);
         if let Some(scope) = fork.scope.get() {
             if left.is_err() {

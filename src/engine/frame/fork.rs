@@ -92,6 +92,21 @@ impl Frame<'_> {
         self.forks.get() + self.hidden.get()
     }
 
+    /// Shows some of a row of forks, up to this one, that has just begun, before there is need: what
+    /// comes next may take long, too. That is when the row has become long; and at the first fork in
+    /// what was taken from another thread, which may well run dry soon, and ask in vain.
+    #[inline]
+    pub(crate) fn show_forks(&self) {
+        match self.forks.get() {
+            DEEP => self.seat.offer_forks(),
+            1 if self.seat.is_thief.get() => {
+                self.seat.is_thief.set(false);
+                self.seat.offer_forks();
+            }
+            _ => {}
+        }
+    }
+
     /// The nursery whose children are in the list, once a fork has become one.
     pub(crate) fn settle(&self) -> Option<&ScopeFrame> {
         if self.is_latent() {
@@ -101,6 +116,15 @@ impl Frame<'_> {
         }
         // SAFETY: the nursery of an entered frame is open.
         unsafe { self.scope.get().as_ref() }
+    }
+
+    /// The same for a fork that keeps its place in its row: most of the time its thread comes back to
+    /// it before anybody else has come for it.
+    pub(crate) fn settle_in_row(&self) -> Option<&ScopeFrame> {
+        let place = self.forks.get();
+        let scope = self.settle();
+        self.forks.set(place);
+        scope
     }
 
     pub(crate) fn is_latent(&self) -> bool {

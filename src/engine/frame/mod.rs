@@ -67,6 +67,8 @@ pub(crate) struct Frame<'a> {
     is_worn: Cell<bool>,
     /// Whether its seat takes a place for as long as this frame is entered.
     has_place: Cell<bool>,
+    /// Whether no frame further out has something: see [`Frame::holders`].
+    is_edge: Cell<bool>,
     /// `scope`, on the thread that opened it.
     home_of: Cell<*const ScopeFrame>,
     /// Of a stage: room for the frame of what runs on top.
@@ -120,6 +122,7 @@ impl<'a> Frame<'a> {
             }),
             is_worn: Cell::new(false),
             has_place: Cell::new(false),
+            is_edge: Cell::new(false),
             home_of: Cell::new(ptr::null()),
             room: Cell::new(ptr::null_mut()),
             top: Cell::new(ptr::null()),
@@ -314,6 +317,35 @@ impl<'a> Frame<'a> {
         })
     }
 
+    /// Those of this thread's frames that have something, from this innermost one outwards.
+    ///
+    /// It does not go beyond an edge. While a frame is entered, those further out get something only
+    /// by [`Frame::nearest`], or from a child on top that leaves something to its stage.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = &Frame<'_>> {
+        debug_assert!(self.ends_at_an_edge());
+        let mut is_over = false;
+        self.stack()
+            .take_while(move |frame| !std::mem::replace(&mut is_over, frame.is_edge.get()))
+            .filter(|frame| frame.has_something())
+    }
+
+    /// Whether no frame beyond an edge has something. It looks at few of them: a stack can be deep.
+    fn ends_at_an_edge(&self) -> bool {
+        let mut beyond = self.stack().skip_while(|frame| !frame.is_edge.get());
+        beyond.next();
+        !beyond.take(100).any(Frame::has_something)
+    }
+
+    /// This is the outermost frame that has something, or the innermost one if none has: the next
+    /// search ends here, so that a deep stack is not searched for every fork.
+    pub(crate) fn end_searches(&self) {
+        // Where children run on top, their stage gets what they leave while their frame is entered.
+        let edge = self.stack().find(|frame| frame.part.get() != Part::Child);
+        if let Some(edge) = edge {
+            edge.is_edge.set(true);
+        }
+    }
+
     /// Calls `f` with the innermost frame of `scope` on this thread, if it has one, so that it can
     /// add to the frame's list.
     #[inline]
@@ -327,6 +359,10 @@ impl<'a> Frame<'a> {
             }
             let frame = current.find(scope);
             if let Some(frame) = frame {
+                let inner = current
+                    .stack()
+                    .take_while(|inner| !ptr::addr_eq(*inner, frame));
+                inner.for_each(|inner| inner.is_edge.set(false));
                 frame.is_orderly.set(false);
                 frame.is_worn.set(true);
             }
