@@ -20,6 +20,10 @@ const CHILDREN: u64 = 1000;
 const LEAF_MS: u32 = 500;
 /// Forks around the long task and the big tree.
 const DEPTH: u32 = 20;
+/// Items of a tree, one of which is the long task, and what the other thread does meanwhile.
+const ITEMS: u64 = 300;
+const LONG_ITEM: u64 = 50;
+const OTHER_MS: u32 = 300;
 /// Nodes of the list, 100 us each.
 const LIST: u64 = 1000;
 /// What the body does while its one child should start.
@@ -109,7 +113,7 @@ fn visibility_rows(table: &mut Table<'_>, pools: &Pools) {
         || (0, leaf_beside_tree(pools)),
     );
     table.row(
-        row("a tree of 500 x 1 ms, the first of which takes 500 ms")
+        row("500 ms in a tree of 300 x 1 ms, the other thread busy before")
             .rounds(5)
             .goal(2, Goal::over_ideal("hatchery join", 1.05)),
         || (0, leaf_in_tree(pools)),
@@ -200,16 +204,32 @@ fn leaf_beside_tree(pools: &Pools) -> Vec<Contender<'_>> {
     ]
 }
 
-/// The tree's first leaf is reached at once, and hides what has been forked off on the way down.
+/// The tree begins when the other thread has got something to do, and asks for nothing until that is
+/// done; by then this one is in the long leaf, and may hide what it has forked off on its way there.
 fn leaf_in_tree(pools: &Pools) -> Vec<Contender<'_>> {
-    let numbers: Vec<u64> = (0..CHILDREN / 2).collect();
     fn item(number: &u64) -> u64 {
-        if *number == 0 { leaf() } else { child(*number) }
+        if *number == LONG_ITEM {
+            leaf()
+        } else {
+            child(*number)
+        }
     }
-    fn serial(numbers: &[u64]) -> u64 {
-        numbers.iter().map(item).fold(0, u64::wrapping_add)
+    fn other() -> u64 {
+        long(OTHER_MS)
     }
+    let numbers: Vec<u64> = (0..ITEMS).collect();
+    let serial = |numbers: &[u64]| {
+        let items = numbers.iter().map(item).fold(other(), u64::wrapping_add);
+        items.wrapping_add(child(0))
+    };
     let answer = serial(&numbers);
+    macro_rules! in_tree {
+        ($join:path, $halves:path, $numbers:ident) => {{
+            let tree = || child(0).wrapping_add($halves(&$numbers, &item));
+            let (tree, other) = $join(tree, other);
+            tree.wrapping_add(other)
+        }};
+    }
     let asleep = || thread::sleep(PAUSE);
     let (serials, rayons, ours) = (numbers.clone(), numbers.clone(), numbers);
     vec![
@@ -218,13 +238,19 @@ fn leaf_in_tree(pools: &Pools) -> Vec<Contender<'_>> {
             "rayon join",
             asleep,
             move || answer,
-            move || pools.rayon.install(|| rayon_halves(&rayons, &item)),
+            move || {
+                let call = || in_tree!(rayon::join, rayon_halves, rayons);
+                pools.rayon.install(call)
+            },
         ),
         timed(
             "hatchery join",
             asleep,
             move || answer,
-            move || pools.hatchery.nursery(|_| hatchery_halves(&ours, &item)),
+            move || {
+                let call = || in_tree!(hatchery::join, hatchery_halves, ours);
+                pools.hatchery.nursery(|_| call())
+            },
         ),
     ]
 }

@@ -12,6 +12,8 @@ pub(crate) mod count;
 pub(crate) mod frame;
 pub(crate) mod idle;
 #[cfg(not(loom))]
+pub(crate) mod pace;
+#[cfg(not(loom))]
 pub(crate) mod publish;
 #[cfg(not(loom))]
 pub(crate) mod scope_frame;

@@ -27,8 +27,7 @@ enum Reason {
 
 /// Claims worth a sweep: few enough not to hold memory, many enough to share its cost.
 const SWEEP: u32 = 32;
-/// Forks that are shown unasked: of a balanced tree, seven eighths of what is left. Each of them costs
-/// some 0.1 us, and there are about n^3 / 6 in a tree of n levels more than a row of them has.
+/// Forks that are shown unasked: of a balanced tree, seven eighths of what is left.
 const SHOWN: u32 = 3;
 /// How often a thread gives something while the worker it has woken is on its way, some 30 us: a
 /// recursion gets this deep before it comes to a long task.

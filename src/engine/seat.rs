@@ -11,6 +11,7 @@ use crossbeam_deque::Worker as Deque;
 
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
+use crate::engine::pace::Pace;
 use crate::engine::shared::{Run, Slot, SlotRef};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
@@ -36,6 +37,8 @@ pub(crate) struct Seat {
     pub(crate) runs: Cell<u32>,
     /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
+    /// How long the forks behind long rows take.
+    pub(crate) rows: Pace,
     /// Whether it has taken a run from another thread, and no fork has begun since.
     pub(crate) is_thief: Cell<bool>,
     /// How many more requests of a worker that is on its way this thread answers.
@@ -66,6 +69,7 @@ impl Seat {
             core,
             deque,
             claims: Cell::new(0),
+            rows: Pace::new(),
             is_thief: Cell::new(false),
             eager: Cell::new(0),
             is_active: Cell::new(!is_guest),

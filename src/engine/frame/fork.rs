@@ -11,6 +11,8 @@ use crate::task::record::Queued;
 /// Forks in a row that nobody has asked for, from which on a further one is not worth offering:
 /// those eight are more than all of what it could give.
 const DEEP: u32 = 8;
+/// Forks in a row from which on some are shown unasked, if they are coarse.
+const FEW: u32 = 4;
 /// Forks in a row that may be kept to itself behind those. Where the first closure recurses, as in a
 /// list, each of them hides its second one until the thread comes to it: this is how many.
 const HIDDEN: u32 = 24;
@@ -92,13 +94,14 @@ impl Frame<'_> {
         self.forks.get() + self.hidden.get()
     }
 
-    /// Shows some of a row of forks, up to this one, that has just begun, before there is need: what
-    /// comes next may take long, too. That is when the row has become long; and at the first fork in
-    /// what was taken from another thread, which may well run dry soon, and ask in vain.
+    /// Shows some of the row of forks up to this one, which has just begun, before there is need: what
+    /// comes next may take long. That is when a row has become longer, if such rows are coarse; and at
+    /// the first fork in what was taken from another thread, which may well run dry soon, and ask in
+    /// vain.
     #[inline]
     pub(crate) fn show_forks(&self) {
         match self.forks.get() {
-            DEEP => self.seat.offer_forks(),
+            FEW if self.seat.rows.are_coarse() => self.seat.offer_forks(),
             1 if self.seat.is_thief.get() => {
                 self.seat.is_thief.set(false);
                 self.seat.offer_forks();
