@@ -48,7 +48,11 @@ mod task;
 mod models;
 
 #[cfg(not(loom))]
+mod cancel;
+#[cfg(not(loom))]
 mod child;
+#[cfg(not(loom))]
+mod failure;
 #[cfg(not(loom))]
 mod gather;
 #[cfg(not(loom))]
@@ -56,15 +60,29 @@ mod jobs;
 #[cfg(not(loom))]
 mod nursery;
 #[cfg(not(loom))]
+mod options;
+#[cfg(not(loom))]
+mod outcome;
+#[cfg(not(loom))]
 mod pool;
 #[cfg(not(loom))]
+mod race;
+#[cfg(not(loom))]
 mod scope;
+#[cfg(not(loom))]
+mod try_nursery;
 
 #[cfg(not(loom))]
 pub use self::{
+    cancel::{CancelToken, Cancelled, Reason, checkpoint},
     child::{Child, Children},
+    failure::{Failure, Failures, Kind, Panic},
     gather::{Gather, gather},
     jobs::{Jobs, join_all},
     nursery::{Nursery, join, nursery},
+    options::{OnFailure, Options},
     pool::{BuildError, Pool, PoolBuilder},
+    race::{Race, race, race_each},
+    scope::ChildId,
+    try_nursery::{TryNursery, try_nursery},
 };

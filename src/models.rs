@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
 mod count;
+mod epoch;
 mod idle;
 mod lazy;
 mod parker;

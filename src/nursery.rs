@@ -5,7 +5,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::child::{Child, Children};
 use crate::pool;
-use crate::scope::{self, Class, Nest, Seat};
+use crate::scope::{self, Cancelled, Class, Nest, Seat, Terms, tell};
 
 /// A scope whose children run on a pool; [`nursery`] opens one.
 ///
@@ -69,6 +69,17 @@ where
         nest: Nest::new(seat),
     };
     nursery.nest.run(seat, || body(&nursery))
+}
+
+/// The same on some terms.
+pub(crate) fn open_on<'env, F, T>(seat: &Seat, terms: &Terms, body: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
+{
+    let nursery = Nursery {
+        nest: Nest::new(seat),
+    };
+    nursery.nest.run_on(seat, terms, || body(&nursery))
 }
 
 /// Runs two closures, possibly at once, and returns both values: the two-way fork.
@@ -197,6 +208,33 @@ impl<'scope> Nursery<'scope, '_> {
         T: Send + 'scope,
     {
         Child::new(self.nest.spawn(Class::Blocking, f))
+    }
+}
+
+impl Nursery<'_, '_> {
+    /// Whether the nursery is cancelled: by a panic in it, by its token or deadline, or with a nursery
+    /// that it was opened in. It takes a nanosecond or two.
+    ///
+    /// Only a panic keeps children from starting: a nursery that must come to a value runs them all.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.checkpoint().is_err()
+    }
+
+    /// The same as an error, so that `?` ends a child.
+    ///
+    /// # Errors
+    ///
+    /// If the nursery is cancelled.
+    #[inline]
+    pub fn checkpoint(&self) -> Result<(), Cancelled> {
+        match self.nest.scope().cancelled() {
+            None => Ok(()),
+            Some(cancelled) => {
+                tell();
+                Err(cancelled)
+            }
+        }
     }
 }
 

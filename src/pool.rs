@@ -8,10 +8,12 @@ use std::sync::OnceLock;
 
 use crate::engine::core::{Config, Core, Hooks};
 use crate::engine::frame::Frame;
+use crate::failure::{Failure, Failures};
 use crate::gather::{self, Gather};
 use crate::nursery::{self, Nursery};
 use crate::platform::sync::Arc;
-use crate::scope::{self, Seat};
+use crate::scope::{self, Seat, Terms};
+use crate::try_nursery::{self, TryNursery};
 
 /// Upper bound, in threads, of every pool that does not set its own number.
 const VARIABLE: &str = "HATCHERY_THREADS";
@@ -82,6 +84,25 @@ impl Pool {
         Seat::with(&self.core, |seat| nursery::open(seat, body))
     }
 
+    /// Opens a partial nursery on this pool, see [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_nursery`](crate::try_nursery()).
+    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
+        E: Send + 'env,
+    {
+        Seat::with(&self.core, |seat| {
+            try_nursery::open(seat, Terms::default(), body)
+        })
+    }
+
+    pub(crate) fn home(&self) -> Home {
+        Home(Arc::clone(&self.core))
+    }
+
     /// Gathers results on this pool, see [`gather`](crate::gather()).
     pub fn gather<'env, F, T>(&self, body: F) -> Vec<T>
     where
@@ -100,6 +121,24 @@ impl Pool {
         RB: Send,
     {
         Seat::with(&self.core, |seat| scope::fork(seat, a, b))
+    }
+}
+
+/// A pool, for those who outlive the borrow of it.
+#[derive(Clone)]
+pub(crate) struct Home(Arc<Core>);
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+/// Calls `f` with this thread's seat in that pool, else in the current one.
+pub(crate) fn with<R>(home: Option<&Home>, f: impl FnOnce(&Seat) -> R) -> R {
+    match home {
+        Some(home) => Seat::with(&home.0, f),
+        None => with_current(f),
     }
 }
 

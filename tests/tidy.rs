@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files that may contain unsafe code.
-const UNSAFE: [&str; 16] = [
+const UNSAFE: [&str; 19] = [
     "src/engine/frame/fork.rs",
     "src/engine/frame/mod.rs",
     "src/engine/frame/stage.rs",
@@ -12,8 +12,11 @@ const UNSAFE: [&str; 16] = [
     "src/engine/shared.rs",
     "src/models.rs",
     "src/platform/lazy.rs",
+    "src/scope/cancel.rs",
     "src/scope/fork.rs",
+    "src/scope/lineage.rs",
     "src/scope/nest.rs",
+    "src/scope/partial.rs",
     "src/task/arena.rs",
     "src/task/chunk.rs",
     "src/task/consume.rs",

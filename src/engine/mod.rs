@@ -8,6 +8,7 @@ pub(crate) mod blocking;
 #[cfg(not(loom))]
 pub(crate) mod core;
 pub(crate) mod count;
+pub(crate) mod epoch;
 #[cfg(not(loom))]
 pub(crate) mod frame;
 pub(crate) mod idle;
@@ -21,6 +22,8 @@ pub(crate) mod scope_frame;
 pub(crate) mod seat;
 #[cfg(not(loom))]
 pub(crate) mod shared;
+#[cfg(not(loom))]
+pub(crate) mod timer;
 #[cfg(not(loom))]
 pub(crate) mod wait;
 #[cfg(not(loom))]

@@ -127,6 +127,12 @@ impl ScopeFrame {
         false
     }
 
+    /// The nursery in whose body or child this one was opened.
+    pub(crate) fn parent(&self) -> Option<&Self> {
+        // SAFETY: a nursery ends before the body or child it was opened in.
+        unsafe { self.parent.as_ref() }
+    }
+
     /// What chunks made on the opener's thread carry.
     pub(crate) fn owner(&self) -> Owner {
         self.owner_for(self.home())

@@ -3,6 +3,8 @@
 //! Everything above this folder synchronises through the names given here, so that a protocol
 //! runs unchanged on real threads and inside the model checker.
 
+#[cfg(not(loom))]
+pub(crate) mod clock;
 pub(crate) mod lazy;
 pub(crate) mod parker;
 

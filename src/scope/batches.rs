@@ -8,18 +8,28 @@ use crate::task::record::{Handle, Payload, Rank, Verdict};
 use crate::task::room::trim_spare;
 use crate::task::slab::Values;
 
+/// What becomes of an item that nobody joins.
+pub(super) type Dispose<T> = fn(&Scope, Rank, Verdict<T>);
+
 /// What the items of one batch have left.
 pub(super) struct Outcome<'scope, T> {
     scope: &'scope Scope,
+    dispose: Dispose<T>,
     /// Nothing if it is of no batch.
     rank: Option<Rank>,
     values: Values<T>,
 }
 
 impl<'scope, T> Outcome<'scope, T> {
-    pub(super) fn new(scope: &'scope Scope, rank: Option<Rank>, values: Values<T>) -> Self {
+    pub(super) fn new(
+        scope: &'scope Scope,
+        dispose: Dispose<T>,
+        rank: Option<Rank>,
+        values: Values<T>,
+    ) -> Self {
         Self {
             scope,
+            dispose,
             rank,
             values,
         }
@@ -31,7 +41,7 @@ impl<'scope, T> Outcome<'scope, T> {
             && let Some(verdict) = self.values.next()
         {
             let rank = rank.of_item(self.values.taken() - 1);
-            self.scope.dispose(rank, verdict);
+            (self.dispose)(self.scope, rank, verdict);
         }
     }
 }
@@ -56,6 +66,7 @@ struct Unjoined<'scope, T> {
 /// The values of one `spawn_each`.
 pub(crate) struct Batches<'scope, T> {
     scope: &'scope Scope,
+    dispose: Dispose<T>,
     unjoined: Vec<Option<Unjoined<'scope, T>>>,
     /// Those before it have been joined.
     front: usize,
@@ -73,15 +84,16 @@ pub(crate) struct Batches<'scope, T> {
 }
 
 impl<'scope, T> Batches<'scope, T> {
-    pub(super) fn new(scope: &'scope Scope) -> Self {
+    pub(super) fn new(scope: &'scope Scope, dispose: Dispose<T>) -> Self {
         Self {
             scope,
+            dispose,
             unjoined: Vec::new(),
             front: 0,
             found: 0,
             joined: 0,
             ended: Arc::new(AtomicUsize::new(0)),
-            open: Outcome::new(scope, None, Values::skipped(0, None)),
+            open: Outcome::new(scope, dispose, None, Values::skipped(0, None)),
             first: 0,
             left: 0,
         }
@@ -96,6 +108,10 @@ impl<'scope, T> Batches<'scope, T> {
     /// What every batch adds itself to when it has ended.
     pub(super) fn ended(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.ended)
+    }
+
+    pub(super) fn dispose(&self) -> Dispose<T> {
+        self.dispose
     }
 
     /// How many batches there have been.
@@ -240,7 +256,8 @@ impl<'scope, T> Batches<'scope, T> {
 impl<'scope, T> Batches<'scope, T> {
     #[cold]
     fn skipped(&self, rank: Rank, len: u32, payload: Option<Payload>) -> Outcome<'scope, T> {
-        Outcome::new(self.scope, Some(rank), Values::skipped(len, payload))
+        let values = Values::skipped(len, payload);
+        Outcome::new(self.scope, self.dispose, Some(rank), values)
     }
 }
 

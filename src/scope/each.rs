@@ -16,8 +16,8 @@ use crate::engine::frame::Frame;
 use crate::engine::seat::Seat;
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::scope::batches::{Batches, Outcome};
-use crate::scope::nest::Nest;
+use crate::scope::batches::{Batches, Dispose, Outcome};
+use crate::scope::nest::{Nest, Total};
 use crate::scope::panics::{catching, discard};
 use crate::scope::{Scope, fork};
 use crate::task::record::{Class, Handle, Rank, Verdict};
@@ -82,6 +82,7 @@ impl<F> Drop for Function<'_, F> {
 /// A batch to be run.
 struct Batch<'scope, I, T, F> {
     items: Option<Items<I, T>>,
+    dispose: Dispose<T>,
     function: Function<'scope, F>,
     /// Whether to look how long its items take.
     is_timed: bool,
@@ -106,7 +107,7 @@ where
             };
             piece.run()
         });
-        Outcome::new(scope, rank, values)
+        Outcome::new(scope, self.dispose, rank, values)
     }
 }
 
@@ -188,14 +189,12 @@ where
     /// panicked.
     #[inline(never)]
     fn run_undisturbed(&mut self, frame: &Frame<'_>) -> bool {
-        let is_cancelled = &self.scope.is_cancelled;
+        let cancel = &self.scope.cancel;
         let is_asked = &*frame.seat.slot().asked;
         self.stretch.run(&self.shared.f, || {
             // Without `&&`: the branches are what the loop of an empty item spends its time on.
             // ORDERING: Relaxed: whoever is told to stop looks again.
-            frame.list.is_empty()
-                & !is_asked.load(Ordering::Relaxed)
-                & !is_cancelled.load(Ordering::Relaxed)
+            frame.list.is_empty() & !is_asked.load(Ordering::Relaxed) & !cancel.would_skip()
         })
     }
 
@@ -263,7 +262,23 @@ impl Pace {
 
 impl<'scope> Nest<'scope, '_> {
     /// Spawns a child for each item; see [`crate::Nursery::spawn_each`].
-    pub(crate) fn spawn_each<I, F, T>(&'scope self, mut items: I, f: F) -> Batches<'scope, T>
+    pub(crate) fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Batches<'scope, T>
+    where
+        I: Iterator,
+        I::Item: Send + 'scope,
+        F: Fn(I::Item) -> T + Send + Sync + 'scope,
+        T: Send + 'scope,
+    {
+        self.spawn_each_with(items, f, Scope::dispose)
+    }
+
+    /// The same, with a way to dispose of what nobody joins.
+    pub(super) fn spawn_each_with<I, F, T>(
+        &'scope self,
+        mut items: I,
+        f: F,
+        dispose: Dispose<T>,
+    ) -> Batches<'scope, T>
     where
         I: Iterator,
         I::Item: Send + 'scope,
@@ -272,7 +287,7 @@ impl<'scope> Nest<'scope, '_> {
     {
         let is_heavy = mem::needs_drop::<I::Item>() || size_of::<I::Item>() > size_of::<T>();
         let scope = self.scope();
-        let mut batches = Batches::new(scope);
+        let mut batches = Batches::new(scope, dispose);
         let mut function = Function {
             scope,
             rank: None,
@@ -332,9 +347,11 @@ impl<'scope> Nest<'scope, '_> {
         F: Fn(I) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_with(Class::Compute, move |rank| {
+        let dispose = batches.dispose();
+        self.spawn_with::<Total, _, _>(Class::Compute, move |rank| {
             let batch = Batch {
                 items: Some(items),
+                dispose,
                 function: Function {
                     scope: function.scope,
                     rank: Some(rank),

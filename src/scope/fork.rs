@@ -14,9 +14,9 @@ use std::ptr::NonNull;
 
 use crate::engine::frame::{ForkFrame, Frame};
 use crate::engine::seat::Seat;
-use crate::scope::Scope;
-use crate::scope::nest::Child;
+use crate::scope::nest::{Child, Total};
 use crate::scope::panics::{catching, discard};
+use crate::scope::{Reason, Scope};
 use crate::task::chunk::ForkChunk;
 use crate::task::record::{Handle, Payload, Verdict};
 
@@ -53,7 +53,7 @@ where
         // closure borrows is borrowed by its caller; the vtable is of these types.
         let (child, handle) = unsafe {
             fork.chunk
-                .publish(scope.frame.owner(), Child::<F, T>::VTABLE)
+                .publish(scope.frame.owner(), Child::<F, T, Total>::VTABLE)
         };
         fork.handle.set(Some(handle));
         fork.frame.become_nursery(&scope.frame, child);
@@ -157,7 +157,7 @@ where
         let left = catching(a);
         if let Some(scope) = fork.scope.get() {
             if left.is_err() {
-                scope.cancel();
+                scope.fail(Reason::BodyPanicked);
             }
             seat.wait_for_end(&fork.frame.frame, &scope.frame);
         }

@@ -1,22 +1,31 @@
 //! One nursery's life: it opens in place, collects its children, cancels, joins, reports.
 
 mod batches;
+mod cancel;
 mod each;
 mod fork;
+mod lineage;
 mod nest;
 mod panics;
+mod partial;
 
 pub(crate) use batches::Batches;
+pub use cancel::{Cancelled, Reason};
+pub(crate) use cancel::{Terms, Token, check};
 pub(crate) use fork::{fork, fork_here};
+pub use lineage::ChildId;
+pub(crate) use lineage::{Origin, Task, tell};
 pub(crate) use nest::{Held, Nest};
+pub(crate) use panics::{catching, discard};
+pub(crate) use partial::{Collect, PartialNest};
 
 pub(crate) use crate::engine::seat::Seat;
-pub(crate) use crate::task::record::{Class, Handle};
+pub(crate) use crate::task::record::{Class, Handle, Payload, Verdict};
 
 use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::platform::lazy::Lazy;
-use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use cancel::Cancel;
 use panics::Panics;
 
 /// What children need of their nursery, wherever they run.
@@ -25,17 +34,18 @@ use panics::Panics;
 #[repr(C)]
 pub(crate) struct Scope {
     frame: ScopeFrame,
-    is_cancelled: AtomicBool,
+    cancel: Cancel,
     /// Made by the first panic; most nurseries see none.
     panics: Lazy<Panics>,
 }
 
 impl Scope {
-    #[inline]
+    #[allow(clippy::inline_always, reason = "a nursery is made in place")]
+    #[inline(always)]
     fn open(seat: &Seat) -> Self {
         Self {
             frame: ScopeFrame::open(seat),
-            is_cancelled: AtomicBool::new(false),
+            cancel: Cancel::new(),
             panics: Lazy::new(),
         }
     }
@@ -44,24 +54,12 @@ impl Scope {
     fn open_around(fork: &Frame<'_>) -> Self {
         Self {
             frame: ScopeFrame::open_around(fork),
-            is_cancelled: AtomicBool::new(false),
+            cancel: Cancel::new(),
             panics: Lazy::new(),
         }
     }
 
     fn panics(&self) -> &Panics {
         self.panics.get()
-    }
-
-    /// Children not yet started are dropped unrun from now on.
-    fn cancel(&self) {
-        // ORDERING: Release; partner: `is_cancelled`. What led to the cancellation is seen by
-        // whoever acts on it.
-        self.is_cancelled.store(true, Ordering::Release);
-    }
-
-    #[inline]
-    fn is_cancelled(&self) -> bool {
-        self.is_cancelled.load(Ordering::Acquire)
     }
 }

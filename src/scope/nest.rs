@@ -12,8 +12,8 @@ use std::ptr;
 use crate::engine::frame::{Frame, Stage};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
-use crate::scope::Scope;
 use crate::scope::panics::catching;
+use crate::scope::{Reason, Scope, Terms};
 use crate::task::arena::Arena;
 use crate::task::chunk;
 use crate::task::record::{Class, Handle, Outcome, Payload, Rank, Running, Verdict, Vtable};
@@ -39,7 +39,8 @@ unsafe impl Send for Nest<'_, '_> {}
 
 impl<'scope> Nest<'scope, '_> {
     /// A nursery about to open on this seat.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "a nursery is made in place")]
+    #[inline(always)]
     pub(crate) fn new(seat: &Seat) -> Self {
         Self {
             scope: Scope::open(seat),
@@ -49,23 +50,36 @@ impl<'scope> Nest<'scope, '_> {
         }
     }
 
-    /// Runs the body and the children, and returns when the last child has ended.
+    /// Runs the body and the children, returns when the last child has ended, and raises what has
+    /// panicked.
     #[inline]
     pub(crate) fn run<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> R {
+        self.scope.conclude(self.hold(seat, body))
+    }
+
+    /// The same on some terms.
+    pub(crate) fn run_on<R>(&self, seat: &Seat, terms: &Terms, body: impl FnOnce() -> R) -> R {
+        // SAFETY: the borrow lasts until the nursery is over.
+        unsafe { self.scope.cancel.set_terms(terms) };
+        self.run(seat, body)
+    }
+
+    /// Runs the body and the children, and returns when the last child has ended.
+    #[inline]
+    pub(super) fn hold<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> Result<R, Payload> {
         let scope = &self.scope;
         let stage = Stage::body(seat, &scope.frame);
-        let result = stage.set().occupy(|| {
+        stage.set().occupy(|| {
             let result = catching(body);
             if result.is_err() {
-                scope.cancel();
+                scope.fail(Reason::BodyPanicked);
             }
             seat.wait_for_end(&stage.frame, &scope.frame);
             result
-        });
-        scope.conclude(result)
+        })
     }
 
-    pub(super) fn scope(&self) -> &Scope {
+    pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }
 
@@ -80,23 +94,24 @@ impl<'scope> Nest<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_with(class, |_| closure)
+        self.spawn_with::<Total, _, _>(class, |_| closure)
     }
 
     /// Queues a child that knows where it stands.
     #[inline]
-    pub(super) fn spawn_with<F, T>(
+    pub(super) fn spawn_with<P, F, T>(
         &'scope self,
         class: Class,
         closure: impl FnOnce(Rank) -> F,
     ) -> Handle<T>
     where
+        P: Policy<T>,
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
         Frame::with_current(|frame| match frame {
             Some(frame) if class == Class::Compute && frame.is_home_of(self.frame()) => {
-                let vtable = Child::<F, T>::VTABLE;
+                let vtable = Child::<F, T, P>::VTABLE;
                 // SAFETY: the home thread is the opener's. `run` waits for every child, so the
                 // scope and all that lives for `'scope` outlives the record; the vtable is of these
                 // types.
@@ -107,23 +122,24 @@ impl<'scope> Nest<'scope, '_> {
                 frame.queue(child);
                 handle
             }
-            _ => self.spawn_elsewhere(class, closure),
+            _ => self.spawn_elsewhere::<P, _, _>(class, closure),
         })
     }
 
     /// Queues a child from anywhere.
     #[inline(never)]
-    fn spawn_elsewhere<F, T>(
+    fn spawn_elsewhere<P, F, T>(
         &'scope self,
         class: Class,
         closure: impl FnOnce(Rank) -> F,
     ) -> Handle<T>
     where
+        P: Policy<T>,
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
         let scope = self.frame();
-        let vtable = Child::<F, T>::VTABLE;
+        let vtable = Child::<F, T, P>::VTABLE;
         let (child, handle) = if scope.is_home() {
             // SAFETY: as in `spawn_with`.
             unsafe { self.arena.write(|| scope.owner(), class, vtable, closure) }
@@ -146,20 +162,48 @@ impl<'scope> Nest<'scope, '_> {
 impl fmt::Debug for Nest<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Nursery")
+            .field(
+                "name",
+                &self.scope.terms().and_then(|terms| terms.name.as_deref()),
+            )
             .field("pool", &self.scope.frame.core().name())
             .field("children_in_public_hands", &self.scope.frame.count.get())
-            .field("is_cancelled", &self.scope.is_cancelled())
+            .field("cancelled", &self.scope.cancelled())
             .finish()
     }
 }
 
-/// The types of one child, erased into a vtable.
-pub(super) struct Child<F, T>(PhantomData<(F, T)>);
+/// How a child is run, and what becomes of it if nobody joins it.
+pub(super) trait Policy<T> {
+    /// Calls its closure.
+    fn run(closure: impl FnOnce() -> T) -> Result<T, Payload>;
 
-impl<F, T> Child<F, T>
+    /// Takes what it has left.
+    fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>);
+}
+
+/// That of a total nursery: its value is dropped, its panic raised.
+pub(super) struct Total;
+
+impl<T> Policy<T> for Total {
+    #[inline]
+    fn run(closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        catching(closure)
+    }
+
+    fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
+        scope.dispose(rank, verdict);
+    }
+}
+
+/// The types of one child, erased into a vtable.
+pub(super) struct Child<F, T, P>(PhantomData<(F, T, P)>);
+
+impl<F, T, P> Child<F, T, P>
 where
     F: FnOnce() -> T + Send,
     T: Send,
+    P: Policy<T>,
 {
     pub(super) const VTABLE: &'static Vtable = &Vtable {
         call: Self::call,
@@ -181,7 +225,7 @@ where
         if scope.is_cancelled() {
             return scope.skip(&child, closure);
         }
-        match catching(closure) {
+        match P::run(closure) {
             // SAFETY: the closure has been moved out, and the result type is `T`.
             Ok(value) => unsafe { child.store(value) },
             Err(payload) => scope.panicked(&child, payload),
@@ -198,7 +242,7 @@ where
         let scope = unsafe { of_owner(owner) };
         // SAFETY: by contract.
         let verdict = unsafe { child.take::<T>(outcome) };
-        scope.dispose(child.rank(), verdict);
+        P::dispose(scope, child.rank(), verdict);
     }
 
     /// # Safety
@@ -218,7 +262,7 @@ where
         let outcome = if scope.is_cancelled() {
             scope.skip(&child, closure)
         } else {
-            match catching(closure) {
+            match P::run(closure) {
                 Ok(_) => return,
                 Err(payload) => scope.panicked(&child, payload),
             }
@@ -362,16 +406,6 @@ where
 #[inline]
 pub(crate) fn abandon<T>(handle: Handle<T>) {
     if let Err(handle) = handle.abandon_in_private() {
-        abandon_in_public(handle);
-    }
-}
-
-#[inline(never)]
-fn abandon_in_public<T>(handle: Handle<T>) {
-    // SAFETY: a handle does not outlive its nursery.
-    let scope = unsafe { of_owner(handle.owner()) };
-    let rank = handle.rank();
-    if let Some(verdict) = handle.abandon() {
-        scope.dispose(rank, verdict);
+        handle.abandon();
     }
 }

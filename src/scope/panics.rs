@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Mutex, lock};
-use crate::scope::Scope;
+use crate::scope::{Reason, Scope};
 use crate::task::record::{Payload, Rank, Verdict};
 
 /// Runs user code.
@@ -61,7 +61,7 @@ struct Kept {
 impl Scope {
     /// A child has panicked and leaves its payload to its handle.
     pub(super) fn note_panic(&self) {
-        self.cancel();
+        self.fail(Reason::ChildPanicked);
         // ORDERING: Relaxed: read after the last child has been counted.
         self.panics().unclaimed.fetch_add(1, Ordering::Relaxed);
     }
@@ -72,7 +72,7 @@ impl Scope {
             Verdict::Skipped => {}
             Verdict::Done(value) => {
                 if let Err(payload) = catching(|| drop(value)) {
-                    self.cancel();
+                    self.fail(Reason::ChildPanicked);
                     self.keep(rank, payload);
                 }
             }
@@ -111,10 +111,26 @@ impl Scope {
     #[inline]
     pub(super) fn conclude<R>(&self, body: Result<R, Payload>) -> R {
         match body {
-            // Every panic cancels first.
-            Ok(value) if !self.is_cancelled() => value,
+            // Every panic leaves a mark first.
+            Ok(value) if self.cancel.is_clean() => value,
+            body => self.conclude_marked(body),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn conclude_marked<R>(&self, body: Result<R, Payload>) -> R {
+        self.pass_on_what_was_told();
+        match body {
+            Ok(value) if !self.has_failed() => value,
             body => self.conclude_panicked(body),
         }
+    }
+
+    /// Takes the panic that nobody has joined, of a nursery that does not raise it.
+    #[cold]
+    pub(super) fn take_panic(&self) -> Option<Payload> {
+        lock(&self.panics().kept).first.take().map(|kept| kept.2)
     }
 
     /// The body's own panic goes first, then the child's of the smallest rank. What lost is

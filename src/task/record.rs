@@ -469,18 +469,20 @@ impl<T> Handle<T> {
         Ok(())
     }
 
-    /// Gives the right up; returns what the child had left, if it had finished.
-    pub(crate) fn abandon(self) -> Option<Verdict<T>> {
+    /// Gives the right up, and has what the child has left disposed of, if it has finished.
+    #[inline(never)]
+    pub(crate) fn abandon(self) {
         match header(&self.0).state.drop_handle() {
-            Dropped::Early => None,
+            Dropped::Early => {}
             Dropped::Last => {
                 let outcome = self
                     .outcome()
                     .expect("the last reference ends after the run");
-                // SAFETY: finished but never joined, and this was the last reference.
-                let verdict = unsafe { read_verdict(self.0, outcome) };
+                let dispose = header(&self.0).vtable.dispose;
+                // SAFETY: finished but never joined, and this was the last reference; the vtable
+                // was made for this record's types.
+                unsafe { dispose(Running(self.0), self.owner(), outcome) };
                 release(self.0, Releaser::Spawner);
-                Some(verdict)
             }
         }
     }

@@ -1,0 +1,90 @@
+//! Stopping work: tokens, reasons, checks.
+
+use std::fmt;
+
+use crate::scope::{self, Token};
+pub use crate::scope::{Cancelled, Reason};
+
+/// A switch that cancels nurseries from anywhere: another thread, a signal handler's thread, the
+/// timeout of an async runtime.
+///
+/// It is off to begin with, and stays on once it was switched. Clones are the same switch.
+///
+/// ```
+/// use hatchery::{CancelToken, Options, Reason};
+///
+/// let token = CancelToken::new();
+/// let stopped = Options::new().cancel_on(&token).try_nursery::<(), _, _>(|n| {
+///     token.cancel(); // say, on another thread
+///     n.spawn(|| Ok(())).join()
+/// });
+/// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), Reason::Token);
+/// ```
+#[derive(Clone, Default)]
+pub struct CancelToken {
+    token: Token,
+}
+
+impl CancelToken {
+    /// A new switch, off.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancels the nurseries that were opened with it, and those that will be; true for exactly one
+    /// caller.
+    #[allow(clippy::must_use_candidate, reason = "cancelling is an effect")]
+    pub fn cancel(&self) -> bool {
+        self.token.cancel()
+    }
+
+    /// Whether it was switched on.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    pub(crate) fn token(&self) -> &Token {
+        &self.token
+    }
+}
+
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelToken")
+            .field("is_cancelled", &self.is_cancelled())
+            .finish()
+    }
+}
+
+/// Asks whether the innermost nursery on this thread is cancelled, so that `?` ends a child then.
+///
+/// For code that was not handed the nursery: children whose error converts from [`Cancelled`], and
+/// libraries. Outside of any nursery nothing is cancelled. It takes a nanosecond or two, so call it
+/// as often as every few microseconds.
+///
+/// ```
+/// fn search(numbers: &[u64]) -> Result<Option<u64>, hatchery::Cancelled> {
+///     for chunk in numbers.chunks(1000) {
+///         hatchery::checkpoint()?;
+///         if let Some(found) = chunk.iter().find(|n| **n % 1009 == 7) {
+///             return Ok(Some(*found));
+///         }
+///     }
+///     Ok(None)
+/// }
+/// assert_eq!(search(&[1, 2, 1016]), Ok(Some(1016)));
+/// ```
+///
+/// # Errors
+///
+/// If it is cancelled; what the child returns from then on counts as a consequence of that, not as
+/// a failure.
+#[inline]
+pub fn checkpoint() -> Result<(), Cancelled> {
+    match scope::check() {
+        None => Ok(()),
+        Some(cancelled) => Err(cancelled),
+    }
+}

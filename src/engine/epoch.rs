@@ -1,0 +1,62 @@
+//! The number of cancellations in this process: a nursery that was found not to be cancelled is so
+//! until the number changes.
+//!
+//! What may cancel a nursery lies outside of it, too: nurseries further out, a token, a deadline.
+//! A check need not look there again as long as nothing has been cancelled anywhere.
+//!
+//! 1. Whoever cancels makes it known first (a flag, or the time that has come), then advances.
+//! 2. Whoever checks reads the number, then looks, then notes the number with the answer.
+//! 3. So an answer noted with the present number has seen all that has been cancelled before the
+//!    number became that.
+//!
+//! Model: `models::epoch_*`.
+
+use crate::platform::sync::atomic::{AtomicU64, Ordering};
+
+/// A count of cancellations.
+pub(crate) struct Epoch(AtomicU64);
+
+/// That of this process.
+#[cfg(not(loom))]
+pub(crate) static EPOCH: Epoch = Epoch(AtomicU64::new(1));
+
+impl Epoch {
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(1))
+    }
+
+    /// The present number.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        // ORDERING: Acquire; partner: `advance`.
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Something has been cancelled.
+    pub(crate) fn advance(&self) {
+        // ORDERING: Release: what has been cancelled is seen by whoever reads this number or, by
+        // the read-modify-writes of others, a later one.
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// When something was last found not to be cancelled.
+pub(crate) struct CleanAt(AtomicU64);
+
+impl CleanAt {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, epoch: u64) -> bool {
+        // ORDERING: Relaxed: the reader has acquired the same number itself.
+        self.0.load(Ordering::Relaxed) == epoch
+    }
+
+    pub(crate) fn set(&self, epoch: u64) {
+        self.0.store(epoch, Ordering::Relaxed);
+    }
+}

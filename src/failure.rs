@@ -1,0 +1,382 @@
+//! What goes wrong in a partial nursery: failures of single children, and all of them together.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::panic::{Location, resume_unwind};
+use std::slice;
+use std::sync::{Mutex, PoisonError};
+use std::vec;
+
+use crate::scope::{Cancelled, ChildId, Payload, discard};
+
+/// One thing that went wrong, and where.
+///
+/// Bodies and [nested](crate::TryNursery::spawn_nested) children return it. `?` makes one of an `E`,
+/// and of the [`Failures`] of a nursery further in; [`Failure::error`] of whatever converts into an `E`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure<E> {
+    /// What went wrong.
+    pub kind: Kind<E>,
+    /// In which child; none in the body, and in a destructor of a value that nobody joined.
+    pub child: Option<ChildId>,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Kind<E> {
+    /// It returned this error.
+    Error(E),
+    /// It returned this error when it knew that its nursery was cancelled: a consequence, most of the
+    /// time. See [`Failures::late`].
+    Late(E),
+    /// It panicked.
+    Panic(Panic),
+    /// It was not started, or ended because it was told to.
+    Cancelled(Cancelled),
+    /// A nursery in it failed.
+    Nested(Failures<E>),
+}
+
+impl<E> Failure<E> {
+    /// A failure because of an error that converts into an `E`.
+    ///
+    /// ```
+    /// use hatchery::Failure;
+    ///
+    /// let parsed = hatchery::try_nursery::<Box<dyn std::error::Error + Send + Sync>, _, _>(|n| {
+    ///     let child = n.spawn(|| Ok("7".parse::<i32>()?));
+    ///     let own: i32 = "8".parse().map_err(Failure::error)?;
+    ///     Ok(child.join()? + own)
+    /// });
+    /// assert_eq!(parsed.unwrap(), 15);
+    /// ```
+    pub fn error(error: impl Into<E>) -> Self {
+        Self::new(Kind::Error(error.into()))
+    }
+
+    pub(crate) fn new(kind: Kind<E>) -> Self {
+        Self { kind, child: None }
+    }
+
+    pub(crate) fn cancelled(cancelled: Cancelled) -> Self {
+        Self::new(Kind::Cancelled(cancelled))
+    }
+
+    /// It is that of this child, unless it came to it from another one. What the child returned after
+    /// it had been told of the cancellation is late.
+    pub(crate) fn of(mut self, child: Option<ChildId>, was_told: bool) -> Self {
+        if self.child.is_none() {
+            self.child = child;
+            self.kind = match self.kind {
+                Kind::Error(error) if was_told => Kind::Late(error),
+                kind => kind,
+            };
+        }
+        self
+    }
+
+    /// Whether it says no more than that somebody cancelled.
+    pub(crate) fn is_cancellation(&self) -> bool {
+        match &self.kind {
+            Kind::Cancelled(_) | Kind::Late(_) => true,
+            Kind::Nested(failures) => failures.iter().all(Self::is_cancellation),
+            Kind::Error(_) | Kind::Panic(_) => false,
+        }
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self.kind, Kind::Late(_))
+    }
+
+    fn into_panic(self) -> Result<Panic, Self> {
+        match self.kind {
+            Kind::Panic(panic) => Ok(panic),
+            Kind::Nested(failures) => failures.into_panic().map_err(|failures| Self {
+                kind: Kind::Nested(failures),
+                ..self
+            }),
+            kind => Err(Self { kind, ..self }),
+        }
+    }
+}
+
+impl<E> From<E> for Failure<E> {
+    fn from(error: E) -> Self {
+        Self::new(Kind::Error(error))
+    }
+}
+
+impl<E> From<Failures<E>> for Failure<E> {
+    fn from(failures: Failures<E>) -> Self {
+        Self::new(Kind::Nested(failures))
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Failure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(child) = &self.child {
+            write!(f, "child {child}: ")?;
+        }
+        self.kind.fmt(f)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Kind<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) | Self::Late(error) => error.fmt(f),
+            Self::Panic(panic) => panic.fmt(f),
+            Self::Cancelled(cancelled) => cancelled.fmt(f),
+            Self::Nested(failures) => failures.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> Error for Failure<E> {}
+
+/// A panic that was caught.
+pub struct Panic {
+    inner: Box<Caught>,
+}
+
+struct Caught {
+    message: Option<String>,
+    /// `Sync` by the lock, so that failures can be shared.
+    payload: Mutex<Option<Payload>>,
+    spawned_at: Option<&'static Location<'static>>,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: Payload, spawned_at: Option<&'static Location<'static>>) -> Self {
+        let text = |payload: &(dyn Any + Send)| {
+            let text = payload.downcast_ref::<&str>().copied();
+            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+                .map(str::to_owned)
+        };
+        Self {
+            inner: Box::new(Caught {
+                message: text(&*payload),
+                payload: Mutex::new(Some(payload)),
+                spawned_at,
+            }),
+        }
+    }
+
+    /// The text it was raised with, if that was a text.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.inner.message.as_deref()
+    }
+
+    /// Where the child was spawned; none if the body panicked, or a destructor.
+    #[must_use]
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        self.inner.spawned_at
+    }
+
+    /// Goes on with the panic, its payload unchanged.
+    pub fn resume(self) -> ! {
+        resume_unwind(self.into_payload())
+    }
+
+    /// What it was raised with.
+    #[must_use]
+    pub fn into_payload(mut self) -> Payload {
+        let payload = self.inner.payload.get_mut();
+        let payload = payload.unwrap_or_else(PoisonError::into_inner);
+        match payload.take() {
+            Some(payload) => payload,
+            None => unreachable!("taken once"),
+        }
+    }
+}
+
+impl Drop for Caught {
+    /// A payload that panics on drop is not chased.
+    fn drop(&mut self) {
+        let payload = self.payload.get_mut();
+        discard(payload.unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("panicked")?;
+        if let Some(message) = self.message() {
+            write!(f, ": {message}")?;
+        }
+        match self.spawned_at() {
+            Some(place) => write!(f, " (spawned at {place})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panic")
+            .field("message", &self.message())
+            .field("spawned_at", &self.spawned_at())
+            .finish_non_exhaustive()
+    }
+}
+
+/// All that went wrong in a partial nursery; at least one thing.
+///
+/// The first one is the [cause](Self::cause). Its `Display` is that of the cause, and how many more
+/// there are; `{:#}` lists them all.
+pub struct Failures<E> {
+    // On the heap, so that a `Result` of a small value stays small.
+    inner: Box<Inner<E>>,
+}
+
+struct Inner<E> {
+    /// In the order of the children; at least one.
+    failures: Vec<Failure<E>>,
+    late: Vec<Failure<E>>,
+}
+
+impl<E> Failures<E> {
+    /// # Panics
+    ///
+    /// If there are none.
+    pub(crate) fn new(mut failures: Vec<Failure<E>>, mut late: Vec<Failure<E>>) -> Self {
+        assert!(!failures.is_empty(), "a failure without a cause");
+        failures.sort_by(|a, b| a.child.cmp(&b.child));
+        late.sort_by(|a, b| a.child.cmp(&b.child));
+        Self {
+            inner: Box::new(Inner { failures, late }),
+        }
+    }
+
+    /// The first one: the body's own, else that of the first child, in spawn order, among those that
+    /// had started.
+    ///
+    /// It is a cancellation if there is nothing else.
+    #[must_use]
+    pub fn cause(&self) -> &Failure<E> {
+        &self.inner.failures[0]
+    }
+
+    /// The first one, by value; the others are dropped.
+    #[must_use]
+    pub fn into_cause(self) -> Failure<E> {
+        match self.into_iter().next() {
+            Some(cause) => cause,
+            None => unreachable!("there is at least one"),
+        }
+    }
+
+    /// All of them, in spawn order.
+    pub fn iter(&self) -> slice::Iter<'_, Failure<E>> {
+        self.inner.failures.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN.saturating_add(self.inner.failures.len() - 1)
+    }
+
+    /// Errors of children that already knew of the cancellation, in spawn order. They are consequences
+    /// most of the time, and not counted among the failures.
+    #[must_use]
+    pub fn late(&self) -> &[Failure<E>] {
+        &self.inner.late
+    }
+
+    /// Why the nursery was cancelled, if that is all that happened.
+    #[must_use]
+    pub fn cancelled(&self) -> Option<Cancelled> {
+        match &self.cause().kind {
+            Kind::Cancelled(cancelled) => Some(*cancelled),
+            Kind::Nested(failures) if self.cause().is_cancellation() => failures.cancelled(),
+            _ => None,
+        }
+    }
+
+    /// Goes on with the first panic, if there is one here or in a nursery further in.
+    ///
+    /// ```
+    /// # fn parse(lines: &[&str]) -> Result<Vec<i64>, hatchery::Failures<std::num::ParseIntError>> {
+    /// hatchery::try_nursery(|n| n.spawn_each(lines, |line| line.parse()).collect())
+    ///     .map_err(hatchery::Failures::resume_panic)
+    /// # }
+    /// # assert!(parse(&["1", "x"]).is_err());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// With its payload.
+    #[must_use]
+    pub fn resume_panic(self) -> Self {
+        match self.into_panic() {
+            Ok(panic) => panic.resume(),
+            Err(failures) => failures,
+        }
+    }
+
+    fn into_panic(mut self) -> Result<Panic, Self> {
+        let mut kept = Vec::with_capacity(self.inner.failures.len());
+        for failure in self.inner.failures.drain(..) {
+            match failure.into_panic() {
+                Ok(panic) => return Ok(panic),
+                Err(failure) => kept.push(failure),
+            }
+        }
+        self.inner.failures = kept;
+        Err(self)
+    }
+}
+
+impl<E> IntoIterator for Failures<E> {
+    type Item = Failure<E>;
+    type IntoIter = vec::IntoIter<Failure<E>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.inner.failures.into_iter()
+    }
+}
+
+impl<'a, E> IntoIterator for &'a Failures<E> {
+    type Item = &'a Failure<E>;
+    type IntoIter = slice::Iter<'a, Failure<E>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Failures<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = self.len().get() - 1;
+        if f.alternate() {
+            for (place, failure) in self.iter().enumerate() {
+                let end = if place == 0 { "" } else { "\n" };
+                write!(f, "{end}{failure:#}")?;
+            }
+            return Ok(());
+        }
+        self.cause().fmt(f)?;
+        match more {
+            0 => Ok(()),
+            _ => write!(f, " (and {more} more)"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for Failures<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failures")
+            .field("failures", &self.inner.failures)
+            .field("late", &self.inner.late)
+            .finish()
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> Error for Failures<E> {}

@@ -1,0 +1,249 @@
+//! How a nursery is opened, as a value.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::cancel::CancelToken;
+use crate::failure::{Failure, Failures};
+use crate::nursery::{self, Nursery};
+use crate::platform::sync::Arc;
+use crate::pool::{self, Home, Pool};
+use crate::scope::Terms;
+use crate::try_nursery::{self, TryNursery};
+
+/// What a failure or panic of a child means for its siblings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// Those that have not started are dropped unrun, running ones are told when they ask.
+    #[default]
+    Cancel,
+    /// Nothing: all of them run, and every outcome comes back.
+    Continue,
+}
+
+/// How a nursery is opened.
+///
+/// ```
+/// use std::time::Duration;
+/// use hatchery::{OnFailure, Options};
+///
+/// let options = Options::new()
+///     .name("import")
+///     .timeout(Duration::from_secs(30))
+///     .on_failure(OnFailure::Continue);
+/// let failures = options.try_nursery(|n| {
+///     n.spawn_each(["1", "two", "3", "four"], str::parse::<i32>);
+///     Ok(())
+/// });
+/// assert_eq!(failures.unwrap_err().len().get(), 2);
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "options do nothing until a nursery is opened with them"]
+pub struct Options {
+    name: Option<Arc<str>>,
+    timeout: Option<Duration>,
+    deadline: Option<Instant>,
+    token: Option<CancelToken>,
+    on_failure: OnFailure,
+    home: Option<Home>,
+}
+
+impl Options {
+    /// Those of the free functions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What to call the nursery where people look at it.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Cancels the nursery so long after it was opened.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Cancels the nursery at this time; if there is a timeout as well, whichever comes first.
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Cancels the nursery when the token is cancelled.
+    pub fn cancel_on(mut self, token: &CancelToken) -> Self {
+        self.token = Some(token.clone());
+        self
+    }
+
+    /// What a failure or panic of a child means for its siblings. The body's own is treated alike.
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
+    /// The pool to open it on, see [`nursery`](crate::nursery()) for the others.
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.home = Some(pool.home());
+        self
+    }
+
+    /// Opens a total nursery, see [`nursery`](crate::nursery()).
+    ///
+    /// It must come to a value, so tokens and deadlines keep none of its children from starting: they
+    /// are told by [`checkpoint`](crate::Nursery::checkpoint).
+    ///
+    /// # Panics
+    ///
+    /// As [`nursery`](crate::nursery()).
+    pub fn nursery<'env, F, T>(&self, body: F) -> T
+    where
+        F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
+    {
+        let terms = self.terms();
+        pool::with(self.home.as_ref(), |seat| {
+            nursery::open_on(seat, &terms, body)
+        })
+    }
+
+    /// Opens a partial nursery, see [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_nursery`](crate::try_nursery()).
+    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
+        E: Send + 'env,
+    {
+        let terms = self.terms();
+        pool::with(self.home.as_ref(), |seat| {
+            try_nursery::open(seat, terms, body)
+        })
+    }
+
+    fn terms(&self) -> Terms {
+        // A time too far away to be named never comes.
+        let timeout = self.timeout.and_then(Terms::after);
+        let deadlines = [timeout, self.deadline];
+        let mut terms = Terms::default();
+        terms.name.clone_from(&self.name);
+        terms.token = self.token.as_ref().map(|token| token.token().clone());
+        terms.continues = self.on_failure == OnFailure::Continue;
+        terms.set_deadline(deadlines.into_iter().flatten().min());
+        terms
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .field("deadline", &self.deadline)
+            .field("token", &self.token)
+            .field("on_failure", &self.on_failure)
+            .field("pool", &self.home)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::thread;
+
+    use super::*;
+    use crate::cancel::Reason;
+    use crate::engine::timer;
+    use crate::platform::clock;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    /// Far more than the timer's thread needs to look at the clock.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// There is one clock, so one test at a time moves it.
+    fn alone() -> MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forward(by: Duration) {
+        clock::moved::forward(by);
+        timer::look_again();
+    }
+
+    /// Waits until the timer has done its part.
+    fn until(what: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !what() {
+            assert!(started.elapsed() < PATIENCE, "nobody looks at the clock");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn x7_a_deadline_that_passes_is_told_apart_and_says_by_how_much() {
+        let _alone = alone();
+        let result = Options::new().timeout(HOUR).try_nursery::<(), (), _>(|n| {
+            n.checkpoint()?;
+            forward(HOUR / 2);
+            n.checkpoint()?;
+            forward(HOUR);
+            until(|| n.is_cancelled());
+            n.spawn(|| -> Result<(), ()> { panic!("started") });
+            Ok(())
+        });
+        let cancelled = result.unwrap_err().cancelled().unwrap();
+        assert_eq!(cancelled.reason(), Reason::Deadline);
+        assert!(!cancelled.is_inherited());
+        let late_by = cancelled.overshoot().unwrap();
+        assert!(late_by >= HOUR / 2 && late_by < HOUR, "{late_by:?}");
+    }
+
+    #[test]
+    fn x4_the_first_deadline_among_the_ancestors_is_in_force() {
+        let _alone = alone();
+        for (outer, inner) in [(1, 3), (3, 1)] {
+            let result = Options::new()
+                .timeout(outer * HOUR)
+                .try_nursery::<(), (), _>(|_| {
+                    let result = Options::new()
+                        .timeout(inner * HOUR)
+                        .try_nursery::<(), (), _>(|n| {
+                            forward(2 * HOUR);
+                            until(|| n.is_cancelled());
+                            n.checkpoint()
+                        });
+                    let cancelled = result.unwrap_err().cancelled().unwrap();
+                    assert_eq!(cancelled.reason(), Reason::Deadline);
+                    assert_eq!(cancelled.is_inherited(), outer < inner);
+                    Ok(())
+                });
+            // All that the outer one was to do is done.
+            result.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_total_nursery_is_told_of_its_deadline_and_runs_all_the_same() {
+        let _alone = alone();
+        let value = Options::new().timeout(HOUR).nursery(|n| {
+            forward(2 * HOUR);
+            until(|| n.is_cancelled());
+            let told = n.spawn(crate::checkpoint).join().unwrap_err();
+            assert_eq!(told.reason(), Reason::Deadline);
+            n.spawn(|| 7).join()
+        });
+        assert_eq!(value, 7);
+    }
+
+    #[test]
+    fn a_deadline_beyond_all_times_never_comes() {
+        let options = Options::new().timeout(Duration::MAX);
+        assert_eq!(options.try_nursery::<(), _, _>(|_| Ok(7)).unwrap(), 7);
+    }
+}

@@ -1,0 +1,30 @@
+//! The clock that deadlines go by; tests move it.
+
+use std::time::Instant;
+
+/// What time it is.
+pub(crate) fn now() -> Instant {
+    let now = Instant::now();
+    #[cfg(test)]
+    let now = now + moved::by();
+    now
+}
+
+/// How far the clock has been moved.
+#[cfg(test)]
+pub(crate) mod moved {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    static NANOS: AtomicU64 = AtomicU64::new(0);
+
+    pub(crate) fn by() -> Duration {
+        Duration::from_nanos(NANOS.load(Ordering::SeqCst))
+    }
+
+    /// Moves it forward; whoever waits for a time has to be told.
+    pub(crate) fn forward(by: Duration) {
+        let nanos = u64::try_from(by.as_nanos()).expect("less than 500 years");
+        NANOS.fetch_add(nanos, Ordering::SeqCst);
+    }
+}

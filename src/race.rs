@@ -1,0 +1,190 @@
+//! Races: the first success wins, and cancels the rest.
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::failure::{Failure, Failures};
+use crate::options::{OnFailure, Options};
+use crate::scope::{Cancelled, Payload, catching, discard};
+use crate::try_nursery::TryNursery;
+
+/// A nursery whose children compete; [`race`] opens one.
+pub struct Race<'scope, 'env: 'scope, T, E> {
+    nursery: &'scope TryNursery<'scope, 'env, E>,
+    winner: Winner<T>,
+}
+
+/// The value of the first competitor that has succeeded.
+struct Winner<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Winner<T> {
+    fn none() -> Self {
+        Self(Arc::new(Mutex::new(None)))
+    }
+
+    /// Takes a success; false if it comes too late, and is dropped.
+    fn is_first(&self, value: T) -> bool {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_some() {
+            drop(first);
+            return false;
+        }
+        *first = Some(value);
+        true
+    }
+
+    fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<T> Clone for Winner<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Runs competitors, possibly at once, and returns the value of the first that succeeds.
+///
+/// The others are cancelled then: those that have not started are dropped unrun, running ones are
+/// told when they ask, and what they still return is dropped. Errors and panics of competitors matter
+/// only if nobody wins.
+///
+/// ```
+/// let root = hatchery::race(|r| {
+///     r.spawn(|| Err("it diverged"));
+///     r.spawn(|| Ok(2));
+/// });
+/// assert_eq!(root.unwrap(), 2);
+/// ```
+///
+/// # Errors
+///
+/// If none succeeds: the failures of all of them. A race that nobody takes part in ends as cancelled.
+///
+/// # Panics
+///
+/// If the body does, once all competitors have ended.
+///
+/// # Blocking
+///
+/// Returns when all have ended, see [`nursery`](crate::nursery()).
+pub fn race<'env, T, E, F>(body: F) -> Result<T, Failures<E>>
+where
+    F: for<'scope> FnOnce(&Race<'scope, 'env, T, E>),
+    T: Send + 'env,
+    E: Send + 'env,
+{
+    run(|nursery, winner| body(&Race { nursery, winner }))
+}
+
+/// Runs `f` on all items, possibly at once, and returns the first success: [`race`] for many
+/// competitors of a kind.
+///
+/// Once there is a winner it takes no more items.
+///
+/// ```
+/// let divisor = hatchery::race_each(2..100_u32, |n| (9797 % n == 0).then_some(n).ok_or("none"));
+/// assert!(divisor.is_ok_and(|n| n == 97 || n == 101));
+/// ```
+///
+/// # Errors
+///
+/// As [`race`].
+///
+/// # Panics
+///
+/// If the iterator does, once all competitors have ended.
+pub fn race_each<'env, I, T, E, F>(items: I, f: F) -> Result<T, Failures<E>>
+where
+    I: IntoIterator,
+    I::Item: Send + 'env,
+    F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'env,
+    T: Send + 'env,
+    E: Send + 'env,
+{
+    run(|nursery, winner: Winner<T>| {
+        nursery.spawn_each(items, move |item| {
+            if winner.is_first(f(item)?) {
+                nursery.cancel();
+            }
+            Ok(())
+        });
+    })
+}
+
+fn run<'env, T, E, F>(body: F) -> Result<T, Failures<E>>
+where
+    F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>, Winner<T>),
+    T: Send + 'env,
+    E: Send + 'env,
+{
+    let winner = Winner::none();
+    let mut raised: Option<Payload> = None;
+    let options = Options::new().on_failure(OnFailure::Continue);
+    let result = options.try_nursery(|n| {
+        if let Err(payload) = catching(|| body(n, winner.clone())) {
+            n.cancel();
+            raised = Some(payload);
+        }
+        Ok(())
+    });
+    if let Some(payload) = raised {
+        discard(result);
+        resume_unwind(payload);
+    }
+    match (winner.take(), result) {
+        (Some(value), lost) => {
+            discard(lost);
+            Ok(value)
+        }
+        (None, Err(failures)) => Err(failures),
+        (None, Ok(())) => {
+            let nobody = Failure::cancelled(Cancelled::for_want_of_competitors());
+            Err(Failures::new(vec![nobody], Vec::new()))
+        }
+    }
+}
+
+impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
+    /// Adds a competitor.
+    #[track_caller]
+    pub fn spawn<F>(&self, f: F)
+    where
+        F: FnOnce() -> Result<T, E> + Send + 'scope,
+    {
+        let (nursery, winner) = (self.nursery, self.winner.clone());
+        nursery.spawn(move || {
+            if winner.is_first(f()?) {
+                nursery.cancel();
+            }
+            Ok(())
+        });
+    }
+
+    /// Adds a competitor that may block, see
+    /// [`TryNursery::spawn_blocking`](crate::TryNursery::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F>(&self, f: F)
+    where
+        F: FnOnce() -> Result<T, E> + Send + 'scope,
+    {
+        let (nursery, winner) = (self.nursery, self.winner.clone());
+        nursery.spawn_blocking(move || {
+            if winner.is_first(f()?) {
+                nursery.cancel();
+            }
+            Ok(())
+        });
+    }
+}
+
+impl<T, E> fmt::Debug for Race<'_, '_, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let winner = self.winner.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("Race")
+            .field("has_winner", &winner.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,228 @@
+//! Who spawned whom: the identity of a child of a partial nursery.
+//!
+//! A child is the n-th that its spawner spawned, so its identity is the path of these numbers from
+//! the body to it, whatever thread runs it and whenever. Each task that may spawn is an entry of a
+//! list through this thread's stack.
+#![allow(unsafe_code, reason = "erases the lifetimes of the stack's tasks")]
+
+use std::cell::{Cell, OnceCell};
+use std::cmp;
+use std::fmt;
+use std::num::NonZeroU64;
+use std::ptr;
+
+use crate::engine::frame::Frame;
+use crate::platform::sync::Arc;
+use crate::scope::Scope;
+
+/// Numbers of children that were spawned by no task of the nursery; the others are below.
+const ELSEWHERE: u64 = 1 << 63;
+
+/// Which child of a nursery: the path of spawn indices that leads to it.
+///
+/// The first index counts what the body has spawned, the next one what that child has spawned into
+/// the same nursery, and so on. It does not depend on the schedule; children spawned by threads
+/// that run no child of the nursery, or from inside a nursery further in, come last and do.
+///
+/// It is ordered as a serial program would start the children.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ChildId {
+    spawner: Option<Arc<ChildId>>,
+    /// One more than the index, so that an `Option` of it is not larger.
+    number: NonZeroU64,
+}
+
+impl ChildId {
+    /// How many children its spawner had spawned before it.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.number() & !ELSEWHERE
+    }
+
+    fn number(&self) -> u64 {
+        self.number.get() - 1
+    }
+
+    fn new(spawner: Option<Arc<ChildId>>, index: u64) -> Self {
+        let number = NonZeroU64::MIN.saturating_add(index);
+        Self { spawner, number }
+    }
+
+    /// The child that spawned it; none if that was the body.
+    #[must_use]
+    pub fn spawner(&self) -> Option<&ChildId> {
+        self.spawner.as_deref()
+    }
+
+    fn path(&self) -> Vec<u64> {
+        let ids = std::iter::successors(Some(self), |id| id.spawner());
+        let mut path: Vec<_> = ids.map(Self::number).collect();
+        path.reverse();
+        path
+    }
+}
+
+impl Ord for ChildId {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        self.path().cmp(&other.path())
+    }
+}
+
+impl PartialOrd for ChildId {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// `2.0`: the first one that the body's third child has spawned.
+impl fmt::Display for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, index) in self.path().into_iter().enumerate() {
+            if depth > 0 {
+                f.write_str(".")?;
+            }
+            if index & ELSEWHERE != 0 {
+                f.write_str("elsewhere ")?;
+            }
+            write!(f, "{}", index & !ELSEWHERE)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChildId({self})")
+    }
+}
+
+impl Drop for ChildId {
+    /// Not by recursion: a path may be as long as a chain of children that each spawn the next.
+    fn drop(&mut self) {
+        let mut next = self.spawner.take();
+        while let Some(mut id) = next.and_then(Arc::into_inner) {
+            next = id.spawner.take();
+        }
+    }
+}
+
+/// Who a child about to be spawned will be.
+pub(crate) struct Origin {
+    pub(crate) spawner: Option<Arc<ChildId>>,
+    pub(crate) index: u64,
+}
+
+impl Origin {
+    pub(crate) fn id(&self) -> ChildId {
+        ChildId::new(self.spawner.clone(), self.index)
+    }
+}
+
+/// The body or a child of a partial nursery while it runs.
+pub(crate) struct Task<'a> {
+    scope: *const Scope,
+    /// Nothing in the body.
+    origin: Option<(Option<&'a Arc<ChildId>>, u64)>,
+    spawned: Cell<u64>,
+    /// Itself, once it has spawned a child.
+    own: OnceCell<Arc<ChildId>>,
+    was_told: Cell<bool>,
+    outer: Cell<*const Task<'static>>,
+}
+
+thread_local! {
+    // INVARIANT: null, or a task that is being entered; `enter` restores it on every path.
+    static CURRENT: Cell<*const Task<'static>> = const { Cell::new(ptr::null()) };
+}
+
+struct Leave(*const Task<'static>);
+
+impl Drop for Leave {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
+impl<'a> Task<'a> {
+    #[inline]
+    pub(crate) fn body(scope: &Scope) -> Self {
+        Self::new(scope, None)
+    }
+
+    #[inline]
+    pub(crate) fn child(scope: &Scope, spawner: Option<&'a Arc<ChildId>>, index: u64) -> Self {
+        Self::new(scope, Some((spawner, index)))
+    }
+
+    #[inline]
+    fn new(scope: &Scope, origin: Option<(Option<&'a Arc<ChildId>>, u64)>) -> Self {
+        Self {
+            scope,
+            origin,
+            spawned: Cell::new(0),
+            own: OnceCell::new(),
+            was_told: Cell::new(false),
+            outer: Cell::new(ptr::null()),
+        }
+    }
+
+    /// Runs `f` as this task.
+    #[inline]
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let outer = CURRENT.replace(ptr::from_ref(self).cast());
+        self.outer.set(outer);
+        let _leave = Leave(outer);
+        f()
+    }
+
+    /// Who it is; nothing for the body.
+    pub(crate) fn id(&self) -> Option<ChildId> {
+        let (spawner, index) = self.origin?;
+        Some(ChildId::new(spawner.cloned(), index))
+    }
+
+    /// Whether it has learned that its nursery is cancelled.
+    pub(crate) fn was_told(&self) -> bool {
+        self.was_told.get()
+    }
+
+    fn spawn(&self) -> Origin {
+        let index = self.spawned.replace(self.spawned.get() + 1);
+        let spawner = self.origin.is_some().then(|| {
+            let own = || Arc::new(self.id().expect("not the body"));
+            Arc::clone(self.own.get_or_init(own))
+        });
+        Origin { spawner, index }
+    }
+}
+
+/// Who the next child will be that this thread spawns into the nursery.
+#[inline]
+pub(crate) fn origin(scope: &Scope) -> Origin {
+    // SAFETY: by the invariant of `CURRENT`.
+    let task = unsafe { CURRENT.get().as_ref() };
+    match task {
+        Some(task) if ptr::eq(task.scope, scope) && is_innermost(scope) => task.spawn(),
+        _ => Origin {
+            spawner: None,
+            index: scope.frame.foreign_sequence(),
+        },
+    }
+}
+
+/// Whether nothing but a task of the nursery stands between its body or child and here.
+#[inline]
+fn is_innermost(scope: &Scope) -> bool {
+    Frame::with_current(|frame| {
+        frame.is_some_and(|frame| ptr::eq(frame.enclosing(), &raw const scope.frame))
+    })
+}
+
+/// The innermost task on this thread learns that its nursery is cancelled.
+pub(crate) fn tell() {
+    // SAFETY: by the invariant of `CURRENT`.
+    if let Some(task) = unsafe { CURRENT.get().as_ref() } {
+        task.was_told.set(true);
+    }
+}

@@ -1,0 +1,149 @@
+//! The nursery behind a partial one: what its children leave and nobody joins is collected.
+#![allow(unsafe_code, reason = "from a nursery's terms to its collector")]
+
+use std::marker::PhantomData;
+use std::ptr;
+
+use crate::engine::seat::Seat;
+use crate::scope::cancel::{Cancelled, Reason, Terms};
+use crate::scope::lineage::{self, Origin, Task};
+use crate::scope::nest::{Nest, Policy};
+use crate::scope::{Batches, Class, Handle, Payload, Scope};
+use crate::task::record::{Rank, Verdict};
+
+/// Takes what children have left that nobody joins; from any thread.
+pub(crate) trait Collect<T>: Sync {
+    /// Takes what one child has left.
+    fn collect(&self, verdict: Verdict<T>);
+}
+
+/// The terms of a partial nursery, and who collects for it.
+#[repr(C)]
+struct Partial<K> {
+    terms: Terms,
+    collector: K,
+}
+
+/// That children are disposed of by the collector `K`.
+///
+/// INVARIANT: for children of a nursery whose terms lie at the front of a `Partial<K>`.
+struct Collected<K>(PhantomData<K>);
+
+impl<K: Collect<T>, T> Policy<T> for Collected<K> {
+    /// Whoever spawns it catches what it may panic with.
+    #[inline]
+    fn run(closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        Ok(closure())
+    }
+
+    fn dispose(scope: &Scope, _rank: Rank, verdict: Verdict<T>) {
+        let terms = scope.terms().expect("a partial nursery has terms");
+        // SAFETY: by the invariant.
+        let partial = unsafe { &*ptr::from_ref(terms).cast::<Partial<K>>() };
+        partial.collector.collect(verdict);
+    }
+}
+
+/// A nursery with a collector.
+///
+/// INVARIANT: as that of [`Nest`], of which [`Self::hold`] is the part of `run`.
+pub(crate) struct PartialNest<'scope, 'env: 'scope, K> {
+    nest: Nest<'scope, 'env>,
+    partial: Partial<K>,
+}
+
+impl<'scope, K> PartialNest<'scope, '_, K> {
+    /// A nursery about to open on this seat.
+    pub(crate) fn new(seat: &Seat, mut terms: Terms, collector: K) -> Self {
+        terms.is_partial = true;
+        Self {
+            nest: Nest::new(seat),
+            partial: Partial { terms, collector },
+        }
+    }
+
+    /// Runs the body and the children, and returns when the last child has ended.
+    pub(crate) fn hold<R>(
+        &self,
+        seat: &Seat,
+        body: impl FnOnce(&Task<'_>) -> R,
+    ) -> Result<R, Payload> {
+        // SAFETY: the terms stand beside the nursery, which is over when this returns.
+        unsafe { self.nest.scope().cancel.set_terms(&self.partial.terms) };
+        self.nest.hold(seat, || {
+            let task = Task::body(self.nest.scope());
+            task.enter(|| body(&task))
+        })
+    }
+
+    /// A panic in a destructor that belongs to no child in particular, once the nursery is over.
+    pub(crate) fn take_panic(&self) -> Option<Payload> {
+        self.nest
+            .scope()
+            .has_failed()
+            .then(|| self.nest.scope().take_panic())?
+    }
+
+    pub(crate) fn collector(&self) -> &K {
+        &self.partial.collector
+    }
+
+    /// Queues a child, whose closure must not unwind.
+    #[inline]
+    pub(crate) fn spawn<F, T>(&'scope self, class: Class, closure: F) -> Handle<T>
+    where
+        K: Collect<T>,
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        self.nest
+            .spawn_with::<Collected<K>, _, _>(class, |_| closure)
+    }
+
+    /// Queues a child for each item.
+    pub(crate) fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Batches<'scope, T>
+    where
+        K: Collect<T>,
+        I: Iterator,
+        I::Item: Send + 'scope,
+        F: Fn(I::Item) -> T + Send + Sync + 'scope,
+        T: Send + 'scope,
+    {
+        self.nest.spawn_each_with(items, f, Collected::<K>::dispose)
+    }
+
+    /// Who the next child will be that this thread spawns.
+    #[inline]
+    pub(crate) fn origin(&self) -> Origin {
+        lineage::origin(self.nest.scope())
+    }
+
+    /// Runs a child as the task that it is.
+    #[inline]
+    pub(crate) fn as_task<R>(&self, origin: &Origin, run: impl FnOnce(&Task<'_>) -> R) -> R {
+        let task = Task::child(self.nest.scope(), origin.spawner.as_ref(), origin.index);
+        task.enter(|| run(&task))
+    }
+
+    /// Why the nursery is cancelled, if it is.
+    #[inline]
+    pub(crate) fn cancelled(&self) -> Option<Cancelled> {
+        self.nest.scope().cancelled()
+    }
+
+    /// True for exactly one caller.
+    pub(crate) fn cancel(&self, reason: Reason) -> bool {
+        self.nest.scope().cancel(reason)
+    }
+
+    /// A child or the body has failed.
+    pub(crate) fn fail(&self, reason: Reason) {
+        self.nest.scope().fail(reason);
+    }
+}
+
+impl<K> std::fmt::Debug for PartialNest<'_, '_, K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.nest.fmt(f)
+    }
+}

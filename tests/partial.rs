@@ -1,0 +1,124 @@
+//! The partial nursery in its types: inference, borrows, `?`, sizes; and races.
+
+mod common;
+
+use std::error::Error;
+use std::num::ParseIntError;
+
+use common::on_every_pool;
+use hatchery::{CancelToken, Failure, Failures, OnFailure, Options, Reason};
+
+#[test]
+fn recursive_nurseries_compose_by_question_marks() {
+    fn sum(text: &str) -> Result<i64, Failures<ParseIntError>> {
+        hatchery::try_nursery(|n| {
+            let Some((left, right)) = text.split_once('+') else {
+                return Ok(text.parse()?);
+            };
+            let right = n.spawn_nested(move || Ok(sum(right)?));
+            let left: i64 = left.parse()?;
+            Ok(left + right.join()?)
+        })
+    }
+    fn boxed(text: &str) -> Result<i64, Box<dyn Error + Send + Sync>> {
+        Ok(sum(text)?)
+    }
+    on_every_pool(|_| {
+        assert_eq!(sum("1+2+3").unwrap(), 6);
+        let failures = sum("1+2+x").unwrap_err();
+        let text = "child 0: child 0: invalid digit found in string";
+        assert_eq!(failures.to_string(), text);
+        assert_eq!(
+            boxed("1+x").unwrap_err().to_string(),
+            "child 0: invalid digit found in string"
+        );
+    });
+}
+
+#[test]
+fn a_nursery_of_boxed_errors_borrows() {
+    let lines = ["1".to_owned(), "x".to_owned()];
+    let failures = hatchery::try_nursery::<Box<dyn Error + Send + Sync + '_>, _, _>(|n| {
+        let children: Vec<_> = lines
+            .iter()
+            .map(|line| n.spawn(|| Ok(line.parse::<i32>()?)))
+            .collect();
+        let own: i32 = "3".parse().map_err(Failure::error)?;
+        children
+            .into_iter()
+            .map(|child| Ok(child.join()? + own))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    assert_eq!(
+        failures.unwrap_err().to_string(),
+        "child 1: invalid digit found in string"
+    );
+}
+
+#[test]
+fn types_are_inferred() {
+    let one = hatchery::try_nursery::<(), _, _>(|n| n.spawn(|| Ok(1)).join());
+    assert_eq!(one.unwrap(), 1);
+    let line = "12";
+    let parsed = hatchery::try_nursery(|n| n.spawn(|| line.parse::<i64>()).join());
+    assert_eq!(parsed.unwrap(), 12);
+    let all: Result<Vec<i64>, Failures<ParseIntError>> =
+        hatchery::try_nursery(|n| n.spawn_each(["1", "2"], str::parse).collect());
+    assert_eq!(all.unwrap(), [1, 2]);
+}
+
+#[test]
+fn failures_say_the_cause_and_list_the_rest() {
+    let options = Options::new().on_failure(OnFailure::Continue);
+    let failures = options.try_nursery(|n| {
+        n.spawn_each(["1", "x", "", "3"], str::parse::<i32>);
+        Ok(())
+    });
+    let failures = failures.unwrap_err();
+    assert_eq!(
+        failures.to_string(),
+        "child 1: invalid digit found in string (and 1 more)"
+    );
+    let all = "child 1: invalid digit found in string\n\
+               child 2: cannot parse integer from empty string";
+    assert_eq!(format!("{failures:#}"), all);
+    assert_eq!(size_of::<Failures<String>>(), size_of::<usize>());
+    assert_eq!(
+        size_of::<Result<usize, Failures<String>>>(),
+        2 * size_of::<usize>()
+    );
+}
+
+#[test]
+fn the_types_are_send_and_sync() {
+    fn send<T: Send>() {}
+    fn sync<T: Sync>() {}
+    send::<Failures<std::cell::Cell<u8>>>();
+    sync::<Failures<u8>>();
+    sync::<hatchery::TryNursery<'_, '_, std::cell::Cell<u8>>>();
+    send::<CancelToken>();
+    sync::<CancelToken>();
+    sync::<Options>();
+}
+
+#[test]
+fn the_first_success_wins_a_race() {
+    on_every_pool(|_| {
+        let won = hatchery::race(|r| {
+            r.spawn(|| Err("slow"));
+            r.spawn(|| Ok(7));
+            r.spawn_blocking(|| Err("blocked"));
+        });
+        assert_eq!(won.unwrap(), 7);
+        let lost = hatchery::race::<(), _, _>(|r| {
+            r.spawn(|| Err("slow"));
+            r.spawn(|| panic!("fell"));
+        });
+        assert_eq!(lost.unwrap_err().len().get(), 2);
+        let nobody = hatchery::race::<(), (), _>(|_| {});
+        let nobody = nobody.unwrap_err().cancelled().unwrap();
+        assert_eq!(nobody.reason(), Reason::NoCompetitor);
+        let found = hatchery::race_each(0..1000, |i| if i == 700 { Ok(i) } else { Err(()) });
+        assert_eq!(found.unwrap(), 700);
+    });
+}
