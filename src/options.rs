@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
+use crate::engine::limit::Limiter;
 use crate::failure::{Failure, Failures};
 use crate::nursery::{self, Nursery};
 use crate::platform::sync::Arc;
@@ -46,6 +47,7 @@ pub struct Options {
     deadline: Option<Instant>,
     token: Option<CancelToken>,
     on_failure: OnFailure,
+    limit: Option<usize>,
     home: Option<Home>,
 }
 
@@ -76,6 +78,18 @@ impl Options {
     /// Cancels the nursery when the token is cancelled.
     pub fn cancel_on(mut self, token: &CancelToken) -> Self {
         self.token = Some(token.clone());
+        self
+    }
+
+    /// Lets at most so many children run at a time, those of nurseries below included, and the one that
+    /// the nursery's own thread runs while it waits; at least one.
+    ///
+    /// Spawning never blocks: the others stand in line. A nursery below may have a limit of its own,
+    /// too. What a running child runs on its own thread, such as a nursery's children while it waits
+    /// for them, counts as part of it. Coarse children are what this is for: each of them takes a
+    /// lock.
+    pub fn limit(mut self, children: usize) -> Self {
+        self.limit = Some(children.max(1));
         self
     }
 
@@ -132,6 +146,7 @@ impl Options {
         let mut terms = Terms::default();
         terms.name.clone_from(&self.name);
         terms.token = self.token.as_ref().map(|token| token.token().clone());
+        terms.limiter = self.limit.map(Limiter::new);
         terms.continues = self.on_failure == OnFailure::Continue;
         terms.set_deadline(deadlines.into_iter().flatten().min());
         terms
@@ -146,6 +161,7 @@ impl fmt::Debug for Options {
             .field("deadline", &self.deadline)
             .field("token", &self.token)
             .field("on_failure", &self.on_failure)
+            .field("limit", &self.limit)
             .field("pool", &self.home)
             .finish()
     }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files that may contain unsafe code.
-const UNSAFE: [&str; 19] = [
+const UNSAFE: [&str; 20] = [
     "src/engine/frame/fork.rs",
     "src/engine/frame/mod.rs",
     "src/engine/frame/stage.rs",
+    "src/engine/limit.rs",
     "src/engine/scope_frame.rs",
     "src/engine/shared.rs",
     "src/models.rs",

@@ -13,6 +13,8 @@ pub(crate) mod epoch;
 pub(crate) mod frame;
 pub(crate) mod idle;
 #[cfg(not(loom))]
+pub(crate) mod limit;
+#[cfg(not(loom))]
 pub(crate) mod pace;
 #[cfg(not(loom))]
 pub(crate) mod publish;

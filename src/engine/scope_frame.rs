@@ -4,11 +4,13 @@
     reason = "follows a nursery to its opener and its ancestors"
 )]
 
+use std::cell::Cell;
 use std::ptr;
 
 use crate::engine::core::Core;
 use crate::engine::count::Count;
 use crate::engine::frame::Frame;
+use crate::engine::limit::{self, Limiter};
 use crate::engine::seat::Seat;
 use crate::engine::shared::SlotRef;
 use crate::platform::sync::Arc;
@@ -24,6 +26,8 @@ pub(crate) struct ScopeFrame {
     seat: *const Seat,
     /// The nursery in whose body or child this one was opened.
     parent: *const ScopeFrame,
+    /// Its own limit, if it has one.
+    limiter: Cell<*const Limiter>,
     /// The slot of the thread that last took children: a hint where they are.
     runner: AtomicPtr<()>,
     /// Children spawned on other threads than the opener's.
@@ -31,7 +35,7 @@ pub(crate) struct ScopeFrame {
 }
 
 // SAFETY: the pointers are only compared, or followed to what is `Sync` under the arguments
-// given there.
+// given there; the limiter is set before other threads come.
 unsafe impl Sync for ScopeFrame {}
 
 impl ScopeFrame {
@@ -53,9 +57,43 @@ impl ScopeFrame {
             count: Count::new(),
             seat,
             parent,
+            limiter: Cell::new(ptr::null()),
             runner: AtomicPtr::new(ptr::null_mut()),
             foreign: AtomicU64::new(0),
         }
+    }
+
+    /// The limit that holds in it: its own, or that of a nursery further out.
+    #[inline]
+    pub(crate) fn limiter(&self) -> Option<&Limiter> {
+        // Most programs have none, and need not look for it.
+        if limit::are_there_any() {
+            self.find_limiter()
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    fn find_limiter(&self) -> Option<&Limiter> {
+        let mut scopes = std::iter::successors(Some(self), |scope| scope.parent());
+        // SAFETY: of this nursery or of one further out, which are open.
+        scopes.find_map(|scope| unsafe { scope.limiter.get().as_ref() })
+    }
+
+    /// Sets its own limit.
+    ///
+    /// # Safety
+    ///
+    /// It outlives the nursery, whose body has not begun.
+    pub(crate) unsafe fn set_limiter(&self, limiter: &Limiter) {
+        limiter.set_outer(self.limiter().map_or(ptr::null(), ptr::from_ref));
+        self.limiter.set(limiter);
+    }
+
+    /// Whether its limit lets this thread run what the nursery spawns.
+    pub(crate) fn is_permitted(&self) -> bool {
+        self.limiter().is_none_or(Limiter::is_held)
     }
 
     /// The pool it was opened on.

@@ -11,6 +11,7 @@ use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
 
 use crate::engine::frame::Frame;
+use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::platform::parker::Parker;
@@ -19,6 +20,7 @@ use crate::platform::sync::atomic::{
 };
 use crate::platform::sync::{Arc, Mutex, lock};
 use crate::task::list::PendingList;
+use crate::task::record::Class;
 
 /// Unstarted children of one nursery in public hands; one unit of its count.
 #[must_use]
@@ -67,16 +69,37 @@ impl Run {
     pub(crate) fn execute(self, seat: &Seat, enough: impl Fn() -> bool) {
         // SAFETY: open until the unit is released below, or passed on.
         let scope = unsafe { &*self.scope };
-        scope.note_runner(seat);
-        seat.is_thief.set(true);
-        let left = Frame::run_all(seat, scope, self.children, enough);
+        let left = match scope.limiter() {
+            None => self.run_all(seat, scope, enough),
+            Some(limiter) => {
+                // Only what may block runs without a place.
+                let class = if seat.is_active() {
+                    Class::Compute
+                } else {
+                    Class::Blocking
+                };
+                let run = |run: Self| run.run_all(seat, scope, enough);
+                match limit::run_or_hold_back(limiter, self, class, seat, run) {
+                    None => return,
+                    Some(left) => left,
+                }
+            }
+        };
         match left {
             None => scope.release(seat),
-            Some(children) => seat.stray(Run {
-                scope: self.scope,
-                children,
-            }),
+            Some(children) => seat.stray(Run { scope, children }),
         }
+    }
+
+    fn run_all(
+        self,
+        seat: &Seat,
+        scope: &ScopeFrame,
+        enough: impl Fn() -> bool,
+    ) -> Option<PendingList> {
+        scope.note_runner(seat);
+        seat.is_thief.set(true);
+        Frame::run_all(seat, scope, self.children, enough)
     }
 
     /// Gives the children to a frame of their nursery on this thread, its home.

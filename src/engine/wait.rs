@@ -25,6 +25,7 @@
 //! efficient futures", 1993), by nurseries instead of by single tasks.
 
 use crate::engine::frame::Frame;
+use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
@@ -132,6 +133,7 @@ impl Seat {
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
     pub(crate) fn wait_for_child<T>(&self, scope: &ScopeFrame, child: &Handle<T>) {
         if child.class() == Class::Compute
+            && scope.is_permitted()
             && (child.is_private_and_unstarted() || self.shares_at(child.place()))
             && let Some(running) = child.claim()
         {
@@ -179,8 +181,7 @@ impl Seat {
             if self.look_around(scope, helps, awaited) {
                 continue;
             }
-            if let Some(child) = awaited.claim(Class::Compute) {
-                self.run_claimed(scope, child);
+            if self.run_awaited(scope, awaited) {
                 continue;
             }
             self.expose_all();
@@ -196,6 +197,18 @@ impl Seat {
         }
     }
 
+    /// Step 3; false if somebody has started it, or the nursery's limit leaves no room for it.
+    fn run_awaited(&self, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
+        let run = || {
+            let child = awaited.claim(Class::Compute);
+            child.map(|child| self.run_claimed(scope, child)).is_some()
+        };
+        match scope.limiter() {
+            None => run(),
+            Some(limiter) => limit::with_permits(limiter, run).unwrap_or(false),
+        }
+    }
+
     /// Step 4, until the wait may go on: it is over, or there is something to do for this thread
     /// and a place to do it in. For what only this thread may ever do, it takes a place anyway.
     fn park(&self, scope: &ScopeFrame, awaited: &impl Awaited) {
@@ -206,7 +219,10 @@ impl Seat {
             self.slot().parker.park();
             let is_needed = awaited.is_over()
                 || self.core.blocking.is_starved()
-                || self.core.strays.has(|run| run.scope().is_within(scope));
+                || self.core.strays.has(|run| run.scope().is_within(scope))
+                || scope
+                    .limiter()
+                    .is_some_and(|limiter| limiter.has_below(scope));
             if !self.is_active() {
                 return;
             }
@@ -261,7 +277,8 @@ impl Seat {
     /// Runs children of `scope` or of a nursery below it while the wait goes on.
     fn help_with(&self, run: Run, scope: &ScopeFrame, awaited: &impl Awaited) {
         let own = Frame::with_current(|frame| {
-            frame.is_some_and(|frame| std::ptr::eq(run.scope(), scope) && frame.is_body_of(scope))
+            let is_own = |frame: &Frame<'_>| frame.is_body_of(scope) && scope.is_permitted();
+            std::ptr::eq(run.scope(), scope) && frame.is_some_and(is_own)
         });
         if own {
             Frame::with_current(|frame| {
@@ -291,11 +308,13 @@ impl Seat {
             self.put_back([run]);
         }
         let stray = self.core.strays.take(|run| run.scope().is_within(scope));
-        let found = stray.is_some();
-        if let Some(run) = stray {
-            self.help_with(run, scope, awaited);
+        match stray.or_else(|| scope.limiter()?.take_below(scope)) {
+            None => false,
+            Some(run) => {
+                self.help_with(run, scope, awaited);
+                true
+            }
         }
-        found
     }
 
     /// Runs one blocking child that no side thread will come for: the awaited one, or one that
@@ -305,7 +324,9 @@ impl Seat {
         if !blocking.is_starved() {
             return false;
         }
-        if let Some(child) = awaited.claim(Class::Blocking) {
+        if scope.is_permitted()
+            && let Some(child) = awaited.claim(Class::Blocking)
+        {
             self.without_place(|| Frame::run_child(self, scope, child));
             blocking.note_claim(self);
             return true;

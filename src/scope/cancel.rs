@@ -16,6 +16,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::engine::epoch::{CleanAt, EPOCH};
+use crate::engine::limit::Limiter;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::timer::Watch;
 use crate::platform::clock;
@@ -179,6 +180,7 @@ pub(crate) struct Terms {
     /// Whether a failure or panic leaves the siblings alone.
     pub(crate) continues: bool,
     pub(crate) is_partial: bool,
+    pub(crate) limiter: Option<Limiter>,
 }
 
 impl Terms {
@@ -230,7 +232,7 @@ impl Cancel {
     /// # Safety
     ///
     /// The terms outlive the nursery, whose body has not begun.
-    pub(super) unsafe fn set_terms(&self, terms: &Terms) {
+    unsafe fn set_terms(&self, terms: &Terms) {
         // ORDERING: Relaxed: children come after.
         let terms = std::ptr::from_ref(terms).cast_mut();
         self.terms.store(terms, Ordering::Relaxed);
@@ -273,6 +275,18 @@ impl Scope {
     pub(crate) fn terms(&self) -> Option<&Terms> {
         // SAFETY: by the invariant of the field.
         unsafe { self.cancel.terms.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// # Safety
+    ///
+    /// The terms outlive the nursery, whose body has not begun.
+    pub(super) unsafe fn set_terms(&self, terms: &Terms) {
+        // SAFETY: by contract.
+        unsafe { self.cancel.set_terms(terms) };
+        if let Some(limiter) = &terms.limiter {
+            // SAFETY: by contract.
+            unsafe { self.frame.set_limiter(limiter) };
+        }
     }
 
     /// Whether children ask before they start.

@@ -60,15 +60,38 @@ impl<'scope> Nest<'scope, '_> {
     /// The same on some terms.
     pub(crate) fn run_on<R>(&self, seat: &Seat, terms: &Terms, body: impl FnOnce() -> R) -> R {
         // SAFETY: the borrow lasts until the nursery is over.
-        unsafe { self.scope.cancel.set_terms(terms) };
-        self.run(seat, body)
+        unsafe { self.scope.set_terms(terms) };
+        self.scope.conclude(self.hold_on(seat, terms, body))
+    }
+
+    /// As [`hold`](Self::hold), on terms that have been set.
+    pub(super) fn hold_on<R>(
+        &self,
+        seat: &Seat,
+        terms: &Terms,
+        body: impl FnOnce() -> R,
+    ) -> Result<R, Payload> {
+        if terms.limiter.is_some() {
+            self.hold_in(seat, &Stage::limited_body(seat, &self.scope.frame), body)
+        } else {
+            self.hold(seat, body)
+        }
     }
 
     /// Runs the body and the children, and returns when the last child has ended.
     #[inline]
     pub(super) fn hold<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> Result<R, Payload> {
+        self.hold_in(seat, &Stage::body(seat, &self.scope.frame), body)
+    }
+
+    #[inline]
+    fn hold_in<R>(
+        &self,
+        seat: &Seat,
+        stage: &Stage<'_>,
+        body: impl FnOnce() -> R,
+    ) -> Result<R, Payload> {
         let scope = &self.scope;
-        let stage = Stage::body(seat, &scope.frame);
         stage.set().occupy(|| {
             let result = catching(body);
             if result.is_err() {

@@ -69,8 +69,8 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         body: impl FnOnce(&Task<'_>) -> R,
     ) -> Result<R, Payload> {
         // SAFETY: the terms stand beside the nursery, which is over when this returns.
-        unsafe { self.nest.scope().cancel.set_terms(&self.partial.terms) };
-        self.nest.hold(seat, || {
+        unsafe { self.nest.scope().set_terms(&self.partial.terms) };
+        self.nest.hold_on(seat, &self.partial.terms, || {
             let task = Task::body(self.nest.scope());
             task.enter(|| body(&task))
         })

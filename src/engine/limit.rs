@@ -1,0 +1,249 @@
+//! Limits: how many children of a nursery, and of those below it, run at a time.
+//!
+//! A thread that runs a child of a limited nursery has a *permit* of its limiter, and so has whatever
+//! that child runs on the same thread. A run that finds no permit left is held back by the limiter,
+//! until one is given back: then it goes to the strays, where somebody tries again. Nobody waits for
+//! a permit, and nobody who has one waits for another of the same limiter.
+//!
+//! 1. To find no permit and to be held back is one step under the lock, as is to give a permit back
+//!    and to let a run go: so no run is held back while a permit is left.
+//! 2. A permit is given back before the count of the run that needed it: until then the limiter, which
+//!    lies in its nursery's frame, is there.
+//! 3. The home of what is held back may hold a permit itself, and is told: it runs its own children
+//!    under that.
+#![allow(
+    unsafe_code,
+    reason = "follows limiters in the frames of open nurseries"
+)]
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ptr;
+
+use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::seat::Seat;
+use crate::engine::shared::Run;
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::{Mutex, lock};
+use crate::task::record::Class;
+
+/// The limit of one nursery.
+pub(crate) struct Limiter {
+    /// That of a nursery further out. INVARIANT: null, or of a nursery that this one was opened in; set
+    /// before the first child.
+    outer: Cell<*const Limiter>,
+    most: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    held_back: VecDeque<(Run, Class)>,
+}
+
+/// How many limiters there are in this process.
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether there may be a limiter in a nursery that is open.
+#[inline]
+pub(crate) fn are_there_any() -> bool {
+    // ORDERING: Relaxed: whoever runs something of a limited nursery came to know of it after the
+    // limiter was made.
+    NUMBER.load(Ordering::Relaxed) > 0
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        NUMBER.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: `outer` does not change any more when other threads come.
+unsafe impl Sync for Limiter {}
+
+/// One entry of the list of permits that this thread has.
+struct Permit {
+    limiter: *const Limiter,
+    outer: *const Permit,
+}
+
+thread_local! {
+    // INVARIANT: null, or a permit on this thread's stack; `Permitted` restores it.
+    static HELD: Cell<*const Permit> = const { Cell::new(ptr::null()) };
+}
+
+impl Limiter {
+    pub(crate) fn new(most: usize) -> Self {
+        NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self {
+            outer: Cell::new(ptr::null()),
+            most,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The limit of a nursery further out holds, too.
+    pub(crate) fn set_outer(&self, outer: *const Self) {
+        self.outer.set(outer);
+    }
+
+    /// This one and those further out.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        // SAFETY: by the invariant of `outer`, whose nurseries are open as long as this one.
+        std::iter::successors(Some(self), |limiter| unsafe {
+            limiter.outer.get().as_ref()
+        })
+    }
+
+    /// Whether this thread has a permit.
+    pub(crate) fn is_held(&self) -> bool {
+        let mut here = HELD.get();
+        // SAFETY: by the invariant of `HELD`.
+        while let Some(permit) = unsafe { here.as_ref() } {
+            if ptr::eq(permit.limiter, self) {
+                return true;
+            }
+            here = permit.outer;
+        }
+        false
+    }
+
+    /// Takes a permit if one is left.
+    fn admit(&self) -> bool {
+        let mut state = lock(&self.state);
+        let is_free = state.running < self.most;
+        state.running += usize::from(is_free);
+        is_free
+    }
+
+    /// Takes a permit for the run, or holds it back.
+    fn admit_or_hold_back(&self, run: Run, class: Class) -> Option<Run> {
+        let mut state = lock(&self.state);
+        if state.running < self.most {
+            state.running += 1;
+            return Some(run);
+        }
+        state.held_back.push_back((run, class));
+        None
+    }
+
+    /// Gives a permit back.
+    fn give_back(&self) {
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        let next = state.held_back.pop_front();
+        drop(state);
+        if let Some((run, class)) = next {
+            // It is counted, so its nursery is open.
+            Seat::with(&run.scope().core().clone(), |seat| match class {
+                Class::Compute => seat.stray(run),
+                Class::Blocking => seat.core.blocking.submit(seat, run),
+            });
+        }
+    }
+
+    /// Takes the first run of `scope`, or of a nursery below it, that is held back by a limiter of
+    /// which this thread has a permit.
+    pub(crate) fn take_below(&self, scope: &ScopeFrame) -> Option<Run> {
+        let mut held = self.chain().filter(|limiter| limiter.is_held());
+        held.find_map(|limiter| {
+            let mut state = lock(&limiter.state);
+            let at = state.first_below(scope)?;
+            state.held_back.remove(at).map(|(run, _)| run)
+        })
+    }
+
+    /// Whether there is one.
+    pub(crate) fn has_below(&self, scope: &ScopeFrame) -> bool {
+        let mut held = self.chain().filter(|limiter| limiter.is_held());
+        held.any(|limiter| lock(&limiter.state).first_below(scope).is_some())
+    }
+}
+
+impl State {
+    fn first_below(&self, scope: &ScopeFrame) -> Option<usize> {
+        let mut held_back = self.held_back.iter();
+        held_back.position(|(run, class)| *class == Class::Compute && run.scope().is_within(scope))
+    }
+}
+
+/// Runs `f` with the permits that a child of the limited nursery needs; if there are none left,
+/// returns it.
+pub(crate) fn with_permits<F: FnOnce() -> R, R>(limiter: &Limiter, f: F) -> Result<R, F> {
+    let mut taken = Vec::new();
+    for limiter in limiter.chain().filter(|limiter| !limiter.is_held()) {
+        if !limiter.admit() {
+            give_back(taken);
+            return Err(f);
+        }
+        taken.push(limiter);
+    }
+    Ok(permitted(taken, f))
+}
+
+/// Runs `f` on the run with the permits it needs; if there are none left, it is held back.
+pub(crate) fn run_or_hold_back<R>(
+    limiter: &Limiter,
+    run: Run,
+    class: Class,
+    seat: &Seat,
+    f: impl FnOnce(Run) -> R,
+) -> Option<R> {
+    let scope: *const ScopeFrame = run.scope();
+    let home = run.scope().home();
+    let mut run = run;
+    let mut taken = Vec::new();
+    for limiter in limiter.chain().filter(|limiter| !limiter.is_held()) {
+        if !taken.is_empty() {
+            // The nursery stays open for as long as this thread has permits of it to give back.
+            run.scope().count.add(1);
+        }
+        match limiter.admit_or_hold_back(run, class) {
+            Some(admitted) => {
+                run = admitted;
+                if !taken.is_empty() {
+                    run.scope().release(seat);
+                }
+            }
+            None => {
+                if !taken.is_empty() {
+                    give_back(taken);
+                    // SAFETY: open until this unit is released.
+                    unsafe { &*scope }.release(seat);
+                }
+                // The run may be over by now, and its nursery closed.
+                home.unpark(seat);
+                return None;
+            }
+        }
+        taken.push(limiter);
+    }
+    Some(permitted(taken, || f(run)))
+}
+
+fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {
+    let mut permits: Vec<_> = taken
+        .iter()
+        .map(|limiter| Permit {
+            limiter: *limiter,
+            outer: ptr::null(),
+        })
+        .collect();
+    let before = HELD.get();
+    let mut innermost = before;
+    for permit in &mut permits {
+        permit.outer = innermost;
+        innermost = permit;
+    }
+    HELD.set(innermost);
+    // It does not unwind: children are run under a catch.
+    let result = f();
+    HELD.set(before);
+    give_back(taken);
+    result
+}
+
+fn give_back(taken: Vec<&Limiter>) {
+    taken.into_iter().for_each(Limiter::give_back);
+}
