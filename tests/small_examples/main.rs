@@ -3,6 +3,7 @@
 #[path = "../common/program.rs"]
 mod program;
 
+mod queens;
 mod validate;
 
 use std::ffi::OsStr;
