@@ -3,6 +3,7 @@
 #[path = "../common/program.rs"]
 mod program;
 
+mod mandelbrot;
 mod queens;
 mod validate;
 
