@@ -5,6 +5,7 @@ mod program;
 
 mod mandelbrot;
 mod queens;
+mod race;
 mod validate;
 
 use std::ffi::OsStr;
