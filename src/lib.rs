@@ -23,6 +23,9 @@
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
 //! | wait for I/O, sleep, take a lock, talk to a sibling | [`Nursery::spawn_blocking`] |
+//! | let children fail, and get every failure back | [`try_nursery()`] |
+//! | take the first success | [`race()`], [`race_each`] |
+//! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
 //! | use other threads than the shared ones | [`Pool`] |
 //!
 //! # While a thread waits
@@ -37,7 +40,61 @@
 //!
 //! A panic in a child or in the body cancels the nursery: children not yet started are dropped
 //! unrun, running ones are waited for. Then the panic goes on, its payload unchanged. See
-//! [`nursery()`].
+//! [`nursery()`]. In a partial nursery a panic is a [`Failure`] like an error.
+//!
+//! # Failures and cancellation
+//!
+//! A [`nursery()`] is *total*: it runs all of its children, and comes to a value unless one panics. A
+//! [`try_nursery()`] is *partial*: the first failure cancels the rest, and all failures come back.
+//! Cancelling never interrupts: it keeps children from starting, and answers those who ask.
+//!
+//! | when a nursery is cancelled | total | partial | what you get back |
+//! |---|---|---|---|
+//! | a child that has not started | runs, unless a sibling panicked: then it is dropped unrun | is dropped unrun | from its `join`: [`Kind::Cancelled`]; the total nursery's unwinds |
+//! | a child that runs | goes on | goes on | its value, as ever |
+//! | a child that asks ([`checkpoint()`], [`TryNursery::checkpoint`]) | is told | is told | what it returns; an error counts as [late](Failures::late) |
+//! | a child that has ended | | | its value, or its failure |
+//! | a blocking child in a system call | goes on | goes on | as above: end what it waits for, or have it ask |
+//! | the iterator of a `spawn_each` | is run to its end | is asked for no more | the children so far, and one that says so |
+//! | the body | goes on | goes on | its value, if no child was skipped against its will |
+//! | a nursery further in | is told, and runs all | is cancelled, too | its own outcome |
+//! | the nursery around it | goes on | goes on | |
+//!
+//! What a nursery returns is the table at [`try_nursery()`]; the reason of a cancellation is that at the
+//! root, see [`Cancelled`].
+//!
+//! # Composing
+//!
+//! Library code need not know in whose nursery it runs. It opens its own, which inherits cancellation,
+//! deadline and limit; where it takes long, it asks the free [`checkpoint()`]:
+//!
+//! ```
+//! use std::time::Duration;
+//! use hatchery::{Cancelled, Options, Reason};
+//!
+//! /// Knows nothing of its callers.
+//! fn sum_of_squares(numbers: &[u64]) -> Result<u64, Cancelled> {
+//!     if numbers.len() < 64 {
+//!         hatchery::checkpoint()?;
+//!         return Ok(numbers.iter().map(|n| n * n).sum());
+//!     }
+//!     let (left, right) = numbers.split_at(numbers.len() / 2);
+//!     let (left, right) = hatchery::join(|| sum_of_squares(left), || sum_of_squares(right));
+//!     Ok(left? + right?)
+//! }
+//!
+//! let numbers: Vec<u64> = (0..1000).collect();
+//! let sum = Options::new()
+//!     .timeout(Duration::from_secs(60))
+//!     .try_nursery(|n| n.spawn(|| sum_of_squares(&numbers)).join());
+//! assert_eq!(sum.unwrap(), 332_833_500);
+//!
+//! let stopped = hatchery::try_nursery(|n| {
+//!     n.cancel(); // from outside, as far as the library can tell
+//!     Ok(sum_of_squares(&numbers)?)
+//! });
+//! assert_eq!(stopped.unwrap_err().late().len(), 1);
+//! ```
 
 // Under the model checker only the protocols are compiled: see `models`.
 mod engine;

@@ -1,13 +1,6 @@
 //! What becomes of a partial nursery: what its children left, and what follows from it.
 //!
-//! | the body returned | of the children nobody has joined | the nursery returns |
-//! |---|---|---|
-//! | `Ok(value)` | none has failed; all were started, or skipped by the nursery's own `cancel()` | `Ok(value)` |
-//! | `Ok(value)` | none has failed; some were skipped for another reason | `Err`: cancelled, with that reason |
-//! | `Ok(value)` | some have failed | `Err`: their failures |
-//! | `Err(failure)` | | `Err`: that failure and theirs |
-//! | `Err`: cancelled | none has failed | `Err`: cancelled |
-//! | `Err`: cancelled | some have failed | `Err`: their failures |
+//! The table stands at [`try_nursery`](crate::try_nursery()).
 
 use std::mem;
 use std::sync::{Mutex, PoisonError};

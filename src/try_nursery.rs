@@ -40,9 +40,17 @@ pub struct TryNursery<'scope, 'env: 'scope, E> {
 ///
 /// # Errors
 ///
-/// What the body returned; what children returned or panicked with and nobody joined; that the
-/// nursery was cancelled by a token, a deadline or an outer nursery before all was done. See
-/// [`Failures`]. A panic of the body is one of the failures, too.
+/// | the body returned | of the children nobody has joined | this returns |
+/// |---|---|---|
+/// | `Ok(value)` | none has failed; all were started, or skipped by the nursery's own [`cancel`](TryNursery::cancel) | `Ok(value)` |
+/// | `Ok(value)` | none has failed; some were skipped for another reason | `Err`: cancelled, with that reason |
+/// | `Ok(value)` | some have failed | `Err`: their failures |
+/// | `Err(failure)` | | `Err`: that failure and theirs |
+/// | `Err`: cancelled | none has failed | `Err`: cancelled |
+/// | `Err`: cancelled | some have failed | `Err`: their failures |
+///
+/// A child that was told of the cancellation and returned an error counts as skipped here, and its
+/// error as [late](Failures::late). A panic of the body or of a child is a failure.
 ///
 /// # Blocking
 ///
