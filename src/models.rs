@@ -9,6 +9,7 @@ mod epoch;
 mod idle;
 mod lazy;
 mod parker;
+mod permits;
 mod state;
 
 use loom::cell::UnsafeCell;

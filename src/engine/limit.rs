@@ -5,8 +5,7 @@
 //! until one is given back: then it goes to the strays, where somebody tries again. Nobody waits for
 //! a permit, and nobody who has one waits for another of the same limiter.
 //!
-//! 1. To find no permit and to be held back is one step under the lock, as is to give a permit back
-//!    and to let a run go: so no run is held back while a permit is left.
+//! 1. No run is held back while a permit is left (`permits`).
 //! 2. A permit is given back before the count of the run that needed it: until then the limiter, which
 //!    lies in its nursery's frame, is there.
 //! 3. The home of what is held back may hold a permit itself, and is told: it runs its own children
@@ -17,14 +16,13 @@
 )]
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::ptr;
 
+use crate::engine::permits::Permits;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
-use crate::platform::sync::{Mutex, lock};
 use crate::task::record::Class;
 
 /// The limit of one nursery.
@@ -32,14 +30,7 @@ pub(crate) struct Limiter {
     /// That of a nursery further out. INVARIANT: null, or of a nursery that this one was opened in; set
     /// before the first child.
     outer: Cell<*const Limiter>,
-    most: usize,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    running: usize,
-    held_back: VecDeque<(Run, Class)>,
+    permits: Permits<(Run, Class)>,
 }
 
 /// How many limiters there are in this process.
@@ -78,8 +69,7 @@ impl Limiter {
         NUMBER.fetch_add(1, Ordering::Relaxed);
         Self {
             outer: Cell::new(ptr::null()),
-            most,
-            state: Mutex::default(),
+            permits: Permits::new(most),
         }
     }
 
@@ -109,32 +99,9 @@ impl Limiter {
         false
     }
 
-    /// Takes a permit if one is left.
-    fn admit(&self) -> bool {
-        let mut state = lock(&self.state);
-        let is_free = state.running < self.most;
-        state.running += usize::from(is_free);
-        is_free
-    }
-
-    /// Takes a permit for the run, or holds it back.
-    fn admit_or_hold_back(&self, run: Run, class: Class) -> Option<Run> {
-        let mut state = lock(&self.state);
-        if state.running < self.most {
-            state.running += 1;
-            return Some(run);
-        }
-        state.held_back.push_back((run, class));
-        None
-    }
-
-    /// Gives a permit back.
+    /// Gives a permit back, and lets go of what is held back for want of it.
     fn give_back(&self) {
-        let mut state = lock(&self.state);
-        state.running -= 1;
-        let next = state.held_back.pop_front();
-        drop(state);
-        if let Some((run, class)) = next {
+        if let Some((run, class)) = self.permits.give_back() {
             // It is counted, so its nursery is open.
             Seat::with(&run.scope().core().clone(), |seat| match class {
                 Class::Compute => seat.stray(run),
@@ -147,25 +114,20 @@ impl Limiter {
     /// which this thread has a permit.
     pub(crate) fn take_below(&self, scope: &ScopeFrame) -> Option<Run> {
         let mut held = self.chain().filter(|limiter| limiter.is_held());
-        held.find_map(|limiter| {
-            let mut state = lock(&limiter.state);
-            let at = state.first_below(scope)?;
-            state.held_back.remove(at).map(|(run, _)| run)
-        })
+        let run = held.find_map(|limiter| limiter.permits.take_out(|held| is_below(held, scope)));
+        run.map(|(run, _)| run)
     }
 
     /// Whether there is one.
     pub(crate) fn has_below(&self, scope: &ScopeFrame) -> bool {
         let mut held = self.chain().filter(|limiter| limiter.is_held());
-        held.any(|limiter| lock(&limiter.state).first_below(scope).is_some())
+        held.any(|limiter| limiter.permits.has(|held| is_below(held, scope)))
     }
 }
 
-impl State {
-    fn first_below(&self, scope: &ScopeFrame) -> Option<usize> {
-        let mut held_back = self.held_back.iter();
-        held_back.position(|(run, class)| *class == Class::Compute && run.scope().is_within(scope))
-    }
+/// Whether a waiter in `scope` may run what is held back.
+fn is_below((run, class): &(Run, Class), scope: &ScopeFrame) -> bool {
+    *class == Class::Compute && run.scope().is_within(scope)
 }
 
 /// Runs `f` with the permits that a child of the limited nursery needs; if there are none left,
@@ -173,7 +135,7 @@ impl State {
 pub(crate) fn with_permits<F: FnOnce() -> R, R>(limiter: &Limiter, f: F) -> Result<R, F> {
     let mut taken = Vec::new();
     for limiter in limiter.chain().filter(|limiter| !limiter.is_held()) {
-        if !limiter.admit() {
+        if !limiter.permits.take() {
             give_back(taken);
             return Err(f);
         }
@@ -199,8 +161,8 @@ pub(crate) fn run_or_hold_back<R>(
             // The nursery stays open for as long as this thread has permits of it to give back.
             run.scope().count.add(1);
         }
-        match limiter.admit_or_hold_back(run, class) {
-            Some(admitted) => {
+        match limiter.permits.take_or_stand_in_line((run, class)) {
+            Some((admitted, _)) => {
                 run = admitted;
                 if !taken.is_empty() {
                     run.scope().release(seat);

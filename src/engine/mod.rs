@@ -16,6 +16,7 @@ pub(crate) mod idle;
 pub(crate) mod limit;
 #[cfg(not(loom))]
 pub(crate) mod pace;
+pub(crate) mod permits;
 #[cfg(not(loom))]
 pub(crate) mod publish;
 #[cfg(not(loom))]

@@ -1,0 +1,75 @@
+//! So many permits, and those who stand in line for one.
+//!
+//! 1. To find no permit and to stand in line is one step; so is to give a permit back and to let
+//!    the first in line go. So nobody stands in line while a permit is left.
+//! 2. Who is let go has no permit yet: it asks again, and may be overtaken.
+//!
+//! Model: `models::permits_*`.
+
+use std::collections::VecDeque;
+
+use crate::platform::sync::{Mutex, lock};
+
+pub(crate) struct Permits<T> {
+    most: usize,
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    taken: usize,
+    line: VecDeque<T>,
+}
+
+impl<T> Permits<T> {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            state: Mutex::new(State {
+                taken: 0,
+                line: VecDeque::new(),
+            }),
+        }
+    }
+
+    /// Takes a permit if one is left.
+    #[cfg_attr(loom, allow(dead_code, reason = "half of the one below"))]
+    pub(crate) fn take(&self) -> bool {
+        let mut state = lock(&self.state);
+        let is_left = state.taken < self.most;
+        state.taken += usize::from(is_left);
+        is_left
+    }
+
+    /// Takes a permit for `item` and gives that back, or has it stand in line.
+    pub(crate) fn take_or_stand_in_line(&self, item: T) -> Option<T> {
+        let mut state = lock(&self.state);
+        if state.taken < self.most {
+            state.taken += 1;
+            return Some(item);
+        }
+        state.line.push_back(item);
+        None
+    }
+
+    /// Gives a permit back; returns the first in line, which leaves it.
+    #[must_use]
+    pub(crate) fn give_back(&self) -> Option<T> {
+        let mut state = lock(&self.state);
+        state.taken -= 1;
+        state.line.pop_front()
+    }
+
+    /// Takes the first one that is `wanted` out of the line.
+    #[cfg_attr(loom, allow(dead_code, reason = "removal under the same lock"))]
+    pub(crate) fn take_out(&self, wanted: impl Fn(&T) -> bool) -> Option<T> {
+        let mut state = lock(&self.state);
+        let at = state.line.iter().position(wanted)?;
+        state.line.remove(at)
+    }
+
+    /// Whether there is one in line.
+    #[cfg_attr(loom, allow(dead_code, reason = "a look under the same lock"))]
+    pub(crate) fn has(&self, wanted: impl Fn(&T) -> bool) -> bool {
+        lock(&self.state).line.iter().any(wanted)
+    }
+}
