@@ -10,6 +10,7 @@ pub(crate) mod mandelbrot;
 pub(crate) mod matrix;
 pub(crate) mod merge_sort;
 pub(crate) mod open;
+pub(crate) mod partial;
 pub(crate) mod queens;
 pub(crate) mod quicksort;
 pub(crate) mod shape;
