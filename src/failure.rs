@@ -66,30 +66,47 @@ impl<E> Failure<E> {
         Self::new(Kind::Cancelled(cancelled))
     }
 
-    /// It is that of this child, unless it came to it from another one. What the child returned after
-    /// it had been told of the cancellation is late.
-    pub(crate) fn of(mut self, child: Option<ChildId>, was_told: bool) -> Self {
-        if self.child.is_none() {
-            self.child = child;
-            self.kind = match self.kind {
-                Kind::Error(error) if was_told => Kind::Late(error),
-                kind => kind,
-            };
+    /// It is that of this child (or of the body), unless it came to it from another one. `cancelled` says
+    /// why the child's nursery is, if the child was told or need not have been: then a cancellation is
+    /// a consequence of that, and so is an error that was returned after it. In a nursery that is not
+    /// cancelled, that of another one is a failure like any other.
+    pub(crate) fn of(mut self, child: Option<ChildId>, cancelled: Told) -> Self {
+        if self.child.is_some() {
+            return self;
         }
+        self.kind = match (self.kind, cancelled) {
+            (Kind::Error(error), Told::Child) => Kind::Late(error),
+            (Kind::Nested(mut failures), Told::Child | Told::Nobody)
+                if failures.say_cancelled() =>
+            {
+                failures.inner.is_consequence = true;
+                Kind::Nested(failures)
+            }
+            (Kind::Late(error), Told::NotCancelled) => Kind::Error(error),
+            (kind @ Kind::Cancelled(_), Told::NotCancelled) => {
+                Kind::Nested(Failures::new(vec![Self::new(kind)], Vec::new()))
+            }
+            (kind, _) => kind,
+        };
+        self.child = child;
         self
     }
 
-    /// Whether it says no more than that somebody cancelled.
+    /// Whether it is a consequence of a cancellation.
     pub(crate) fn is_cancellation(&self) -> bool {
         match &self.kind {
             Kind::Cancelled(_) | Kind::Late(_) => true,
-            Kind::Nested(failures) => failures.iter().all(Self::is_cancellation),
+            Kind::Nested(failures) => failures.inner.is_consequence,
             Kind::Error(_) | Kind::Panic(_) => false,
         }
     }
 
     pub(crate) fn is_late(&self) -> bool {
-        matches!(self.kind, Kind::Late(_))
+        match &self.kind {
+            Kind::Late(_) => true,
+            Kind::Nested(failures) => self.is_cancellation() && failures.have_late(),
+            _ => false,
+        }
     }
 
     fn into_panic(self) -> Result<Panic, Self> {
@@ -102,6 +119,17 @@ impl<E> Failure<E> {
             kind => Err(Self { kind, ..self }),
         }
     }
+}
+
+/// What a child knew when it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Its nursery is not cancelled.
+    NotCancelled,
+    /// It is, but the child has not asked.
+    Nobody,
+    /// It is, and the child has been told.
+    Child,
 }
 
 impl<E> From<E> for Failure<E> {
@@ -238,6 +266,8 @@ struct Inner<E> {
     /// In the order of the children; at least one.
     failures: Vec<Failure<E>>,
     late: Vec<Failure<E>>,
+    /// Whether the nursery around it had been cancelled, and these say no more than that.
+    is_consequence: bool,
 }
 
 impl<E> Failures<E> {
@@ -249,7 +279,11 @@ impl<E> Failures<E> {
         failures.sort_by(|a, b| a.child.cmp(&b.child));
         late.sort_by(|a, b| a.child.cmp(&b.child));
         Self {
-            inner: Box::new(Inner { failures, late }),
+            inner: Box::new(Inner {
+                failures,
+                late,
+                is_consequence: false,
+            }),
         }
     }
 
@@ -290,12 +324,26 @@ impl<E> Failures<E> {
         &self.inner.late
     }
 
+    /// Whether they say no more than that a nursery was cancelled.
+    fn say_cancelled(&self) -> bool {
+        self.iter().all(|failure| match &failure.kind {
+            Kind::Nested(failures) => failures.say_cancelled(),
+            kind => matches!(kind, Kind::Cancelled(_)),
+        })
+    }
+
+    /// Whether there are late errors, here or in a nursery further in.
+    fn have_late(&self) -> bool {
+        let mut all = self.iter().chain(self.late());
+        !self.late().is_empty() || all.any(Failure::is_late)
+    }
+
     /// Why the nursery was cancelled, if that is all that happened.
     #[must_use]
     pub fn cancelled(&self) -> Option<Cancelled> {
         match &self.cause().kind {
             Kind::Cancelled(cancelled) => Some(*cancelled),
-            Kind::Nested(failures) if self.cause().is_cancellation() => failures.cancelled(),
+            Kind::Nested(failures) if self.say_cancelled() => failures.cancelled(),
             _ => None,
         }
     }

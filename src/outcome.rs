@@ -3,6 +3,7 @@
 //! The table stands at [`try_nursery`](crate::try_nursery()).
 
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::failure::{Failure, Failures, Kind, Panic};
@@ -11,14 +12,14 @@ use crate::scope::{Cancelled, Collect, Payload, Reason, Verdict, catching};
 /// What children have left that nobody has joined.
 pub(crate) struct Left<E> {
     left: Mutex<Sorted<E>>,
+    /// Whether some child was skipped, or ended because it was told to.
+    are_some_cancelled: AtomicBool,
 }
 
 /// By what follows from it.
 struct Sorted<E> {
     failures: Vec<Failure<E>>,
     late: Vec<Failure<E>>,
-    /// Whether some child was skipped, or ended because it was told to.
-    are_some_cancelled: bool,
 }
 
 impl<E> Default for Sorted<E> {
@@ -26,20 +27,6 @@ impl<E> Default for Sorted<E> {
         Self {
             failures: Vec::new(),
             late: Vec::new(),
-            are_some_cancelled: false,
-        }
-    }
-}
-
-impl<E> Sorted<E> {
-    fn add(&mut self, failure: Failure<E>) {
-        if failure.is_late() {
-            self.late.push(failure);
-            self.are_some_cancelled = true;
-        } else if failure.is_cancellation() {
-            self.are_some_cancelled = true;
-        } else {
-            self.failures.push(failure);
         }
     }
 }
@@ -48,6 +35,7 @@ impl<E> Left<E> {
     pub(crate) fn new() -> Self {
         Self {
             left: Mutex::default(),
+            are_some_cancelled: AtomicBool::new(false),
         }
     }
 
@@ -58,8 +46,21 @@ impl<E> Left<E> {
 
     #[cold]
     fn add(&self, failure: Failure<E>) {
+        if failure.is_cancellation() {
+            // ORDERING: Relaxed: read when all have ended. Mostly it says so already, when a million
+            // children are skipped.
+            if !self.are_some_cancelled.load(Ordering::Relaxed) {
+                self.are_some_cancelled.store(true, Ordering::Relaxed);
+            }
+            if !failure.is_late() {
+                return;
+            }
+        }
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.add(failure);
+        match failure.is_late() {
+            true => left.late.push(failure),
+            false => left.failures.push(failure),
+        }
     }
 
     /// Adds a panic in a destructor that belongs to no child in particular.
@@ -73,18 +74,19 @@ impl<E> Left<E> {
         body: Result<T, Failure<E>>,
         cancelled: Option<Cancelled>,
     ) -> Result<T, Failures<E>> {
+        let are_some_cancelled = self.are_some_cancelled.load(Ordering::Relaxed);
         let mut left = self.take();
         let own = match body {
             Ok(value) => {
                 let was_asked_to = cancelled.filter(|cancelled| {
                     cancelled.reason() != Reason::Requested || cancelled.is_inherited()
                 });
-                if left.failures.is_empty() && (!left.are_some_cancelled || was_asked_to.is_none())
-                {
+                if left.failures.is_empty() && (!are_some_cancelled || was_asked_to.is_none()) {
                     return Ok(value);
                 }
                 if let Err(payload) = catching(|| drop(value)) {
-                    left.add(Failure::new(Kind::Panic(Panic::new(payload, None))));
+                    let panic = Kind::Panic(Panic::new(payload, None));
+                    left.failures.push(Failure::new(panic));
                 }
                 None
             }
@@ -94,19 +96,17 @@ impl<E> Left<E> {
                 None
             }
         };
-        if left.failures.is_empty() {
-            let own = own.and_then(|own| {
-                if own.is_late() {
-                    left.late.push(own);
-                    return None;
-                }
-                Some(own)
-            });
-            let cancelled = cancelled.expect("who was skipped or told was so for a reason");
-            left.failures
-                .push(own.unwrap_or_else(|| Failure::cancelled(cancelled)));
-        } else if let Some(own) = own.filter(Failure::is_late) {
-            left.late.push(own);
+        match (own, cancelled) {
+            (Some(own), _) if own.is_late() && !left.failures.is_empty() => left.late.push(own),
+            (Some(own), Some(cancelled)) if own.is_late() => {
+                left.late.push(own);
+                left.failures.push(Failure::cancelled(cancelled));
+            }
+            (Some(own), _) if left.failures.is_empty() => left.failures.push(own),
+            (None, Some(cancelled)) if left.failures.is_empty() => {
+                left.failures.push(Failure::cancelled(cancelled));
+            }
+            _ => {}
         }
         Err(Failures::new(left.failures, left.late))
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 use crate::child::{Child, Children};
-use crate::failure::{Failure, Failures, Kind, Panic};
+use crate::failure::{Failure, Failures, Kind, Panic, Told};
 use crate::outcome::Left;
 use crate::pool;
 use crate::scope::{
@@ -96,7 +96,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let body = |task: &Task<'_>| match catching(body) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => {
-                let failure = failure.of(None, task.was_told());
+                let failure = failure.of(None, self.told(task));
                 if !failure.is_cancellation() {
                     self.nest.fail(Reason::BodyFailed);
                 }
@@ -129,7 +129,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             Ok(Err(failure)) => Err(self.failed(task, failure)),
             Err(payload) => {
                 self.nest.fail(Reason::ChildPanicked);
-                Err(panicked(payload, Some(spawned_at)).of(task.id(), false))
+                Err(panicked(payload, Some(spawned_at)).of(task.id(), Told::Nobody))
             }
         })
     }
@@ -137,21 +137,30 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// The siblings know before anybody learns of the failure (law E5).
     #[cold]
     fn failed(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
-        let failure = failure.of(task.id(), task.was_told());
+        let failure = failure.of(task.id(), self.told(task));
         if !failure.is_cancellation() {
             self.nest.fail(Reason::ChildFailed);
         }
         failure
     }
 
+    /// What a task knows that ends now.
+    fn told(&self, task: &Task<'_>) -> Told {
+        match (self.nest.cancelled(), task.was_told()) {
+            (None, _) => Told::NotCancelled,
+            (Some(_), false) => Told::Nobody,
+            (Some(_), true) => Told::Child,
+        }
+    }
+
     #[cold]
     fn skip(&self, origin: &Origin, cancelled: Cancelled, f: impl Sized) -> Failure<E> {
         let id = origin.id();
         match catching(|| drop(f)) {
-            Ok(()) => Failure::cancelled(cancelled).of(Some(id), false),
+            Ok(()) => Failure::cancelled(cancelled).of(Some(id), Told::Nobody),
             Err(payload) => {
                 self.nest.fail(Reason::ChildPanicked);
-                panicked(payload, None).of(Some(id), false)
+                panicked(payload, None).of(Some(id), Told::Nobody)
             }
         }
     }
@@ -260,7 +269,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let child = move |(origin, item): (Origin, Option<I::Item>)| match item {
             Some(item) => self.run_child(&origin, spawned_at, || f(item).map_err(Failure::from)),
             None => match self.nest.cancelled() {
-                Some(cancelled) => Err(Failure::cancelled(cancelled).of(Some(origin.id()), false)),
+                Some(cancelled) => {
+                    Err(Failure::cancelled(cancelled).of(Some(origin.id()), Told::Nobody))
+                }
                 None => unreachable!("cancelled for good"),
             },
         };

@@ -286,6 +286,54 @@ fn an_error_of_a_child_that_knew_of_the_cancellation_is_late() {
 }
 
 #[test]
+fn the_cancellation_of_another_nursery_is_a_failure_like_any_other() {
+    on_every_pool(|pool| {
+        let token = CancelToken::new();
+        token.cancel();
+        let stopped = || {
+            Options::new()
+                .cancel_on(&token)
+                .try_nursery::<(), _, _>(|n| {
+                    n.checkpoint()?;
+                    Ok(())
+                })
+        };
+        // In a child, in the body, and taken out of its nursery.
+        let by_child = pool.try_nursery::<(), _, _>(|n| {
+            n.spawn_nested(|| Ok(stopped()?));
+            Ok(())
+        });
+        let by_body = pool.try_nursery::<(), (), _>(|_| Ok(stopped()?));
+        let by_cause = pool.try_nursery::<(), (), _>(|_| stopped().map_err(Failures::into_cause));
+        for failures in [by_child, by_body, by_cause] {
+            let failures = failures.unwrap_err();
+            assert_eq!(failures.cancelled().unwrap().reason(), Reason::Token);
+            assert_eq!(failures.late().len(), 0);
+        }
+        // It cancels the siblings.
+        let failures = pool.try_nursery::<(), _, _>(|n| {
+            assert!(n.spawn_nested(|| Ok(stopped()?)).join().is_err());
+            assert!(n.is_cancelled());
+            Ok(())
+        });
+        failures.unwrap();
+        // Who was told of it in a nursery further in was not told of its own.
+        let failures = pool.try_nursery(|n| {
+            n.spawn(|| {
+                let token = CancelToken::new();
+                token.cancel();
+                Options::new().cancel_on(&token).nursery(|n| {
+                    assert!(n.is_cancelled());
+                    Err::<(), _>("no")
+                })
+            });
+            Ok(())
+        });
+        assert_eq!(told(&failures.unwrap_err()), [(Some("0".into()), "no")]);
+    });
+}
+
+#[test]
 fn panics_of_children_and_bodies_are_failures() {
     on_every_pool(|pool| {
         let failures = pool.try_nursery::<(), (), _>(|n| {

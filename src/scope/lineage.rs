@@ -13,6 +13,7 @@ use std::ptr;
 
 use crate::engine::frame::Frame;
 use crate::platform::sync::Arc;
+use crate::platform::sync::atomic::{AtomicU64, Ordering};
 use crate::scope::Scope;
 
 /// Numbers of children that were spawned by no task of the nursery; the others are below.
@@ -112,6 +113,33 @@ pub(crate) struct Origin {
     pub(crate) index: u64,
 }
 
+/// Which task it is, and how many children it has spawned.
+enum Identity<'a> {
+    Body(&'a Spawned),
+    Child(&'a Origin, Cell<u64>),
+}
+
+/// How many children a body has spawned; for its own thread.
+pub(crate) struct Spawned(AtomicU64);
+
+impl Spawned {
+    pub(crate) fn none() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Who the body's next child is.
+    #[inline]
+    pub(crate) fn next(&self) -> Origin {
+        // ORDERING: Relaxed, and no read-modify-write: one thread uses it.
+        let index = self.0.load(Ordering::Relaxed);
+        self.0.store(index + 1, Ordering::Relaxed);
+        Origin {
+            spawner: None,
+            index,
+        }
+    }
+}
+
 impl Origin {
     pub(crate) fn id(&self) -> ChildId {
         ChildId::new(self.spawner.clone(), self.index)
@@ -121,9 +149,7 @@ impl Origin {
 /// The body or a child of a partial nursery while it runs.
 pub(crate) struct Task<'a> {
     scope: *const Scope,
-    /// Nothing in the body.
-    origin: Option<(Option<&'a Arc<ChildId>>, u64)>,
-    spawned: Cell<u64>,
+    identity: Identity<'a>,
     /// Itself, once it has spawned a child.
     own: OnceCell<Arc<ChildId>>,
     was_told: Cell<bool>,
@@ -146,21 +172,20 @@ impl Drop for Leave {
 
 impl<'a> Task<'a> {
     #[inline]
-    pub(crate) fn body(scope: &Scope) -> Self {
-        Self::new(scope, None)
+    pub(crate) fn body(scope: &Scope, spawned: &'a Spawned) -> Self {
+        Self::new(scope, Identity::Body(spawned))
     }
 
     #[inline]
-    pub(crate) fn child(scope: &Scope, spawner: Option<&'a Arc<ChildId>>, index: u64) -> Self {
-        Self::new(scope, Some((spawner, index)))
+    pub(crate) fn child(scope: &Scope, origin: &'a Origin) -> Self {
+        Self::new(scope, Identity::Child(origin, Cell::new(0)))
     }
 
     #[inline]
-    fn new(scope: &Scope, origin: Option<(Option<&'a Arc<ChildId>>, u64)>) -> Self {
+    fn new(scope: &Scope, identity: Identity<'a>) -> Self {
         Self {
             scope,
-            origin,
-            spawned: Cell::new(0),
+            identity,
             own: OnceCell::new(),
             was_told: Cell::new(false),
             outer: Cell::new(ptr::null()),
@@ -178,8 +203,10 @@ impl<'a> Task<'a> {
 
     /// Who it is; nothing for the body.
     pub(crate) fn id(&self) -> Option<ChildId> {
-        let (spawner, index) = self.origin?;
-        Some(ChildId::new(spawner.cloned(), index))
+        match self.identity {
+            Identity::Body(_) => None,
+            Identity::Child(origin, _) => Some(origin.id()),
+        }
     }
 
     /// Whether it has learned that its nursery is cancelled.
@@ -188,18 +215,31 @@ impl<'a> Task<'a> {
     }
 
     fn spawn(&self) -> Origin {
-        let index = self.spawned.replace(self.spawned.get() + 1);
-        let spawner = self.origin.is_some().then(|| {
-            let own = || Arc::new(self.id().expect("not the body"));
-            Arc::clone(self.own.get_or_init(own))
-        });
-        Origin { spawner, index }
+        match &self.identity {
+            Identity::Body(spawned) => spawned.next(),
+            Identity::Child(origin, spawned) => {
+                let own = self.own.get_or_init(|| Arc::new(origin.id()));
+                Origin {
+                    spawner: Some(Arc::clone(own)),
+                    index: spawned.replace(spawned.get() + 1),
+                }
+            }
+        }
     }
 }
 
 /// Who the next child will be that this thread spawns into the nursery.
 #[inline]
-pub(crate) fn origin(scope: &Scope) -> Origin {
+pub(crate) fn origin(scope: &Scope, body: &Spawned) -> Origin {
+    // Most are spawned by the body itself.
+    if Frame::with_current(|frame| frame.is_some_and(|frame| frame.is_body_of(&scope.frame))) {
+        return body.next();
+    }
+    origin_in_child(scope)
+}
+
+#[inline(never)]
+fn origin_in_child(scope: &Scope) -> Origin {
     // SAFETY: by the invariant of `CURRENT`.
     let task = unsafe { CURRENT.get().as_ref() };
     match task {
@@ -212,7 +252,6 @@ pub(crate) fn origin(scope: &Scope) -> Origin {
 }
 
 /// Whether nothing but a task of the nursery stands between its body or child and here.
-#[inline]
 fn is_innermost(scope: &Scope) -> bool {
     Frame::with_current(|frame| {
         frame.is_some_and(|frame| ptr::eq(frame.enclosing(), &raw const scope.frame))

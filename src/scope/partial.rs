@@ -6,7 +6,7 @@ use std::ptr;
 
 use crate::engine::seat::Seat;
 use crate::scope::cancel::{Cancelled, Reason, Terms};
-use crate::scope::lineage::{self, Origin, Task};
+use crate::scope::lineage::{self, Origin, Spawned, Task};
 use crate::scope::nest::{Nest, Policy};
 use crate::scope::{Batches, Class, Handle, Payload, Scope};
 use crate::task::record::{Rank, Verdict};
@@ -49,6 +49,7 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
 /// INVARIANT: as that of [`Nest`], of which [`Self::hold`] is the part of `run`.
 pub(crate) struct PartialNest<'scope, 'env: 'scope, K> {
     nest: Nest<'scope, 'env>,
+    spawned: Spawned,
     partial: Partial<K>,
 }
 
@@ -58,6 +59,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         terms.is_partial = true;
         Self {
             nest: Nest::new(seat),
+            spawned: Spawned::none(),
             partial: Partial { terms, collector },
         }
     }
@@ -71,7 +73,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         // SAFETY: the terms stand beside the nursery, which is over when this returns.
         unsafe { self.nest.scope().set_terms(&self.partial.terms) };
         self.nest.hold_on(seat, &self.partial.terms, || {
-            let task = Task::body(self.nest.scope());
+            let task = Task::body(self.nest.scope(), &self.spawned);
             task.enter(|| body(&task))
         })
     }
@@ -115,13 +117,13 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     /// Who the next child will be that this thread spawns.
     #[inline]
     pub(crate) fn origin(&self) -> Origin {
-        lineage::origin(self.nest.scope())
+        lineage::origin(self.nest.scope(), &self.spawned)
     }
 
     /// Runs a child as the task that it is.
     #[inline]
     pub(crate) fn as_task<R>(&self, origin: &Origin, run: impl FnOnce(&Task<'_>) -> R) -> R {
-        let task = Task::child(self.nest.scope(), origin.spawner.as_ref(), origin.index);
+        let task = Task::child(self.nest.scope(), origin);
         task.enter(|| run(&task))
     }
 
