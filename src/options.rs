@@ -9,6 +9,7 @@ use crate::failure::{Failure, Failures};
 use crate::nursery::{self, Nursery};
 use crate::platform::sync::Arc;
 use crate::pool::{self, Home, Pool};
+use crate::race::{self, Race};
 use crate::scope::Terms;
 use crate::try_nursery::{self, TryNursery};
 
@@ -137,6 +138,44 @@ impl Options {
         pool::with(self.home.as_ref(), |seat| {
             try_nursery::open(seat, terms, body)
         })
+    }
+
+    /// Holds a race, see [`race`](crate::race()); what a failure means is the race's to say.
+    ///
+    /// # Errors
+    ///
+    /// As [`race`](crate::race()); or that it was cancelled before anybody won.
+    ///
+    /// # Panics
+    ///
+    /// As [`race`](crate::race()).
+    pub fn race<'env, T, E, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&Race<'scope, 'env, T, E>),
+        T: Send + 'env,
+        E: Send + 'env,
+    {
+        race::among(self, body)
+    }
+
+    /// Holds a race among items, see [`race_each`](crate::race_each).
+    ///
+    /// # Errors
+    ///
+    /// As [`race`](Self::race).
+    ///
+    /// # Panics
+    ///
+    /// As [`race_each`](crate::race_each).
+    pub fn race_each<'env, I, T, E, F>(&self, items: I, f: F) -> Result<T, Failures<E>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'env,
+        F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'env,
+        T: Send + 'env,
+        E: Send + 'env,
+    {
+        race::among_items(self, items, f)
     }
 
     fn terms(&self) -> Terms {

@@ -76,7 +76,17 @@ where
     T: Send + 'env,
     E: Send + 'env,
 {
-    run(|nursery, winner| body(&Race { nursery, winner }))
+    among(&Options::new(), body)
+}
+
+/// The same on some terms.
+pub(crate) fn among<'env, T, E, F>(options: &Options, body: F) -> Result<T, Failures<E>>
+where
+    F: for<'scope> FnOnce(&Race<'scope, 'env, T, E>),
+    T: Send + 'env,
+    E: Send + 'env,
+{
+    run(options, |nursery, winner| body(&Race { nursery, winner }))
 }
 
 /// Runs `f` on all items, possibly at once, and returns the first success: [`race`] for many
@@ -104,7 +114,23 @@ where
     T: Send + 'env,
     E: Send + 'env,
 {
-    run(|nursery, winner: Winner<T>| {
+    among_items(&Options::new(), items, f)
+}
+
+/// The same on some terms.
+pub(crate) fn among_items<'env, I, T, E, F>(
+    options: &Options,
+    items: I,
+    f: F,
+) -> Result<T, Failures<E>>
+where
+    I: IntoIterator,
+    I::Item: Send + 'env,
+    F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'env,
+    T: Send + 'env,
+    E: Send + 'env,
+{
+    run(options, |nursery, winner: Winner<T>| {
         nursery.spawn_each(items, move |item| {
             if winner.is_first(f(item)?) {
                 nursery.cancel();
@@ -114,7 +140,7 @@ where
     })
 }
 
-fn run<'env, T, E, F>(body: F) -> Result<T, Failures<E>>
+fn run<'env, T, E, F>(options: &Options, body: F) -> Result<T, Failures<E>>
 where
     F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>, Winner<T>),
     T: Send + 'env,
@@ -122,7 +148,7 @@ where
 {
     let winner = Winner::none();
     let mut raised: Option<Payload> = None;
-    let options = Options::new().on_failure(OnFailure::Continue);
+    let options = options.clone().on_failure(OnFailure::Continue);
     let result = options.try_nursery(|n| {
         if let Err(payload) = catching(|| body(n, winner.clone())) {
             n.cancel();

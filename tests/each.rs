@@ -98,6 +98,29 @@ fn r5_what_an_item_spawns_runs_before_the_next_item() {
     });
 }
 
+/// Long items split what stands behind them, so that they run inside of forks.
+#[test]
+fn r5_what_a_long_item_spawns_runs_before_the_next_item() {
+    on_no_worker(|pool| {
+        let order = Mutex::new(Vec::new());
+        pool.nursery(|n| {
+            let order = &order;
+            n.spawn_each(0..100, move |i| {
+                order.lock().unwrap().push((i, 0));
+                busy(Duration::from_micros(100));
+                n.spawn(move || {
+                    order.lock().unwrap().push((i, 1));
+                    n.spawn(move || order.lock().unwrap().push((i, 2)));
+                });
+            })
+            .for_each(drop);
+        });
+        let order = order.into_inner().unwrap();
+        assert!(order.is_sorted(), "{order:?}");
+        assert_eq!(order.len(), 300);
+    });
+}
+
 #[test]
 fn children_dropped_early_are_run_and_their_values_dropped() {
     on_every_pool(|pool| {

@@ -103,22 +103,30 @@ fn the_types_are_send_and_sync() {
 
 #[test]
 fn the_first_success_wins_a_race() {
-    on_every_pool(|_| {
-        let won = hatchery::race(|r| {
+    on_every_pool(|pool| {
+        let options = Options::new().pool(pool);
+        let won = options.race(|r| {
             r.spawn(|| Err("slow"));
             r.spawn(|| Ok(7));
             r.spawn_blocking(|| Err("blocked"));
         });
         assert_eq!(won.unwrap(), 7);
-        let lost = hatchery::race::<(), _, _>(|r| {
+        let lost = options.race::<(), _, _>(|r| {
             r.spawn(|| Err("slow"));
             r.spawn(|| panic!("fell"));
         });
         assert_eq!(lost.unwrap_err().len().get(), 2);
-        let nobody = hatchery::race::<(), (), _>(|_| {});
+        let nobody = options.race::<(), (), _>(|_| {});
         let nobody = nobody.unwrap_err().cancelled().unwrap();
         assert_eq!(nobody.reason(), Reason::NoCompetitor);
-        let found = hatchery::race_each(0..1000, |i| if i == 700 { Ok(i) } else { Err(()) });
+        let found = options.race_each(0..1000, |i| if i == 700 { Ok(i) } else { Err(()) });
         assert_eq!(found.unwrap(), 700);
+        let token = CancelToken::new();
+        token.cancel();
+        let stopped = options
+            .cancel_on(&token)
+            .race(|r| r.spawn(|| Ok::<_, ()>(1)));
+        let stopped = stopped.unwrap_err().cancelled().unwrap();
+        assert_eq!(stopped.reason(), Reason::Token);
     });
 }

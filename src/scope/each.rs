@@ -139,6 +139,8 @@ where
 
     fn run_in(mut self, frame: &Frame<'_>) -> Done<'brand> {
         let (scope, seat) = (self.scope, frame.seat);
+        // In a fork, what the items spawn stands further out, unless it goes to the strays.
+        let spawned = frame.child_of(&scope.frame).unwrap_or(frame);
         while self.stretch.len() > 0 {
             if scope.is_cancelled() {
                 if !self.stretch.skip() {
@@ -153,14 +155,14 @@ where
                 return self.split_in(frame);
             }
             let is_well = if self.is_timed || self.are_long() {
-                self.run_timed(frame)
+                self.run_timed(spawned)
             } else {
-                self.run_undisturbed(frame)
+                self.run_undisturbed(spawned)
             };
             if !is_well {
                 scope.note_panic();
             }
-            frame.run_spawned();
+            frame.run_spawned(spawned, &scope.frame);
         }
         self.stretch.finish()
     }
@@ -173,12 +175,12 @@ where
 
     #[cold]
     #[inline(never)]
-    fn run_timed(&mut self, frame: &Frame<'_>) -> bool {
+    fn run_timed(&mut self, spawned: &Frame<'_>) -> bool {
         let before = self.stretch.len();
         let started = Instant::now();
-        let is_well = self.run_undisturbed(frame);
+        let is_well = self.run_undisturbed(spawned);
         let per_item = started.elapsed() / (before - self.stretch.len());
-        let are_long = per_item >= LONG && frame.seat.core.threads() > 1;
+        let are_long = per_item >= LONG && spawned.seat.core.threads() > 1;
         if are_long != self.are_long() {
             self.shared.are_long.store(are_long, Ordering::Relaxed);
         }
@@ -186,15 +188,15 @@ where
     }
 
     /// Runs items until there is something else to do than to run the next one; false if one has
-    /// panicked.
+    /// panicked. What they spawn stands in the frame `spawned`.
     #[inline(never)]
-    fn run_undisturbed(&mut self, frame: &Frame<'_>) -> bool {
+    fn run_undisturbed(&mut self, spawned: &Frame<'_>) -> bool {
         let cancel = &self.scope.cancel;
-        let is_asked = &*frame.seat.slot().asked;
+        let is_asked = &*spawned.seat.slot().asked;
         self.stretch.run(&self.shared.f, || {
             // Without `&&`: the branches are what the loop of an empty item spends its time on.
             // ORDERING: Relaxed: whoever is told to stop looks again.
-            frame.list.is_empty() & !is_asked.load(Ordering::Relaxed) & !cancel.would_skip()
+            spawned.list.is_empty() & !is_asked.load(Ordering::Relaxed) & !cancel.would_skip()
         })
     }
 

@@ -246,12 +246,28 @@ impl<'a> Frame<'a> {
         self.part.get() == Part::Body && ptr::eq(self.scope.get(), scope)
     }
 
-    /// Runs what this child has spawned and left unstarted on this thread: the serial program does
-    /// so before it goes on.
+    /// Runs what a child of `scope` has spawned and left unstarted on this thread: the serial program
+    /// does so before it goes on. It stands in the frame `spawned`; this one is the innermost.
     #[inline]
-    pub(crate) fn run_spawned(&self) {
-        if !self.list.is_empty() && self.part.get() == Part::Child {
+    pub(crate) fn run_spawned(&self, spawned: &Frame<'_>, scope: &ScopeFrame) {
+        if spawned.list.is_empty() {
+            return;
+        }
+        if !ptr::eq(self, spawned) {
+            spawned.run_all_of(scope);
+        } else if self.part.get() == Part::Child {
             while self.run_oldest() {}
+        }
+    }
+
+    /// Runs what is in the list on top of whatever is innermost: a fork in this child.
+    #[cold]
+    fn run_all_of(&self, scope: &ScopeFrame) {
+        while let Some(child) = self.list.pop() {
+            self.seat.answer_request();
+            if let Some(child) = child.take() {
+                Frame::run_child(self.seat, scope, child);
+            }
         }
     }
 
@@ -368,6 +384,12 @@ impl<'a> Frame<'a> {
             }
             f(frame)
         })
+    }
+
+    /// The child of `scope` that this innermost frame is part of, if it runs on this thread.
+    pub(crate) fn child_of(&self, scope: &ScopeFrame) -> Option<&Frame<'_>> {
+        let innermost = self.find(scope)?;
+        (innermost.part.get() == Part::Child).then_some(innermost)
     }
 
     /// The innermost frame of `scope`, from here outwards.
