@@ -130,3 +130,22 @@ fn the_first_success_wins_a_race() {
         assert_eq!(stopped.reason(), Reason::Token);
     });
 }
+
+#[test]
+fn e1_who_was_told_of_another_nurserys_cancellation_fails_as_ever() {
+    on_every_pool(|pool| {
+        let token = CancelToken::new();
+        token.cancel();
+        let total = Options::new().cancel_on(&token);
+        let failures = pool.try_nursery(|n| {
+            n.spawn(|| {
+                assert!(total.nursery(|_| hatchery::checkpoint()).is_err());
+                Err::<(), _>("no")
+            });
+            Ok(())
+        });
+        let failures = failures.unwrap_err();
+        assert_eq!(failures.to_string(), "child 0: no");
+        assert!(failures.late().is_empty());
+    });
+}

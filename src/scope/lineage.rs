@@ -258,10 +258,15 @@ fn is_innermost(scope: &Scope) -> bool {
     })
 }
 
-/// The innermost task on this thread learns that its nursery is cancelled.
+/// The innermost task on this thread learns that its nursery is cancelled, if it is: who asked may
+/// have been told of one further in.
 pub(crate) fn tell() {
     // SAFETY: by the invariant of `CURRENT`.
     if let Some(task) = unsafe { CURRENT.get().as_ref() } {
-        task.was_told.set(true);
+        // SAFETY: a nursery is open while a task of it is entered.
+        let scope = unsafe { &*task.scope };
+        if scope.cancelled().is_some() {
+            task.was_told.set(true);
+        }
     }
 }
