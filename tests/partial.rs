@@ -149,3 +149,19 @@ fn e1_who_was_told_of_another_nurserys_cancellation_fails_as_ever() {
         assert!(failures.late().is_empty());
     });
 }
+
+#[test]
+fn x3_a_body_that_passes_on_that_a_nursery_in_it_was_cancelled_says_so() {
+    on_every_pool(|pool| {
+        let failures = pool.try_nursery::<(), (), _>(|outer| {
+            let inner = hatchery::try_nursery(|n| {
+                n.cancel();
+                n.checkpoint()
+            });
+            assert!(!outer.is_cancelled());
+            Ok(inner?)
+        });
+        let cancelled = failures.unwrap_err().cancelled().unwrap();
+        assert_eq!(cancelled.reason(), Reason::Requested);
+    });
+}
