@@ -247,3 +247,22 @@ fn s5_random_trees_of_limited_nurseries() {
         }
     });
 }
+
+#[test]
+fn s5_a_limit_holds_in_a_nursery_that_its_body_opens() {
+    on_limits(|_, limit, options| {
+        let crowd = Crowd::default();
+        options.nursery(|n| {
+            for _ in 0..100 {
+                n.spawn(|| crowd.child(work));
+            }
+            hatchery::nursery(|inner| {
+                for _ in 0..100 {
+                    inner.spawn(|| crowd.child(work));
+                    inner.spawn(|| crowd.child(work)).join();
+                }
+            });
+        });
+        crowd.were_at_most(limit, 300);
+    });
+}

@@ -219,8 +219,12 @@ pub(super) struct Cancel {
 }
 
 impl Cancel {
-    #[allow(clippy::inline_always, reason = "a nursery is made in place")]
-    #[inline(always)]
+    // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
+    #[cfg_attr(
+        not(debug_assertions),
+        allow(clippy::inline_always, reason = "see above")
+    )]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn new() -> Self {
         Self {
             state: AtomicU8::new(0),

@@ -40,8 +40,12 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    #[allow(clippy::inline_always, reason = "a nursery is made in place")]
-    #[inline(always)]
+    // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
+    #[cfg_attr(
+        not(debug_assertions),
+        allow(clippy::inline_always, reason = "see above")
+    )]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn open(seat: &Seat) -> Self {
         Self {
             frame: ScopeFrame::open(seat),

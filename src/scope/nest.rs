@@ -39,8 +39,12 @@ unsafe impl Send for Nest<'_, '_> {}
 
 impl<'scope> Nest<'scope, '_> {
     /// A nursery about to open on this seat.
-    #[allow(clippy::inline_always, reason = "a nursery is made in place")]
-    #[inline(always)]
+    // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
+    #[cfg_attr(
+        not(debug_assertions),
+        allow(clippy::inline_always, reason = "see above")
+    )]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn new(seat: &Seat) -> Self {
         Self {
             scope: Scope::open(seat),
@@ -61,37 +65,17 @@ impl<'scope> Nest<'scope, '_> {
     pub(crate) fn run_on<R>(&self, seat: &Seat, terms: &Terms, body: impl FnOnce() -> R) -> R {
         // SAFETY: the borrow lasts until the nursery is over.
         unsafe { self.scope.set_terms(terms) };
-        self.scope.conclude(self.hold_on(seat, terms, body))
-    }
-
-    /// As [`hold`](Self::hold), on terms that have been set.
-    pub(super) fn hold_on<R>(
-        &self,
-        seat: &Seat,
-        terms: &Terms,
-        body: impl FnOnce() -> R,
-    ) -> Result<R, Payload> {
-        if terms.limiter.is_some() {
-            self.hold_in(seat, &Stage::limited_body(seat, &self.scope.frame), body)
-        } else {
-            self.hold(seat, body)
-        }
+        self.scope.conclude(self.hold(seat, body))
     }
 
     /// Runs the body and the children, and returns when the last child has ended.
     #[inline]
     pub(super) fn hold<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> Result<R, Payload> {
-        self.hold_in(seat, &Stage::body(seat, &self.scope.frame), body)
-    }
-
-    #[inline]
-    fn hold_in<R>(
-        &self,
-        seat: &Seat,
-        stage: &Stage<'_>,
-        body: impl FnOnce() -> R,
-    ) -> Result<R, Payload> {
         let scope = &self.scope;
+        let stage = Stage::body(seat, &scope.frame);
+        if !scope.frame.is_permitted() {
+            stage.frame.keep_nothing();
+        }
         stage.set().occupy(|| {
             let result = catching(body);
             if result.is_err() {

@@ -72,7 +72,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     ) -> Result<R, Payload> {
         // SAFETY: the terms stand beside the nursery, which is over when this returns.
         unsafe { self.nest.scope().set_terms(&self.partial.terms) };
-        self.nest.hold_on(seat, &self.partial.terms, || {
+        self.nest.hold(seat, || {
             let task = Task::body(self.nest.scope(), &self.spawned);
             task.enter(|| body(&task))
         })

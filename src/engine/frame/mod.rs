@@ -43,7 +43,7 @@ enum Part {
 }
 
 /// `Frame::most` of a child that may block: whatever it spawns goes to the strays right away. It may
-/// wait for that in a way of its own, and answers nobody meanwhile.
+/// wait for that in a way of its own, and answers nobody meanwhile. And of a body without a permit.
 const NOTHING: u32 = 1;
 
 /// One entry of this thread's stack of bodies and children.
@@ -177,6 +177,12 @@ impl<'a> Frame<'a> {
     /// Whether what a child of this frame's own nursery leaves in the deque is the frame's to take.
     fn keeps_order(&self) -> bool {
         self.part.get() == Part::Body || self.is_orderly.get()
+    }
+
+    /// Of a body in a limited nursery: its children need permits, which this thread has none of, so they
+    /// are not the frame's to keep.
+    pub(crate) fn keep_nothing(&self) {
+        self.most.set(NOTHING);
     }
 
     /// Queues a child behind those in the list.

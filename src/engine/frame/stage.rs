@@ -5,7 +5,7 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use super::{CURRENT, Frame, Leave, NOTHING, Part, waker};
+use super::{CURRENT, Frame, Leave, Part, waker};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::task::list::PendingList;
@@ -32,14 +32,6 @@ impl<'a> Stage<'a> {
     pub(crate) fn body(seat: &'a Seat, scope: &'a ScopeFrame) -> Self {
         let stage = Self::new(Frame::new(seat, scope, Part::Body, true));
         stage.frame.home_of.set(scope);
-        stage
-    }
-
-    /// The body of a nursery with a limit of its own: its children need permits, which this thread has
-    /// none of, so none of them is the frame's to keep.
-    pub(crate) fn limited_body(seat: &'a Seat, scope: &'a ScopeFrame) -> Self {
-        let stage = Self::body(seat, scope);
-        stage.frame.most.set(NOTHING);
         stage
     }
 
