@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use common::{Ledger, on_every_pool, on_no_worker};
 use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
@@ -411,26 +411,5 @@ fn e8_destructors_that_panic_are_failures() {
         assert!(failures.iter().all(|f| matches!(&f.kind, Kind::Panic(_))));
         let made = ledger.made.load(Ordering::Relaxed);
         ledger.is_balanced(made);
-    });
-}
-
-#[test]
-fn a_failing_item_stops_the_iterator() {
-    on_no_worker(|pool| {
-        let pulled = AtomicUsize::new(0);
-        let failures = pool.try_nursery(|n| {
-            let items = (0..).inspect(|i| {
-                pulled.fetch_add(1, Ordering::Relaxed);
-                if *i == 100 {
-                    n.cancel();
-                }
-            });
-            let mut children = n.spawn_each(items, Ok::<i32, ()>);
-            let last = children.by_ref().last().unwrap();
-            assert!(matches!(last.unwrap_err().kind, Kind::Cancelled(_)));
-            Ok(())
-        });
-        failures.unwrap();
-        assert_eq!(pulled.into_inner(), 101);
     });
 }

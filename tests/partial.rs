@@ -4,9 +4,10 @@ mod common;
 
 use std::error::Error;
 use std::num::ParseIntError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::on_every_pool;
-use hatchery::{CancelToken, Failure, Failures, OnFailure, Options, Reason};
+use common::{on_every_pool, on_no_worker};
+use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
 
 #[test]
 fn recursive_nurseries_compose_by_question_marks() {
@@ -163,5 +164,26 @@ fn x3_a_body_that_passes_on_that_a_nursery_in_it_was_cancelled_says_so() {
         });
         let cancelled = failures.unwrap_err().cancelled().unwrap();
         assert_eq!(cancelled.reason(), Reason::Requested);
+    });
+}
+
+#[test]
+fn a_cancelled_nursery_takes_no_more_items() {
+    on_no_worker(|pool| {
+        let pulled = AtomicUsize::new(0);
+        let failures = pool.try_nursery(|n| {
+            let items = (0..).inspect(|i| {
+                pulled.fetch_add(1, Ordering::Relaxed);
+                if *i == 100 {
+                    n.cancel();
+                }
+            });
+            let mut children = n.spawn_each(items, Ok::<i32, ()>);
+            let last = children.by_ref().last().unwrap();
+            assert!(matches!(last.unwrap_err().kind, Kind::Cancelled(_)));
+            Ok(())
+        });
+        failures.unwrap();
+        assert_eq!(pulled.into_inner(), 101);
     });
 }
