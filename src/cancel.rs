@@ -83,8 +83,5 @@ impl fmt::Debug for CancelToken {
 /// a failure.
 #[inline]
 pub fn checkpoint() -> Result<(), Cancelled> {
-    match scope::check() {
-        None => Ok(()),
-        Some(cancelled) => Err(cancelled),
-    }
+    scope::check().map_or(Ok(()), Err)
 }

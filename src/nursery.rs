@@ -5,7 +5,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::child::{Child, Children};
 use crate::pool;
-use crate::scope::{self, Cancelled, Class, Nest, Seat, Terms, tell};
+use crate::scope::{self, Cancelled, Class, Nest, Seat, Terms};
 
 /// A scope whose children run on a pool; [`nursery`] opens one.
 ///
@@ -228,13 +228,7 @@ impl Nursery<'_, '_> {
     /// If the nursery is cancelled.
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Cancelled> {
-        match self.nest.scope().cancelled() {
-            None => Ok(()),
-            Some(cancelled) => {
-                tell();
-                Err(cancelled)
-            }
-        }
+        self.nest.scope().ask().map_or(Ok(()), Err)
     }
 }
 

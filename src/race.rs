@@ -34,6 +34,18 @@ impl<T> Winner<T> {
         true
     }
 
+    /// What a competitor came to: the first success ends the race.
+    fn note<E: Send>(
+        &self,
+        result: Result<T, E>,
+        nursery: &TryNursery<'_, '_, E>,
+    ) -> Result<(), E> {
+        if self.is_first(result?) {
+            nursery.cancel();
+        }
+        Ok(())
+    }
+
     fn take(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -131,12 +143,7 @@ where
     E: Send + 'env,
 {
     run(options, |nursery, winner: Winner<T>| {
-        nursery.spawn_each(items, move |item| {
-            if winner.is_first(f(item)?) {
-                nursery.cancel();
-            }
-            Ok(())
-        });
+        nursery.spawn_each(items, move |item| winner.note(f(item), nursery));
     })
 }
 
@@ -181,12 +188,7 @@ impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
         F: FnOnce() -> Result<T, E> + Send + 'scope,
     {
         let (nursery, winner) = (self.nursery, self.winner.clone());
-        nursery.spawn(move || {
-            if winner.is_first(f()?) {
-                nursery.cancel();
-            }
-            Ok(())
-        });
+        nursery.spawn(move || winner.note(f(), nursery));
     }
 
     /// Adds a competitor that may block, see
@@ -197,12 +199,7 @@ impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
         F: FnOnce() -> Result<T, E> + Send + 'scope,
     {
         let (nursery, winner) = (self.nursery, self.winner.clone());
-        nursery.spawn_blocking(move || {
-            if winner.is_first(f()?) {
-                nursery.cancel();
-            }
-            Ok(())
-        });
+        nursery.spawn_blocking(move || winner.note(f(), nursery));
     }
 }
 

@@ -289,11 +289,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// Whether the nursery is cancelled, by whomever. It takes a nanosecond or two.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        let is_cancelled = self.nest.cancelled().is_some();
-        if is_cancelled {
-            tell();
-        }
-        is_cancelled
+        self.nest.ask().is_some()
     }
 
     /// The same as an error, so that `?` ends the body or a [nested](Self::spawn_nested) child.
@@ -303,12 +299,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// If the nursery is cancelled. What the child returns from then on counts as a consequence.
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Failure<E>> {
-        match self.nest.cancelled() {
+        match self.nest.ask() {
             None => Ok(()),
-            Some(cancelled) => {
-                tell();
-                Err(Failure::cancelled(cancelled))
-            }
+            Some(cancelled) => Err(Failure::cancelled(cancelled)),
         }
     }
 }

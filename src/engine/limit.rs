@@ -60,7 +60,7 @@ struct Permit {
 }
 
 thread_local! {
-    // INVARIANT: null, or a permit on this thread's stack; `Permitted` restores it.
+    // INVARIANT: null, or a permit on this thread's stack; `permitted` restores it.
     static HELD: Cell<*const Permit> = const { Cell::new(ptr::null()) };
 }
 
@@ -130,18 +130,17 @@ fn is_below((run, class): &(Run, Class), scope: &ScopeFrame) -> bool {
     *class == Class::Compute && run.scope().is_within(scope)
 }
 
-/// Runs `f` with the permits that a child of the limited nursery needs; if there are none left,
-/// returns it.
-pub(crate) fn with_permits<F: FnOnce() -> R, R>(limiter: &Limiter, f: F) -> Result<R, F> {
+/// Runs `f` with the permits that a child of the limited nursery needs, unless there are none left.
+pub(crate) fn with_permits<R>(limiter: &Limiter, f: impl FnOnce() -> R) -> Option<R> {
     let mut taken = Vec::new();
     for limiter in limiter.chain().filter(|limiter| !limiter.is_held()) {
         if !limiter.permits.take() {
             give_back(taken);
-            return Err(f);
+            return None;
         }
         taken.push(limiter);
     }
-    Ok(permitted(taken, f))
+    Some(permitted(taken, f))
 }
 
 /// Runs `f` on the run with the permits it needs; if there are none left, it is held back.

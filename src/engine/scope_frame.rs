@@ -76,9 +76,9 @@ impl ScopeFrame {
 
     #[cold]
     fn find_limiter(&self) -> Option<&Limiter> {
-        let mut scopes = std::iter::successors(Some(self), |scope| scope.parent());
         // SAFETY: of this nursery or of one further out, which are open.
-        scopes.find_map(|scope| unsafe { scope.limiter.get().as_ref() })
+        self.outwards()
+            .find_map(|scope| unsafe { scope.limiter.get().as_ref() })
     }
 
     /// Sets its own limit.
@@ -153,16 +153,12 @@ impl ScopeFrame {
 
     /// Whether this is `ancestor`, or was opened below it.
     pub(crate) fn is_within(&self, ancestor: &ScopeFrame) -> bool {
-        let mut here: *const ScopeFrame = self;
-        while !here.is_null() {
-            if ptr::eq(here, ancestor) {
-                return true;
-            }
-            // SAFETY: a nursery ends before the body or child it was opened in, so its ancestors
-            // are open as long as it is.
-            here = unsafe { &*here }.parent;
-        }
-        false
+        self.outwards().any(|scope| ptr::eq(scope, ancestor))
+    }
+
+    /// This nursery and those it was opened in, which are open as long as it is.
+    fn outwards(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| scope.parent())
     }
 
     /// The nursery in whose body or child this one was opened.

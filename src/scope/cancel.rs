@@ -344,6 +344,16 @@ impl Scope {
         self.look()
     }
 
+    /// The same for a task that asks, which has been told then.
+    #[inline]
+    pub(crate) fn ask(&self) -> Option<Cancelled> {
+        let cancelled = self.cancelled();
+        if cancelled.is_some() {
+            lineage::tell();
+        }
+        cancelled
+    }
+
     #[cold]
     #[inline(never)]
     fn look(&self) -> Option<Cancelled> {
@@ -423,14 +433,10 @@ impl Scope {
 /// Why the innermost nursery on this thread is cancelled, if it is; who asks has been told then.
 pub(crate) fn check() -> Option<Cancelled> {
     use crate::engine::frame::Frame;
-    let cancelled = Frame::with_current(|frame| {
+    Frame::with_current(|frame| {
         // SAFETY: the innermost nursery of an entered frame is open, or there is none.
         let frame = unsafe { frame?.enclosing().as_ref() }?;
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
-        unsafe { Scope::of_frame(frame) }.cancelled()
-    });
-    if cancelled.is_some() {
-        lineage::tell();
-    }
-    cancelled
+        unsafe { Scope::of_frame(frame) }.ask()
+    })
 }

@@ -153,7 +153,6 @@ pub(crate) struct Task<'a> {
     /// Itself, once it has spawned a child.
     own: OnceCell<Arc<ChildId>>,
     was_told: Cell<bool>,
-    outer: Cell<*const Task<'static>>,
 }
 
 thread_local! {
@@ -188,16 +187,13 @@ impl<'a> Task<'a> {
             identity,
             own: OnceCell::new(),
             was_told: Cell::new(false),
-            outer: Cell::new(ptr::null()),
         }
     }
 
     /// Runs `f` as this task.
     #[inline]
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
-        let outer = CURRENT.replace(ptr::from_ref(self).cast());
-        self.outer.set(outer);
-        let _leave = Leave(outer);
+        let _leave = Leave(CURRENT.replace(ptr::from_ref(self).cast()));
         f()
     }
 

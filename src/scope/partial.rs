@@ -133,6 +133,12 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         self.nest.scope().cancelled()
     }
 
+    /// The same for a task that asks.
+    #[inline]
+    pub(crate) fn ask(&self) -> Option<Cancelled> {
+        self.nest.scope().ask()
+    }
+
     /// True for exactly one caller.
     pub(crate) fn cancel(&self, reason: Reason) -> bool {
         self.nest.scope().cancel(reason)
