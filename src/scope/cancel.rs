@@ -424,7 +424,7 @@ impl Scope {
     /// # Safety
     ///
     /// `frame` lies at the front of a `Scope`.
-    unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
+    pub(super) unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
         // SAFETY: by contract.
         unsafe { &*std::ptr::from_ref(frame).cast() }
     }

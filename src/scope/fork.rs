@@ -160,6 +160,7 @@ where
                 scope.fail(Reason::BodyPanicked);
             }
             seat.wait_for_end(&fork.frame.frame, &scope.frame);
+            scope.pass_on_what_was_told();
         }
         left
     });

@@ -254,15 +254,26 @@ fn is_innermost(scope: &Scope) -> bool {
     })
 }
 
-/// The innermost task on this thread learns that its nursery is cancelled, if it is: who asked may
-/// have been told of one further in.
+/// The task that this is part of learns that its nursery is cancelled, if it is: who asked may have
+/// been told of one further in.
+///
+/// What runs on top of a task that waits need not be part of it: it may be below another child of the
+/// nursery. Then a nursery between the two has its body elsewhere, and passes it on when it ends.
+#[cold]
 pub(crate) fn tell() {
     // SAFETY: by the invariant of `CURRENT`.
-    if let Some(task) = unsafe { CURRENT.get().as_ref() } {
-        // SAFETY: a nursery is open while a task of it is entered.
-        let scope = unsafe { &*task.scope };
-        if scope.cancelled().is_some() {
+    let task = unsafe { CURRENT.get().as_ref() };
+    let scope = task.map_or(ptr::null(), |task| task.scope);
+    Frame::with_current(|frame| {
+        let Some(reached) = frame.and_then(|frame| frame.go_outwards_to(scope.cast())) else {
+            return;
+        };
+        // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
+        let reached = unsafe { Scope::of_frame(reached) };
+        if reached.cancelled().is_some()
+            && let Some(task) = task.filter(|_| ptr::eq(reached, scope))
+        {
             task.was_told.set(true);
         }
-    }
+    });
 }

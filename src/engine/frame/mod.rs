@@ -402,4 +402,23 @@ impl<'a> Frame<'a> {
     pub(crate) fn find(&self, scope: &ScopeFrame) -> Option<&Frame<'_>> {
         self.stack().find(|frame| frame.is_of(scope))
     }
+
+    /// The nursery that one gets to from this innermost frame, from one nursery to the one in which it
+    /// was opened: `scope`, or the first whose body is not on this thread's stack.
+    pub(crate) fn go_outwards_to(&self, scope: *const ScopeFrame) -> Option<&ScopeFrame> {
+        // SAFETY: the nursery of an entered frame is open, and so are those it was opened in.
+        let mut here = unsafe { self.enclosing().as_ref() }?;
+        for frame in self.stack() {
+            if ptr::eq(here, scope) {
+                break;
+            }
+            let opened_in = here.parent().map_or(ptr::null(), ptr::from_ref);
+            let is_body = frame.is_home_of(here)
+                && frame.stack().nth(1).map_or(ptr::null(), Frame::enclosing) == opened_in;
+            if is_body {
+                here = here.parent()?;
+            }
+        }
+        Some(here)
+    }
 }
