@@ -11,17 +11,18 @@ use std::vec;
 
 use crate::scope::{Cancelled, ChildId, Payload, discard};
 
-/// One thing that went wrong, and where.
+/// One thing that went wrong, and where; one pointer wide.
 ///
 /// Bodies and [nested](crate::TryNursery::spawn_nested) children return it. `?` makes one of an `E`,
 /// and of the [`Failures`] of a nursery further in; [`Failure::error`] of whatever converts into an `E`.
-#[derive(Debug)]
-#[non_exhaustive]
 pub struct Failure<E> {
-    /// What went wrong.
-    pub kind: Kind<E>,
-    /// In which child; none in the body, and in a destructor of a value that nobody joined.
-    pub child: Option<ChildId>,
+    // On the heap, so that a `Result` of a small value travels in registers.
+    inner: Box<One<E>>,
+}
+
+struct One<E> {
+    kind: Kind<E>,
+    child: Option<ChildId>,
 }
 
 /// What went wrong.
@@ -58,23 +59,77 @@ impl<E> Failure<E> {
         Self::new(Kind::Error(error.into()))
     }
 
+    #[cold]
     pub(crate) fn new(kind: Kind<E>) -> Self {
-        Self { kind, child: None }
+        let inner = Box::new(One { kind, child: None });
+        Self { inner }
     }
 
     pub(crate) fn cancelled(cancelled: Cancelled) -> Self {
         Self::new(Kind::Cancelled(cancelled))
     }
 
+    /// Of a child that was not started.
+    pub(crate) fn skipped(child: ChildId, cancelled: Cancelled) -> Self {
+        Self::whose(Kind::Cancelled(cancelled), Some(child))
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> &Kind<E> {
+        &self.inner.kind
+    }
+
+    /// The same, by value.
+    #[must_use]
+    pub fn into_kind(self) -> Kind<E> {
+        self.inner.kind
+    }
+
+    /// In which child; none in the body, and in a destructor of a value that nobody joined.
+    #[must_use]
+    pub fn child(&self) -> Option<&ChildId> {
+        self.inner.child.as_ref()
+    }
+
+    /// The error that was returned, late or not.
+    ///
+    /// ```
+    /// let sum = hatchery::try_nursery(|n| {
+    ///     let child = n.spawn(|| Err::<i32, _>("too hot"));
+    ///     match child.join() {
+    ///         Ok(value) => Ok(value),
+    ///         Err(failure) => failure.into_error().map(|_too_hot| -1), // handled, unless a panic
+    ///     }
+    /// });
+    /// assert_eq!(sum.unwrap(), -1);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it is something else than an error.
+    pub fn into_error(self) -> Result<E, Self> {
+        let One { kind, child } = *self.inner;
+        match kind {
+            Kind::Error(error) | Kind::Late(error) => Ok(error),
+            kind => Err(Self::whose(kind, child)),
+        }
+    }
+
+    fn whose(kind: Kind<E>, child: Option<ChildId>) -> Self {
+        let inner = Box::new(One { kind, child });
+        Self { inner }
+    }
+
     /// It is that of this child (or of the body), unless it came to it from another one. `cancelled` says
     /// why the child's nursery is, if the child was told or need not have been: then a cancellation is
     /// a consequence of that, and so is an error that was returned after it. In a nursery that is not
     /// cancelled, that of another one is a failure like any other.
-    pub(crate) fn of(mut self, child: Option<ChildId>, cancelled: Told) -> Self {
-        if self.child.is_some() {
+    pub(crate) fn of(self, child: Option<ChildId>, cancelled: Told) -> Self {
+        if self.inner.child.is_some() {
             return self;
         }
-        self.kind = match (self.kind, cancelled) {
+        let kind = match (self.inner.kind, cancelled) {
             (Kind::Error(error), Told::Child) => Kind::Late(error),
             (Kind::Nested(mut failures), Told::Child | Told::Nobody)
                 if failures.say_cancelled() =>
@@ -88,13 +143,12 @@ impl<E> Failure<E> {
             }
             (kind, _) => kind,
         };
-        self.child = child;
-        self
+        Self::whose(kind, child)
     }
 
     /// Whether it is a consequence of a cancellation.
     pub(crate) fn is_cancellation(&self) -> bool {
-        match &self.kind {
+        match self.kind() {
             Kind::Cancelled(_) | Kind::Late(_) => true,
             Kind::Nested(failures) => failures.inner.is_consequence,
             Kind::Error(_) | Kind::Panic(_) => false,
@@ -102,7 +156,7 @@ impl<E> Failure<E> {
     }
 
     pub(crate) fn is_late(&self) -> bool {
-        match &self.kind {
+        match self.kind() {
             Kind::Late(_) => true,
             Kind::Nested(failures) => self.is_cancellation() && failures.have_late(),
             _ => false,
@@ -110,13 +164,13 @@ impl<E> Failure<E> {
     }
 
     fn into_panic(self) -> Result<Panic, Self> {
-        match self.kind {
+        let One { kind, child } = *self.inner;
+        match kind {
             Kind::Panic(panic) => Ok(panic),
-            Kind::Nested(failures) => failures.into_panic().map_err(|failures| Self {
-                kind: Kind::Nested(failures),
-                ..self
-            }),
-            kind => Err(Self { kind, ..self }),
+            Kind::Nested(failures) => failures
+                .into_panic()
+                .map_err(|failures| Self::whose(Kind::Nested(failures), child)),
+            kind => Err(Self::whose(kind, child)),
         }
     }
 }
@@ -146,10 +200,10 @@ impl<E> From<Failures<E>> for Failure<E> {
 
 impl<E: fmt::Display> fmt::Display for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(child) = &self.child {
+        if let Some(child) = self.child() {
             write!(f, "child {child}: ")?;
         }
-        self.kind.fmt(f)
+        self.kind().fmt(f)
     }
 }
 
@@ -161,6 +215,15 @@ impl<E: fmt::Display> fmt::Display for Kind<E> {
             Self::Cancelled(cancelled) => cancelled.fmt(f),
             Self::Nested(failures) => failures.fmt(f),
         }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for Failure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", self.kind())
+            .field("child", &self.child())
+            .finish()
     }
 }
 
@@ -276,8 +339,8 @@ impl<E> Failures<E> {
     /// If there are none.
     pub(crate) fn new(mut failures: Vec<Failure<E>>, mut late: Vec<Failure<E>>) -> Self {
         assert!(!failures.is_empty(), "a failure without a cause");
-        failures.sort_by(|a, b| a.child.cmp(&b.child));
-        late.sort_by(|a, b| a.child.cmp(&b.child));
+        failures.sort_by(|a, b| a.child().cmp(&b.child()));
+        late.sort_by(|a, b| a.child().cmp(&b.child()));
         Self {
             inner: Box::new(Inner {
                 failures,
@@ -326,7 +389,7 @@ impl<E> Failures<E> {
 
     /// Whether they say no more than that a nursery was cancelled.
     fn say_cancelled(&self) -> bool {
-        self.iter().all(|failure| match &failure.kind {
+        self.iter().all(|failure| match failure.kind() {
             Kind::Nested(failures) => failures.say_cancelled(),
             kind => matches!(kind, Kind::Cancelled(_)),
         })
@@ -341,7 +404,7 @@ impl<E> Failures<E> {
     /// Why the nursery was cancelled, if that is all that happened.
     #[must_use]
     pub fn cancelled(&self) -> Option<Cancelled> {
-        match &self.cause().kind {
+        match self.cause().kind() {
             Kind::Cancelled(cancelled) => Some(*cancelled),
             Kind::Nested(failures) if self.say_cancelled() => failures.cancelled(),
             _ => None,

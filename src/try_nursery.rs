@@ -157,7 +157,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     fn skip(&self, origin: &Origin, cancelled: Cancelled, f: impl Sized) -> Failure<E> {
         let id = origin.id();
         match catching(|| drop(f)) {
-            Ok(()) => Failure::cancelled(cancelled).of(Some(id), Told::Nobody),
+            Ok(()) => Failure::skipped(id, cancelled),
             Err(payload) => {
                 self.nest.fail(Reason::ChildPanicked);
                 panicked(payload, None).of(Some(id), Told::Nobody)
@@ -269,9 +269,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let child = move |(origin, item): (Origin, Option<I::Item>)| match item {
             Some(item) => self.run_child(&origin, spawned_at, || f(item).map_err(Failure::from)),
             None => match self.nest.cancelled() {
-                Some(cancelled) => {
-                    Err(Failure::cancelled(cancelled).of(Some(origin.id()), Told::Nobody))
-                }
+                Some(cancelled) => Err(Failure::skipped(origin.id(), cancelled)),
                 None => unreachable!("cancelled for good"),
             },
         };

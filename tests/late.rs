@@ -48,7 +48,7 @@ fn who_waits_is_not_told_by_what_runs_on_top_of_it() {
                 });
                 let inner = inner.unwrap_err();
                 assert!(
-                    matches!(inner.cause().kind, Kind::Error("not told")),
+                    matches!(inner.cause().kind(), Kind::Error("not told")),
                     "{inner:?}"
                 );
             });

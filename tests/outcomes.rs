@@ -9,15 +9,15 @@ use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason}
 
 /// The error of a failure.
 fn error<E: Copy>(failure: &Failure<E>) -> E {
-    match failure.kind {
-        Kind::Error(error) | Kind::Late(error) => error,
+    match failure.kind() {
+        Kind::Error(error) | Kind::Late(error) => *error,
         _ => panic!("no error"),
     }
 }
 
 /// The children that failed, and with what.
 fn told<E: Copy>(failures: &Failures<E>) -> Vec<(Option<String>, E)> {
-    let place = |failure: &Failure<E>| failure.child.as_ref().map(ToString::to_string);
+    let place = |failure: &Failure<E>| failure.child().map(ToString::to_string);
     failures.iter().map(|f| (place(f), error(f))).collect()
 }
 
@@ -103,7 +103,7 @@ fn a_joined_sibling_that_was_skipped_says_so() {
             let failing = n.spawn(|| Err::<(), _>("no"));
             let skipped = n.spawn(|| Ok::<(), _>(()));
             assert!(failing.join().is_err());
-            match skipped.join().unwrap_err().kind {
+            match skipped.join().unwrap_err().into_kind() {
                 Kind::Cancelled(cancelled) => assert_eq!(cancelled.reason(), Reason::ChildFailed),
                 _ => panic!("not cancelled"),
             }
@@ -341,7 +341,7 @@ fn panics_of_children_and_bodies_are_failures() {
             Ok(())
         });
         let failures = failures.unwrap_err();
-        match &failures.cause().kind {
+        match failures.cause().kind() {
             Kind::Panic(panic) => {
                 assert_eq!(panic.message(), Some("child false"));
                 assert_eq!(panic.spawned_at().unwrap().file(), file!());
@@ -353,7 +353,7 @@ fn panics_of_children_and_bodies_are_failures() {
 
         let failures = pool.try_nursery::<&str, (), _>(|_| panic!("body"));
         let failures = failures.unwrap_err();
-        assert!(failures.cause().child.is_none());
+        assert!(failures.cause().child().is_none());
         assert_eq!(failures.to_string(), "panicked: body");
     });
 }
@@ -408,7 +408,7 @@ fn e8_destructors_that_panic_are_failures() {
             Ok(())
         });
         let failures = failures.unwrap_err();
-        assert!(failures.iter().all(|f| matches!(&f.kind, Kind::Panic(_))));
+        assert!(failures.iter().all(|f| matches!(f.kind(), Kind::Panic(_))));
         let made = ledger.made.load(Ordering::Relaxed);
         ledger.is_balanced(made);
     });

@@ -180,7 +180,7 @@ fn a_cancelled_nursery_takes_no_more_items() {
             });
             let mut children = n.spawn_each(items, Ok::<i32, ()>);
             let last = children.by_ref().last().unwrap();
-            assert!(matches!(last.unwrap_err().kind, Kind::Cancelled(_)));
+            assert!(matches!(last.unwrap_err().kind(), Kind::Cancelled(_)));
             Ok(())
         });
         failures.unwrap();

@@ -181,10 +181,11 @@ fn settle(
 ) -> Result<Vec<Bad>, Failure<Stop>> {
     match child.join() {
         Ok(()) => Ok(Vec::new()),
-        Err(failure) => match failure.kind {
-            Kind::Error(Stop::Bad(bad)) if all => Ok(bad),
-            _ => Err(failure),
+        Err(failure) if all => match failure.into_error()? {
+            Stop::Bad(bad) => Ok(bad),
+            unreadable => Err(unreadable.into()),
         },
+        Err(failure) => Err(failure),
     }
 }
 
@@ -193,7 +194,7 @@ fn first(failures: Failures<Stop>) -> Result<Vec<Bad>, Trouble> {
     let mut found = Vec::new();
     let mut unreadable = None;
     for failure in failures.resume_panic() {
-        match failure.kind {
+        match failure.into_kind() {
             Kind::Error(Stop::Bad(bad)) => found.extend(bad),
             Kind::Error(Stop::Unreadable(error)) => unreadable = Some(error),
             other => unreachable!("nobody else cancels: {other:?}"),

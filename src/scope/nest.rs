@@ -182,6 +182,9 @@ impl fmt::Debug for Nest<'_, '_> {
 
 /// How a child is run, and what becomes of it if nobody joins it.
 pub(super) trait Policy<T> {
+    /// Whether a child that finds its nursery to skip children is dropped unrun; others ask themselves.
+    const ASKS: bool;
+
     /// Calls its closure.
     fn run(closure: impl FnOnce() -> T) -> Result<T, Payload>;
 
@@ -193,6 +196,8 @@ pub(super) trait Policy<T> {
 pub(super) struct Total;
 
 impl<T> Policy<T> for Total {
+    const ASKS: bool = true;
+
     #[inline]
     fn run(closure: impl FnOnce() -> T) -> Result<T, Payload> {
         catching(closure)
@@ -227,12 +232,12 @@ where
     unsafe fn call(child: Running, owner: *const ()) -> Outcome {
         // SAFETY: by contract.
         let scope = unsafe { of_owner(owner) };
-        // SAFETY: a child runs once, and this is where.
-        let closure: F = unsafe { child.take_closure() };
-        if scope.is_cancelled() {
-            return scope.skip(&child, closure);
+        if P::ASKS && scope.is_cancelled() {
+            // SAFETY: a child runs once, here or below.
+            return scope.skip::<F>(&child, unsafe { child.take_closure() });
         }
-        match P::run(closure) {
+        // SAFETY: as above. It is moved where it is called, and nowhere in between.
+        match P::run(|| unsafe { child.take_closure::<F>() }()) {
             // SAFETY: the closure has been moved out, and the result type is `T`.
             Ok(value) => unsafe { child.store(value) },
             Err(payload) => scope.panicked(&child, payload),
@@ -264,12 +269,12 @@ where
         }
         // SAFETY: by contract.
         let scope = unsafe { of_owner(owner) };
-        // SAFETY: a child runs once, and this is where.
-        let closure: F = unsafe { child.take_closure() };
-        let outcome = if scope.is_cancelled() {
-            scope.skip(&child, closure)
+        let outcome = if P::ASKS && scope.is_cancelled() {
+            // SAFETY: a child runs once, here or below.
+            scope.skip::<F>(&child, unsafe { child.take_closure() })
         } else {
-            match P::run(closure) {
+            // SAFETY: as above.
+            match P::run(|| unsafe { child.take_closure::<F>() }()) {
                 Ok(_) => return,
                 Err(payload) => scope.panicked(&child, payload),
             }

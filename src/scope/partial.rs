@@ -30,6 +30,8 @@ struct Partial<K> {
 struct Collected<K>(PhantomData<K>);
 
 impl<K: Collect<T>, T> Policy<T> for Collected<K> {
+    const ASKS: bool = false;
+
     /// Whoever spawns it catches what it may panic with.
     #[inline]
     fn run(closure: impl FnOnce() -> T) -> Result<T, Payload> {
