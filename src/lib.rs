@@ -23,6 +23,7 @@
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
 //! | wait for I/O, sleep, take a lock, talk to a sibling | [`Nursery::spawn_blocking`] |
+//! | call something that blocks, in a child that computes | [`block_in_place`] |
 //! | let children fail, and get every failure back | [`try_nursery()`] |
 //! | take the first success | [`race()`], [`race_each`] |
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
@@ -138,7 +139,7 @@ pub use self::{
     jobs::{Jobs, join_all},
     nursery::{Nursery, join, nursery},
     options::{OnFailure, Options},
-    pool::{BuildError, Pool, PoolBuilder},
+    pool::{BuildError, Pool, PoolBuilder, block_in_place},
     race::{Race, race, race_each},
     scope::ChildId,
     try_nursery::{TryNursery, try_nursery},

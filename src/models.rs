@@ -10,6 +10,7 @@ mod idle;
 mod lazy;
 mod parker;
 mod permits;
+mod spares;
 mod state;
 
 use loom::cell::UnsafeCell;

@@ -22,6 +22,10 @@ const VARIABLE: &str = "HATCHERY_THREADS";
 /// a debug build, and the 16 KiB that Linux gives at least overflowed.
 const LEAST_STACK: usize = 64 << 10;
 
+/// Spare workers of a pool that does not set a number: as many blocking calls as a client usually has
+/// open at once.
+const SPARES: usize = 64;
+
 /// Threads that children run on.
 ///
 /// `threads` is how many threads compute at a time, helping callers among them: a pool of four has
@@ -158,6 +162,40 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
     })
 }
 
+/// Calls `f`, which may block, in place: the calling thread lends its place in the pool to another one
+/// meanwhile.
+///
+/// For a call that waits inside a child or body that otherwise computes; a child that does little else
+/// is better spawned as [blocking](crate::Nursery::spawn_blocking). What this thread has spawned and not
+/// started is for others at once, and a spare thread comes if none of the pool's is idle and there is
+/// something to do. Where that is not possible ([`PoolBuilder::spare_threads`]), it just blocks. When
+/// `f` returns this thread goes on at once, and another one stands down after its present child.
+///
+/// Outside of any nursery, and in a blocking child, it calls `f` and that is all.
+///
+/// ```
+/// use std::sync::mpsc;
+///
+/// let (sender, receiver) = mpsc::channel();
+/// let sum = hatchery::nursery(|n| {
+///     n.spawn(move || sender.send(20));
+///     let received = hatchery::block_in_place(|| receiver.recv());
+///     received.unwrap() + 1
+/// });
+/// assert_eq!(sum, 21);
+/// ```
+///
+/// # Blocking
+///
+/// It runs no children while `f` does; nurseries that `f` opens run theirs.
+///
+/// # Panics
+///
+/// If `f` does.
+pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
+    scope::block_in_place(f)
+}
+
 // A panic never leaves a pool half changed: its threads catch what they run.
 impl UnwindSafe for Pool {}
 impl RefUnwindSafe for Pool {}
@@ -181,6 +219,7 @@ pub struct PoolBuilder {
     threads: Option<usize>,
     name: Option<String>,
     stack_size: Option<usize>,
+    spares: Option<usize>,
     hooks: Hooks,
 }
 
@@ -205,6 +244,16 @@ impl PoolBuilder {
     /// waiting takes some of it. A size that the system refuses means no threads, see [`Pool`].
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Sets how many threads at most take over for workers that wait or [block in
+    /// place](crate::block_in_place).
+    ///
+    /// Without it they are 64. They start when they are needed, are named `NAME-spare-1`, .., and end
+    /// after ten seconds without need. Beyond that number, a worker that blocks is missed.
+    pub fn spare_threads(mut self, most: usize) -> Self {
+        self.spares = Some(most);
         self
     }
 
@@ -245,12 +294,13 @@ impl PoolBuilder {
             return Err(BuildError::NulInName { name });
         }
         Ok(Pool {
-            core: Arc::new(Core::new(Config {
+            core: Core::new(Config {
                 threads,
                 name,
                 stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
+                spares: self.spares.unwrap_or(SPARES),
                 hooks: self.hooks,
-            })),
+            }),
         })
     }
 }
@@ -275,6 +325,7 @@ impl fmt::Debug for PoolBuilder {
             .field("threads", &self.threads)
             .field("name", &self.name)
             .field("stack_size", &self.stack_size)
+            .field("spare_threads", &self.spares)
             .field("on_thread_start", &self.hooks.start.is_some())
             .field("on_thread_exit", &self.hooks.exit.is_some())
             .finish()

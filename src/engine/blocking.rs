@@ -20,8 +20,8 @@ use crate::platform::thread;
 
 /// Side threads of one pool: as many blocking calls as a client usually has open at once.
 const MOST: usize = 64;
-/// How long an idle side thread stays: bursts of I/O come back within seconds.
-const RETIREMENT: Duration = Duration::from_secs(10);
+/// How long an idle side thread stays, or a spare worker: bursts of I/O come back within seconds.
+pub(crate) const RETIREMENT: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 struct Side {

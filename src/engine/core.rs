@@ -1,15 +1,17 @@
 //! What the threads of one pool have in common, from its first child to its shutdown.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crossbeam_deque::Worker as Deque;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
+use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Run, Slot, Strays};
 use crate::engine::worker;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, lock};
+use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, Weak, lock};
 use crate::platform::thread;
 
 /// What a pool is made of.
@@ -17,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) threads: usize,
     pub(crate) name: String,
     pub(crate) stack_size: Option<usize>,
+    /// Workers beyond `threads`, for those that are absent.
+    pub(crate) spares: usize,
     pub(crate) hooks: Hooks,
 }
 
@@ -121,6 +125,8 @@ impl Roster {
 
 /// One pool.
 pub(crate) struct Core {
+    /// Itself, for new threads.
+    me: Weak<Self>,
     config: Config,
     pub(crate) idle: Idle,
     pub(crate) roster: Roster,
@@ -129,25 +135,32 @@ pub(crate) struct Core {
     pub(crate) hooks: Hooks,
     /// The workers' slots, by their index among the sleepers; set by the first child.
     workers: OnceLock<Vec<Arc<Slot>>>,
+    /// Those of spare workers, whose indices come after.
+    spares: Mutex<BTreeMap<usize, Arc<Slot>>>,
+    /// The index of the next spare.
+    next_spare: AtomicUsize,
     handles: Mutex<Vec<thread::JoinHandle<()>>>,
     living: AtomicUsize,
     is_shut_down: AtomicBool,
 }
 
 impl Core {
-    pub(crate) fn new(mut config: Config) -> Self {
-        Self {
+    pub(crate) fn new(mut config: Config) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             hooks: std::mem::take(&mut config.hooks),
-            idle: Idle::new(config.threads),
-            config,
+            idle: Idle::new(config.threads, config.spares),
             roster: Roster::default(),
             strays: Strays::default(),
             blocking: Blocking::default(),
             workers: OnceLock::new(),
+            spares: Mutex::default(),
+            next_spare: AtomicUsize::new(config.threads),
             handles: Mutex::new(Vec::new()),
             living: AtomicUsize::new(0),
             is_shut_down: AtomicBool::new(false),
-        }
+            config,
+        })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -218,6 +231,35 @@ impl Core {
         format!("{}-{index}", self.config.name)
     }
 
+    /// Starts a worker in the place of an absent one; none if the system refuses it.
+    fn start_spare_now(&self) -> Option<()> {
+        let core = self.me.upgrade()?;
+        let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
+        // Under the lock: a pool that shuts down waits for those whose handles it finds.
+        let mut handles = lock(&self.handles);
+        if self.is_shut_down() {
+            return None;
+        }
+        let spare = self.thread(name).spawn(move || worker::spare(core, index));
+        handles.retain(|handle| !handle.is_finished());
+        handles.push(spare.ok()?);
+        Some(())
+    }
+
+    /// A seat for a spare worker that has just started.
+    pub(crate) fn spare_seat(self: &Arc<Self>, index: usize) -> Seat {
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        let (slot, deque) = self.roster.check_in(name);
+        lock(&self.spares).insert(index, Arc::clone(&slot));
+        Seat::new(Arc::clone(self), slot, deque, Kind::Spare)
+    }
+
+    /// A spare ends.
+    pub(crate) fn forget_spare(&self, index: usize) {
+        lock(&self.spares).remove(&index);
+    }
+
     fn worker(&self, index: usize) -> &Arc<Slot> {
         &self.workers.get().expect("set before any worker is named")[index]
     }
@@ -251,17 +293,23 @@ impl Field for Core {
     }
 
     fn rouse(&self, worker: usize) {
-        let slot = self.worker(worker);
+        let spare = lock(&self.spares).get(&worker).cloned();
+        let slot = spare.as_ref().unwrap_or_else(|| self.worker(worker));
         // ORDERING: Release; partner: the Acquire in `worker::sleep`.
         slot.asleep.store(false, Ordering::Release);
         slot.parker.unpark();
+    }
+
+    #[cold]
+    fn start_spare(&self) -> bool {
+        self.start_spare_now().is_some()
     }
 }
 
 /// What waits, for a person who looks at a hang.
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [computing, searching, asleep] = self.idle.snapshot();
+        let [computing, searching, asleep, absent, spare] = self.idle.snapshot();
         let [queued, ready, living] = self.blocking.snapshot();
         let mut out = f.debug_struct("Pool");
         out.field("name", &self.config.name)
@@ -270,6 +318,8 @@ impl fmt::Debug for Core {
             .field("computing", &computing)
             .field("searching", &searching)
             .field("asleep", &asleep)
+            .field("absent_workers", &absent)
+            .field("spare_workers", &spare)
             .field("stray_children", &self.strays.len())
             .field("blocking_children_queued", &queued)
             .field("side_threads", &living)

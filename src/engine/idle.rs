@@ -13,16 +13,23 @@
 //! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, arms all, gives its place back, **fence**, looks once more |
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
-//!
+//! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could come for it: arms all, looks |
+//! | *retire*  | spare asleep for long | leaves `sleepers` and `spares`, **fence**, looks |
 //! | *nap*     | searcher woken for nothing | leaves `searching` as above and its place; after the nap the rest of *announce* |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
 //! thread, so that its next spawn exposes something.
 //!
+//! A worker is *absent* while it keeps its seat but not its place: it waits, or runs what may block.
+//! With all workers but the absent ones busy, places stay free; a *spare* worker is started then, if
+//! there is something to do. There are never more of them than absent workers when one is started,
+//! nor more than `most_spares`. Who comes back takes a place again, left or not, and one worker too
+//! many stands down.
+//!
 //! # No lost wake-up
 //!
-//! Claim: once all threads are quiet it never holds that work is visible, a place is free and a
-//! worker sleeps.
+//! Claim: once all threads are quiet it never holds that work is visible, a place is free, and a
+//! worker sleeps or a spare could be had.
 //!
 //! 1. expose / announce: of their two fences one comes first. If the pusher's, the sleeper's last
 //!    look sees the work; if the sleeper's, the pusher sees a sleeper.
@@ -35,6 +42,9 @@
 //! 4. Private work is exposed on request. Requests are armed by the same events *announce* and
 //!    *vacate*; the thread asked clears its flag first and reads `asleep` and `searching` behind
 //!    a fence, so that it either sees the sleeper or is asked again.
+//! 5. leave is to a spare what announce is to a sleeper: who exposes something either comes first, and
+//!    the last look sees it, or sees that a worker is absent. A spare that retires leaves `spares`
+//!    before `asleep`, and looks, so that whoever counted on it finds another.
 //!
 //! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
 //! it directly. Models: `models::idle_*`.
@@ -50,33 +60,48 @@ pub(crate) trait Field {
     fn arm_all(&self);
     /// Lets a worker that [`Idle::announce`]d itself go on.
     fn rouse(&self, worker: usize);
+    /// Starts a spare worker, which has a place and the searcher's mark; false if it is refused.
+    fn start_spare(&self) -> bool;
 }
 
 /// The places and sleepers of one pool.
 pub(crate) struct Idle {
     places: usize,
+    most_spares: usize,
     computing: AtomicUsize,
     searching: AtomicUsize,
     asleep: AtomicUsize,
+    absent: AtomicUsize,
+    spares: AtomicUsize,
     refused: AtomicBool,
     sleepers: Mutex<Vec<usize>>,
 }
 
 impl Idle {
-    pub(crate) fn new(places: usize) -> Self {
+    pub(crate) fn new(places: usize, most_spares: usize) -> Self {
         Self {
             places,
+            most_spares,
             computing: AtomicUsize::new(0),
             searching: AtomicUsize::new(0),
             asleep: AtomicUsize::new(0),
+            absent: AtomicUsize::new(0),
+            spares: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
             sleepers: Mutex::new(Vec::new()),
         }
     }
 
-    /// Threads that compute, search, or sleep: for the eyes of people.
-    pub(crate) fn snapshot(&self) -> [usize; 3] {
-        [&self.computing, &self.searching, &self.asleep].map(|n| n.load(Ordering::Relaxed))
+    /// Threads that compute, search, sleep, are absent, or spare: for the eyes of people.
+    pub(crate) fn snapshot(&self) -> [usize; 5] {
+        let counts = [
+            &self.computing,
+            &self.searching,
+            &self.asleep,
+            &self.absent,
+            &self.spares,
+        ];
+        counts.map(|n| n.load(Ordering::Relaxed))
     }
 
     /// Takes a place even if there is none left.
@@ -111,6 +136,58 @@ impl Idle {
         self.look(field);
     }
 
+    /// The event *leave*.
+    pub(crate) fn leave(&self, field: &impl Field) {
+        self.absent.fetch_add(1, Ordering::Relaxed);
+        // Its fence stands between leaving and looking; partners: `wake_one` and `is_hungry`. Model:
+        // `models::idle_absent_*`.
+        self.vacate(field);
+        if self.lacks_worker() {
+            field.arm_all();
+            self.look(field);
+        }
+    }
+
+    /// An absent worker is back, and takes a place or has taken one.
+    pub(crate) fn note_return(&self) {
+        self.absent.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a spare may come for a worker that is absent.
+    fn lacks_worker(&self) -> bool {
+        let absent = self.absent.load(Ordering::Relaxed);
+        absent > 0 && absent.min(self.most_spares) > self.spares.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more spare, if one may come.
+    fn add_spare(&self) -> bool {
+        let more = |now: usize| {
+            let absent = self.absent.load(Ordering::Relaxed);
+            (now < absent.min(self.most_spares)).then(|| now + 1)
+        };
+        self.spares
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .is_ok()
+    }
+
+    /// The event *retire*, of a spare that has slept for long; false if it was woken meanwhile.
+    pub(crate) fn retire(&self, spare: usize, field: &impl Field) -> bool {
+        let mut sleepers = lock(&self.sleepers);
+        let Some(at) = sleepers.iter().position(|sleeper| *sleeper == spare) else {
+            return false;
+        };
+        sleepers.swap_remove(at);
+        // In this order: see the proof, 5.
+        self.spares.fetch_sub(1, Ordering::Relaxed);
+        self.asleep.fetch_sub(1, Ordering::Relaxed);
+        drop(sleepers);
+        // ORDERING: SeqCst fence between leaving the sleepers and looking; partner: `wake_one`, which
+        // may have counted on this one. Model: `models::idle_retired_spare_is_replaced`.
+        fence(Ordering::SeqCst);
+        self.look(field);
+        true
+    }
+
     /// Takes a place if there is one left.
     pub(crate) fn try_take_place(&self) -> bool {
         let free = |now: usize| (now < self.places).then(|| now + 1);
@@ -129,7 +206,7 @@ impl Idle {
         if self.searching.load(Ordering::Relaxed) > 0 {
             return true;
         }
-        if self.asleep.load(Ordering::Relaxed) == 0 {
+        if self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker() {
             return false;
         }
         self.has_place()
@@ -147,14 +224,14 @@ impl Idle {
         has_place()
     }
 
-    /// Wakes one worker unless somebody searches already: the second half of *expose*. True if one
-    /// is on its way now.
+    /// Wakes or starts one worker unless somebody searches already: the second half of *expose*. True
+    /// if one is on its way now.
     pub(crate) fn wake_one(&self, field: &impl Field) -> bool {
         loop {
             // ORDERING: SeqCst fence between exposing work and looking for sleepers; partner:
             // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`.
             fence(Ordering::SeqCst);
-            if self.asleep.load(Ordering::Relaxed) == 0
+            if (self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker())
                 || self
                     .searching
                     .compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)
@@ -163,10 +240,20 @@ impl Idle {
                 return false;
             }
             let has_place = self.try_take_place();
-            if has_place && let Some(worker) = self.pop_sleeper() {
-                // The place and the searcher's mark are the worker's now.
-                field.rouse(worker);
-                return true;
+            let mut is_refused = false;
+            if has_place {
+                // The place and the searcher's mark are the worker's then.
+                if let Some(worker) = self.pop_sleeper() {
+                    field.rouse(worker);
+                    return true;
+                }
+                if self.add_spare() {
+                    if field.start_spare() {
+                        return true;
+                    }
+                    self.spares.fetch_sub(1, Ordering::Relaxed);
+                    is_refused = true;
+                }
             }
             self.searching.fetch_sub(1, Ordering::Relaxed);
             if has_place {
@@ -174,7 +261,8 @@ impl Idle {
             }
             // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
             fence(Ordering::SeqCst);
-            if !(field.has_visible_work() && self.has_place()) {
+            let is_hopeless = is_refused && self.asleep.load(Ordering::Relaxed) == 0;
+            if is_hopeless || !(field.has_visible_work() && self.has_place()) {
                 return false;
             }
         }

@@ -39,7 +39,12 @@ impl Seat {
     #[inline]
     pub(crate) fn queue(scope: &ScopeFrame, child: Queued) {
         Frame::nearest(scope, |frame| match frame {
-            Some(frame) => frame.queue(child),
+            Some(frame) if frame.seat.is_active() => frame.queue(child),
+            // This thread may block, and answers nobody meanwhile.
+            Some(frame) => {
+                frame.list.push(child);
+                frame.give_away();
+            }
             None => Self::with(scope.core(), |seat| {
                 // The home has not spawned yet, perhaps.
                 seat.core.start_workers();

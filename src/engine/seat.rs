@@ -43,9 +43,20 @@ pub(crate) struct Seat {
     pub(crate) is_thief: Cell<bool>,
     /// How many more requests of a worker that is on its way this thread answers.
     pub(crate) eager: Cell<u32>,
-    /// Whether this thread has a place: a worker, or a guest with a nursery open.
+    /// Whether this thread has a place: a worker, or a guest with a nursery open. A thread has seats in
+    /// several pools, but a place in one of them at a time.
     is_active: Cell<bool>,
-    is_guest: bool,
+    kind: Kind,
+}
+
+/// Whose seat it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Worker,
+    /// A worker in the place of one that is absent; ends when it was not needed for long.
+    Spare,
+    /// Any other thread, side threads among them.
+    Guest,
 }
 
 thread_local! {
@@ -53,11 +64,7 @@ thread_local! {
 }
 
 impl Seat {
-    pub(crate) fn worker(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>) -> Self {
-        Self::new(core, slot, deque, false)
-    }
-
-    fn new(core: Arc<Core>, own_slot: Arc<Slot>, deque: Deque<Run>, is_guest: bool) -> Self {
+    pub(crate) fn new(core: Arc<Core>, own_slot: Arc<Slot>, deque: Deque<Run>, kind: Kind) -> Self {
         Self {
             slot: SlotRef::new(&own_slot),
             // A slot that had another owner has counted that one's.
@@ -72,8 +79,8 @@ impl Seat {
             rows: Pace::new(),
             is_thief: Cell::new(false),
             eager: Cell::new(0),
-            is_active: Cell::new(!is_guest),
-            is_guest,
+            is_active: Cell::new(kind != Kind::Guest),
+            kind,
         }
     }
 
@@ -83,7 +90,7 @@ impl Seat {
             None => "guest".to_owned(),
         };
         let (slot, deque) = core.roster.check_in(owner);
-        Self::new(Arc::clone(core), slot, deque, true)
+        Self::new(Arc::clone(core), slot, deque, Kind::Guest)
     }
 
     /// The shared work, for its own thread: see `publish`.
@@ -101,8 +108,12 @@ impl Seat {
         &self.own_slot
     }
 
+    pub(crate) fn is_spare(&self) -> bool {
+        self.kind == Kind::Spare
+    }
+
     pub(crate) fn is_worker(&self) -> bool {
-        !self.is_guest
+        self.kind != Kind::Guest
     }
 
     /// Whether what lies in this seat's deque will be looked at by its own thread.
@@ -160,45 +171,122 @@ impl Seat {
         if self.is_active.get() {
             return f();
         }
-        self.come();
+        let came = self.come();
         let result = f();
-        self.go();
+        self.go(came);
         result
     }
 
+    /// Takes a place for what follows on this thread, which belongs to this seat's pool. One that it
+    /// has in another pool is given up meanwhile: that pool's rule is about its own work.
     #[cold]
     #[inline(never)]
-    pub(crate) fn come(&self) {
-        self.is_active.set(true);
-        self.core.idle.take_place_anyway();
+    pub(crate) fn come(&self) -> Came {
+        let other = Frame::with_current(|frame| {
+            let other = frame?.seat;
+            other.is_active().then(|| other.step_aside())
+        });
+        self.take_place();
         // Who went to sleep before may not have asked this seat.
         self.own_slot.asked.store(true, Ordering::Relaxed);
+        match other {
+            Some(()) => Came::FromAnotherPool,
+            None => Came::FromOutside,
+        }
+    }
+
+    /// The end of that; the innermost frame is the same as when it came.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn go(&self, came: Came) {
+        self.give_up_place();
+        if came == Came::FromAnotherPool {
+            Frame::with_current(|frame| {
+                if let Some(frame) = frame {
+                    frame.seat.take_place();
+                }
+            });
+        }
     }
 
     #[cold]
-    #[inline(never)]
-    pub(crate) fn go(&self) {
+    fn step_aside(&self) {
+        self.expose_all();
+        self.give_up_place();
+    }
+
+    fn take_place(&self) {
+        self.core.idle.take_place_anyway();
+        self.has_place_again();
+    }
+
+    /// It has taken a place.
+    fn has_place_again(&self) {
+        self.is_active.set(true);
+        if self.is_worker() {
+            self.core.idle.note_return();
+        }
+    }
+
+    fn give_up_place(&self) {
         self.is_active.set(false);
-        self.core.idle.vacate(&*self.core);
+        if self.is_worker() {
+            self.core.idle.leave(&*self.core);
+        } else {
+            self.core.idle.vacate(&*self.core);
+        }
+    }
+
+    /// Waits without a place until `wait` says that this thread goes on, and has one again then; it
+    /// waits once if this thread had none.
+    pub(crate) fn wait_without_place(&self, mut wait: impl FnMut() -> GoOn) {
+        if !self.is_active() {
+            wait();
+            return;
+        }
+        self.give_up_place();
+        loop {
+            match wait() {
+                GoOn::Anyway => return self.take_place(),
+                GoOn::IfThereIsRoom if self.core.idle.try_take_place() => {
+                    return self.has_place_again();
+                }
+                GoOn::IfThereIsRoom => {}
+            }
+        }
     }
 
     /// Runs `f`, which blocks and does not unwind, without a place; a nursery that it opens takes
     /// one again.
     pub(crate) fn without_place<R>(&self, f: impl FnOnce() -> R) -> R {
-        if !self.is_active.replace(false) {
+        if !self.is_active() {
             return f();
         }
-        self.core.idle.vacate(&*self.core);
+        self.give_up_place();
         let result = f();
-        self.core.idle.take_place_anyway();
-        self.is_active.set(true);
+        self.take_place();
         result
     }
 }
 
+/// What a thread was doing when it came to a seat.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It had no place.
+    FromOutside,
+    /// It had one in another pool, which it takes again when it goes.
+    FromAnotherPool,
+}
+
+/// Whether a thread that waited takes a place again.
+pub(crate) enum GoOn {
+    Anyway,
+    IfThereIsRoom,
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
-        if self.is_guest {
+        if self.kind != Kind::Worker {
             let gone = Deque::new_lifo();
             let deque = std::mem::replace(&mut self.deque, gone);
             self.core

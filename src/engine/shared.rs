@@ -119,6 +119,8 @@ pub(crate) enum Doing {
     Running,
     /// Parked at the end of a nursery or in a join.
     Waiting,
+    /// In a call that lends its place to others.
+    Blocking,
     /// A worker without work.
     Sleeping,
 }
@@ -289,9 +291,13 @@ impl SlotRef {
 impl std::fmt::Debug for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let doing = self.doing.load(Ordering::Relaxed);
-        let doing = [Doing::Running, Doing::Waiting, Doing::Sleeping]
-            .into_iter()
-            .find(|known| *known as u8 == doing);
+        let all = [
+            Doing::Running,
+            Doing::Waiting,
+            Doing::Blocking,
+            Doing::Sleeping,
+        ];
+        let doing = all.into_iter().find(|known| *known as u8 == doing);
         f.debug_struct("Thread")
             .field("owner", &*lock(&self.owner))
             .field("doing", &doing)

@@ -27,7 +27,7 @@
 use crate::engine::frame::Frame;
 use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
-use crate::engine::seat::Seat;
+use crate::engine::seat::{GoOn, Seat};
 use crate::engine::shared::{Doing, Run};
 use crate::platform::thread::spin_loop;
 use crate::task::record::{Class, Handle, Running};
@@ -212,10 +212,7 @@ impl Seat {
     /// Step 4, until the wait may go on: it is over, or there is something to do for this thread
     /// and a place to do it in. For what only this thread may ever do, it takes a place anyway.
     fn park(&self, scope: &ScopeFrame, awaited: &impl Awaited) {
-        if self.is_active() {
-            self.core.idle.vacate(&*self.core);
-        }
-        loop {
+        self.wait_without_place(|| {
             self.slot().parker.park();
             let is_needed = awaited.is_over()
                 || self.core.blocking.is_starved()
@@ -223,16 +220,12 @@ impl Seat {
                 || scope
                     .limiter()
                     .is_some_and(|limiter| limiter.has_below(scope));
-            if !self.is_active() {
-                return;
-            }
             if is_needed {
-                return self.core.idle.take_place_anyway();
+                GoOn::Anyway
+            } else {
+                GoOn::IfThereIsRoom
             }
-            if self.core.idle.try_take_place() {
-                return;
-            }
-        }
+        });
     }
 
     /// Looks for a moment whether it is over, and meanwhile leapfrogs; false if there was nothing.

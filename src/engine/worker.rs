@@ -6,15 +6,18 @@
 //!      ├───────── announce ────────────────┘  |  └─── ran dry ──────┘
 //!      └─── napping <── woken for nothing ────┘
 //! ```
+//!
+//! A spare worker begins with a search, and ends when it has slept for long.
 
 use std::time::{Duration, Instant};
 
 use crossbeam_deque::Worker as Deque;
 
+use crate::engine::blocking::RETIREMENT;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::idle::Field;
-use crate::engine::seat::Seat;
+use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
@@ -36,61 +39,94 @@ const PAUSES: usize = 32;
 pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
     let hooks_of = Arc::clone(&core);
     let _hooks = hooks_of.hooks.enter();
-    let seat = Seat::worker(core, slot, deque);
-    let root = Frame::root(&seat);
-    root.enter(|| {
-        let mut nap = SHORTEST_NAP;
-        loop {
-            sleep(&seat);
-            let mut was_woken_for_nothing = true;
-            while let Some(run) = search(&seat) {
-                was_woken_for_nothing = false;
-                seat.core.idle.found(&*seat.core);
-                let is_crowded = || seat.core.idle.is_crowded();
-                run.execute(&seat, is_crowded);
-                while !is_crowded()
-                    && let Some(run) = find(&seat)
-                {
-                    run.execute(&seat, is_crowded);
-                }
-                seat.core.idle.search();
-            }
-            // One worker too many leaves what its children have spawned: whose it is may be parked.
-            seat.let_go_of_the_foreign();
-            if seat.core.is_shut_down() {
-                break;
-            }
-            if was_woken_for_nothing {
-                seat.core.idle.leave_for_nap(&*seat.core);
-                thread::sleep(nap);
-                nap = (nap * 2).min(LONGEST_NAP);
-                seat.slot().asleep.store(true, Ordering::Relaxed);
-                seat.core.idle.return_from_nap(index, &*seat.core);
-            } else {
-                nap = SHORTEST_NAP;
-                seat.slot().asleep.store(true, Ordering::Relaxed);
-                seat.core.idle.announce(index, &*seat.core);
-            }
-            if seat.core.is_shut_down() {
-                // It may have begun before this worker enlisted itself.
-                seat.core.idle.rouse_all(&*seat.core);
-            }
-        }
-    });
-    // Left behind by the last search: the place and the mark that came with the rousing.
-    seat.core.idle.found(&*seat.core);
-    seat.core.idle.vacate(&*seat.core);
+    run(&Seat::new(core, slot, deque, Kind::Worker), index);
 }
 
-fn sleep(seat: &Seat) {
+/// Runs a spare worker, which starts with a place and a searcher's mark.
+pub(crate) fn spare(core: Arc<Core>, index: usize) {
+    let seat = core.spare_seat(index);
+    let has_hook = core.hooks.start.is_some();
+    if has_hook {
+        // User code, which may take long: as if in a nap.
+        core.idle.leave_for_nap(&*core);
+    }
+    let _hooks = core.hooks.enter();
+    if has_hook {
+        seat.slot().asleep.store(true, Ordering::Relaxed);
+        core.idle.return_from_nap(index, &*core);
+    }
+    run(&seat, index);
+    core.forget_spare(index);
+}
+
+fn run(seat: &Seat, index: usize) {
+    let root = Frame::root(seat);
+    if root.enter(|| work(seat, index)) {
+        // Left behind by the last search: the place and the mark that came with the rousing.
+        seat.core.idle.found(&*seat.core);
+        seat.core.idle.vacate(&*seat.core);
+    }
+}
+
+/// Until the pool shuts down; or, a spare's answer is false, until nobody has needed it for long.
+fn work(seat: &Seat, index: usize) -> bool {
+    let mut nap = SHORTEST_NAP;
+    loop {
+        if !sleep(seat, index) {
+            return false;
+        }
+        let mut was_woken_for_nothing = true;
+        while let Some(run) = search(seat) {
+            was_woken_for_nothing = false;
+            seat.core.idle.found(&*seat.core);
+            let is_crowded = || seat.core.idle.is_crowded();
+            run.execute(seat, is_crowded);
+            while !is_crowded()
+                && let Some(run) = find(seat)
+            {
+                run.execute(seat, is_crowded);
+            }
+            seat.core.idle.search();
+        }
+        // One worker too many leaves what its children have spawned: whose it is may be parked.
+        seat.let_go_of_the_foreign();
+        if seat.core.is_shut_down() {
+            return true;
+        }
+        if was_woken_for_nothing {
+            seat.core.idle.leave_for_nap(&*seat.core);
+            thread::sleep(nap);
+            nap = (nap * 2).min(LONGEST_NAP);
+            seat.slot().asleep.store(true, Ordering::Relaxed);
+            seat.core.idle.return_from_nap(index, &*seat.core);
+        } else {
+            nap = SHORTEST_NAP;
+            seat.slot().asleep.store(true, Ordering::Relaxed);
+            seat.core.idle.announce(index, &*seat.core);
+        }
+        if seat.core.is_shut_down() {
+            // It may have begun before this worker enlisted itself.
+            seat.core.idle.rouse_all(&*seat.core);
+        }
+    }
+}
+
+/// Until it is roused; false if a spare has waited long enough for that.
+fn sleep(seat: &Seat, index: usize) -> bool {
     let slot = seat.slot();
     slot.set_doing(Doing::Sleeping);
     // ORDERING: Acquire; partner: the Release in `Core::rouse`. Tokens of earlier waits end the
     // park early, so the flag decides.
     while slot.asleep.load(Ordering::Acquire) {
-        slot.parker.park();
+        if !seat.is_spare() {
+            slot.parker.park();
+        } else if !slot.parker.park_for(RETIREMENT) && seat.core.idle.retire(index, &*seat.core) {
+            slot.asleep.store(false, Ordering::Relaxed);
+            return false;
+        }
     }
     slot.set_doing(Doing::Running);
+    true
 }
 
 /// Looks for a run until it seems hopeless, or until this worker is one too many.

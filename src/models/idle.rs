@@ -8,15 +8,18 @@ use super::{exhaustively, within_bounds};
 use crate::engine::idle::{Field, Idle};
 use crate::platform::parker::Parker;
 
-const SLEEPER: usize = 0;
+pub(super) const SLEEPER: usize = 0;
 
 /// A pool with one public queue, one thread that may be asked, and one that may sleep.
-struct Pool {
-    idle: Idle,
-    visible: AtomicUsize,
-    asked: AtomicBool,
-    is_asleep: AtomicBool,
+pub(super) struct Pool {
+    pub(super) idle: Idle,
+    pub(super) visible: AtomicUsize,
+    pub(super) asked: AtomicBool,
+    pub(super) is_asleep: AtomicBool,
     parker: Parker,
+    /// Spares that were started, and how many more the system refuses.
+    pub(super) spares: AtomicUsize,
+    pub(super) refusals: AtomicUsize,
 }
 
 impl Field for Pool {
@@ -33,12 +36,28 @@ impl Field for Pool {
         self.is_asleep.store(false, Ordering::Release);
         self.parker.unpark();
     }
+
+    fn start_spare(&self) -> bool {
+        let next = |n: usize| n.checked_sub(1);
+        let (all, refusals) = (Ordering::Relaxed, &self.refusals);
+        let is_refused = refusals.fetch_update(all, all, next).is_ok();
+        if !is_refused {
+            self.spares.fetch_add(1, all);
+        }
+        !is_refused
+    }
 }
 
 impl Pool {
     fn new(places: usize) -> Arc<Self> {
+        Self::with_spares(places, 0)
+    }
+
+    pub(super) fn with_spares(places: usize, spares: usize) -> Arc<Self> {
         Arc::new(Self {
-            idle: Idle::new(places),
+            idle: Idle::new(places, spares),
+            spares: AtomicUsize::new(0),
+            refusals: AtomicUsize::new(0),
             visible: AtomicUsize::new(0),
             asked: AtomicBool::new(true),
             is_asleep: AtomicBool::new(true),
@@ -46,7 +65,7 @@ impl Pool {
         })
     }
 
-    fn expose(&self) {
+    pub(super) fn expose(&self) {
         self.visible.fetch_add(1, Ordering::Release);
         self.idle.wake_one(self);
     }

@@ -13,7 +13,7 @@ pub(crate) mod sync {
     #[cfg(loom)]
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
     #[cfg(not(loom))]
-    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, atomic};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic};
 
     /// Locks one of the crate's own mutexes.
     ///

@@ -63,6 +63,25 @@ impl Parker {
         }
     }
 
+    /// The same, but not for longer than that; whether a token came.
+    #[cfg(not(loom))]
+    pub(crate) fn park_for(&self, time: std::time::Duration) -> bool {
+        if self.take_token() {
+            return true;
+        }
+        let gate = lock(&self.gate);
+        // ORDERING: AcqRel as in `park`.
+        let announced =
+            self.state
+                .compare_exchange(EMPTY, PARKED, Ordering::AcqRel, Ordering::Acquire);
+        if announced.is_ok() {
+            let is_parked = |_: &mut ()| self.state.load(Ordering::Relaxed) == PARKED;
+            drop(self.bell.wait_timeout_while(gate, time, is_parked));
+        }
+        // ORDERING: AcqRel as in `park`. A token that comes at the last moment is taken.
+        self.state.swap(EMPTY, Ordering::AcqRel) == NOTIFIED
+    }
+
     /// Leaves a token and wakes the owner if it sleeps.
     pub(crate) fn unpark(&self) {
         // ORDERING: AcqRel publishes what the caller did before to the `park` that takes the

@@ -22,11 +22,22 @@ pub(crate) use partial::{Collect, PartialNest};
 pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Handle, Payload, Verdict};
 
+use std::panic::resume_unwind;
+
 use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::platform::lazy::Lazy;
 use cancel::Cancel;
 use panics::Panics;
+
+/// Calls `f`, which may block and unwind, without this thread's place in its pool.
+pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
+    let result = Frame::with_current(|frame| match frame {
+        Some(frame) => frame.block_in_place(|| catching(f)),
+        None => catching(f),
+    });
+    result.unwrap_or_else(|payload| resume_unwind(payload))
+}
 
 /// What children need of their nursery, wherever they run.
 ///

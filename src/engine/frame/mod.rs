@@ -22,8 +22,8 @@ pub(crate) use fork::ForkFrame;
 pub(crate) use stage::Stage;
 
 use crate::engine::scope_frame::ScopeFrame;
-use crate::engine::seat::Seat;
-use crate::engine::shared::{Run, SlotRef};
+use crate::engine::seat::{Came, Seat};
+use crate::engine::shared::{Doing, Run, SlotRef};
 use crate::task::list::PendingList;
 use crate::task::record::{Queued, Running};
 
@@ -65,8 +65,8 @@ pub(crate) struct Frame<'a> {
     most: Cell<u32>,
     /// Whether `most` or `is_orderly` is not as [`Frame::new`] set it.
     is_worn: Cell<bool>,
-    /// Whether its seat takes a place for as long as this frame is entered.
-    has_place: Cell<bool>,
+    /// Whether its seat takes a place for as long as this frame is entered, and from where.
+    came: Cell<Option<Came>>,
     /// Whether no frame further out has something: see [`Frame::holders`].
     is_edge: Cell<bool>,
     /// `scope`, on the thread that opened it.
@@ -121,7 +121,7 @@ impl<'a> Frame<'a> {
                 _ => seat.most,
             }),
             is_worn: Cell::new(false),
-            has_place: Cell::new(false),
+            came: Cell::new(None),
             is_edge: Cell::new(false),
             home_of: Cell::new(ptr::null()),
             room: Cell::new(ptr::null_mut()),
@@ -208,8 +208,8 @@ impl<'a> Frame<'a> {
         self.seat.offer_unless_shown(hidden);
     }
 
-    /// What this child has spawned is for others.
-    fn give_away(&self) {
+    /// What this frame holds is for others.
+    pub(crate) fn give_away(&self) {
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         if let Some(scope) = unsafe { self.scope.get().as_ref() } {
             self.seat.core.start_workers();
@@ -239,6 +239,24 @@ impl<'a> Frame<'a> {
             self.fork().enclosing
         } else {
             self.scope.get()
+        }
+    }
+
+    /// Calls `f`, which may block and does not unwind, as part of the body or child that this innermost
+    /// frame is of: without a place, and all that this thread holds is for others.
+    pub(crate) fn block_in_place<R>(&self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: the innermost nursery of an entered frame is open, or there is none.
+        let scope = unsafe { self.enclosing().as_ref() };
+        match scope {
+            Some(scope) if self.seat.is_active() => {
+                self.seat.expose_all();
+                self.seat.slot().set_doing(Doing::Blocking);
+                let run = || Frame::around_child(self.seat, scope, f);
+                let result = self.seat.without_place(run);
+                self.seat.slot().set_doing(Doing::Running);
+                result
+            }
+            _ => f(),
         }
     }
 
@@ -303,13 +321,12 @@ impl<'a> Frame<'a> {
     #[inline]
     pub(crate) fn occupy<R>(&self, f: impl FnOnce() -> R) -> R {
         if !self.seat.is_active() {
-            self.has_place.set(true);
-            self.seat.come();
+            self.came.set(Some(self.seat.come()));
         }
         let result = self.enter(f);
         // Asked of the frame, not remembered here, so that there are no two copies of `f`.
-        if self.has_place.get() {
-            self.seat.go();
+        if let Some(came) = self.came.get() {
+            self.seat.go(came);
         }
         result
     }

@@ -1,0 +1,122 @@
+//! Absent workers: nothing stays visible while a place is free and a spare could be had.
+
+use loom::sync::Arc;
+use loom::sync::atomic::Ordering;
+use loom::thread;
+
+use super::idle::{Pool, SLEEPER};
+use super::{exhaustively, within_bounds};
+
+/// A pool of one place, whose worker computes and will leave, and that may have one spare.
+fn pool() -> Arc<Pool> {
+    let pool = Pool::with_spares(1, 1);
+    pool.idle.take_place_anyway();
+    pool
+}
+
+#[test]
+fn idle_absent_worker_is_replaced() {
+    exhaustively(|| {
+        let pool = pool();
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.leave(&*pool))
+        };
+        pool.expose();
+        worker.join().unwrap();
+        assert_eq!(pool.spares.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// What is private is asked for on behalf of a spare, too.
+#[test]
+fn idle_absent_worker_asks() {
+    exhaustively(|| {
+        let pool = pool();
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.leave(&*pool))
+        };
+        pool.asked.store(false, Ordering::Relaxed);
+        if pool.idle.is_hungry() {
+            pool.expose();
+        }
+        worker.join().unwrap();
+        let has_come = pool.spares.load(Ordering::Relaxed) == 1;
+        assert!(
+            has_come || pool.asked.load(Ordering::Relaxed),
+            "asked again"
+        );
+    });
+}
+
+#[test]
+fn idle_as_many_spares_come_as_workers_are_absent() {
+    within_bounds(|| {
+        let pool = Pool::with_spares(2, 3);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        let workers = [(); 2].map(|()| {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.leave(&*pool))
+        });
+        pool.expose();
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        let spares = pool.spares.load(Ordering::Relaxed);
+        // The first one searches, and nobody else comes until it has found something.
+        assert_eq!(spares, 1);
+        pool.idle.found(&*pool);
+        assert_eq!(pool.spares.load(Ordering::Relaxed), 2);
+        pool.idle.found(&*pool);
+        assert_eq!(pool.spares.load(Ordering::Relaxed), 2);
+    });
+}
+
+/// A spare that retires while it is wanted is woken, or replaced.
+#[test]
+fn idle_retired_spare_is_replaced() {
+    exhaustively(|| {
+        let pool = pool();
+        pool.visible.store(1, Ordering::Relaxed);
+        pool.idle.leave(&*pool);
+        // It has come, and taken what there was; now it sleeps.
+        assert_eq!(pool.spares.swap(0, Ordering::Relaxed), 1);
+        pool.visible.store(0, Ordering::Relaxed);
+        pool.idle.announce(SLEEPER, &*pool);
+        let spare = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.retire(SLEEPER, &*pool))
+        };
+        pool.expose();
+        let is_gone = spare.join().unwrap();
+        let is_awake = !pool.is_asleep.load(Ordering::Relaxed);
+        assert_eq!(is_gone, !is_awake);
+        assert_eq!(pool.spares.load(Ordering::Relaxed), usize::from(is_gone));
+    });
+}
+
+/// A waker that is refused a spare sees a worker that falls asleep meanwhile.
+#[test]
+fn idle_refused_spare_is_not_waited_for() {
+    within_bounds(|| {
+        let pool = Pool::with_spares(2, 1);
+        pool.refusals.store(usize::MAX, Ordering::Relaxed);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let leaver = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.leave(&*pool))
+        };
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.idle.announce(SLEEPER, &*pool))
+        };
+        pool.expose();
+        leaver.join().unwrap();
+        worker.join().unwrap();
+        assert!(!pool.is_asleep.load(Ordering::Relaxed));
+    });
+}
