@@ -397,8 +397,14 @@ impl<E> Failures<E> {
 
     /// Whether there are late errors, here or in a nursery further in.
     fn have_late(&self) -> bool {
-        let mut all = self.iter().chain(self.late());
-        !self.late().is_empty() || all.any(Failure::is_late)
+        let mut all = self.iter();
+        let is_one = |failure: &Failure<E>| match &failure.kind {
+            Kind::Late(_) => true,
+            // What it meant to the nursery around it does not matter.
+            Kind::Nested(failures) => failures.have_late(),
+            _ => false,
+        };
+        !self.late().is_empty() || all.any(is_one)
     }
 
     /// Why the nursery was cancelled, if that is all that happened.

@@ -152,6 +152,31 @@ fn e1_who_was_told_of_another_nurserys_cancellation_fails_as_ever() {
 }
 
 #[test]
+fn e1_an_error_that_is_late_in_a_nursery_further_in_is_kept() {
+    on_every_pool(|pool| {
+        let options = Options::new().pool(pool).on_failure(OnFailure::Continue);
+        let failures = options.try_nursery::<&str, (), _>(|outer| {
+            outer.spawn_nested(|| {
+                let middle = hatchery::try_nursery::<&str, (), _>(|_| {
+                    let inner = hatchery::try_nursery::<&str, (), _>(|n| {
+                        n.cancel();
+                        assert!(n.is_cancelled());
+                        Err(Failure::error("late"))
+                    });
+                    Ok(inner?)
+                });
+                outer.cancel();
+                Ok(middle?)
+            });
+            Err(Failure::error("no"))
+        });
+        let failures = failures.unwrap_err();
+        assert_eq!(failures.to_string(), "no");
+        assert_eq!(failures.late().len(), 1);
+    });
+}
+
+#[test]
 fn x3_a_body_that_passes_on_that_a_nursery_in_it_was_cancelled_says_so() {
     on_every_pool(|pool| {
         let failures = pool.try_nursery::<(), (), _>(|outer| {
