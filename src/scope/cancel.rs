@@ -261,11 +261,15 @@ impl Cancel {
         self.state.load(Ordering::Relaxed) & SKIPS != 0
     }
 
-    /// Sets a reason unless there is one, and `flags` in any case; true if there was none.
-    fn set(&self, reason: Option<Reason>, flags: u8) -> bool {
+    /// Sets a reason, and whether it is inherited, unless there is one, and `flags` in any case; true if
+    /// there was none.
+    fn set(&self, reason: Option<(Reason, bool)>, flags: u8) -> bool {
         let next = |now: u8| {
             let first = reason.filter(|_| now & REASON == 0);
-            Some(now | first.map_or(0, |reason| reason as u8) | flags)
+            let first = first.map_or(0, |(reason, is_inherited)| {
+                reason as u8 | if is_inherited { INHERITED } else { 0 }
+            });
+            Some(now | first | flags)
         };
         // ORDERING: Release; partners: all that load the state.
         let before = self
@@ -302,7 +306,7 @@ impl Scope {
     #[cold]
     pub(crate) fn cancel(&self, reason: Reason) -> bool {
         let flags = if self.is_partial() { 0 } else { SKIPS };
-        let is_first = self.cancel.set(Some(reason), flags);
+        let is_first = self.cancel.set(Some((reason, false)), flags);
         EPOCH.advance();
         is_first
     }
@@ -367,14 +371,13 @@ impl Scope {
             {
                 is_unwatched |= terms.is_unwatched();
                 if let Some(reason) = terms.broken() {
-                    here.cancel.set(Some(reason), 0);
+                    here.cancel.set(Some((reason, false)), 0);
                     state = here.cancel.state.load(Ordering::Acquire);
                 }
             }
             if let Some(reason) = Reason::of(state) {
                 let is_inherited = state & INHERITED != 0 || !std::ptr::eq(here, self);
-                self.cancel
-                    .set(Some(reason), if is_inherited { INHERITED } else { 0 });
+                self.cancel.set(Some((reason, is_inherited)), 0);
                 return self.told();
             }
             match here.parent() {
@@ -439,4 +442,25 @@ pub(crate) fn check() -> Option<Cancelled> {
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
         unsafe { Scope::of_frame(frame) }.ask()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody cancels a nursery while somebody else finds that one further out is.
+    #[test]
+    fn x5_the_first_reason_stays_and_whose_it_is() {
+        let cancel = Cancel::new();
+        let state = || cancel.state.load(Ordering::Relaxed);
+        assert!(cancel.set(Some((Reason::Requested, false)), 0));
+        assert!(!cancel.set(Some((Reason::Token, true)), 0));
+        assert_eq!(state(), Reason::Requested as u8);
+
+        let cancel = Cancel::new();
+        let state = || cancel.state.load(Ordering::Relaxed);
+        assert!(cancel.set(Some((Reason::Token, true)), 0));
+        assert!(!cancel.set(Some((Reason::Requested, false)), FAILED));
+        assert_eq!(state(), Reason::Token as u8 | INHERITED | FAILED);
+    }
 }
