@@ -1,0 +1,327 @@
+//! What may happen in a program, given what has happened: the laws of partial nurseries.
+//!
+//! Which children were started, and what those were told who asked, depends on the schedule, so that
+//! is taken from the run and held against the times of what may have caused it. All else follows.
+
+use crate::facts::{Facts, NestFacts, Role, TaskFacts};
+use crate::program::Kind;
+use crate::seen::{Answer, Outcome, Raw, Seen, Sign};
+use crate::verdict::{Child, Verdict, is_child, take};
+use crate::world::{Time, World};
+use hatchery::Reason;
+
+/// What is wrong.
+pub(crate) type Wrong = String;
+
+macro_rules! ensure {
+    ($law:literal, $holds:expr, $($text:tt)+) => {
+        if !$holds {
+            return Err(format!("{}: {}", $law, format_args!($($text)+)));
+        }
+    };
+}
+
+/// Holds a run against the laws.
+pub(crate) fn check(world: &World<'_>) -> Result<(), Wrong> {
+    for (id, track) in world.tracks.iter().enumerate() {
+        let balanced = track.captures.is_balanced() && track.values.is_balanced();
+        ensure!("L2", balanced, "task {id}: {track:?}");
+    }
+    let facts = Facts::of(world);
+    for task in &facts.tasks {
+        facts.check_life(task)?;
+        facts.check_join(task)?;
+    }
+    for nest in &facts.nests {
+        facts.check_answers(nest)?;
+        facts.check_outcome(nest)?;
+    }
+    for (token, switches) in facts.switches.iter().enumerate() {
+        let first = switches.iter().filter(|first| **first).count();
+        let expected = !world.program.tokens[token] && !switches.is_empty();
+        ensure!(
+            "X1",
+            first == usize::from(expected),
+            "token {token}: {switches:?}"
+        );
+    }
+    Ok(())
+}
+
+impl Facts<'_> {
+    /// Laws L1, L2, R2, X2: it has started once or was skipped for a reason, and ended in time.
+    fn check_life(&self, task: &TaskFacts<'_>) -> Result<(), Wrong> {
+        let id = task.task.id;
+        ensure!(
+            "R2",
+            task.started.is_some() == task.ended.is_some(),
+            "task {id}: {task:?}"
+        );
+        let Some(spawned) = task.spawned else {
+            return Ok(());
+        };
+        let nest = &self.nests[task.nursery];
+        let Some((_, end, _)) = &nest.opened else {
+            return Err(format!("L1: the nursery of task {id} did not end"));
+        };
+        ensure!("L1", task.consumed < *end, "task {id} outlived its nursery");
+        match task.started {
+            Some(_) => {
+                let was_cancelled = self.is_certain(task.nursery, spawned);
+                ensure!("X2", !was_cancelled, "task {id} was started: {task:?}");
+            }
+            None => {
+                let may_be = self.may_be_cancelled(task.nursery, task.consumed);
+                ensure!("L2", may_be, "task {id} was skipped: {task:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Law R3, and what a failure becomes on its way.
+    fn check_join(&self, task: &TaskFacts<'_>) -> Result<(), Wrong> {
+        let Some((_, result)) = &task.joined else {
+            return Ok(());
+        };
+        let id = task.task.id;
+        let verdicts = self.verdicts(task);
+        let is_right = verdicts.iter().any(|verdict| match (verdict, result) {
+            (Verdict::Fine, Ok(value)) => *value == id,
+            (Verdict::Skipped, Err(seen)) => {
+                matches!(seen.sign, Sign::Cancelled(answer) if answer != Answer::No)
+                    && is_child(&Child::Of(task.path.clone()), seen, seen)
+            }
+            (
+                Verdict::Real(expected, child)
+                | Verdict::Late(expected, child)
+                | Verdict::Silent(expected, child),
+                Err(seen),
+            ) => expected.sign == seen.sign && is_child(child, expected, seen),
+            _ => false,
+        });
+        ensure!(
+            "R3",
+            is_right,
+            "task {id} was joined: {result:?}, not {verdicts:?}; {task:?}"
+        );
+        Ok(())
+    }
+
+    /// Laws X1, X3, X5: who asks learns what is so, and always the same.
+    fn check_answers(&self, nest: &NestFacts<'_>) -> Result<(), Wrong> {
+        let id = nest.nest.id;
+        let mut reason = None;
+        for (from, to, answer) in &nest.answers {
+            match answer {
+                Answer::No => {
+                    let was_cancelled = self.is_certain(id, *from);
+                    ensure!(
+                        "X5",
+                        !was_cancelled,
+                        "nursery {id} is not at {from}: {nest:?}"
+                    );
+                }
+                Answer::Yes => {
+                    let may_be = self.may_be_cancelled(id, *to);
+                    ensure!("X3", may_be, "nursery {id} is at {to}: {nest:?}");
+                }
+                Answer::Because(..) if nest.nest.kind == Kind::Fork => {}
+                Answer::Because(why, is_inherited) => {
+                    let may_be = self
+                        .reasons(id, *to)
+                        .any(|reason| reason == (*why, *is_inherited));
+                    ensure!("X3", may_be, "nursery {id} is {answer:?} at {to}: {nest:?}");
+                    let first = *reason.get_or_insert(*answer);
+                    ensure!("X5", first == *answer, "nursery {id}: {nest:?}");
+                }
+            }
+        }
+        let firsts = nest.cancels.iter().filter(|first| **first).count();
+        ensure!("X1", firsts <= 1, "nursery {id}: {nest:?}");
+        let may_be_another = nest.causes.iter().any(|(_, why)| *why != Reason::Requested)
+            || nest
+                .parent
+                .is_some_and(|parent| self.may_be_cancelled(parent, Time::MAX));
+        ensure!(
+            "X1",
+            firsts == 1 || may_be_another || nest.cancels.is_empty(),
+            "nobody has cancelled nursery {id}: {nest:?}"
+        );
+        if firsts == 1
+            && let Some(reason) = reason
+        {
+            let requested = Answer::Because(Reason::Requested, false);
+            ensure!("X5", reason == requested, "nursery {id}: {nest:?}");
+        }
+        Ok(())
+    }
+
+    /// What a nursery has come to follows from what its tasks have.
+    fn check_outcome(&self, nest: &NestFacts<'_>) -> Result<(), Wrong> {
+        let Some((_, _, outcome)) = &nest.opened else {
+            return Ok(());
+        };
+        let id = nest.nest.id;
+        match (nest.nest.kind, outcome) {
+            (Kind::Partial(_), _) => self.check_partial(nest, outcome),
+            (Kind::Race | Kind::RaceEach, Outcome::Value(value)) => {
+                let has_won = nest.children.contains(value)
+                    && matches!(self.tasks[*value].ended, Some((_, Raw::Value)));
+                ensure!("race", has_won, "in {id} it is {value}, who has not won");
+                Ok(())
+            }
+            (Kind::Race | Kind::RaceEach, _) => self.check_partial(nest, outcome),
+            (Kind::Total | Kind::Fork, Outcome::All(results)) => {
+                let tasks = nest.nest.tasks.iter().zip(results);
+                for (task, result) in tasks {
+                    let raw = self.tasks[task.id].ended.as_ref().map(|(_, raw)| raw);
+                    let is_right = match (raw, result) {
+                        (Some(Raw::Value), Ok(value)) => *value == task.id,
+                        (Some(Raw::Failed(expected)), Err(seen)) => expected == seen,
+                        _ => false,
+                    };
+                    ensure!(
+                        "R1",
+                        is_right,
+                        "task {} gave {result:?}, not {raw:?}",
+                        task.id
+                    );
+                }
+                ensure!(
+                    "R1",
+                    results.len() == nest.nest.tasks.len(),
+                    "{id}: {nest:?}"
+                );
+                Ok(())
+            }
+            (Kind::Total | Kind::Fork, Outcome::Raised(text)) => {
+                let mut tasks = nest.nest.tasks.iter();
+                let is_anybodys = tasks.any(|task| {
+                    matches!(&self.tasks[task.id].ended, Some((_, Raw::Panicked(own))) if own == text)
+                });
+                ensure!("E1", is_anybodys, "nobody panicked in {id}: {nest:?}");
+                Ok(())
+            }
+            (Kind::Total | Kind::Fork, outcome) => Err(format!("{id}: {outcome:?}")),
+        }
+    }
+
+    /// The table in the documentation of `try_nursery`, and laws E1, E3, E4.
+    fn check_partial(&self, nest: &NestFacts<'_>, outcome: &Outcome) -> Result<(), Wrong> {
+        let id = nest.nest.id;
+        let (mut failures, mut late) = match outcome {
+            Outcome::Failed(failures, late) => (failures.clone(), late.clone()),
+            Outcome::Value(_) => (Vec::new(), Vec::new()),
+            _ => return Err(format!("nursery {id} has {outcome:?}")),
+        };
+        let is_value = matches!(outcome, Outcome::Value(_));
+        let children = failures.iter().map(|failure| &failure.child);
+        let late_children = late.iter().map(|failure| &failure.child);
+        let is_sorted = children.is_sorted() && late_children.is_sorted();
+        ensure!("E3", is_sorted, "nursery {id} has {outcome:?}");
+        let is_race = matches!(nest.nest.kind, Kind::Race | Kind::RaceEach);
+        let body = (!is_race).then(|| &self.tasks[nest.nest.tasks[0].id]);
+        let (mut are_real, mut are_some_cancelled) = (false, nest.unjoined_ends > 0);
+        let mut own = None;
+        let unjoined = nest.children.iter().map(|child| &self.tasks[*child]);
+        let unjoined = unjoined.filter(|child| child.joined.is_none());
+        for task in unjoined.chain(body) {
+            let verdicts = self.verdicts(task);
+            let mut found = None;
+            for verdict in &verdicts {
+                let is_in = match verdict {
+                    Verdict::Real(seen, child) => take(&mut failures, seen, child),
+                    // Whoever gets a value does not get late errors with it.
+                    Verdict::Late(seen, child) => is_value || take(&mut late, seen, child),
+                    _ => false,
+                };
+                if is_in {
+                    found = Some(verdict);
+                    break;
+                }
+            }
+            let silent = |verdict: &&Verdict| {
+                matches!(
+                    verdict,
+                    Verdict::Fine | Verdict::Skipped | Verdict::Silent(..)
+                )
+            };
+            let found = found.or_else(|| verdicts.iter().find(silent));
+            let Some(found) = found else {
+                return Err(format!(
+                    "E1: nursery {id} has {outcome:?} without task {}, {verdicts:?}",
+                    task.task.id
+                ));
+            };
+            are_real |= matches!(found, Verdict::Real(..));
+            let is_body = task.role == Role::Body;
+            match found {
+                Verdict::Fine | Verdict::Real(..) => {}
+                Verdict::Late(..) if is_body => own = Some(None),
+                Verdict::Silent(seen, _) if is_body => own = Some(Some(seen.clone())),
+                _ => are_some_cancelled = true,
+            }
+            if task.has_exploded && !is_body {
+                are_real = true;
+                let is_listed = take(&mut failures, &bomb(task), &Child::Body);
+                ensure!("E8", is_listed, "nursery {id} has {outcome:?}");
+            }
+        }
+        // A body's value is dropped only if there is another reason to fail.
+        if let Some(body) = body.filter(|body| body.has_exploded) {
+            let may_fail = are_real || are_some_cancelled;
+            ensure!("table", may_fail, "nursery {id} has {outcome:?}: {nest:?}");
+            are_real = true;
+            let is_listed = take(&mut failures, &bomb(body), &Child::Body);
+            ensure!("E8", is_listed, "nursery {id} has {outcome:?}");
+        }
+        ensure!(
+            "E1",
+            late.is_empty(),
+            "nursery {id} has {outcome:?}: {late:?}"
+        );
+        if are_real {
+            ensure!(
+                "E4",
+                failures.is_empty(),
+                "nursery {id} has {outcome:?}: {failures:?}"
+            );
+            let is_failed = matches!(outcome, Outcome::Failed(..));
+            ensure!("table", is_failed, "nursery {id} has {outcome:?}: {nest:?}");
+            return Ok(());
+        }
+        let known = nest.answers.iter().find_map(|(_, _, answer)| match answer {
+            Answer::Because(why, is_inherited) => Some((*why, *is_inherited)),
+            _ => None,
+        });
+        let may_be = |why: (Reason, bool)| match known {
+            Some(known) => known == why,
+            None => self.reasons(id, Time::MAX).any(|reason| reason == why),
+        };
+        let by_reason = |failures: &[Seen]| {
+            matches!(failures, [Seen { child: None, sign: Sign::Cancelled(Answer::Because(why, is_inherited)) }]
+                if may_be((*why, *is_inherited)))
+        };
+        let is_right = match (own, outcome) {
+            (Some(Some(own)), Outcome::Failed(..)) => failures == [own],
+            (Some(None), Outcome::Failed(..)) => by_reason(&failures),
+            (None, Outcome::Value(_)) => !are_some_cancelled || may_be((Reason::Requested, false)),
+            (None, Outcome::Failed(..)) if is_race && nest.children.is_empty() => true,
+            (None, Outcome::Failed(..)) => {
+                (are_some_cancelled || is_race)
+                    && by_reason(&failures)
+                    && failures[0].sign
+                        != Sign::Cancelled(Answer::Because(Reason::Requested, false))
+            }
+            _ => false,
+        };
+        ensure!("table", is_right, "nursery {id} has {outcome:?}: {nest:?}");
+        Ok(())
+    }
+}
+
+/// What becomes of a value that panics when it is dropped.
+fn bomb(task: &TaskFacts<'_>) -> Seen {
+    let sign = Sign::Panic(Some(task.task.id.to_string()));
+    Seen { child: None, sign }
+}

@@ -1,0 +1,429 @@
+//! What a random program is, how it is made, and how it is made smaller.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::vec;
+
+use fastrand::Rng;
+use proptest::prelude::Rng as _;
+use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+/// Tokens that nurseries may heed, and tasks switch on.
+pub(crate) const TOKENS: usize = 2;
+
+/// Whether nurseries may have limits: some programs hang then.
+const LIMITS: bool = false;
+
+/// The outermost nursery, and which of the tokens are on to begin with.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) root: Nest,
+    pub(crate) tokens: [bool; TOKENS],
+    pub(crate) tasks: usize,
+    pub(crate) nests: usize,
+}
+
+/// What one body, child, competitor or side of a fork does, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) id: usize,
+    pub(crate) bomb: Bomb,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) end: End,
+}
+
+/// What panics when it is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bomb {
+    Nothing,
+    /// What the task's closure has captured.
+    Capture,
+    /// The task's value, unless it is joined.
+    Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Value,
+    Error,
+    Panic,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Spawn(How, Whose, Task, Fate),
+    Each(Whose, Vec<Task>, Fate),
+    Ask(Whom, Then),
+    Cancel(Whose),
+    /// Cancels a token.
+    Switch(usize),
+    Nest(Nest),
+}
+
+/// By which method a child is spawned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Plain,
+    Nested,
+    Blocking,
+}
+
+/// The innermost partial nursery, or the one around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Own,
+    Outer,
+}
+
+/// Who is asked whether it is cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    Checkpoint(Whose),
+    IsCancelled(Whose),
+    /// The free function.
+    Free,
+}
+
+/// What becomes of a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Dropped,
+    /// Dropped at the end of the task.
+    Kept,
+    Joined(Then),
+    /// Joined at the end of the task, the last one first.
+    JoinedLast(Then),
+}
+
+/// What becomes of a failure that somebody was handed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    Handle,
+    /// By `?`.
+    Pass,
+}
+
+/// A nursery of whatever kind that a task opens.
+#[derive(Clone, Debug)]
+pub(crate) struct Nest {
+    pub(crate) id: usize,
+    pub(crate) kind: Kind,
+    /// The body of a partial nursery, the children of a total one, the sides of a fork, competitors.
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) then: Then,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Partial(Terms),
+    Total,
+    Fork,
+    Race,
+    RaceEach,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) continues: bool,
+    pub(crate) limit: Option<usize>,
+    pub(crate) token: Option<usize>,
+    pub(crate) deadline: Option<Deadline>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    Passed,
+    Far,
+}
+
+impl Program {
+    /// Numbers the tasks and the nurseries, in the order of the text.
+    fn numbered(mut self) -> Self {
+        fn nest(nest: &mut Nest, tasks: &mut usize, nests: &mut usize) {
+            nest.id = *nests;
+            *nests += 1;
+            nest.tasks.iter_mut().for_each(|t| task(t, tasks, nests));
+        }
+        fn task(task_: &mut Task, tasks: &mut usize, nests: &mut usize) {
+            task_.id = *tasks;
+            *tasks += 1;
+            for step in &mut task_.steps {
+                match step {
+                    Step::Spawn(_, _, child, _) => task(child, tasks, nests),
+                    Step::Each(_, items, _) => {
+                        items.iter_mut().for_each(|item| task(item, tasks, nests));
+                    }
+                    Step::Nest(inner) => nest(inner, tasks, nests),
+                    Step::Ask(..) | Step::Cancel(_) | Step::Switch(_) => {}
+                }
+            }
+        }
+        (self.tasks, self.nests) = (0, 0);
+        nest(&mut self.root, &mut self.tasks, &mut self.nests);
+        self
+    }
+
+    /// Calls `f` with every task.
+    pub(crate) fn each_task<'p>(&'p self, f: &mut impl FnMut(&'p Task)) {
+        self.root.each_task(f);
+    }
+
+    /// Calls `f` with every nursery.
+    pub(crate) fn each_nest<'p>(&'p self, f: &mut impl FnMut(&'p Nest)) {
+        f(&self.root);
+        self.each_task(&mut |task| {
+            for step in &task.steps {
+                if let Step::Nest(nest) = step {
+                    f(nest);
+                }
+            }
+        });
+    }
+}
+
+impl Nest {
+    fn each_task<'p>(&'p self, f: &mut impl FnMut(&'p Task)) {
+        self.tasks.iter().for_each(|task| task.each_task(f));
+    }
+}
+
+impl Task {
+    fn each_task<'p>(&'p self, f: &mut impl FnMut(&'p Task)) {
+        f(self);
+        for step in &self.steps {
+            match step {
+                Step::Spawn(_, _, child, _) => child.each_task(f),
+                Step::Each(_, items, _) => items.iter().for_each(|item| item.each_task(f)),
+                Step::Nest(nest) => nest.each_task(f),
+                Step::Ask(..) | Step::Cancel(_) | Step::Switch(_) => {}
+            }
+        }
+    }
+}
+
+/// Makes programs.
+struct Maker {
+    rng: Rng,
+    /// Tasks that may still be made.
+    left: usize,
+}
+
+impl Maker {
+    fn pick<T: Copy, const N: usize>(&mut self, of: [T; N]) -> T {
+        of[self.rng.usize(..N)]
+    }
+
+    fn chance(&mut self, one_in: usize) -> bool {
+        self.rng.usize(..one_in) == 0
+    }
+
+    fn program(mut self) -> Program {
+        let tokens = [(); TOKENS].map(|()| self.chance(8));
+        let root = self.partial();
+        let program = Program {
+            root,
+            tokens,
+            tasks: 0,
+            nests: 0,
+        };
+        program.numbered()
+    }
+
+    fn terms(&mut self) -> Terms {
+        if self.chance(2) {
+            return Terms::default();
+        }
+        Terms {
+            continues: self.chance(2),
+            limit: (LIMITS && self.chance(4)).then(|| self.rng.usize(1..3)),
+            token: self.chance(4).then(|| self.rng.usize(..TOKENS)),
+            deadline: self
+                .chance(12)
+                .then(|| self.pick([Deadline::Passed, Deadline::Far])),
+        }
+    }
+
+    fn partial(&mut self) -> Nest {
+        let kind = Kind::Partial(self.terms());
+        let mut body = self.task(true);
+        if body.bomb == Bomb::Capture {
+            body.bomb = Bomb::Nothing;
+        }
+        Nest {
+            id: 0,
+            kind,
+            tasks: vec![body],
+            then: self.then(),
+        }
+    }
+
+    fn nest(&mut self) -> Nest {
+        let kind = self.pick([
+            Kind::Total,
+            Kind::Total,
+            Kind::Fork,
+            Kind::Race,
+            Kind::RaceEach,
+        ]);
+        if self.chance(2) {
+            return self.partial();
+        }
+        let mut tasks = match kind {
+            Kind::Fork => vec![self.task(false), self.task(false)],
+            _ => self.tasks(),
+        };
+        // Their handles are joined, and a value is dropped by whoever loses a race.
+        tasks.iter_mut().for_each(|task| task.bomb = Bomb::Nothing);
+        Nest {
+            id: 0,
+            kind,
+            tasks,
+            then: self.then(),
+        }
+    }
+
+    fn tasks(&mut self) -> Vec<Task> {
+        let count = self.rng.usize(..4).min(self.left);
+        (0..count).map(|_| self.task(false)).collect()
+    }
+
+    fn task(&mut self, is_body: bool) -> Task {
+        self.left = self.left.saturating_sub(1);
+        let end = match self.rng.usize(..if is_body { 20 } else { 10 }) {
+            0 => End::Panic,
+            1 | 2 => End::Error,
+            _ => End::Value,
+        };
+        let bomb = match self.rng.usize(..40) {
+            0 => Bomb::Capture,
+            1 => Bomb::Value,
+            _ => Bomb::Nothing,
+        };
+        let count = self.rng.usize(..if is_body { 7 } else { 4 });
+        Task {
+            id: 0,
+            bomb,
+            steps: (0..count).map(|_| self.step()).collect(),
+            end,
+        }
+    }
+
+    fn whose(&mut self) -> Whose {
+        self.pick([Whose::Own, Whose::Own, Whose::Own, Whose::Outer])
+    }
+
+    fn then(&mut self) -> Then {
+        self.pick([Then::Handle, Then::Pass])
+    }
+
+    fn fate(&mut self) -> Fate {
+        let then = self.then();
+        self.pick([
+            Fate::Dropped,
+            Fate::Kept,
+            Fate::Joined(then),
+            Fate::JoinedLast(then),
+        ])
+    }
+
+    fn step(&mut self) -> Step {
+        let whose = self.whose();
+        match self.rng.usize(..if self.left > 0 { 20 } else { 6 }) {
+            0 => Step::Cancel(whose),
+            1 if self.chance(2) => Step::Switch(self.rng.usize(..TOKENS)),
+            1..6 => {
+                let whom = self.pick([
+                    Whom::Checkpoint(whose),
+                    Whom::IsCancelled(whose),
+                    Whom::Free,
+                ]);
+                Step::Ask(whom, self.then())
+            }
+            6..13 => {
+                let how = match self.rng.usize(..16) {
+                    0 => How::Blocking,
+                    1..8 => How::Plain,
+                    _ => How::Nested,
+                };
+                let child = self.task(false);
+                Step::Spawn(how, whose, child, self.fate())
+            }
+            13..15 => Step::Each(whose, self.tasks(), self.fate()),
+            _ => Step::Nest(self.nest()),
+        }
+    }
+}
+
+/// Random programs of so many tasks, more or less.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    pub(crate) tasks: usize,
+}
+
+impl Strategy for Programs {
+    type Tree = Shrinking;
+    type Value = Program;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+        let mut rng = Rng::with_seed(runner.rng().next_u64());
+        let left = rng.usize(1..self.tasks);
+        Ok(Shrinking::new(Maker { rng, left }.program()))
+    }
+}
+
+/// A program on its way to the smallest one that fails.
+#[derive(Debug)]
+pub(crate) struct Shrinking {
+    failing: Program,
+    current: Program,
+    /// What is one step smaller than the failing one, and has not been tried.
+    smaller: RefCell<vec::IntoIter<Program>>,
+}
+
+impl Shrinking {
+    fn new(program: Program) -> Self {
+        Self {
+            failing: program.clone(),
+            current: program,
+            smaller: RefCell::default(),
+        }
+    }
+
+    fn next(&mut self) -> bool {
+        let next = self.smaller.get_mut().next();
+        let is_any = next.is_some();
+        self.current = next.unwrap_or_else(|| self.failing.clone());
+        is_any
+    }
+}
+
+impl ValueTree for Shrinking {
+    type Value = Program;
+
+    fn current(&self) -> Program {
+        self.current.clone()
+    }
+
+    fn simplify(&mut self) -> bool {
+        self.failing = self.current.clone();
+        self.smaller = RefCell::new(super::smaller::programs(&self.failing).into_iter());
+        self.next()
+    }
+
+    fn complicate(&mut self) -> bool {
+        self.next()
+    }
+}
+
+/// Numbers what was made by hand.
+pub(crate) fn numbered(program: Program) -> Program {
+    program.numbered()
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "tokens {:?}", self.tokens)?;
+        super::smaller::write_nest(f, &self.root, 0)
+    }
+}

@@ -1,0 +1,124 @@
+//! Failures and outcomes as values that can be compared.
+
+use hatchery::{Cancelled, ChildId, Failure, Failures, Kind, Reason};
+
+use crate::world::Fault;
+
+/// A step of a child's path: whether it was spawned elsewhere, and its number.
+pub(crate) type Hop = (bool, u64);
+
+/// A failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) child: Option<Vec<Hop>>,
+    pub(crate) sign: Sign,
+}
+
+/// What went wrong; tasks are named by their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    Error(usize),
+    Late(usize),
+    Panic(Option<String>),
+    Cancelled(Answer),
+    /// Failures, and late ones.
+    Nested(Vec<Seen>, Vec<Seen>),
+}
+
+/// What somebody is told who asks whether a nursery is cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    No,
+    /// Without a reason.
+    Yes,
+    /// And whether it is that of a nursery further out.
+    Because(Reason, bool),
+}
+
+/// What a task has returned, before it becomes its nursery's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Raw {
+    Value,
+    Failed(Seen),
+    Panicked(Option<String>),
+}
+
+/// What a nursery has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Value(usize),
+    /// Failures, and late ones.
+    Failed(Vec<Seen>, Vec<Seen>),
+    /// Of a total nursery or a fork.
+    All(Vec<Result<usize, Seen>>),
+    Raised(Option<String>),
+}
+
+impl Answer {
+    pub(crate) fn of(cancelled: Cancelled) -> Self {
+        Self::Because(cancelled.reason(), cancelled.is_inherited())
+    }
+}
+
+impl Seen {
+    pub(crate) fn of(failure: &Failure<Fault>) -> Self {
+        let sign = match &failure.kind {
+            Kind::Error(fault) => Sign::Error(fault.0),
+            Kind::Late(fault) => Sign::Late(fault.0),
+            Kind::Panic(panic) => Sign::Panic(panic.message().map(str::to_owned)),
+            Kind::Cancelled(cancelled) => Sign::Cancelled(Answer::of(*cancelled)),
+            Kind::Nested(failures) => {
+                let (failures, late) = both(failures);
+                Sign::Nested(failures, late)
+            }
+            kind => unreachable!("{kind:?} is new"),
+        };
+        let child = failure.child.as_ref().map(path);
+        Self { child, sign }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn of(failures: &Failures<Fault>) -> Self {
+        let (failures, late) = both(failures);
+        Self::Failed(failures, late)
+    }
+}
+
+fn both(failures: &Failures<Fault>) -> (Vec<Seen>, Vec<Seen>) {
+    let late = failures.late().iter().map(Seen::of);
+    (failures.iter().map(Seen::of).collect(), late.collect())
+}
+
+/// The path of an identity, from its text: the order of identities is not to be trusted here.
+fn path(id: &ChildId) -> Vec<Hop> {
+    let text = id.to_string();
+    let hops = text.split('.').map(|hop| {
+        let elsewhere = hop.strip_prefix("elsewhere ");
+        let number = elsewhere.unwrap_or(hop).parse();
+        (elsewhere.is_some(), number.expect("a number"))
+    });
+    hops.collect()
+}
+
+impl Seen {
+    /// Whether it says no more than that a nursery was cancelled.
+    pub(crate) fn says_cancelled(&self) -> bool {
+        match &self.sign {
+            Sign::Cancelled(_) => true,
+            Sign::Nested(failures, _) => failures.iter().all(Self::says_cancelled),
+            _ => false,
+        }
+    }
+
+    /// Whether it is late, or there are late ones in it; of a consequence of a cancellation.
+    pub(crate) fn is_late(&self) -> bool {
+        match &self.sign {
+            Sign::Late(_) => true,
+            Sign::Nested(failures, late) => {
+                !late.is_empty() || failures.iter().any(|f| f.says_cancelled() && f.is_late())
+            }
+            _ => false,
+        }
+    }
+}
