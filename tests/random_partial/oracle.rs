@@ -3,7 +3,7 @@
 //! Which children were started, and what those were told who asked, depends on the schedule, so that
 //! is taken from the run and held against the times of what may have caused it. All else follows.
 
-use crate::facts::{Facts, NestFacts, Role, TaskFacts};
+use crate::facts::{Facts, NestFacts, Role, Step, TaskFacts};
 use crate::program::Kind;
 use crate::seen::{Answer, Outcome, Raw, Seen, Sign};
 use crate::verdict::{Child, Verdict, is_child, take};
@@ -21,8 +21,8 @@ macro_rules! ensure {
     };
 }
 
-/// Holds a run against the laws.
-pub(crate) fn check(world: &World<'_>) -> Result<(), Wrong> {
+/// Holds a run against the laws, and returns what the program has come to.
+pub(crate) fn check(world: &World<'_>, is_alone: bool) -> Result<Outcome, Wrong> {
     for (id, track) in world.tracks.iter().enumerate() {
         let balanced = track.captures.is_balanced() && track.values.is_balanced();
         ensure!("L2", balanced, "task {id}: {track:?}");
@@ -45,10 +45,36 @@ pub(crate) fn check(world: &World<'_>) -> Result<(), Wrong> {
             "token {token}: {switches:?}"
         );
     }
-    Ok(())
+    if is_alone && !world.program.has_joins() {
+        facts.check_order()?;
+    }
+    match &facts.nests[0].opened {
+        Some((_, _, outcome)) => Ok(outcome.clone()),
+        None => Err("L3: the outermost nursery did not end".to_owned()),
+    }
 }
 
 impl Facts<'_> {
+    /// Law R5: on one thread, and if nobody joins, children start in the order of their identities.
+    fn check_order(&self) -> Result<(), Wrong> {
+        for nest in &self.nests {
+            let children = nest.children.iter().map(|child| &self.tasks[*child]);
+            let nth = |step: &Step| match step {
+                Step::Nth(nth) => Some(*nth),
+                _ => None,
+            };
+            let place = |child: &TaskFacts<'_>| {
+                let path: Option<Vec<_>> = child.path.iter().map(nth).collect();
+                path.zip(child.started)
+            };
+            let mut places: Vec<_> = children.filter_map(place).collect();
+            places.sort();
+            let is_in_order = places.is_sorted_by_key(|(_, started)| *started);
+            ensure!("R5", is_in_order, "nursery {}: {places:?}", nest.nest.id);
+        }
+        Ok(())
+    }
+
     /// Laws L1, L2, R2, X2: it has started once or was skipped for a reason, and ended in time.
     fn check_life(&self, task: &TaskFacts<'_>) -> Result<(), Wrong> {
         let id = task.task.id;

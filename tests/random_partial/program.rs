@@ -96,6 +96,12 @@ pub(crate) enum Fate {
     JoinedLast(Then),
 }
 
+impl Fate {
+    fn is_joined(self) -> bool {
+        matches!(self, Self::Joined(_) | Self::JoinedLast(_))
+    }
+}
+
 /// What becomes of a failure that somebody was handed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
@@ -167,6 +173,52 @@ impl Program {
     /// Calls `f` with every task.
     pub(crate) fn each_task<'p>(&'p self, f: &mut impl FnMut(&'p Task)) {
         self.root.each_task(f);
+    }
+
+    /// Whether any child is joined, or runs where it does not stand in line.
+    pub(crate) fn has_joins(&self) -> bool {
+        let mut has_joins = false;
+        self.each_task(&mut |task| {
+            has_joins |= task.steps.iter().any(|step| match step {
+                Step::Spawn(how, _, _, fate) => *how == How::Blocking || fate.is_joined(),
+                Step::Each(_, _, fate) => fate.is_joined(),
+                _ => false,
+            });
+        });
+        has_joins
+    }
+
+    /// Whether what it comes to does not depend on the schedule: nobody cancels anything, and nobody
+    /// fails, except where that does not cancel.
+    pub(crate) fn is_calm(&self) -> bool {
+        let (mut is_calm, mut fails, mut continues) = (true, false, true);
+        is_calm &= !self.tokens.contains(&true);
+        self.each_nest(&mut |nest| match nest.kind {
+            Kind::Partial(terms) => {
+                is_calm &= terms.deadline != Some(Deadline::Passed);
+                continues &= terms.continues;
+            }
+            Kind::Total | Kind::Fork => continues = false,
+            Kind::Race | Kind::RaceEach => is_calm &= nest.tasks.is_empty(),
+        });
+        self.each_task(&mut |task| {
+            fails |= task.end != End::Value;
+            // Panics of no child in particular have no order among themselves.
+            is_calm &= task.bomb == Bomb::Nothing;
+            for step in &task.steps {
+                match step {
+                    Step::Spawn(_, Whose::Outer, ..) | Step::Each(Whose::Outer, ..) => {
+                        // Who that is depends on the schedule.
+                        continues = false;
+                    }
+                    Step::Cancel(_) | Step::Switch(_) => is_calm = false,
+                    // Nobody took part in it, so it fails.
+                    Step::Nest(nest) => fails |= matches!(nest.kind, Kind::Race | Kind::RaceEach),
+                    _ => {}
+                }
+            }
+        });
+        is_calm && (continues || !fails)
     }
 
     /// Calls `f` with every nursery.
