@@ -266,3 +266,26 @@ fn s5_a_limit_holds_in_a_nursery_that_its_body_opens() {
         crowd.were_at_most(limit, 300);
     });
 }
+
+/// The only permit is on the thread that waits.
+#[test]
+fn s1_a_child_at_the_limit_may_wait_for_blocking_children() {
+    on_limits(|_, _, options| {
+        let ended = AtomicUsize::new(0);
+        let count = || {
+            ended.fetch_add(1, Ordering::Relaxed);
+        };
+        options.nursery(|outer| {
+            for _ in 0..50 {
+                outer.spawn(|| {
+                    hatchery::nursery(|inner| {
+                        inner.spawn_blocking(count);
+                        inner.spawn_blocking(count).join();
+                    });
+                    outer.spawn_blocking(count).join();
+                });
+            }
+        });
+        assert_eq!(ended.into_inner(), 150);
+    });
+}

@@ -112,22 +112,23 @@ impl Limiter {
 
     /// Takes the first run of `scope`, or of a nursery below it, that is held back by a limiter of
     /// which this thread has a permit.
-    pub(crate) fn take_below(&self, scope: &ScopeFrame) -> Option<Run> {
+    pub(crate) fn take_below(&self, scope: &ScopeFrame, class: Class) -> Option<Run> {
         let mut held = self.chain().filter(|limiter| limiter.is_held());
-        let run = held.find_map(|limiter| limiter.permits.take_out(|held| is_below(held, scope)));
+        let is_wanted = |(run, is): &(Run, Class)| *is == class && run.scope().is_within(scope);
+        let run = held.find_map(|limiter| limiter.permits.take_out(is_wanted));
         run.map(|(run, _)| run)
     }
 
     /// Whether there is one.
     pub(crate) fn has_below(&self, scope: &ScopeFrame) -> bool {
         let mut held = self.chain().filter(|limiter| limiter.is_held());
-        held.any(|limiter| limiter.permits.has(|held| is_below(held, scope)))
+        held.any(|limiter| limiter.permits.has(|(run, _)| run.scope().is_within(scope)))
     }
-}
 
-/// Whether a waiter in `scope` may run what is held back.
-fn is_below((run, class): &(Run, Class), scope: &ScopeFrame) -> bool {
-    *class == Class::Compute && run.scope().is_within(scope)
+    /// Whether this thread has a permit of it, or of one further out.
+    pub(crate) fn is_any_held(&self) -> bool {
+        self.chain().any(Self::is_held)
+    }
 }
 
 /// Runs `f` with the permits that a child of the limited nursery needs, unless there are none left.

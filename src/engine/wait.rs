@@ -301,7 +301,7 @@ impl Seat {
             self.put_back([run]);
         }
         let stray = self.core.strays.take(|run| run.scope().is_within(scope));
-        match stray.or_else(|| scope.limiter()?.take_below(scope)) {
+        match stray.or_else(|| scope.limiter()?.take_below(scope, Class::Compute)) {
             None => false,
             Some(run) => {
                 self.help_with(run, scope, awaited);
@@ -310,11 +310,18 @@ impl Seat {
         }
     }
 
-    /// Runs one blocking child that no side thread will come for: the awaited one, or one that
-    /// `helps` allows.
+    /// Runs one blocking child that no side thread will come for, or that is held back for want of a
+    /// permit that this thread has: the awaited one, or one that `helps` allows.
     fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
         let blocking = &self.core.blocking;
-        if !blocking.is_starved() {
+        let limiter = scope.limiter().filter(|limiter| limiter.is_any_held());
+        let held_back = limiter.filter(|_| helps);
+        if let Some(run) = held_back.and_then(|limiter| limiter.take_below(scope, Class::Blocking))
+        {
+            self.without_place(|| run.execute(self, || false));
+            return true;
+        }
+        if limiter.is_none() && !blocking.is_starved() {
             return false;
         }
         if scope.is_permitted()
