@@ -289,3 +289,13 @@ fn s1_a_child_at_the_limit_may_wait_for_blocking_children() {
         assert_eq!(ended.into_inner(), 150);
     });
 }
+
+#[test]
+fn s1_a_nursery_in_the_body_may_wait_for_a_blocking_child_of_the_limited_one() {
+    on_limits(|_, _, options| {
+        options.nursery(|outer| {
+            let value = hatchery::nursery(|_| outer.spawn_blocking(|| 7).join());
+            assert_eq!(value, 7);
+        });
+    });
+}

@@ -203,10 +203,7 @@ impl Seat {
             let child = awaited.claim(Class::Compute);
             child.map(|child| self.run_claimed(scope, child)).is_some()
         };
-        match scope.limiter() {
-            None => run(),
-            Some(limiter) => limit::with_permits(limiter, run).unwrap_or(false),
-        }
+        with_permits(scope, run)
     }
 
     /// Step 4, until the wait may go on: it is over, or there is something to do for this thread
@@ -324,11 +321,15 @@ impl Seat {
         if limiter.is_none() && !blocking.is_starved() {
             return false;
         }
-        if scope.is_permitted()
-            && let Some(child) = awaited.claim(Class::Blocking)
-        {
+        let run = || {
+            let Some(child) = awaited.claim(Class::Blocking) else {
+                return false;
+            };
             self.without_place(|| Frame::run_child(self, scope, child));
             blocking.note_claim(self);
+            true
+        };
+        if with_permits(scope, run) {
             return true;
         }
         let Some(run) = helps.then(|| blocking.take_below(scope)).flatten() else {
@@ -336,5 +337,13 @@ impl Seat {
         };
         self.without_place(|| run.execute(self, || false));
         true
+    }
+}
+
+/// Whether `run` did, with the permits that a child of `scope` needs; false if there are none left.
+fn with_permits(scope: &ScopeFrame, run: impl FnOnce() -> bool) -> bool {
+    match scope.limiter() {
+        None => run(),
+        Some(limiter) => limit::with_permits(limiter, run).unwrap_or(false),
     }
 }
