@@ -12,9 +12,6 @@ use proptest::test_runner::TestRunner;
 /// Tokens that nurseries may heed, and tasks switch on.
 pub(crate) const TOKENS: usize = 2;
 
-/// Whether nurseries may have limits: some programs hang then.
-const LIMITS: bool = false;
-
 /// The outermost nursery, and which of the tokens are on to begin with.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
@@ -288,7 +285,7 @@ impl Maker {
         }
         Terms {
             continues: self.chance(2),
-            limit: (LIMITS && self.chance(4)).then(|| self.rng.usize(1..3)),
+            limit: self.chance(4).then(|| self.rng.usize(1..3)),
             token: self.chance(4).then(|| self.rng.usize(..TOKENS)),
             deadline: self
                 .chance(12)
