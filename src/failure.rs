@@ -398,7 +398,7 @@ impl<E> Failures<E> {
     /// Whether there are late errors, here or in a nursery further in.
     fn have_late(&self) -> bool {
         let mut all = self.iter();
-        let is_one = |failure: &Failure<E>| match &failure.kind {
+        let is_one = |failure: &Failure<E>| match failure.kind() {
             Kind::Late(_) => true,
             // What it meant to the nursery around it does not matter.
             Kind::Nested(failures) => failures.have_late(),

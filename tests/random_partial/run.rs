@@ -108,7 +108,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
     }
 
     fn plain(self, task: &'w Task) -> Result<Value<'w>, Fault> {
-        let fault = |failure: Failure<Fault>| match failure.kind {
+        let fault = |failure: Failure<Fault>| match failure.into_kind() {
             hatchery::Kind::Error(fault) => fault,
             _ => unreachable!("made to be an error"),
         };
@@ -127,7 +127,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
             return self.own.spawn_nested(nested);
         }
         let plain = || {
-            nested().map_err(|failure| match failure.kind {
+            nested().map_err(|failure| match failure.into_kind() {
                 hatchery::Kind::Error(fault) => fault,
                 _ => unreachable!("made to be an error"),
             })
@@ -329,8 +329,8 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         };
         let answer = match &result {
             Ok(()) => Answer::No,
-            Err(failure) => match failure.kind {
-                hatchery::Kind::Cancelled(cancelled) => Answer::of(cancelled),
+            Err(failure) => match failure.kind() {
+                hatchery::Kind::Cancelled(cancelled) => Answer::of(*cancelled),
                 _ => unreachable!("a checkpoint says no more than that"),
             },
         };

@@ -62,7 +62,7 @@ impl Answer {
 
 impl Seen {
     pub(crate) fn of(failure: &Failure<Fault>) -> Self {
-        let sign = match &failure.kind {
+        let sign = match failure.kind() {
             Kind::Error(fault) => Sign::Error(fault.0),
             Kind::Late(fault) => Sign::Late(fault.0),
             Kind::Panic(panic) => Sign::Panic(panic.message().map(str::to_owned)),
@@ -73,7 +73,7 @@ impl Seen {
             }
             kind => unreachable!("{kind:?} is new"),
         };
-        let child = failure.child.as_ref().map(path);
+        let child = failure.child().map(path);
         Self { child, sign }
     }
 }
