@@ -3,7 +3,7 @@
 mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -309,6 +309,54 @@ fn x5_a_nursery_stays_cancelled_and_its_first_reason_stays_the_reason() {
                 assert_eq!((told.reason(), told.is_inherited()), (reason, false));
             }
         });
+    });
+}
+
+/// Calls `f` so many nurseries further in.
+fn deep(levels: u32, f: &dyn Fn()) {
+    match levels {
+        0 => f(),
+        _ => hatchery::nursery(|_| deep(levels - 1, f)),
+    }
+}
+
+#[test]
+fn x5_all_who_ask_are_told_the_same_whoever_cancels_at_once() {
+    on_every_pool(|pool| {
+        for _ in 0..200 {
+            let all = Mutex::new(Vec::new());
+            let note = |told: Cancelled| {
+                all.lock()
+                    .unwrap()
+                    .push((told.reason(), told.is_inherited()));
+            };
+            let result = pool.try_nursery::<(), _, _>(|outer| {
+                // The way to the outer one takes time enough for the others.
+                deep(100, &|| {
+                    let token = CancelToken::new();
+                    let options = Options::new().cancel_on(&token);
+                    let result = options.try_nursery(|n| {
+                        at_once(THREADS, |i| {
+                            let _is_first = match i {
+                                0 => n.cancel(),
+                                1 => token.cancel(),
+                                2 => outer.cancel(),
+                                3 => n.spawn(|| Err::<(), _>(())).join().is_ok(),
+                                _ => false,
+                            };
+                            while !n.is_cancelled() {}
+                            (0..20).for_each(|_| note(told(n).unwrap()));
+                        });
+                        n.checkpoint()
+                    });
+                    note(result.unwrap_err().cancelled().unwrap());
+                });
+                Ok(())
+            });
+            result.unwrap();
+            let all = all.into_inner().unwrap();
+            assert!(all.iter().all(|told| *told == all[0]), "{all:?}");
+        }
     });
 }
 
