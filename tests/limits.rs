@@ -188,8 +188,38 @@ fn s1_a_child_may_hold_a_lock_while_it_waits_for_its_own() {
     });
 }
 
+/// A side thread finds no permit but the one of the child that waits.
 #[test]
-fn a_limited_nursery_is_cancelled_like_any_other() {
+fn s1_a_child_below_the_limit_may_wait_for_a_blocking_one_of_its_own() {
+    on_limits(|_, limit, options| {
+        for _ in 0..20 {
+            let crowds = Crowd::default();
+            let crowd = &crowds;
+            options.nursery(|n| {
+                for _ in 0..5 {
+                    n.spawn(|| {
+                        crowd.child(|| {
+                            let sibling = n.spawn_blocking(|| crowd.child(|| 1));
+                            let below = hatchery::nursery(|inner| {
+                                inner.spawn_blocking(|| crowd.child(work));
+                                inner.spawn_blocking(|| crowd.child(|| 2)).join()
+                            });
+                            let limited = Options::new().limit(1).nursery(|inner| {
+                                let child = || inner.spawn_blocking(|| crowd.child(|| 3)).join();
+                                inner.spawn(move || crowd.child(child)).join()
+                            });
+                            assert_eq!(sibling.join() + below + limited, 6);
+                        });
+                    });
+                }
+            });
+            crowd.were_at_most(limit, 30);
+        }
+    });
+}
+
+#[test]
+fn s5_a_limited_nursery_is_cancelled_like_any_other() {
     on_limits(|_, limit, options| {
         let crowd = Crowd::default();
         let failures = options.try_nursery(|n| {
