@@ -3,10 +3,10 @@
 mod common;
 
 use std::panic::resume_unwind;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
 
-use common::{Ledger, on_every_pool, seeded};
+use common::{Ledger, on_every_pool, on_no_worker, on_pool, seeded};
 use fastrand::Rng;
 use hatchery::{Failure, Failures, Kind, OnFailure, Options, Pool};
 
@@ -134,6 +134,8 @@ fn grow(rng: &mut Rng, depth: usize) -> Result<u64, Failures<u64>> {
             let child = n.spawn_nested(move || {
                 let mut rng = Rng::with_seed(seed);
                 let leaf = rng.u64(..100);
+                // Others come meanwhile, if there are any.
+                (0..500).for_each(|_| std::hint::spin_loop());
                 n.spawn(move || if leaf < 20 { Err(leaf) } else { Ok(()) });
                 match leaf {
                     ..5 => resume_unwind(Box::new("on purpose")),
@@ -166,9 +168,18 @@ fn r4_under_continue_the_whole_outcome_is_the_same_for_every_pool() {
     assert!(outcomes.iter().all(|one| *one == outcomes[0]));
 }
 
-/// A nursery in which many children fail that nobody joins: those that had started, and what came of
-/// it.
-fn many_fail(pool: &Pool, rng: &mut Rng) -> (Vec<u64>, Failures<u64>) {
+/// Calls `test` with every pool, and with how many children that wait for each other it runs.
+fn on_every_pool_with_company(test: impl Fn(&Pool, usize)) {
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| test(pool, 5));
+    }
+    on_no_worker(|pool| test(pool, 0));
+}
+
+/// A nursery in which many children fail that nobody joins, so many of them for sure: those that had
+/// started, and what came of it.
+fn many_fail(pool: &Pool, together: usize, rng: &mut Rng) -> (Vec<u64>, Failures<u64>) {
+    let all_have_started = Barrier::new(together + 1);
     let fail: Vec<_> = (0..500).map(|_| rng.u8(..) < 30).collect();
     let started = Mutex::new(Vec::new());
     let result = pool.try_nursery(|n| {
@@ -180,7 +191,17 @@ fn many_fail(pool: &Pool, rng: &mut Rng) -> (Vec<u64>, Failures<u64>) {
             }
             if fails { Err(i) } else { Ok(()) }
         };
-        for i in 0..200 {
+        n.spawn(|| Ok(()));
+        for i in 1..=together as u64 {
+            let all_have_started = &all_have_started;
+            n.spawn_blocking(move || {
+                started.lock().unwrap().push(i);
+                all_have_started.wait();
+                Err::<(), _>(i)
+            });
+        }
+        all_have_started.wait();
+        for i in together as u64 + 1..200 {
             n.spawn(move || child(i));
         }
         n.spawn_each(200..400, child);
@@ -196,10 +217,11 @@ fn many_fail(pool: &Pool, rng: &mut Rng) -> (Vec<u64>, Failures<u64>) {
 
 #[test]
 fn e1_every_failure_of_a_started_child_comes_back_and_no_other() {
-    on_every_pool(|pool| {
+    on_every_pool_with_company(|pool, together| {
         let mut rng = seeded("e1");
         for _ in 0..50 {
-            let (started, failures) = many_fail(pool, &mut rng);
+            let (started, failures) = many_fail(pool, together, &mut rng);
+            assert!(started.len() >= together);
             assert_eq!(failures.iter().map(index).collect::<Vec<_>>(), started);
             assert_eq!(failures.late().len(), 0);
         }
@@ -246,10 +268,11 @@ fn e2_one_failure_has_the_same_shape_as_many_and_an_early_one_as_a_late_one() {
 
 #[test]
 fn e3_the_cause_is_the_smallest_of_those_that_had_started_when_a_failure_cancels() {
-    on_every_pool(|pool| {
+    on_every_pool_with_company(|pool, together| {
         let mut rng = seeded("e3");
         for _ in 0..50 {
-            let (started, failures) = many_fail(pool, &mut rng);
+            let (started, failures) = many_fail(pool, together, &mut rng);
+            assert!(started.len() >= together);
             assert_eq!(index(failures.cause()), started[0]);
             assert_eq!(index(&failures.into_cause()), started[0]);
         }
