@@ -1,4 +1,5 @@
 //! Running an example under a watchdog.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::env;
 use std::io::Read;
@@ -114,18 +115,24 @@ fn build(name: &str, profile: &Path) {
         "debug" => "dev",
         name => name,
     };
-    let mut build = Command::new(env!("CARGO"));
+    let mut build = cargo();
     build
         .args(["build", "--quiet", "--example", name])
         .args(["--profile", profile_name, "--target-dir"])
         .arg(profile.parent().unwrap())
         .current_dir(env!("CARGO_MANIFEST_DIR"));
-    // What cargo says about the package under test would make build scripts run again.
+    assert!(build.status().unwrap().success(), "the example must build");
+}
+
+/// The cargo that runs the test.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    // What it says about the package under test would make build scripts run again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            build.env_remove(&name);
+            cargo.env_remove(&name);
         }
     }
-    assert!(build.status().unwrap().success(), "the example must build");
+    cargo
 }
