@@ -215,6 +215,7 @@ mod tests {
     use crate::cancel::Reason;
     use crate::engine::timer;
     use crate::platform::clock;
+    use crate::platform::thread::refused;
 
     const HOUR: Duration = Duration::from_secs(3600);
     /// Far more than the timer's thread needs to look at the clock.
@@ -294,6 +295,32 @@ mod tests {
             n.spawn(|| 7).join()
         });
         assert_eq!(value, 7);
+    }
+
+    #[test]
+    fn a_deadline_that_no_thread_watches_is_seen_by_starts_and_checks() {
+        let _alone = alone();
+        let first_to_look: [fn(&TryNursery<'_, '_, ()>) -> bool; 4] = [
+            |n| n.is_cancelled(),
+            |_| crate::checkpoint().is_err(),
+            |_| crate::nursery(|n| n.spawn(crate::checkpoint).join().is_err()),
+            |_| crate::try_nursery::<(), _, _>(|n| n.spawn(|| Ok(())).join()).is_err(),
+        ];
+        for is_over in first_to_look {
+            let options = Options::new().timeout(HOUR);
+            let result = refused::during(|| {
+                options.try_nursery(|n| {
+                    assert!(!is_over(n));
+                    n.spawn(|| Ok(())).join()?;
+                    // Nobody is told.
+                    clock::moved::forward(2 * HOUR);
+                    assert!(is_over(n));
+                    n.spawn(|| -> Result<(), ()> { panic!("started") }).join()
+                })
+            });
+            let cancelled = result.unwrap_err().cancelled().unwrap();
+            assert_eq!(cancelled.reason(), Reason::Deadline);
+        }
     }
 
     #[test]

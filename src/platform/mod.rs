@@ -36,4 +36,24 @@ pub(crate) mod thread {
         thread_local!(static TOKEN: u8 = const { 0 });
         TOKEN.with(std::ptr::from_ref)
     }
+
+    /// Whether a test has this thread find that no other can be had.
+    #[cfg(test)]
+    pub(crate) mod refused {
+        use std::cell::Cell;
+
+        thread_local!(static ARE: Cell<bool> = const { Cell::new(false) });
+
+        pub(crate) fn are() -> bool {
+            ARE.get()
+        }
+
+        /// Runs `f` without other threads to be had.
+        pub(crate) fn during<R>(f: impl FnOnce() -> R) -> R {
+            ARE.set(true);
+            let result = f();
+            ARE.set(false);
+            result
+        }
+    }
 }
