@@ -1,16 +1,17 @@
 //! Partial nurseries: what they cost beside total ones, checks, and skipped children.
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use hatchery::{Cancelled, Failure, TryNursery};
 
-use super::{Contender, Pools, flat, work};
+use super::{Contender, Pools, work};
 
 /// The flat fan-out: children that cannot fail, and children that could.
 pub(crate) fn children(pools: &Pools, size: u64, rounds: u32) -> Vec<Contender<'_>> {
+    let rounds = black_box(rounds);
     vec![
-        Contender::serial(move || flat::serial(size, rounds)),
         Contender::new("hatchery spawn", move || {
             pools.hatchery.nursery(|n| {
                 let children: Vec<_> = (0..size)
@@ -19,7 +20,8 @@ pub(crate) fn children(pools: &Pools, size: u64, rounds: u32) -> Vec<Contender<'
                 let values = children.into_iter().map(hatchery::Child::join);
                 values.fold(0, u64::wrapping_add)
             })
-        }),
+        })
+        .reference(),
         Contender::new("hatchery spawn, may fail", move || {
             let sum = pools.hatchery.try_nursery::<u8, _, _>(|n| {
                 let children: Vec<_> = (0..size)
@@ -82,16 +84,23 @@ fn below(
     value.expect("nobody cancels")
 }
 
-/// Cancels a nursery with so many children in line, and waits for its end.
+/// From cancelling a nursery that has so many children in line to its end; for pools of one thread,
+/// since others would have run some of them.
 pub(crate) fn skipped(pools: &Pools, size: u64) -> Vec<Contender<'_>> {
-    vec![Contender::new("hatchery cancel", move || {
-        let skipped = pools.hatchery.try_nursery::<u8, _, _>(|n| {
-            n.cancel();
-            for i in 0..size {
-                n.spawn(move || Ok(black_box(i)));
+    vec![Contender::timed("hatchery cancel", move || {
+        let started = AtomicU64::new(0);
+        let mut cancelled = Instant::now();
+        let result = pools.hatchery.try_nursery::<u8, _, _>(|n| {
+            for _ in 0..size {
+                n.spawn(|| Ok(started.fetch_add(1, Ordering::Relaxed)));
             }
-            Ok(size)
+            cancelled = Instant::now();
+            n.cancel();
+            Ok(())
         });
-        skipped.expect("cancelled by itself")
+        let took = cancelled.elapsed();
+        result.expect("cancelled by itself");
+        assert_eq!(started.into_inner(), 0);
+        took
     })]
 }

@@ -29,15 +29,17 @@ pub(crate) enum Group {
     Flat,
     Forks,
     Opening,
+    Cancellation,
     Kernels,
     Adversarial,
     Footprint,
 }
 
-pub(crate) const GROUPS: [Group; 6] = [
+pub(crate) const GROUPS: [Group; 7] = [
     Group::Flat,
     Group::Forks,
     Group::Opening,
+    Group::Cancellation,
     Group::Kernels,
     Group::Adversarial,
     Group::Footprint,
@@ -50,6 +52,7 @@ impl Group {
             Self::Flat => "flat",
             Self::Forks => "forks",
             Self::Opening => "opening",
+            Self::Cancellation => "cancellation",
             Self::Kernels => "kernels",
             Self::Adversarial => "adversarial",
             Self::Footprint => "footprint",

@@ -167,10 +167,11 @@ fn losses(outcomes: &[Outcome]) -> String {
         })
         .collect();
     lost.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let has_peer = |outcome: &&Outcome| outcome.best(|c| !c.is_ours()).is_some();
+    let compared = outcomes.iter().filter(has_peer).count();
     let mut text = format!(
-        "Of {} rows, hatchery is first or within 5 % of the first in {}. A peer is ahead in:\n\n",
-        outcomes.len(),
-        outcomes.len() - lost.len()
+        "Of {compared} rows, hatchery is first or within 5 % of the first in {}. A peer is ahead in:\n\n",
+        compared - lost.len()
     );
     for (ratio, outcome, ours, peer) in lost {
         let [mine, others] = [ours, peer].map(|c| quantity(outcome.unit, c.median()));

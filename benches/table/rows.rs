@@ -4,8 +4,8 @@ use std::cell::LazyCell;
 
 use crate::common::quicksort::Numbers;
 use crate::common::{
-    Pools, ROUNDS_100_NS, fib, flat, mandelbrot, matrix, merge_sort, open, queens, quicksort, tree,
-    uts,
+    Pools, ROUNDS_100_NS, fib, flat, mandelbrot, matrix, merge_sort, open, partial, queens,
+    quicksort, tree, uts,
 };
 use crate::goals::Goal;
 use crate::measure::{Group, Row, Table};
@@ -13,7 +13,13 @@ use crate::measure::{Group, Row, Table};
 /// All of them, for pools of each of these sizes.
 pub(crate) fn all(table: &mut Table<'_>, threads: &[usize]) {
     let pools: Vec<_> = threads.iter().copied().map(Pools::new).collect();
-    for part in [flat_rows, fork_rows, opening_rows, kernel_rows] {
+    for part in [
+        flat_rows,
+        fork_rows,
+        opening_rows,
+        cancellation_rows,
+        kernel_rows,
+    ] {
         for pools in &pools {
             part(table, pools);
         }
@@ -112,6 +118,46 @@ fn opening_rows(table: &mut Table<'_>, pools: &Pools) {
             (7 * children * open::INSIDE, open::inside(pools, children))
         });
     }
+}
+
+fn cancellation_rows(table: &mut Table<'_>, pools: &Pools) {
+    const CHILDREN: u64 = 10_000;
+    const CHECKS: u64 = 10_000;
+    const SKIPPED: u64 = 1_000_000;
+    let threads = pools.threads;
+    let row = |name: &'static str| Row::new(Group::Cancellation, name, threads);
+    let may_fail = row("10k empty children that may fail")
+        .per("child", CHILDREN)
+        .goal(1, Goal::over("hatchery spawn, may fail", 3.0));
+    table.row(may_fail, || {
+        let contenders = partial::children(pools, CHILDREN, 0);
+        (flat::serial(CHILDREN, 0), contenders)
+    });
+    // The others are about one thread each.
+    if threads > 1 {
+        return;
+    }
+    for (name, of) in [
+        (
+            "the nursery's checkpoint, 2 nurseries deep",
+            "hatchery nursery's checkpoint",
+        ),
+        (
+            "the free checkpoint, 2 nurseries deep",
+            "hatchery free checkpoint",
+        ),
+    ] {
+        let row = row(name).per("check", CHECKS);
+        table.row(row.goal(1, Goal::at_most(of, 2.0)), || {
+            let mut contenders = partial::checks(pools, CHECKS, 2);
+            contenders.retain(|contender| contender.is_reference || contender.name == of);
+            (CHECKS, contenders)
+        });
+    }
+    let skipped = row("10^6 children in line, from cancelling to the end");
+    table.row(skipped.per("skipped child", SKIPPED), || {
+        (0, partial::skipped(pools, SKIPPED))
+    });
 }
 
 fn kernel_rows(table: &mut Table<'_>, pools: &Pools) {
