@@ -1,6 +1,6 @@
 //! Law S9: an idle pool uses no CPU and is never woken.
 //!
-//! The one test that lets time pass, since the law is about time passing.
+//! The tests that let time pass, since the law is about time passing.
 
 mod common;
 
@@ -8,8 +8,8 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use common::{REFUSED_STACK, on_pool};
-use hatchery::Pool;
+use common::{Gate, REFUSED_STACK, on_pool};
+use hatchery::{Options, Pool};
 
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -70,15 +70,59 @@ fn stays_asleep(pool: &Pool, name: &str) {
             n.spawn_blocking(|| ());
         });
     }
+    let [before, after] = while_time_passes(|| switches(name));
+    assert_eq!(after, before);
+}
+
+/// What `switches` says before and after the idle time.
+fn while_time_passes<T: PartialEq>(switches: impl Fn() -> T) -> [T; 2] {
     // Until the last searcher has gone to sleep: one quiet fifth of a second.
     loop {
-        let before = switches(name);
+        let before = switches();
         thread::sleep(IDLE / 25);
-        if switches(name) == before {
+        if switches() == before {
             break;
         }
     }
-    let before = switches(name);
+    let before = switches();
     thread::sleep(IDLE);
-    assert_eq!(switches(name), before);
+    [before, switches()]
+}
+
+#[test]
+fn s9_a_deadline_that_is_pending_wakes_nobody() {
+    if !cfg!(target_os = "linux") {
+        println!("SKIPPED: needs /proc/self/task");
+        return;
+    }
+    let builder = Pool::builder().threads(2).name("pending");
+    on_pool(builder, |pool| {
+        let (started, gate) = (Gate::default(), Gate::default());
+        let wait = || {
+            let far = Options::new().pool(pool).timeout(100 * IDLE);
+            far.try_nursery::<(), _, _>(|n| {
+                n.spawn_each(0..1000, |_| Ok(()));
+                n.spawn_blocking(|| {
+                    started.open();
+                    gate.wait();
+                    Ok(())
+                });
+                Ok(())
+            })
+        };
+        let [before, after] = thread::scope(|scope| {
+            let owner = thread::Builder::new().name("pending-owner".into());
+            let owner = owner.spawn_scoped(scope, wait).unwrap();
+            started.wait();
+            let switches = || [switches("pending"), switches("hatchery-timer")];
+            let both = while_time_passes(switches);
+            gate.open();
+            owner.join().unwrap().unwrap();
+            both
+        });
+        assert_eq!(after, before);
+        let [waiting, timer] = after;
+        assert!(waiting.len() >= 2, "the owner and its child: {waiting:?}");
+        assert_eq!(timer.len(), 1);
+    });
 }
