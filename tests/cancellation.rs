@@ -33,8 +33,8 @@ fn told<E: Send>(n: &TryNursery<'_, '_, E>) -> Option<Cancelled> {
 }
 
 fn cancelled<E>(failure: &Failure<E>) -> Cancelled {
-    match failure.kind {
-        Kind::Cancelled(cancelled) => cancelled,
+    match failure.kind() {
+        Kind::Cancelled(cancelled) => *cancelled,
         _ => panic!("something else"),
     }
 }

@@ -14,9 +14,9 @@ const BOTH: [OnFailure; 2] = [OnFailure::Cancel, OnFailure::Continue];
 
 /// The index of the child that failed with its own index, which is its place.
 fn index(failure: &Failure<u64>) -> u64 {
-    let index = failure.child.as_ref().expect("a child").index();
-    match failure.kind {
-        Kind::Error(error) => assert_eq!(error, index),
+    let index = failure.child().expect("a child").index();
+    match failure.kind() {
+        Kind::Error(error) => assert_eq!(*error, index),
         _ => panic!("no error"),
     }
     index
@@ -62,7 +62,7 @@ fn r2_each_child_ends_in_exactly_one_of_done_failed_panicked_skipped() {
                     let single = single.into_iter().map(hatchery::Child::join);
                     let mut ends = [0; 4];
                     for end in single.chain(each) {
-                        let how = match end.map_err(|failure| failure.kind) {
+                        let how = match end.map_err(Failure::into_kind) {
                             Ok(_) => 0,
                             Err(Kind::Error(_)) => 1,
                             Err(Kind::Panic(_)) => 2,
@@ -249,8 +249,8 @@ fn e2_one_failure_has_the_same_shape_as_many_and_an_early_one_as_a_late_one() {
                     });
                     let outer = failures.unwrap_err();
                     assert_eq!(outer.len().get(), 1);
-                    assert_eq!(outer.cause().child, None);
-                    let Kind::Nested(inner) = outer.into_cause().kind else {
+                    assert_eq!(outer.cause().child(), None);
+                    let Kind::Nested(inner) = outer.into_cause().into_kind() else {
                         panic!("not as deep as it was");
                     };
                     let all: Vec<_> = inner.iter().map(index).collect();
