@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::vec;
 
 use crate::scope::{Cancelled, ChildId, Payload, discard};
+use crate::serial::Serial;
 
 /// One thing that went wrong, and where; one pointer wide.
 ///
@@ -22,6 +23,8 @@ pub struct Failure<E> {
 
 struct One<E> {
     kind: Kind<E>,
+    /// In which nursery; none if it was made by whoever is about to return it.
+    nursery: Option<Serial>,
     child: Option<ChildId>,
 }
 
@@ -38,7 +41,7 @@ pub enum Kind<E> {
     Panic(Panic),
     /// It was not started, or ended because it was told to.
     Cancelled(Cancelled),
-    /// A nursery in it failed.
+    /// A nursery in it failed; or it returned a failure that it had taken out of another nursery.
     Nested(Failures<E>),
 }
 
@@ -61,17 +64,22 @@ impl<E> Failure<E> {
 
     #[cold]
     pub(crate) fn new(kind: Kind<E>) -> Self {
-        let inner = Box::new(One { kind, child: None });
+        Self::made(kind, None, None)
+    }
+
+    /// Of the body, a child, or a destructor in this nursery.
+    #[cold]
+    pub(crate) fn whose(kind: Kind<E>, whose: Whose) -> Self {
+        Self::made(kind, Some(whose.nursery), whose.child)
+    }
+
+    fn made(kind: Kind<E>, nursery: Option<Serial>, child: Option<ChildId>) -> Self {
+        let inner = Box::new(One {
+            kind,
+            nursery,
+            child,
+        });
         Self { inner }
-    }
-
-    pub(crate) fn cancelled(cancelled: Cancelled) -> Self {
-        Self::new(Kind::Cancelled(cancelled))
-    }
-
-    /// Of a child that was not started.
-    pub(crate) fn skipped(child: ChildId, cancelled: Cancelled) -> Self {
-        Self::whose(Kind::Cancelled(cancelled), Some(child))
     }
 
     /// What went wrong.
@@ -109,41 +117,42 @@ impl<E> Failure<E> {
     ///
     /// If it is something else than an error.
     pub fn into_error(self) -> Result<E, Self> {
-        let One { kind, child } = *self.inner;
+        let One {
+            kind,
+            nursery,
+            child,
+        } = *self.inner;
         match kind {
             Kind::Error(error) | Kind::Late(error) => Ok(error),
-            kind => Err(Self::whose(kind, child)),
+            kind => Err(Self::made(kind, nursery, child)),
         }
     }
 
-    fn whose(kind: Kind<E>, child: Option<ChildId>) -> Self {
-        let inner = Box::new(One { kind, child });
-        Self { inner }
-    }
-
-    /// It is that of this child (or of the body), unless it came to it from another one. `cancelled` says
-    /// why the child's nursery is, if the child was told or need not have been: then a cancellation is
-    /// a consequence of that, and so is an error that was returned after it. In a nursery that is not
-    /// cancelled, that of another one is a failure like any other.
-    pub(crate) fn of(self, child: Option<ChildId>, cancelled: Told) -> Self {
-        if self.inner.child.is_some() {
-            return self;
-        }
-        let kind = match (self.inner.kind, cancelled) {
-            (Kind::Error(error), Told::Child) => Kind::Late(error),
-            (Kind::Nested(mut failures), Told::Child | Told::Nobody)
-                if failures.say_cancelled() =>
-            {
-                failures.inner.is_consequence = true;
-                Kind::Nested(failures)
+    /// What a child (or the body) has returned becomes its failure.
+    ///
+    /// That of another child of the nursery stays what it is. One that was taken out of another
+    /// nursery is nested: whatever it meant there, here it is a failure like any other. Once this
+    /// nursery is cancelled, though, an error of who was told of it is a consequence, and that another
+    /// nursery was cancelled is one for everybody, as that may have been told with this one.
+    pub(crate) fn of(mut self, whose: Whose, told: Told) -> Self {
+        match self.inner.nursery {
+            Some(nursery) if nursery != whose.nursery => {
+                self = Self::new(Kind::Nested(Failures::new(vec![self], Vec::new())));
             }
-            (Kind::Late(error), Told::NotCancelled) => Kind::Error(error),
-            (kind @ Kind::Cancelled(_), Told::NotCancelled) => {
-                Kind::Nested(Failures::new(vec![Self::new(kind)], Vec::new()))
+            Some(_) if self.child().is_some() => return self,
+            _ => {}
+        }
+        let kind = match (self.inner.kind, told) {
+            (Kind::Error(error), Told::Child) => Kind::Late(error),
+            (Kind::Nested(mut failures), told) => {
+                let is_told = told == Told::Child;
+                failures.inner.is_consequence =
+                    told != Told::NotCancelled && failures.say_cancelled(is_told);
+                Kind::Nested(failures)
             }
             (kind, _) => kind,
         };
-        Self::whose(kind, child)
+        Self::whose(kind, whose)
     }
 
     /// Whether it is a consequence of a cancellation.
@@ -164,15 +173,26 @@ impl<E> Failure<E> {
     }
 
     fn into_panic(self) -> Result<Panic, Self> {
-        let One { kind, child } = *self.inner;
+        let One {
+            kind,
+            nursery,
+            child,
+        } = *self.inner;
         match kind {
             Kind::Panic(panic) => Ok(panic),
             Kind::Nested(failures) => failures
                 .into_panic()
-                .map_err(|failures| Self::whose(Kind::Nested(failures), child)),
-            kind => Err(Self::whose(kind, child)),
+                .map_err(|failures| Self::made(Kind::Nested(failures), nursery, child)),
+            kind => Err(Self::made(kind, nursery, child)),
         }
     }
+}
+
+/// Which task, or destructor, of which nursery.
+pub(crate) struct Whose {
+    pub(crate) nursery: Serial,
+    /// None for the body, and for destructors.
+    pub(crate) child: Option<ChildId>,
 }
 
 /// What a child knew when it ended.
@@ -387,10 +407,11 @@ impl<E> Failures<E> {
         &self.inner.late
     }
 
-    /// Whether they say no more than that a nursery was cancelled.
-    fn say_cancelled(&self) -> bool {
+    /// Whether they say no more than that a nursery was cancelled, or perhaps, what followed from it.
+    fn say_cancelled(&self, or_late: bool) -> bool {
         self.iter().all(|failure| match failure.kind() {
-            Kind::Nested(failures) => failures.say_cancelled(),
+            Kind::Nested(failures) => failures.say_cancelled(or_late),
+            Kind::Late(_) => or_late,
             kind => matches!(kind, Kind::Cancelled(_)),
         })
     }
@@ -412,7 +433,7 @@ impl<E> Failures<E> {
     pub fn cancelled(&self) -> Option<Cancelled> {
         match self.cause().kind() {
             Kind::Cancelled(cancelled) => Some(*cancelled),
-            Kind::Nested(failures) if self.say_cancelled() => failures.cancelled(),
+            Kind::Nested(failures) if self.say_cancelled(false) => failures.cancelled(),
             _ => None,
         }
     }

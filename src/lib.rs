@@ -128,6 +128,8 @@ mod race;
 #[cfg(not(loom))]
 mod scope;
 #[cfg(not(loom))]
+mod serial;
+#[cfg(not(loom))]
 mod try_nursery;
 
 #[cfg(not(loom))]

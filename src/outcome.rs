@@ -6,14 +6,17 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::failure::{Failure, Failures, Kind, Panic};
-use crate::scope::{Cancelled, Collect, Payload, Reason, Verdict, catching};
+use crate::failure::{Failure, Failures, Kind, Panic, Whose};
+use crate::scope::{Cancelled, ChildId, Collect, Payload, Reason, Verdict, catching};
+use crate::serial::LazySerial;
 
 /// What children have left that nobody has joined.
 pub(crate) struct Left<E> {
     left: Mutex<Sorted<E>>,
     /// Whether some child was skipped, or ended because it was told to.
     are_some_cancelled: AtomicBool,
+    /// The nursery's, for whose failures they are.
+    serial: LazySerial,
 }
 
 /// By what follows from it.
@@ -36,7 +39,29 @@ impl<E> Left<E> {
         Self {
             left: Mutex::default(),
             are_some_cancelled: AtomicBool::new(false),
+            serial: LazySerial::new(),
         }
+    }
+
+    /// That it is of this nursery, and of which child.
+    #[cold]
+    pub(crate) fn whose(&self, child: Option<ChildId>) -> Whose {
+        Whose {
+            nursery: self.serial.get(),
+            child,
+        }
+    }
+
+    /// That the nursery was cancelled, which is no child's failure.
+    #[cold]
+    pub(crate) fn cancelled(&self, cancelled: Cancelled) -> Failure<E> {
+        Failure::whose(Kind::Cancelled(cancelled), self.whose(None))
+    }
+
+    /// A panic of the body, or in a destructor that belongs to no child in particular.
+    #[cold]
+    pub(crate) fn panicked(&self, payload: Payload) -> Failure<E> {
+        Failure::whose(Kind::Panic(Panic::new(payload, None)), self.whose(None))
     }
 
     fn take(&self) -> Sorted<E> {
@@ -65,7 +90,7 @@ impl<E> Left<E> {
 
     /// Adds a panic in a destructor that belongs to no child in particular.
     pub(crate) fn add_panic(&self, payload: Payload) {
-        self.add(Failure::new(Kind::Panic(Panic::new(payload, None))));
+        self.add(self.panicked(payload));
     }
 
     /// What follows, now that all have ended.
@@ -85,8 +110,7 @@ impl<E> Left<E> {
                     return Ok(value);
                 }
                 if let Err(payload) = catching(|| drop(value)) {
-                    let panic = Kind::Panic(Panic::new(payload, None));
-                    left.failures.push(Failure::new(panic));
+                    left.failures.push(self.panicked(payload));
                 }
                 None
             }
@@ -100,11 +124,11 @@ impl<E> Left<E> {
             (Some(own), _) if own.is_late() && !left.failures.is_empty() => left.late.push(own),
             (Some(own), Some(cancelled)) if own.is_late() => {
                 left.late.push(own);
-                left.failures.push(Failure::cancelled(cancelled));
+                left.failures.push(self.cancelled(cancelled));
             }
             (Some(own), _) if left.failures.is_empty() => left.failures.push(own),
             (None, Some(cancelled)) if left.failures.is_empty() => {
-                left.failures.push(Failure::cancelled(cancelled));
+                left.failures.push(self.cancelled(cancelled));
             }
             _ => {}
         }

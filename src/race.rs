@@ -4,8 +4,9 @@ use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::failure::{Failure, Failures};
+use crate::failure::Failures;
 use crate::options::{OnFailure, Options};
+use crate::outcome::Left;
 use crate::scope::{Cancelled, Payload, catching, discard};
 use crate::try_nursery::TryNursery;
 
@@ -174,7 +175,8 @@ where
         }
         (None, Err(failures)) => Err(failures),
         (None, Ok(())) => {
-            let nobody = Failure::cancelled(Cancelled::for_want_of_competitors());
+            let cancelled = Cancelled::for_want_of_competitors();
+            let nobody = Left::new().cancelled(cancelled);
             Err(Failures::new(vec![nobody], Vec::new()))
         }
     }

@@ -4,11 +4,12 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 use crate::child::{Child, Children};
-use crate::failure::{Failure, Failures, Kind, Panic, Told};
+use crate::failure::{Failure, Failures, Kind, Panic, Told, Whose};
 use crate::outcome::Left;
 use crate::pool;
 use crate::scope::{
-    Cancelled, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, catching, tell,
+    Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, catching,
+    tell,
 };
 
 /// A nursery whose children may fail; [`try_nursery`] opens one.
@@ -50,7 +51,9 @@ pub struct TryNursery<'scope, 'env: 'scope, E> {
 /// | `Err`: cancelled | some have failed | `Err`: their failures |
 ///
 /// A child that was told of the cancellation and returned an error counts as skipped here, and its
-/// error as [late](Failures::late). A panic of the body or of a child is a failure.
+/// error as [late](Failures::late). A panic of the body or of a child is a failure. So is whatever was
+/// taken out of another nursery, say by [`Failures::into_cause`], that it was cancelled included: in
+/// this one it is [nested](Kind::Nested), and of the child or body that returned it.
 ///
 /// # Blocking
 ///
@@ -96,7 +99,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let body = |task: &Task<'_>| match catching(body) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => {
-                let failure = failure.of(None, self.told(task));
+                let failure = failure.of(self.whose(None), self.told(task));
                 if !failure.is_cancellation() {
                     self.nest.fail(Reason::BodyFailed);
                 }
@@ -104,12 +107,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             }
             Err(payload) => {
                 self.nest.fail(Reason::BodyPanicked);
-                Err(panicked(payload, None))
+                Err(self.nest.collector().panicked(payload))
             }
         };
         match self.nest.hold(seat, body) {
             Ok(result) => result,
-            Err(payload) => Err(panicked(payload, None)),
+            Err(payload) => Err(self.nest.collector().panicked(payload)),
         }
     }
 
@@ -129,7 +132,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             Ok(Err(failure)) => Err(self.failed(task, failure)),
             Err(payload) => {
                 self.nest.fail(Reason::ChildPanicked);
-                Err(panicked(payload, Some(spawned_at)).of(task.id(), Told::Nobody))
+                Err(self.panicked(payload, Some(spawned_at), task.id()))
             }
         })
     }
@@ -137,7 +140,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// The siblings know before anybody learns of the failure (law E5).
     #[cold]
     fn failed(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
-        let failure = failure.of(task.id(), self.told(task));
+        let failure = failure.of(self.whose(task.id()), self.told(task));
         if !failure.is_cancellation() {
             self.nest.fail(Reason::ChildFailed);
         }
@@ -155,14 +158,34 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     #[cold]
     fn skip(&self, origin: &Origin, cancelled: Cancelled, f: impl Sized) -> Failure<E> {
-        let id = origin.id();
         match catching(|| drop(f)) {
-            Ok(()) => Failure::skipped(id, cancelled),
+            Ok(()) => self.skipped(origin, cancelled),
             Err(payload) => {
                 self.nest.fail(Reason::ChildPanicked);
-                panicked(payload, None).of(Some(id), Told::Nobody)
+                self.panicked(payload, None, Some(origin.id()))
             }
         }
+    }
+
+    #[cold]
+    fn skipped(&self, origin: &Origin, cancelled: Cancelled) -> Failure<E> {
+        let whose = self.whose(Some(origin.id()));
+        Failure::whose(Kind::Cancelled(cancelled), whose)
+    }
+
+    #[cold]
+    fn panicked(
+        &self,
+        payload: Payload,
+        spawned_at: Option<&'static Location<'static>>,
+        child: Option<ChildId>,
+    ) -> Failure<E> {
+        let panic = Kind::Panic(Panic::new(payload, spawned_at));
+        Failure::whose(panic, self.whose(child))
+    }
+
+    fn whose(&self, child: Option<ChildId>) -> Whose {
+        self.nest.collector().whose(child)
     }
 
     #[inline]
@@ -269,7 +292,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let child = move |(origin, item): (Origin, Option<I::Item>)| match item {
             Some(item) => self.run_child(&origin, spawned_at, || f(item).map_err(Failure::from)),
             None => match self.nest.cancelled() {
-                Some(cancelled) => Err(Failure::skipped(origin.id(), cancelled)),
+                Some(cancelled) => Err(self.skipped(&origin, cancelled)),
                 None => unreachable!("cancelled for good"),
             },
         };
@@ -299,14 +322,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     pub fn checkpoint(&self) -> Result<(), Failure<E>> {
         match self.nest.ask() {
             None => Ok(()),
-            Some(cancelled) => Err(Failure::cancelled(cancelled)),
+            Some(cancelled) => Err(self.nest.collector().cancelled(cancelled)),
         }
     }
-}
-
-#[cold]
-fn panicked<E>(payload: Payload, spawned_at: Option<&'static Location<'static>>) -> Failure<E> {
-    Failure::new(Kind::Panic(Panic::new(payload, spawned_at)))
 }
 
 /// Items as long as the nursery is not cancelled, and who their children will be; then one of none.

@@ -1,0 +1,40 @@
+//! Which nursery a failure is of: a number that is drawn for its first failure.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A nursery among all there ever were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Serial(NonZeroU64);
+
+impl Serial {
+    /// One that nobody has.
+    pub(crate) fn next() -> Self {
+        static DRAWN: AtomicU64 = AtomicU64::new(0);
+        // ORDERING: Relaxed, as all here: a number says nothing of other memory.
+        let before = DRAWN.fetch_add(1, Ordering::Relaxed);
+        Self(NonZeroU64::MIN.saturating_add(before))
+    }
+}
+
+/// That of one nursery, which has none before it is asked for.
+#[derive(Debug)]
+pub(crate) struct LazySerial(AtomicU64);
+
+impl LazySerial {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    #[cold]
+    pub(crate) fn get(&self) -> Serial {
+        if let Some(drawn) = NonZeroU64::new(self.0.load(Ordering::Relaxed)) {
+            return Serial(drawn);
+        }
+        let new = Serial::next();
+        let first = self
+            .0
+            .compare_exchange(0, new.0.get(), Ordering::Relaxed, Ordering::Relaxed);
+        first.err().and_then(NonZeroU64::new).map_or(new, Serial)
+    }
+}

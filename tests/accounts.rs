@@ -1,0 +1,138 @@
+//! Failures: whose they are, in which order they come, what they say, and what becomes of those
+//! that nobody wants.
+
+mod common;
+
+use common::on_every_pool;
+use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
+
+fn place<E>(failure: &Failure<E>) -> Option<String> {
+    failure.child().map(ToString::to_string)
+}
+
+/// What each of them says.
+fn texts<E: std::fmt::Display>(failures: &Failures<E>) -> Vec<String> {
+    failures.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn e1_a_failure_that_was_taken_out_of_another_nursery_fails_this_one() {
+    on_every_pool(|pool| {
+        // Skipped, or late, because the inner nursery was cancelled; the outer one is not.
+        let skipped = || {
+            let inner = hatchery::try_nursery::<&str, (), _>(|inner| {
+                inner.cancel();
+                inner.spawn(|| Ok(())).join()
+            });
+            inner.map_err(Failures::into_cause)
+        };
+        let late = || {
+            let mut taken = Ok(());
+            let inner = hatchery::try_nursery::<&str, (), _>(|inner| {
+                let child = inner.spawn(|| {
+                    inner.cancel();
+                    assert!(inner.is_cancelled());
+                    Err("disk full")
+                });
+                taken = child.join();
+                Ok(())
+            });
+            inner.unwrap();
+            taken
+        };
+        let failures = pool.try_nursery(|n| {
+            n.spawn_nested(skipped);
+            Ok(7)
+        });
+        let failures = failures.unwrap_err();
+        assert_eq!(place(failures.cause()), Some("0".into()));
+        let cancelled = failures.cancelled().unwrap();
+        assert_eq!(cancelled.reason(), Reason::Requested);
+        let failures = pool.try_nursery(|n| {
+            n.spawn_nested(late);
+            Ok(7)
+        });
+        let text = failures.unwrap_err().to_string();
+        assert_eq!(text, "child 0: child 0: disk full");
+    });
+}
+
+#[test]
+fn an_error_that_was_taken_out_of_another_nursery_is_of_the_child_that_took_it() {
+    on_every_pool(|pool| {
+        let inner = || {
+            hatchery::try_nursery(|inner| {
+                inner.spawn(|| Ok(()));
+                inner.spawn(|| Err::<(), _>("inner"));
+                Ok(())
+            })
+        };
+        let options = Options::new().pool(pool).on_failure(OnFailure::Continue);
+        let failures = options.try_nursery(|n| {
+            for _ in 0..3 {
+                n.spawn(|| Ok(()));
+            }
+            n.spawn(|| Err::<(), _>("before"));
+            n.spawn_nested(|| inner().map_err(Failures::into_cause));
+            Ok(())
+        });
+        let expected = ["child 3: before", "child 4: child 1: inner"];
+        assert_eq!(texts(&failures.unwrap_err()), expected);
+    });
+}
+
+#[test]
+fn a_consequence_in_one_nursery_is_a_failure_in_another() {
+    on_every_pool(|pool| {
+        let stopped = || {
+            hatchery::try_nursery::<(), (), _>(|inner| {
+                inner.cancel();
+                let further_in = hatchery::try_nursery(|n| n.checkpoint());
+                Ok(further_in?)
+            })
+        };
+        // That the one further in was cancelled, which followed from the cancellation of the inner one.
+        let nested = || match stopped().unwrap_err().into_cause().into_kind() {
+            Kind::Nested(failures) => failures,
+            _ => panic!("not nested"),
+        };
+        let failures = pool.try_nursery::<(), _, _>(|n| {
+            n.spawn_nested(|| Err::<(), _>(nested().into()));
+            Ok(7)
+        });
+        let failures = failures.unwrap_err();
+        assert_eq!(place(failures.cause()), Some("0".into()));
+        assert!(failures.cancelled().is_some());
+    });
+}
+
+#[test]
+fn what_was_taken_out_of_a_nursery_that_was_cancelled_with_this_one_is_a_consequence() {
+    on_every_pool(|pool| {
+        let token = CancelToken::new();
+        let options = Options::new().pool(pool).cancel_on(&token);
+        let failures = options.try_nursery::<_, (), _>(|n| {
+            n.spawn_nested(|| {
+                let mut taken = (Ok(()), Ok(()));
+                let inner = hatchery::try_nursery::<&str, (), _>(|inner| {
+                    let late = inner.spawn(|| {
+                        token.cancel();
+                        assert!(inner.is_cancelled());
+                        Err("late")
+                    });
+                    taken.0 = late.join();
+                    taken.1 = inner.spawn(|| Ok(())).join();
+                    Ok(())
+                });
+                inner.unwrap();
+                assert!(taken.1.is_err());
+                taken.0
+            })
+            .join()?;
+            Ok(())
+        });
+        let failures = failures.unwrap_err();
+        assert_eq!(failures.cancelled().unwrap().reason(), Reason::Token);
+        assert_eq!(failures.late().len(), 1);
+    });
+}
