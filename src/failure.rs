@@ -172,6 +172,14 @@ impl<E> Failure<E> {
         }
     }
 
+    /// Drops what nobody wants: errors one by one, as any of them may panic on drop.
+    pub(crate) fn discard(self) {
+        match self.into_kind() {
+            Kind::Nested(failures) => failures.discard(),
+            kind => discard(kind),
+        }
+    }
+
     fn into_panic(self) -> Result<Panic, Self> {
         let One {
             kind,
@@ -457,6 +465,12 @@ impl<E> Failures<E> {
             Ok(panic) => panic.resume(),
             Err(failures) => failures,
         }
+    }
+
+    /// As [`Failure::discard`].
+    pub(crate) fn discard(self) {
+        let Inner { failures, late, .. } = *self.inner;
+        failures.into_iter().chain(late).for_each(Failure::discard);
     }
 
     fn into_panic(mut self) -> Result<Panic, Self> {

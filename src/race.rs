@@ -164,13 +164,15 @@ where
         }
         Ok(())
     });
+    // Nobody's destructor runs while this unwinds, or returns the winner.
     if let Some(payload) = raised {
-        discard(result);
+        discard(winner.take());
+        result.unwrap_or_else(Failures::discard);
         resume_unwind(payload);
     }
     match (winner.take(), result) {
         (Some(value), lost) => {
-            discard(lost);
+            lost.unwrap_or_else(Failures::discard);
             Ok(value)
         }
         (None, Err(failures)) => Err(failures),

@@ -3,8 +3,20 @@
 
 mod common;
 
-use common::on_every_pool;
+use std::sync::atomic::Ordering;
+
+use common::{Ledger, on_every_pool, payload_of};
 use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
+
+/// Panics on drop, and says who it is.
+#[derive(Debug)]
+struct Bomb(&'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("bomb {}", self.0);
+    }
+}
 
 fn place<E>(failure: &Failure<E>) -> Option<String> {
     failure.child().map(ToString::to_string)
@@ -134,5 +146,40 @@ fn what_was_taken_out_of_a_nursery_that_was_cancelled_with_this_one_is_a_consequ
         let failures = failures.unwrap_err();
         assert_eq!(failures.cancelled().unwrap().reason(), Reason::Token);
         assert_eq!(failures.late().len(), 1);
+    });
+}
+
+#[test]
+fn e8_a_race_whose_body_panics_drops_the_winner_without_harm() {
+    on_every_pool(|pool| {
+        let ledger = Ledger::default();
+        // They go on until somebody has won, and panic then.
+        let end = Bomb("of the items");
+        let items = std::iter::from_fn(move || {
+            let end = &end;
+            Some(end.0)
+        });
+        let payload = payload_of(|| {
+            let options = Options::new().pool(pool);
+            options.race_each(items, |_| Ok::<_, ()>(ledger.bomb()))
+        });
+        let text = payload.downcast_ref::<String>().unwrap();
+        assert_eq!(text, "bomb of the items");
+        ledger.is_balanced(ledger.made.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn e8_errors_of_losers_that_panic_on_drop_spoil_no_race() {
+    on_every_pool(|pool| {
+        let ledger = Ledger::default();
+        let won = Options::new().pool(pool).race(|r| {
+            for _ in 0..3 {
+                r.spawn(|| Err(ledger.bomb()));
+            }
+            r.spawn(|| Ok(7));
+        });
+        assert!(won.is_ok_and(|value| value == 7));
+        ledger.is_balanced(ledger.made.load(Ordering::Relaxed));
     });
 }
