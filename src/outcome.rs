@@ -107,6 +107,8 @@ impl<E> Left<E> {
                     cancelled.reason() != Reason::Requested || cancelled.is_inherited()
                 });
                 if left.failures.is_empty() && (!are_some_cancelled || was_asked_to.is_none()) {
+                    // Their destructors are not to take the value along.
+                    left.late.into_iter().for_each(Failure::discard);
                     return Ok(value);
                 }
                 if let Err(payload) = catching(|| drop(value)) {

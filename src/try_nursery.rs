@@ -51,9 +51,10 @@ pub struct TryNursery<'scope, 'env: 'scope, E> {
 /// | `Err`: cancelled | some have failed | `Err`: their failures |
 ///
 /// A child that was told of the cancellation and returned an error counts as skipped here, and its
-/// error as [late](Failures::late). A panic of the body or of a child is a failure. So is whatever was
-/// taken out of another nursery, say by [`Failures::into_cause`], that it was cancelled included: in
-/// this one it is [nested](Kind::Nested), and of the child or body that returned it.
+/// error as [late](Failures::late): where `Ok` is returned it is dropped, where `Err` is, it comes
+/// along. A panic of the body or of a child is a failure. So is whatever was taken out of another
+/// nursery, say by [`Failures::into_cause`], that it was cancelled included: in this one it is
+/// [nested](Kind::Nested), and of the child or body that returned it.
 ///
 /// # Blocking
 ///

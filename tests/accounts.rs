@@ -183,3 +183,20 @@ fn e8_errors_of_losers_that_panic_on_drop_spoil_no_race() {
         ledger.is_balanced(ledger.made.load(Ordering::Relaxed));
     });
 }
+
+#[test]
+fn e8_late_errors_that_panic_on_drop_do_not_spoil_what_the_body_returned() {
+    on_every_pool(|pool| {
+        let ledger = Ledger::default();
+        let value = pool.try_nursery(|n| {
+            n.spawn(|| {
+                n.cancel();
+                assert!(n.is_cancelled());
+                Err::<(), _>(ledger.bomb())
+            });
+            Ok(7)
+        });
+        assert!(value.is_ok_and(|value| value == 7));
+        ledger.is_balanced(1);
+    });
+}
