@@ -94,7 +94,10 @@ impl<E> Failure<E> {
         self.inner.kind
     }
 
-    /// In which child; none in the body, and in a destructor of a value that nobody joined.
+    /// In which child; none in the body, nor where a value was dropped.
+    ///
+    /// A value that nobody joins is dropped once its child has ended, maybe long after. A panic in its
+    /// destructor cancels the nursery like any other, but is no child's.
     #[must_use]
     pub fn child(&self) -> Option<&ChildId> {
         self.inner.child.as_ref()
@@ -137,7 +140,7 @@ impl<E> Failure<E> {
     pub(crate) fn of(mut self, whose: Whose, told: Told) -> Self {
         match self.inner.nursery {
             Some(nursery) if nursery != whose.nursery => {
-                self = Self::new(Kind::Nested(Failures::new(vec![self], Vec::new())));
+                self = Self::new(Kind::Nested(Failures::only(self)));
             }
             Some(_) if self.child().is_some() => return self,
             _ => {}
@@ -354,7 +357,7 @@ pub struct Failures<E> {
 }
 
 struct Inner<E> {
-    /// In the order of the children; at least one.
+    /// At least one, in the order of [`Failures::iter`].
     failures: Vec<Failure<E>>,
     late: Vec<Failure<E>>,
     /// Whether the nursery around it had been cancelled, and these say no more than that.
@@ -362,13 +365,20 @@ struct Inner<E> {
 }
 
 impl<E> Failures<E> {
+    /// These failures in the order of their children, then the last ones.
+    ///
     /// # Panics
     ///
     /// If there are none.
-    pub(crate) fn new(mut failures: Vec<Failure<E>>, mut late: Vec<Failure<E>>) -> Self {
-        assert!(!failures.is_empty(), "a failure without a cause");
+    pub(crate) fn new(
+        mut failures: Vec<Failure<E>>,
+        last: Vec<Failure<E>>,
+        mut late: Vec<Failure<E>>,
+    ) -> Self {
         failures.sort_by(|a, b| a.child().cmp(&b.child()));
+        failures.extend(last);
         late.sort_by(|a, b| a.child().cmp(&b.child()));
+        assert!(!failures.is_empty(), "a failure without a cause");
         Self {
             inner: Box::new(Inner {
                 failures,
@@ -378,10 +388,14 @@ impl<E> Failures<E> {
         }
     }
 
-    /// The first one: the body's own, else that of the first child, in spawn order, among those that
-    /// had started.
+    pub(crate) fn only(failure: Failure<E>) -> Self {
+        Self::new(vec![failure], Vec::new(), Vec::new())
+    }
+
+    /// The first one: the body's own, else that of the first child that failed, in spawn order.
     ///
-    /// It is a cancellation if there is nothing else.
+    /// If none did, it is the first panic of a destructor that belongs to no child; and a cancellation
+    /// if there is nothing else. A failure that the body had from a child is that child's.
     #[must_use]
     pub fn cause(&self) -> &Failure<E> {
         &self.inner.failures[0]
@@ -396,7 +410,7 @@ impl<E> Failures<E> {
         }
     }
 
-    /// All of them, in spawn order.
+    /// All of them: the body's own, those of the children in spawn order, those of destructors.
     pub fn iter(&self) -> slice::Iter<'_, Failure<E>> {
         self.inner.failures.iter()
     }

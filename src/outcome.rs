@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::failure::{Failure, Failures, Kind, Panic, Whose};
-use crate::scope::{Cancelled, ChildId, Collect, Payload, Reason, Verdict, catching};
+use crate::scope::{Cancelled, ChildId, Collect, Payload, Rank, Reason, Verdict, catching};
 use crate::serial::LazySerial;
 
 /// What children have left that nobody has joined.
@@ -22,6 +22,8 @@ pub(crate) struct Left<E> {
 /// By what follows from it.
 struct Sorted<E> {
     failures: Vec<Failure<E>>,
+    /// Panics of destructors, with the place of the child whose value it was.
+    dropped: Vec<(Rank, Failure<E>)>,
     late: Vec<Failure<E>>,
 }
 
@@ -29,6 +31,7 @@ impl<E> Default for Sorted<E> {
     fn default() -> Self {
         Self {
             failures: Vec::new(),
+            dropped: Vec::new(),
             late: Vec::new(),
         }
     }
@@ -88,9 +91,12 @@ impl<E> Left<E> {
         }
     }
 
-    /// Adds a panic in a destructor that belongs to no child in particular.
-    pub(crate) fn add_panic(&self, payload: Payload) {
-        self.add(self.panicked(payload));
+    /// Adds a panic of a destructor after the child in that place.
+    #[cold]
+    pub(crate) fn add_dropped(&self, rank: Rank, payload: Payload) {
+        let panicked = self.panicked(payload);
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.dropped.push((rank, panicked));
     }
 
     /// What follows, now that all have ended.
@@ -101,18 +107,21 @@ impl<E> Left<E> {
     ) -> Result<T, Failures<E>> {
         let are_some_cancelled = self.are_some_cancelled.load(Ordering::Relaxed);
         let mut left = self.take();
+        left.dropped.sort_by_key(|dropped| dropped.0);
+        let mut last: Vec<_> = left.dropped.into_iter().map(|dropped| dropped.1).collect();
         let own = match body {
             Ok(value) => {
                 let was_asked_to = cancelled.filter(|cancelled| {
                     cancelled.reason() != Reason::Requested || cancelled.is_inherited()
                 });
-                if left.failures.is_empty() && (!are_some_cancelled || was_asked_to.is_none()) {
+                let has_none_failed = left.failures.is_empty() && last.is_empty();
+                if has_none_failed && (!are_some_cancelled || was_asked_to.is_none()) {
                     // Their destructors are not to take the value along.
                     left.late.into_iter().for_each(Failure::discard);
                     return Ok(value);
                 }
                 if let Err(payload) = catching(|| drop(value)) {
-                    left.failures.push(self.panicked(payload));
+                    last.push(self.panicked(payload));
                 }
                 None
             }
@@ -122,33 +131,40 @@ impl<E> Left<E> {
                 None
             }
         };
+        let has_none_failed = left.failures.is_empty() && last.is_empty();
         match (own, cancelled) {
-            (Some(own), _) if own.is_late() && !left.failures.is_empty() => left.late.push(own),
+            (Some(own), _) if own.is_late() && !has_none_failed => left.late.push(own),
             (Some(own), Some(cancelled)) if own.is_late() => {
                 left.late.push(own);
                 left.failures.push(self.cancelled(cancelled));
             }
-            (Some(own), _) if left.failures.is_empty() => left.failures.push(own),
-            (None, Some(cancelled)) if left.failures.is_empty() => {
+            (Some(own), _) if has_none_failed => left.failures.push(own),
+            (None, Some(cancelled)) if has_none_failed => {
                 left.failures.push(self.cancelled(cancelled));
             }
             _ => {}
         }
-        Err(Failures::new(left.failures, left.late))
+        Err(Failures::new(left.failures, last, left.late))
     }
 }
 
 impl<T, E: Send> Collect<Result<T, Failure<E>>> for Left<E> {
-    fn collect(&self, verdict: Verdict<Result<T, Failure<E>>>) {
-        match verdict {
-            Verdict::Done(Ok(value)) => {
-                if let Err(payload) = catching(|| drop(value)) {
-                    self.add_panic(payload);
-                }
+    fn collect(&self, rank: Rank, verdict: Verdict<Result<T, Failure<E>>>) -> bool {
+        let dropped = match verdict {
+            Verdict::Done(Ok(value)) => catching(|| drop(value)),
+            Verdict::Done(Err(failure)) => {
+                self.add(failure);
+                Ok(())
             }
-            Verdict::Done(Err(failure)) => self.add(failure),
-            Verdict::Panicked(payload) => self.add_panic(payload),
+            Verdict::Panicked(payload) => Err(payload),
             Verdict::Skipped => unreachable!("children of a partial nursery ask themselves"),
+        };
+        match dropped {
+            Ok(()) => true,
+            Err(payload) => {
+                self.add_dropped(rank, payload);
+                false
+            }
         }
     }
 }

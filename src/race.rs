@@ -179,7 +179,7 @@ where
         (None, Ok(())) => {
             let cancelled = Cancelled::for_want_of_competitors();
             let nobody = Left::new().cancelled(cancelled);
-            Err(Failures::new(vec![nobody], Vec::new()))
+            Err(Failures::only(nobody))
         }
     }
 }

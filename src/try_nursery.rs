@@ -85,8 +85,8 @@ where
     if cancelled.is_some_and(|cancelled| cancelled.is_inherited()) {
         tell();
     }
-    if let Some(payload) = nest.take_panic() {
-        nest.collector().add_panic(payload);
+    if let Some((rank, payload)) = nest.take_panic() {
+        nest.collector().add_dropped(rank, payload);
     }
     nest.collector().settle(result, cancelled)
 }

@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::atomic::Ordering;
 
-use common::{Ledger, on_every_pool, payload_of};
+use common::{Ledger, on_every_pool, on_no_worker, payload_of};
 use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
 
 /// Panics on drop, and says who it is.
@@ -181,6 +181,41 @@ fn e8_errors_of_losers_that_panic_on_drop_spoil_no_race() {
         });
         assert!(won.is_ok_and(|value| value == 7));
         ledger.is_balanced(ledger.made.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn e5_a_destructor_that_panics_cancels_the_siblings() {
+    on_no_worker(|pool| {
+        let failures = pool.try_nursery::<&str, (), _>(|n| {
+            n.spawn(|| Ok(Bomb("of child 0")));
+            n.spawn(|| -> Result<(), _> { Err("started") });
+            Ok(())
+        });
+        assert_eq!(texts(&failures.unwrap_err()), ["panicked: bomb of child 0"]);
+    });
+}
+
+#[test]
+fn e3_the_bodys_own_failure_comes_first_and_those_of_destructors_last() {
+    on_every_pool(|pool| {
+        let options = Options::new().pool(pool).on_failure(OnFailure::Continue);
+        let failures = options.try_nursery::<_, (), _>(|n| {
+            n.spawn(|| Ok(Bomb("of child 0")));
+            n.spawn(|| Err::<(), _>("child"));
+            n.spawn_each(["of child 2", "of child 3"], |name| Ok(Bomb(name)));
+            n.spawn(|| Ok(Bomb("of child 4")));
+            Err("body".into())
+        });
+        let expected = [
+            "body",
+            "child 1: child",
+            "panicked: bomb of child 0",
+            "panicked: bomb of child 2",
+            "panicked: bomb of child 3",
+            "panicked: bomb of child 4",
+        ];
+        assert_eq!(texts(&failures.unwrap_err()), expected);
     });
 }
 

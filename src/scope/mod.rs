@@ -20,7 +20,7 @@ pub(crate) use panics::{catching, discard};
 pub(crate) use partial::{Collect, PartialNest};
 
 pub(crate) use crate::engine::seat::Seat;
-pub(crate) use crate::task::record::{Class, Handle, Payload, Verdict};
+pub(crate) use crate::task::record::{Class, Handle, Payload, Rank, Verdict};
 
 use std::panic::resume_unwind;
 

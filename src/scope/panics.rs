@@ -129,8 +129,9 @@ impl Scope {
 
     /// Takes the panic that nobody has joined, of a nursery that does not raise it.
     #[cold]
-    pub(super) fn take_panic(&self) -> Option<Payload> {
-        lock(&self.panics().kept).first.take().map(|kept| kept.2)
+    pub(super) fn take_panic(&self) -> Option<(Rank, Payload)> {
+        let first = lock(&self.panics().kept).first.take();
+        first.map(|(_, rank, payload)| (rank, payload))
     }
 
     /// The body's own panic goes first, then the child's of the smallest rank. What lost is

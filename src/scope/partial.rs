@@ -13,8 +13,9 @@ use crate::task::record::{Rank, Verdict};
 
 /// Takes what children have left that nobody joins; from any thread.
 pub(crate) trait Collect<T>: Sync {
-    /// Takes what one child has left.
-    fn collect(&self, verdict: Verdict<T>);
+    /// Takes what one child has left; false if dropping it has panicked.
+    #[must_use]
+    fn collect(&self, rank: Rank, verdict: Verdict<T>) -> bool;
 }
 
 /// The terms of a partial nursery, and who collects for it.
@@ -38,11 +39,14 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
         Ok(closure())
     }
 
-    fn dispose(scope: &Scope, _rank: Rank, verdict: Verdict<T>) {
+    /// The siblings know before the child counts as ended (law E5).
+    fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
         let terms = scope.terms().expect("a partial nursery has terms");
         // SAFETY: by the invariant.
         let partial = unsafe { &*ptr::from_ref(terms).cast::<Partial<K>>() };
-        partial.collector.collect(verdict);
+        if !partial.collector.collect(rank, verdict) {
+            scope.fail(Reason::ChildPanicked);
+        }
     }
 }
 
@@ -81,7 +85,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     }
 
     /// A panic in a destructor that belongs to no child in particular, once the nursery is over.
-    pub(crate) fn take_panic(&self) -> Option<Payload> {
+    pub(crate) fn take_panic(&self) -> Option<(Rank, Payload)> {
         self.nest
             .scope()
             .has_failed()
