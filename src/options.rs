@@ -167,6 +167,7 @@ impl Options {
     /// # Panics
     ///
     /// As [`race_each`](crate::race_each).
+    #[track_caller]
     pub fn race_each<'env, I, T, E, F>(&self, items: I, f: F) -> Result<T, Failures<E>>
     where
         I: IntoIterator,

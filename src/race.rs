@@ -1,7 +1,7 @@
 //! Races: the first success wins, and cancels the rest.
 
 use std::fmt;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::failure::Failures;
@@ -119,6 +119,7 @@ where
 /// # Panics
 ///
 /// If the iterator does, once all competitors have ended.
+#[track_caller]
 pub fn race_each<'env, I, T, E, F>(items: I, f: F) -> Result<T, Failures<E>>
 where
     I: IntoIterator,
@@ -131,6 +132,7 @@ where
 }
 
 /// The same on some terms.
+#[track_caller]
 pub(crate) fn among_items<'env, I, T, E, F>(
     options: &Options,
     items: I,
@@ -143,8 +145,10 @@ where
     T: Send + 'env,
     E: Send + 'env,
 {
+    let called_at = Location::caller();
     run(options, |nursery, winner: Winner<T>| {
-        nursery.spawn_each(items, move |item| winner.note(f(item), nursery));
+        let compete = move |item| winner.note(f(item), nursery);
+        nursery.spawn_each_at(called_at, items, compete);
     })
 }
 

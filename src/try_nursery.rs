@@ -284,7 +284,22 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let spawned_at = Location::caller();
+        self.spawn_each_at(Location::caller(), items, f)
+    }
+
+    /// The same for whoever was called there.
+    pub(crate) fn spawn_each_at<I, F, T>(
+        &'scope self,
+        spawned_at: &'static Location<'static>,
+        items: I,
+        f: F,
+    ) -> Children<'scope, Result<T, Failure<E>>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'scope,
+        F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'scope,
+        T: Send + 'scope,
+    {
         let items = Until {
             items: items.into_iter(),
             nursery: self,

@@ -220,6 +220,25 @@ fn e3_the_bodys_own_failure_comes_first_and_those_of_destructors_last() {
 }
 
 #[test]
+fn a_competitor_of_race_each_was_spawned_where_that_was_called() {
+    on_every_pool(|pool| {
+        let options = Options::new().pool(pool);
+        let of_options = options.race_each(0..1, |_| -> Result<(), ()> { panic!() });
+        let free = hatchery::race_each(0..1, |_| -> Result<(), ()> { panic!() });
+        let lines = [of_options, free].map(|failures| {
+            let failures = failures.unwrap_err();
+            let Kind::Panic(panic) = failures.cause().kind() else {
+                panic!("no panic");
+            };
+            let place = panic.spawned_at().unwrap();
+            assert_eq!(place.file(), file!());
+            place.line()
+        });
+        assert_eq!(lines[0] + 1, lines[1]);
+    });
+}
+
+#[test]
 fn e8_late_errors_that_panic_on_drop_do_not_spoil_what_the_body_returned() {
     on_every_pool(|pool| {
         let ledger = Ledger::default();
