@@ -9,6 +9,7 @@ use std::slice;
 use std::sync::{Mutex, PoisonError};
 use std::vec;
 
+use crate::listing;
 use crate::scope::{Cancelled, ChildId, Payload, discard};
 use crate::serial::Serial;
 
@@ -229,12 +230,10 @@ impl<E> From<Failures<E>> for Failure<E> {
     }
 }
 
+/// As that of [`Failures`], if one is nested in it.
 impl<E: fmt::Display> fmt::Display for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(child) = self.child() {
-            write!(f, "child {child}: ")?;
-        }
-        self.kind().fmt(f)
+        listing::write(f, slice::from_ref(self))
     }
 }
 
@@ -350,7 +349,8 @@ impl fmt::Debug for Panic {
 /// All that went wrong in a partial nursery; at least one thing.
 ///
 /// The first one is the [cause](Self::cause). Its `Display` is that of the cause, and how many more
-/// there are; `{:#}` lists them all.
+/// there are; `{:#}` lists them all, one a line. Those of nurseries further in count one by one, and
+/// stand behind the path to them: `child 3: child 0: no`, or `body: child 0: no`.
 pub struct Failures<E> {
     // On the heap, so that a `Result` of a small value stays small.
     inner: Box<Inner<E>>,
@@ -413,6 +413,10 @@ impl<E> Failures<E> {
     /// All of them: the body's own, those of the children in spawn order, those of destructors.
     pub fn iter(&self) -> slice::Iter<'_, Failure<E>> {
         self.inner.failures.iter()
+    }
+
+    pub(crate) fn all(&self) -> &[Failure<E>] {
+        &self.inner.failures
     }
 
     /// How many there are.
@@ -520,19 +524,7 @@ impl<'a, E> IntoIterator for &'a Failures<E> {
 
 impl<E: fmt::Display> fmt::Display for Failures<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let more = self.len().get() - 1;
-        if f.alternate() {
-            for (place, failure) in self.iter().enumerate() {
-                let end = if place == 0 { "" } else { "\n" };
-                write!(f, "{end}{failure:#}")?;
-            }
-            return Ok(());
-        }
-        self.cause().fmt(f)?;
-        match more {
-            0 => Ok(()),
-            _ => write!(f, " (and {more} more)"),
-        }
+        listing::write(f, self.all())
     }
 }
 

@@ -116,6 +116,8 @@ mod gather;
 #[cfg(not(loom))]
 mod jobs;
 #[cfg(not(loom))]
+mod listing;
+#[cfg(not(loom))]
 mod nursery;
 #[cfg(not(loom))]
 mod options;

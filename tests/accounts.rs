@@ -239,6 +239,36 @@ fn a_competitor_of_race_each_was_spawned_where_that_was_called() {
 }
 
 #[test]
+fn all_failures_are_listed_with_the_path_to_them() {
+    on_every_pool(|pool| {
+        let options = Options::new().pool(pool).on_failure(OnFailure::Continue);
+        let two = || {
+            options.try_nursery::<_, (), _>(|n| {
+                n.spawn(|| Err::<(), _>("a"));
+                n.spawn(|| Err::<(), _>("b"));
+                Ok(())
+            })
+        };
+        let failures = options.try_nursery(|n| {
+            n.spawn_nested(|| Ok(two()?));
+            n.spawn(|| Err::<(), _>("c"));
+            two()?;
+            Ok(())
+        });
+        let failures = failures.unwrap_err();
+        assert_eq!(failures.to_string(), "body: child 0: a (and 4 more)");
+        let all = "body: child 0: a\nbody: child 1: b\n\
+                   child 0: child 0: a\nchild 0: child 1: b\n\
+                   child 1: c";
+        assert_eq!(format!("{failures:#}"), all);
+        let nested = failures.iter().nth(1).unwrap();
+        assert_eq!(nested.to_string(), "child 0: child 0: a (and 1 more)");
+        let both = "child 0: child 0: a\nchild 0: child 1: b";
+        assert_eq!(format!("{nested:#}"), both);
+    });
+}
+
+#[test]
 fn e8_late_errors_that_panic_on_drop_do_not_spoil_what_the_body_returned() {
     on_every_pool(|pool| {
         let ledger = Ledger::default();
