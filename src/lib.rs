@@ -56,7 +56,7 @@
 //! | a child that asks ([`checkpoint()`], [`TryNursery::checkpoint`]) | is told | is told | what it returns; an error counts as [late](Failures::late) |
 //! | a child that has ended | | | its value, or its failure |
 //! | a blocking child in a system call | goes on | goes on | as above: end what it waits for, or have it ask |
-//! | the iterator of a `spawn_each` | is run to its end | is asked for no more | the children so far, and one that says so |
+//! | the iterator of a `spawn_each` | is run to its end | is asked for no more | the children so far, and one that says so if there may be more items |
 //! | the body | goes on | goes on | its value, if no child was skipped against its will |
 //! | a nursery further in | is told, and runs all | is cancelled, too | its own outcome |
 //! | the nursery around it | goes on | goes on | |

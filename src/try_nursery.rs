@@ -270,8 +270,10 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Spawns a child for each item, see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
     ///
-    /// Once the nursery is cancelled it takes no more items; the children then end in one that says
-    /// so. Collecting into a `Result` stops at the first failure.
+    /// Once the nursery is cancelled it takes no more items. What stands for those not taken is one more
+    /// child, which is not started: [`Children::len`](ExactSizeIterator::len) then is one more than the
+    /// number of items taken. There is none if [`size_hint`](Iterator::size_hint) says that no items are
+    /// left. Collecting into a `Result` stops at the first failure.
     #[track_caller]
     pub fn spawn_each<I, F, T>(
         &'scope self,
@@ -343,7 +345,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     }
 }
 
-/// Items as long as the nursery is not cancelled, and who their children will be; then one of none.
+/// Items and who their children will be; one of none if the nursery is cancelled before the end.
 struct Until<'a, 'scope, 'env, I, E> {
     items: I,
     nursery: &'a TryNursery<'scope, 'env, E>,
@@ -360,14 +362,18 @@ impl<I: Iterator, E: Send> Iterator for Until<'_, '_, '_, I, E> {
         let nest = &self.nursery.nest;
         if nest.cancelled().is_some() {
             self.is_over = true;
-            return Some((nest.origin(), None));
+            let is_at_end = self.items.size_hint() == (0, Some(0));
+            return (!is_at_end).then(|| (nest.origin(), None));
         }
         let item = self.items.next()?;
         Some((nest.origin(), Some(item)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.items.size_hint()
+        match self.is_over {
+            true => (0, Some(0)),
+            false => self.items.size_hint(),
+        }
     }
 }
 

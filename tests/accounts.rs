@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Ledger, on_every_pool, on_no_worker, payload_of};
 use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
@@ -282,5 +282,31 @@ fn e8_late_errors_that_panic_on_drop_do_not_spoil_what_the_body_returned() {
         });
         assert!(value.is_ok_and(|value| value == 7));
         ledger.is_balanced(1);
+    });
+}
+
+#[test]
+fn an_iterator_that_is_known_to_be_at_its_end_has_no_child_too_many() {
+    on_every_pool(|pool| {
+        let pulled = AtomicUsize::new(0);
+        let counted = |i: &u8| {
+            pulled.fetch_add(1, Ordering::Relaxed);
+            *i
+        };
+        let lens = pool.try_nursery::<(), _, _>(|n| {
+            let cancelling = (0..3).inspect(|i| {
+                if counted(i) == 2 {
+                    n.cancel();
+                }
+            });
+            let three = n.spawn_each(cancelling, Ok::<u8, ()>).len();
+            let none = n.spawn_each(0..0, Ok::<u8, ()>).len();
+            // Whether there is a first one is not known before it is asked for.
+            let perhaps = n.spawn_each((0..9).filter(|i| counted(i) > 0), Ok::<u8, ()>);
+            let unknown = n.spawn_each((0..9).inspect(|i| _ = counted(i)), Ok::<u8, ()>);
+            Ok([three, none, perhaps.len(), unknown.len()])
+        });
+        assert_eq!(lens.unwrap(), [3, 0, 1, 1]);
+        assert_eq!(pulled.into_inner(), 3);
     });
 }
