@@ -5,8 +5,8 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Ledger, on_every_pool, on_no_worker, payload_of};
-use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
+use common::{Gate, Ledger, on_every_pool, on_no_worker, on_pool, payload_of};
+use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Pool, Reason};
 
 /// Panics on drop, and says who it is.
 #[derive(Debug)]
@@ -308,5 +308,40 @@ fn an_iterator_that_is_known_to_be_at_its_end_has_no_child_too_many() {
         });
         assert_eq!(lens.unwrap(), [3, 0, 1, 1]);
         assert_eq!(pulled.into_inner(), 3);
+    });
+}
+
+#[test]
+fn e5_a_failing_child_cancels_its_siblings_before_its_end_is_known() {
+    for threads in [1, 2, 4] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            for _ in 0..1000 {
+                let may_fail = Gate::default();
+                let failures = pool.try_nursery(|n| {
+                    // It is a side thread's, and nobody joins it.
+                    let child = n.spawn_blocking(|| {
+                        may_fail.wait();
+                        Err::<(), _>("no")
+                    });
+                    assert!(!n.is_cancelled());
+                    may_fail.open();
+                    while !child.is_finished() {
+                        std::hint::spin_loop();
+                    }
+                    assert!(n.is_cancelled());
+                    n.spawn(|| Err::<(), _>("started"));
+                    Ok(())
+                });
+                assert_eq!(texts(&failures.unwrap_err()), ["child 0: no"]);
+            }
+        });
+    }
+    on_no_worker(|pool| {
+        let failures = pool.try_nursery(|n| {
+            n.spawn(|| Err::<(), _>("no"));
+            n.spawn(|| Err::<(), _>("started"));
+            Ok(())
+        });
+        assert_eq!(texts(&failures.unwrap_err()), ["child 0: no"]);
     });
 }

@@ -237,26 +237,6 @@ fn e4_a_cancellation_is_not_listed_beside_a_real_failure() {
 }
 
 #[test]
-fn e5_a_failing_child_cancels_its_siblings_before_its_end_is_known() {
-    on_every_pool(|pool| {
-        for _ in 0..100 {
-            let _failures = pool.try_nursery(|n| {
-                let child = n.spawn(|| Err::<(), _>("no"));
-                // Perhaps another thread runs it.
-                for _ in 0..1000 {
-                    if child.is_finished() {
-                        assert!(n.is_cancelled());
-                    }
-                }
-                assert!(child.join().is_err());
-                assert!(n.is_cancelled());
-                Ok(())
-            });
-        }
-    });
-}
-
-#[test]
 fn an_error_of_a_child_that_knew_of_the_cancellation_is_late() {
     on_no_worker(|pool| {
         let failures = pool.try_nursery(|n| {
