@@ -427,10 +427,28 @@ impl<E> Failures<E> {
     }
 
     /// Errors of children that already knew of the cancellation, in spawn order. They are consequences
-    /// most of the time, and not counted among the failures.
+    /// most of the time, and not counted among the failures. [`into_parts`](Self::into_parts) has them by
+    /// value.
     #[must_use]
     pub fn late(&self) -> &[Failure<E>] {
         &self.inner.late
+    }
+
+    /// All of them as by [`iter`](Self::iter), and the [late](Self::late) ones, by value.
+    ///
+    /// ```
+    /// let failures = hatchery::try_nursery::<_, (), _>(|n| {
+    ///     n.cancel();
+    ///     n.checkpoint().or(Err("closed the file".into()))
+    /// });
+    /// let (failures, late) = failures.unwrap_err().into_parts();
+    /// assert!(matches!(failures[0].kind(), hatchery::Kind::Cancelled(_)));
+    /// let late = late.into_iter().filter_map(|failure| failure.into_error().ok());
+    /// assert_eq!(late.collect::<Vec<_>>(), ["closed the file"]);
+    /// ```
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<Failure<E>>, Vec<Failure<E>>) {
+        (self.inner.failures, self.inner.late)
     }
 
     /// Whether they say no more than that a nursery was cancelled, or perhaps, what followed from it.

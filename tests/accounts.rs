@@ -345,3 +345,29 @@ fn e5_a_failing_child_cancels_its_siblings_before_its_end_is_known() {
         assert_eq!(texts(&failures.unwrap_err()), ["child 0: no"]);
     });
 }
+
+#[test]
+fn late_errors_can_be_had_by_value() {
+    on_every_pool(|pool| {
+        let options = Options::new().pool(pool).on_failure(OnFailure::Continue);
+        let failures = options.try_nursery::<_, (), _>(|n| {
+            n.spawn(|| Err::<(), _>("early".to_owned())).join()?;
+            Ok(())
+        });
+        let (failures, late) = failures.unwrap_err().into_parts();
+        assert_eq!((failures.len(), late.len()), (1, 0));
+        let failures = options.try_nursery::<_, (), _>(|n| {
+            n.spawn(|| {
+                n.cancel();
+                assert!(n.is_cancelled());
+                Err::<(), _>("late".to_owned())
+            })
+            .join()?;
+            Ok(())
+        });
+        let (failures, late) = failures.unwrap_err().into_parts();
+        assert!(matches!(failures[0].kind(), Kind::Cancelled(_)));
+        let late = late.into_iter().map(|late| late.into_error().unwrap());
+        assert_eq!(late.collect::<Vec<String>>(), ["late"]);
+    });
+}
