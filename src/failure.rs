@@ -17,6 +17,10 @@ use crate::serial::Serial;
 ///
 /// Bodies and [nested](crate::TryNursery::spawn_nested) children return it. `?` makes one of an `E`,
 /// and of the [`Failures`] of a nursery further in; [`Failure::error`] of whatever converts into an `E`.
+/// Where [`Failures`] are returned, `?` makes those of it.
+///
+/// It has no [`source`](Error::source): its text is that of the error in it already, which need not
+/// live for `'static` as a source must. [`kind`](Self::kind) has it.
 pub struct Failure<E> {
     // On the heap, so that a `Result` of a small value travels in registers.
     inner: Box<One<E>>,
@@ -138,15 +142,16 @@ impl<E> Failure<E> {
     /// nursery is nested: whatever it meant there, here it is a failure like any other. Once this
     /// nursery is cancelled, though, an error of who was told of it is a consequence, and that another
     /// nursery was cancelled is one for everybody, as that may have been told with this one.
-    pub(crate) fn of(mut self, whose: Whose, told: Told) -> Self {
-        match self.inner.nursery {
+    pub(crate) fn of(self, whose: Whose, told: Told) -> Self {
+        let mut failure = self.unwrapped(&whose);
+        match failure.inner.nursery {
             Some(nursery) if nursery != whose.nursery => {
-                self = Self::new(Kind::Nested(Failures::only(self)));
+                failure = Self::new(Kind::Nested(Failures::only(failure)));
             }
-            Some(_) if self.child().is_some() => return self,
+            Some(_) if failure.child().is_some() => return failure,
             _ => {}
         }
-        let kind = match (self.inner.kind, told) {
+        let kind = match (failure.inner.kind, told) {
             (Kind::Error(error), Told::Child) => Kind::Late(error),
             (Kind::Nested(mut failures), told) => {
                 let is_told = told == Told::Child;
@@ -157,6 +162,22 @@ impl<E> Failure<E> {
             (kind, _) => kind,
         };
         Self::whose(kind, whose)
+    }
+
+    /// What was made into failures of no nursery but this, on its way here, is what it was before.
+    fn unwrapped(mut self, whose: &Whose) -> Self {
+        if self.inner.nursery.is_none()
+            && let Kind::Nested(failures) = &mut self.inner.kind
+            && let [only] = &failures.inner.failures[..]
+            && only
+                .inner
+                .nursery
+                .is_none_or(|nursery| nursery == whose.nursery)
+            && let Some(only) = failures.inner.failures.pop()
+        {
+            return only;
+        }
+        self
     }
 
     /// Whether it is a consequence of a cancellation.
@@ -227,6 +248,22 @@ impl<E> From<E> for Failure<E> {
 impl<E> From<Failures<E>> for Failure<E> {
     fn from(failures: Failures<E>) -> Self {
         Self::new(Kind::Nested(failures))
+    }
+}
+
+/// So that a function that returns all failures of a nursery may join a child by `?`, say.
+impl<E> From<Failure<E>> for Failures<E> {
+    fn from(failure: Failure<E>) -> Self {
+        match *failure.inner {
+            One {
+                kind: Kind::Nested(failures),
+                nursery: None,
+                ..
+            } => failures,
+            one => Self::only(Failure {
+                inner: Box::new(one),
+            }),
+        }
     }
 }
 
@@ -337,6 +374,8 @@ impl fmt::Display for Panic {
     }
 }
 
+impl Error for Panic {}
+
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Panic")
@@ -351,6 +390,8 @@ impl fmt::Debug for Panic {
 /// The first one is the [cause](Self::cause). Its `Display` is that of the cause, and how many more
 /// there are; `{:#}` lists them all, one a line. Those of nurseries further in count one by one, and
 /// stand behind the path to them: `child 3: child 0: no`, or `body: child 0: no`.
+///
+/// It has no [`source`](Error::source), as [`Failure`] has none.
 pub struct Failures<E> {
     // On the heap, so that a `Result` of a small value stays small.
     inner: Box<Inner<E>>,

@@ -3,10 +3,13 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Gate, Ledger, on_every_pool, on_no_worker, on_pool, payload_of};
-use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Pool, Reason};
+use hatchery::{
+    CancelToken, Failure, Failures, Kind, OnFailure, Options, Panic, Pool, Reason, TryNursery,
+};
 
 /// Panics on drop, and says who it is.
 #[derive(Debug)]
@@ -370,4 +373,51 @@ fn late_errors_can_be_had_by_value() {
         let late = late.into_iter().map(|late| late.into_error().unwrap());
         assert_eq!(late.collect::<Vec<String>>(), ["late"]);
     });
+}
+
+#[test]
+fn a_helper_that_returns_all_failures_may_join_a_child_of_its_caller() {
+    type Helped = Result<u8, Failures<&'static str>>;
+    fn helper<'scope>(n: &'scope TryNursery<'scope, '_, &'static str>, fails: bool) -> Helped {
+        n.checkpoint()?;
+        n.spawn(|| Ok(())).join()?;
+        let child = n.spawn(move || if fails { Err("no") } else { Ok(7) });
+        Ok(child.join()?)
+    }
+    on_every_pool(|pool| {
+        let value = pool.try_nursery(|n| Ok(helper(n, false)?));
+        assert_eq!(value.unwrap(), 7);
+        // It stays that of the child, and a cancellation stays one.
+        let failures = pool.try_nursery(|n| Ok(helper(n, true)?));
+        assert_eq!(texts(&failures.unwrap_err()), ["child 1: no"]);
+        let failures = pool.try_nursery(|n| {
+            n.cancel();
+            n.spawn_nested(|| Ok(helper(n, true)?));
+            Ok(helper(n, true)?)
+        });
+        let failures = failures.unwrap_err();
+        assert!(matches!(failures.cause().kind(), Kind::Cancelled(_)));
+        // An error that no nursery has seen is the child's.
+        let failures = pool.try_nursery::<&str, (), _>(|n| {
+            n.spawn_nested(|| Err::<(), _>(Failures::from(Failure::from("own")).into()));
+            Ok(())
+        });
+        assert_eq!(texts(&failures.unwrap_err()), ["child 0: own"]);
+    });
+}
+
+#[test]
+fn what_is_told_of_a_failure_has_the_usual_traits() {
+    fn is_error<T: std::error::Error>() {}
+    is_error::<Failure<String>>();
+    is_error::<Failures<String>>();
+    is_error::<Panic>();
+    let cancelled = hatchery::try_nursery::<(), (), _>(|n| {
+        assert!(format!("{n:?}").starts_with("TryNursery {"));
+        n.cancel();
+        n.checkpoint()
+    });
+    let cancelled = cancelled.unwrap_err().cancelled().unwrap();
+    assert!(HashSet::from([cancelled]).contains(&cancelled));
+    assert_eq!(size_of::<Failure<String>>(), size_of::<usize>());
 }

@@ -92,7 +92,7 @@ impl fmt::Display for Reason {
 /// What whoever asks is told once a nursery is cancelled.
 ///
 /// It is an error, so that `?` ends a child that has been told to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cancelled {
     reason: Reason,
     is_inherited: bool,

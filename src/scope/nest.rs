@@ -168,7 +168,14 @@ impl<'scope> Nest<'scope, '_> {
 
 impl fmt::Debug for Nest<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nursery")
+        self.describe("Nursery", f)
+    }
+}
+
+impl Nest<'_, '_> {
+    /// What it looks like in a nursery of this kind.
+    pub(super) fn describe(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(kind)
             .field(
                 "name",
                 &self.scope.terms().and_then(|terms| terms.name.as_deref()),

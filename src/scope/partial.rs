@@ -158,6 +158,6 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
 
 impl<K> std::fmt::Debug for PartialNest<'_, '_, K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.nest.fmt(f)
+        self.nest.describe("TryNursery", f)
     }
 }
