@@ -124,6 +124,8 @@ mod options;
 #[cfg(not(loom))]
 mod outcome;
 #[cfg(not(loom))]
+mod panicked;
+#[cfg(not(loom))]
 mod pool;
 #[cfg(not(loom))]
 mod race;
@@ -138,11 +140,12 @@ mod try_nursery;
 pub use self::{
     cancel::{CancelToken, Cancelled, Reason, checkpoint},
     child::{Child, Children},
-    failure::{Failure, Failures, Kind, Panic},
+    failure::{Failure, Failures, Kind},
     gather::{Gather, gather},
     jobs::{Jobs, join_all},
     nursery::{Nursery, join, nursery},
     options::{OnFailure, Options},
+    panicked::Panic,
     pool::{BuildError, Pool, PoolBuilder, block_in_place},
     race::{Race, race, race_each},
     scope::ChildId,

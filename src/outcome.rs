@@ -6,7 +6,8 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::failure::{Failure, Failures, Kind, Panic, Whose};
+use crate::failure::{Failure, Failures, Kind, Whose};
+use crate::panicked::Panic;
 use crate::scope::{Cancelled, ChildId, Collect, Payload, Rank, Reason, Verdict, catching};
 use crate::serial::LazySerial;
 

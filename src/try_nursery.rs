@@ -4,8 +4,9 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 use crate::child::{Child, Children};
-use crate::failure::{Failure, Failures, Kind, Panic, Told, Whose};
+use crate::failure::{Failure, Failures, Kind, Told, Whose};
 use crate::outcome::Left;
+use crate::panicked::Panic;
 use crate::pool;
 use crate::scope::{
     Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, catching,
