@@ -4,13 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::num::IntErrorKind;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::OnceLock;
 
 use crate::engine::core::{Config, Core, Hooks};
 use crate::engine::frame::Frame;
 use crate::failure::{Failure, Failures};
 use crate::gather::{self, Gather};
 use crate::nursery::{self, Nursery};
+use crate::platform::lazy::Lazy;
+use crate::platform::process::{self, PerProcess};
 use crate::platform::sync::Arc;
 use crate::scope::{self, Seat, Terms};
 use crate::try_nursery::{self, TryNursery};
@@ -38,10 +39,31 @@ const LEAST_STACK: usize = 64 << 10;
 /// # Ok::<(), hatchery::BuildError>(())
 /// ```
 ///
-/// Dropping a pool waits for its threads; dropped by one of its own threads, it waits for the
-/// others.
+/// # The end of a pool
+///
+/// Dropping a pool waits until its threads have ended, the destructors of their thread-locals and the
+/// exit hook included. One of its own threads waits for the others. The end of the process waits for nobody, whatever the pools do at that time.
+///
+/// # `fork`
+///
+/// A process that was forked has none of its parent's threads. Its first nursery on any pool starts
+/// new ones. A nursery that was open during the fork is over for it: what its thread holds it can
+/// still run, but where it would wait for another thread it prints a message and aborts. So does a
+/// thread of the pool that comes back from a child that has called `fork`; it had better end the
+/// process, or `exec`: what such a child borrows lies on the stack of a thread that is not there.
+/// Should another thread have been starting or ending during the fork, the standard library may not be
+/// able to start any in the new process.
 pub struct Pool {
-    core: Arc<Core>,
+    cores: Arc<Cores>,
+}
+
+/// A pool in each of the processes that were forked from the one that made it.
+type Cores = PerProcess<Arc<Core>>;
+
+/// The pool in this process.
+#[inline]
+fn core(cores: &Cores) -> &Arc<Core> {
+    cores.get(|core| Arc::new(core.reborn()))
 }
 
 impl Pool {
@@ -58,8 +80,8 @@ impl Pool {
     /// If `HATCHERY_THREADS` is set, not empty, and not a whole number of at least 1.
     #[must_use]
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Pool> = OnceLock::new();
-        SHARED.get_or_init(|| match Self::builder().build() {
+        static SHARED: Lazy<Pool> = Lazy::new();
+        SHARED.get_or(|| match Self::builder().build() {
             Ok(pool) => pool,
             Err(error) => panic!("the shared pool: {error}"),
         })
@@ -73,7 +95,12 @@ impl Pool {
     /// How many threads compute at a time.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.core.threads()
+        self.core().threads()
+    }
+
+    #[inline]
+    fn core(&self) -> &Arc<Core> {
+        core(&self.cores)
     }
 
     /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).
@@ -81,7 +108,7 @@ impl Pool {
     where
         F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
     {
-        Seat::with(&self.core, |seat| nursery::open(seat, body))
+        Seat::with(self.core(), |seat| nursery::open(seat, body))
     }
 
     /// Opens a partial nursery on this pool, see [`try_nursery`](crate::try_nursery()).
@@ -94,13 +121,13 @@ impl Pool {
         F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
         E: Send + 'env,
     {
-        Seat::with(&self.core, |seat| {
+        Seat::with(self.core(), |seat| {
             try_nursery::open(seat, Terms::default(), body)
         })
     }
 
     pub(crate) fn home(&self) -> Home {
-        Home(Arc::clone(&self.core))
+        Home(Arc::clone(&self.cores))
     }
 
     /// Gathers results on this pool, see [`gather`](crate::gather()).
@@ -109,7 +136,7 @@ impl Pool {
         F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
         T: Send + 'env,
     {
-        Seat::with(&self.core, |seat| gather::open(seat, body))
+        Seat::with(self.core(), |seat| gather::open(seat, body))
     }
 
     /// Forks on this pool, see [`join`](crate::join()).
@@ -120,24 +147,24 @@ impl Pool {
         RA: Send,
         RB: Send,
     {
-        Seat::with(&self.core, |seat| scope::fork(seat, a, b))
+        Seat::with(self.core(), |seat| scope::fork(seat, a, b))
     }
 }
 
 /// A pool, for those who outlive the borrow of it.
 #[derive(Clone)]
-pub(crate) struct Home(Arc<Core>);
+pub(crate) struct Home(Arc<Cores>);
 
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name())
+        f.write_str(core(&self.0).name())
     }
 }
 
 /// Calls `f` with this thread's seat in that pool, else in the current one.
 pub(crate) fn with<R>(home: Option<&Home>, f: impl FnOnce(&Seat) -> R) -> R {
     match home {
-        Some(home) => Seat::with(&home.0, f),
+        Some(home) => Seat::with(core(&home.0), f),
         None => with_current(f),
     }
 }
@@ -150,7 +177,7 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
         let seat = match current {
             Some(frame) => frame.seat,
             None => {
-                guest = Seat::guest(&Pool::shared().core);
+                guest = Seat::guest(Pool::shared().core());
                 &*guest
             }
         };
@@ -164,13 +191,15 @@ impl RefUnwindSafe for Pool {}
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.core.shut_down();
+        if let Some(core) = self.cores.peek() {
+            core.shut_down();
+        }
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.core.fmt(f)
+        self.core().fmt(f)
     }
 }
 
@@ -212,7 +241,7 @@ impl PoolBuilder {
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_start(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.hooks.start = Some(Box::new(hook));
+        self.hooks.start = Some(Arc::new(hook));
         self
     }
 
@@ -220,7 +249,7 @@ impl PoolBuilder {
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_exit(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.hooks.exit = Some(Box::new(hook));
+        self.hooks.exit = Some(Arc::new(hook));
         self
     }
 
@@ -244,13 +273,15 @@ impl PoolBuilder {
         if name.contains('\0') {
             return Err(BuildError::NulInName { name });
         }
+        process::at_forks(scope::forget_foreign_stack);
+        let core = Core::new(Config {
+            threads,
+            name,
+            stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
+            hooks: self.hooks,
+        });
         Ok(Pool {
-            core: Arc::new(Core::new(Config {
-                threads,
-                name,
-                stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
-                hooks: self.hooks,
-            })),
+            cores: Arc::new(Cores::new(Arc::new(core))),
         })
     }
 }

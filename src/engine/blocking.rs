@@ -16,7 +16,7 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::platform::sync::{Arc, Condvar, Mutex, lock};
-use crate::platform::thread;
+use crate::platform::thread::Thread;
 
 /// Side threads of one pool: as many blocking calls as a client usually has open at once.
 const MOST: usize = 64;
@@ -27,7 +27,7 @@ const RETIREMENT: Duration = Duration::from_secs(10);
 struct Side {
     queue: VecDeque<Run>,
     ready: usize,
-    threads: Vec<thread::JoinHandle<()>>,
+    threads: Vec<Thread>,
     started: usize,
     living: usize,
     /// Claims by handles since the queue was last swept.
@@ -84,6 +84,7 @@ impl Blocking {
 
     /// Queues a blocking child, and sees to it that a thread comes for it if one can be had.
     pub(crate) fn submit(&self, seat: &Seat, run: Run) {
+        seat.core.check_process();
         // Once it is in the queue, the run may be over and its nursery closed.
         let home = run.scope().home();
         let mut side = lock(&self.side);
@@ -100,12 +101,12 @@ impl Blocking {
             let name = format!("{}-side-{}", seat.core.name(), side.started);
             drop(side);
             let core = Arc::clone(&seat.core);
-            let started = seat.core.thread(name).spawn(move || Self::main(&core));
+            let started = seat.core.start_thread(name, move || Self::main(&core));
             let mut side = lock(&self.side);
             match started {
                 Ok(thread) => {
                     // Retired ones stay until here, so that closing can wait for them.
-                    side.threads.retain(|thread| !thread.is_finished());
+                    side.threads.retain(|thread| !thread.is_over());
                     return side.threads.push(thread);
                 }
                 Err(_) => {
@@ -123,12 +124,15 @@ impl Blocking {
     }
 
     fn main(core: &Arc<Core>) {
-        let _hooks = core.hooks.enter();
+        let _hooks = core.hooks().enter();
         Seat::with(core, |seat| {
             let root = Frame::root(seat);
             root.enter(|| {
+                core.check_process();
                 while let Some(run) = core.blocking.next() {
                     run.execute(seat, || false);
+                    // A process that it has forked has no use for a side thread.
+                    core.check_process();
                     lock(&core.blocking.side).ready += 1;
                 }
             });
@@ -160,8 +164,15 @@ impl Blocking {
         }
     }
 
+    /// The handles of the threads that there are or were.
+    pub(crate) fn handles_mut(&mut self) -> &mut Vec<Thread> {
+        let side = self.side.get_mut();
+        let side = side.unwrap_or_else(std::sync::PoisonError::into_inner);
+        &mut side.threads
+    }
+
     /// Lets every side thread end once the queue is empty; returns their handles.
-    pub(crate) fn close(&self) -> Vec<thread::JoinHandle<()>> {
+    pub(crate) fn close(&self) -> Vec<Thread> {
         let mut side = lock(&self.side);
         side.is_closed = true;
         let threads = std::mem::take(&mut side.threads);

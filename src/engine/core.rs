@@ -8,11 +8,13 @@ use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
 use crate::engine::shared::{Run, Slot, Strays};
 use crate::engine::worker;
+use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, lock};
-use crate::platform::thread;
+use crate::platform::thread::{self, Thread};
 
 /// What a pool is made of.
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) threads: usize,
     pub(crate) name: String,
@@ -20,10 +22,10 @@ pub(crate) struct Config {
     pub(crate) hooks: Hooks,
 }
 
-type Hook = Box<dyn Fn(&str) + Send + Sync>;
+type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// User code at the two ends of a pool thread's life; called with the thread's name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) start: Option<Hook>,
     pub(crate) exit: Option<Hook>,
@@ -121,33 +123,61 @@ impl Roster {
 
 /// One pool.
 pub(crate) struct Core {
+    /// Whose threads its threads are.
+    process: Process,
     config: Config,
     pub(crate) idle: Idle,
     pub(crate) roster: Roster,
     pub(crate) strays: Strays,
     pub(crate) blocking: Blocking,
-    pub(crate) hooks: Hooks,
     /// The workers' slots, by their index among the sleepers; set by the first child.
     workers: OnceLock<Vec<Arc<Slot>>>,
-    handles: Mutex<Vec<thread::JoinHandle<()>>>,
+    handles: Mutex<Vec<Thread>>,
     living: AtomicUsize,
     is_shut_down: AtomicBool,
 }
 
 impl Core {
-    pub(crate) fn new(mut config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self {
-            hooks: std::mem::take(&mut config.hooks),
+            process: Process::this(),
             idle: Idle::new(config.threads),
-            config,
             roster: Roster::default(),
             strays: Strays::default(),
             blocking: Blocking::default(),
+            config,
             workers: OnceLock::new(),
             handles: Mutex::new(Vec::new()),
             living: AtomicUsize::new(0),
             is_shut_down: AtomicBool::new(false),
         }
+    }
+
+    /// The same pool in a process that was forked from its own.
+    pub(crate) fn reborn(&self) -> Self {
+        let new = Self::new(self.config.clone());
+        new.is_shut_down
+            .store(self.is_shut_down(), Ordering::Relaxed);
+        new
+    }
+
+    /// Whether its threads are those of a process that this one was forked from: none of them is here,
+    /// and what they had locked stays so.
+    #[inline]
+    pub(crate) fn is_orphan(&self) -> bool {
+        !self.process.is_this()
+    }
+
+    /// Ends the process rather than have it wait for threads that are not here.
+    #[inline]
+    pub(crate) fn check_process(&self) {
+        if self.is_orphan() {
+            process::abort();
+        }
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.config.hooks
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -169,13 +199,22 @@ impl Core {
         self.is_shut_down.load(Ordering::Acquire)
     }
 
-    /// A builder for one of the pool's threads.
-    pub(crate) fn thread(&self, name: String) -> thread::Builder {
-        let builder = thread::Builder::new().name(name);
-        match self.config.stack_size {
-            Some(bytes) => builder.stack_size(bytes),
-            None => builder,
-        }
+    /// Whether it has no more threads, and will have none.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_shut_down() || self.is_orphan()
+    }
+
+    /// Starts one of the pool's threads.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses it.
+    pub(crate) fn start_thread(
+        &self,
+        name: String,
+        main: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Thread> {
+        Thread::start(name, self.config.stack_size, main)
     }
 
     /// Starts the workers, once. A thread that is refused is done without.
@@ -187,6 +226,9 @@ impl Core {
 
     #[cold]
     fn start_workers_now(self: &Arc<Self>) {
+        if self.is_orphan() {
+            return;
+        }
         let mut deques = Vec::new();
         self.workers.get_or_init(|| {
             let names = (0..self.config.threads).map(|index| self.worker_name(index));
@@ -198,9 +240,8 @@ impl Core {
         for (index, deque) in deques.into_iter().enumerate() {
             let core = Arc::clone(self);
             let slot = Arc::clone(self.worker(index));
-            let started = self
-                .thread(self.worker_name(index))
-                .spawn(move || worker::main(core, slot, deque, index));
+            let name = self.worker_name(index);
+            let started = self.start_thread(name, move || worker::main(core, slot, deque, index));
             match started {
                 Ok(handle) => {
                     self.living.fetch_add(1, Ordering::Relaxed);
@@ -222,20 +263,29 @@ impl Core {
         &self.workers.get().expect("set before any worker is named")[index]
     }
 
-    /// Ends the workers and side threads and waits for them; a caller that is one of them ends
-    /// later, by itself.
+    /// Ends the workers and side threads and waits for them, destructors of their thread-locals
+    /// included; a caller that is one of them ends later, by itself.
     pub(crate) fn shut_down(&self) {
         // ORDERING: Release; partner: `is_shut_down`.
         self.is_shut_down.store(true, Ordering::Release);
         self.idle.rouse_all(self);
         let mut handles = std::mem::take(&mut *lock(&self.handles));
         handles.extend(self.blocking.close());
-        let me = thread::current().id();
-        for handle in handles {
-            if handle.thread().id() != me {
-                // Pool threads catch what they run, so there is no panic to pass on.
-                let _ = handle.join();
-            }
+        handles.into_iter().for_each(Thread::join);
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.is_orphan() {
+            // To the system these handles mean nothing here, or something else.
+            let workers = self.handles.get_mut();
+            let workers = workers.unwrap_or_else(std::sync::PoisonError::into_inner);
+            let side = self.blocking.handles_mut();
+            std::mem::take(workers)
+                .into_iter()
+                .chain(std::mem::take(side))
+                .for_each(std::mem::forget);
         }
     }
 }

@@ -70,7 +70,7 @@ impl Seat {
         let mut runs = runs.into_iter().peekable();
         let are_some = runs.peek().is_some();
         runs.for_each(|run| self.insert(run));
-        if are_some {
+        if are_some && !self.core.is_orphan() {
             self.core.idle.wake_one(&*self.core);
         }
     }
@@ -134,6 +134,7 @@ impl Seat {
 
     /// Puts a run where idle workers and its nursery's home look.
     pub(crate) fn stray(&self, run: Run) {
+        self.core.check_process();
         // Once it is in the list, the run may be over and its nursery closed.
         let home = run.scope().home();
         self.core.strays.push(run);
@@ -181,6 +182,10 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn answer(&self) {
+        if self.core.is_orphan() {
+            // Nobody is there to come for it.
+            return self.slot().asked.store(false, Ordering::Relaxed);
+        }
         let has_given = self.give(Reason::Asked, || {
             // Cleared first: see `idle`, proof, 4.
             self.slot().asked.store(false, Ordering::Relaxed);
@@ -229,6 +234,9 @@ impl Seat {
 
     /// Exposes some of what this thread holds, if it holds anything and it is wanted.
     fn give(&self, reason: Reason, wanted: impl FnOnce() -> bool) -> bool {
+        if self.core.is_orphan() {
+            return false;
+        }
         Frame::with_current(|current| {
             let Some(current) = current else { return false };
             let giving = || current.holders().filter(|frame| frame.seat.is(self));

@@ -138,7 +138,7 @@ impl Seat {
             }
             let seat = Rc::new(Self::new_guest(core));
             let (gone, mut kept): (Vec<_>, Vec<_>) =
-                guests.drain(..).partition(|seat| seat.core.is_shut_down());
+                guests.drain(..).partition(|seat| seat.core.is_over());
             kept.push(Rc::clone(&seat));
             *guests = kept;
             (seat, gone)
@@ -179,7 +179,9 @@ impl Seat {
     #[inline(never)]
     pub(crate) fn go(&self) {
         self.is_active.set(false);
-        self.core.idle.vacate(&*self.core);
+        if !self.core.is_orphan() {
+            self.core.idle.vacate(&*self.core);
+        }
     }
 
     /// Runs `f`, which blocks and does not unwind, without a place; a nursery that it opens takes
@@ -198,7 +200,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if self.is_guest {
+        if self.is_guest && !self.core.is_orphan() {
             let gone = Deque::new_lifo();
             let deque = std::mem::replace(&mut self.deque, gone);
             self.core

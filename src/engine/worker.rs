@@ -35,23 +35,24 @@ const PAUSES: usize = 32;
 /// Runs the worker of this slot until the pool shuts down.
 pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
     let hooks_of = Arc::clone(&core);
-    let _hooks = hooks_of.hooks.enter();
+    let _hooks = hooks_of.hooks().enter();
     let seat = Seat::worker(core, slot, deque);
     let root = Frame::root(&seat);
     root.enter(|| {
         let mut nap = SHORTEST_NAP;
         loop {
+            seat.core.check_process();
             sleep(&seat);
             let mut was_woken_for_nothing = true;
             while let Some(run) = search(&seat) {
                 was_woken_for_nothing = false;
                 seat.core.idle.found(&*seat.core);
                 let is_crowded = || seat.core.idle.is_crowded();
-                run.execute(&seat, is_crowded);
+                execute(&seat, run);
                 while !is_crowded()
                     && let Some(run) = find(&seat)
                 {
-                    run.execute(&seat, is_crowded);
+                    execute(&seat, run);
                 }
                 seat.core.idle.search();
             }
@@ -80,6 +81,13 @@ pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: u
     // Left behind by the last search: the place and the mark that came with the rousing.
     seat.core.idle.found(&*seat.core);
     seat.core.idle.vacate(&*seat.core);
+}
+
+/// Runs children until this worker is one too many.
+fn execute(seat: &Seat, run: Run) {
+    run.execute(seat, || seat.core.idle.is_crowded());
+    // A process that one of them has forked has no use for a worker, and none of the others.
+    seat.core.check_process();
 }
 
 fn sleep(seat: &Seat) {

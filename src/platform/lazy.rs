@@ -18,7 +18,13 @@ pub(crate) struct Lazy<T>(AtomicPtr<T>);
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T> Lazy<T> {
+    #[cfg(not(loom))]
     #[inline]
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    #[cfg(loom)]
     pub(crate) fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
@@ -28,11 +34,17 @@ impl<T> Lazy<T> {
     where
         T: Default,
     {
+        self.get_or(T::default)
+    }
+
+    /// The value; `make` makes it if there is none. Of two that do so at once, one is dropped: nobody
+    /// waits here, not even for a thread that is gone.
+    pub(crate) fn get_or(&self, make: impl FnOnce() -> T) -> &T {
         // ORDERING: Acquire; partner: the exchange below. The value was written before.
         // Model: `models::lazy_*`.
         let mut value = self.0.load(Ordering::Acquire);
         if value.is_null() {
-            let new = Box::into_raw(Box::<T>::default());
+            let new = Box::into_raw(Box::new(make()));
             // ORDERING: Release publishes the new value; Acquire as above.
             let set = self
                 .0
@@ -48,6 +60,15 @@ impl<T> Lazy<T> {
         }
         // SAFETY: by the invariant; it lives as long as `self`.
         unsafe { &*value }
+    }
+
+    /// The value, if there is one.
+    #[cfg_attr(loom, allow(dead_code, reason = "the first half of the above"))]
+    pub(crate) fn peek(&self) -> Option<&T> {
+        // ORDERING: Acquire, as above.
+        let value = self.0.load(Ordering::Acquire);
+        // SAFETY: by the invariant; it lives as long as `self`.
+        unsafe { value.as_ref() }
     }
 
     #[cold]

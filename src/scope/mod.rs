@@ -23,10 +23,19 @@ pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Handle, Payload, Verdict};
 
 use crate::engine::frame::Frame;
+use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::platform::lazy::Lazy;
 use cancel::Cancel;
 use panics::Panics;
+
+/// In a process that was forked, on its only thread: see [`Frame::forget_foreign_stack`].
+pub(crate) fn forget_foreign_stack() {
+    if Frame::forget_foreign_stack() {
+        lineage::forget_stack();
+        limit::forget_stack();
+    }
+}
 
 /// What children need of their nursery, wherever they run.
 ///
