@@ -5,6 +5,7 @@ use std::fmt;
 use std::num::IntErrorKind;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
+use crate::engine::blocking;
 use crate::engine::core::{Config, Core, Hooks};
 use crate::engine::frame::Frame;
 use crate::failure::{Failure, Failures};
@@ -41,8 +42,9 @@ const LEAST_STACK: usize = 64 << 10;
 ///
 /// # The end of a pool
 ///
-/// Dropping a pool waits until its threads have ended, the destructors of their thread-locals and the
-/// exit hook included. One of its own threads waits for the others. The end of the process waits for nobody, whatever the pools do at that time.
+/// [`shutdown`](Self::shutdown) and dropping it are the same: both wait until its threads have ended,
+/// the destructors of their thread-locals and the exit hook included. One of its own threads waits for
+/// the others. The end of the process waits for nobody, whatever the pools do at that time.
 ///
 /// # `fork`
 ///
@@ -101,6 +103,25 @@ impl Pool {
     #[inline]
     fn core(&self) -> &Arc<Core> {
         core(&self.cores)
+    }
+
+    /// Ends the pool's threads and waits for them, which dropping it does as well.
+    ///
+    /// # Blocking
+    ///
+    /// Until the threads have ended, the destructors of their thread-locals included; but not for the
+    /// calling thread, should it be one of them. Every nursery opened by [`Pool::nursery`] has ended
+    /// before. One that an [`Options`](crate::Options::pool) of this pool opens afterwards is its
+    /// caller's work alone.
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
+    /// pool.shutdown(); // none of its threads is there any more
+    /// # Ok::<(), hatchery::BuildError>(())
+    /// ```
+    pub fn shutdown(self) {
+        drop(self);
     }
 
     /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).
@@ -208,6 +229,7 @@ impl fmt::Debug for Pool {
 #[must_use = "a builder does nothing until `build`"]
 pub struct PoolBuilder {
     threads: Option<usize>,
+    blocking_threads: Option<usize>,
     name: Option<String>,
     stack_size: Option<usize>,
     hooks: Hooks,
@@ -217,6 +239,17 @@ impl PoolBuilder {
     /// Sets how many threads compute at a time; `HATCHERY_THREADS` does not bound it then.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// Sets how many threads at a time run children that may block, 64 without it.
+    ///
+    /// They come in addition to those that compute, start when they are needed, and end after ten
+    /// seconds without work. Further children wait for one of them, or run on a thread that waits for
+    /// the end of their nursery: with 0 they all do. Children that wait for each other, through a
+    /// channel say, need as many of these threads as there are such children.
+    pub fn blocking_threads(mut self, most: usize) -> Self {
+        self.blocking_threads = Some(most);
         self
     }
 
@@ -276,6 +309,7 @@ impl PoolBuilder {
         process::at_forks(scope::forget_foreign_stack);
         let core = Core::new(Config {
             threads,
+            blocking_threads: self.blocking_threads.unwrap_or(blocking::MOST),
             name,
             stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
             hooks: self.hooks,
@@ -304,6 +338,7 @@ impl fmt::Debug for PoolBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolBuilder")
             .field("threads", &self.threads)
+            .field("blocking_threads", &self.blocking_threads)
             .field("name", &self.name)
             .field("stack_size", &self.stack_size)
             .field("on_thread_start", &self.hooks.start.is_some())

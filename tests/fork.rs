@@ -158,6 +158,7 @@ static STARTED: AtomicUsize = AtomicUsize::new(0);
 fn builder() -> PoolBuilder {
     Pool::builder()
         .threads(2)
+        .blocking_threads(1)
         .name("forked")
         .on_thread_start(|_| {
             STARTED.fetch_add(1, Ordering::Relaxed);
@@ -269,7 +270,7 @@ mod here {
                 if uses_it {
                     work_on(&pool);
                 }
-                drop(pool);
+                pool.shutdown();
             });
             child.has_succeeded();
             work_on(pool.as_ref().unwrap());

@@ -1,7 +1,7 @@
 //! Side threads for children that may block.
 //!
-//! They never compute for the pool, so they hold no place. There are at most [`MOST`] of them; one
-//! that has been idle for [`RETIREMENT`] ends.
+//! They never compute for the pool, so they hold no place. There are at most so many of them at a
+//! time, see [`Blocking::new`]; one that has been idle for [`RETIREMENT`] ends.
 //!
 //! INVARIANT: `ready` counts the threads that will come for a run without waiting for anything
 //! (idle or starting). Runs beyond `ready` are *starved*: a waiter whose nursery they belong to
@@ -18,8 +18,9 @@ use crate::engine::shared::Run;
 use crate::platform::sync::{Arc, Condvar, Mutex, lock};
 use crate::platform::thread::Thread;
 
-/// Side threads of one pool: as many blocking calls as a client usually has open at once.
-const MOST: usize = 64;
+/// Side threads of a pool that does not say how many: as many blocking calls as a client usually has
+/// open at once.
+pub(crate) const MOST: usize = 64;
 /// How long an idle side thread stays: bursts of I/O come back within seconds.
 const RETIREMENT: Duration = Duration::from_secs(10);
 
@@ -36,13 +37,23 @@ struct Side {
 }
 
 /// The side threads of one pool, and the blocking children that wait for them.
-#[derive(Default)]
 pub(crate) struct Blocking {
+    /// Side threads at a time.
+    most: usize,
     side: Mutex<Side>,
     bell: Condvar,
 }
 
 impl Blocking {
+    /// With `most` side threads at a time. If there are none, waiters run all themselves.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            side: Mutex::default(),
+            bell: Condvar::new(),
+        }
+    }
+
     /// Entries queued, threads ready, threads living: for the eyes of people.
     pub(crate) fn snapshot(&self) -> [usize; 3] {
         let side = lock(&self.side);
@@ -94,7 +105,7 @@ impl Blocking {
             self.bell.notify_one();
             return;
         }
-        if side.living < MOST && !side.is_closed {
+        if side.living < self.most && !side.is_closed {
             side.ready += 1;
             side.living += 1;
             side.started += 1;

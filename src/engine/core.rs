@@ -17,6 +17,8 @@ use crate::platform::thread::{self, Thread};
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) threads: usize,
+    /// Side threads at a time.
+    pub(crate) blocking_threads: usize,
     pub(crate) name: String,
     pub(crate) stack_size: Option<usize>,
     pub(crate) hooks: Hooks,
@@ -144,7 +146,7 @@ impl Core {
             idle: Idle::new(config.threads),
             roster: Roster::default(),
             strays: Strays::default(),
-            blocking: Blocking::default(),
+            blocking: Blocking::new(config.blocking_threads),
             config,
             workers: OnceLock::new(),
             handles: Mutex::new(Vec::new()),
