@@ -22,7 +22,11 @@ use crate::platform::thread::Thread;
 /// open at once.
 pub(crate) const MOST: usize = 64;
 /// How long an idle side thread stays: bursts of I/O come back within seconds.
+#[cfg(not(test))]
 const RETIREMENT: Duration = Duration::from_secs(10);
+/// Tests do not wait for that.
+#[cfg(test)]
+const RETIREMENT: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 struct Side {
