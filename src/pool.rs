@@ -83,10 +83,16 @@ impl Pool {
     #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: Lazy<Pool> = Lazy::new();
-        SHARED.get_or(|| match Self::builder().build() {
+        SHARED.get_or(Self::new_shared)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_shared() -> Self {
+        match Self::builder().build() {
             Ok(pool) => pool,
             Err(error) => panic!("the shared pool: {error}"),
-        })
+        }
     }
 
     /// Starts the configuration of a new pool.

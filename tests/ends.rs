@@ -98,7 +98,7 @@ fn be_busy() {
             loop {
                 pool.nursery(|n| {
                     n.spawn_blocking(|| RUNNING[2 * i].store(true, Ordering::Relaxed));
-                    n.spawn_each(0..100_u64, |i| hatchery::join(|| i, || thread::yield_now()))
+                    n.spawn_each(0..100_u64, |i| hatchery::join(|| i, thread::yield_now))
                         .for_each(drop);
                     RUNNING[2 * i + 1].store(true, Ordering::Relaxed);
                 });

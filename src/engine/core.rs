@@ -190,9 +190,9 @@ impl Core {
         self.config.threads
     }
 
-    /// Whether a worker was ever started.
+    /// Whether a worker was ever started in this process.
     pub(crate) fn has_workers(&self) -> bool {
-        self.living.load(Ordering::Relaxed) > 0
+        self.living.load(Ordering::Relaxed) > 0 && !self.is_orphan()
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -292,12 +292,19 @@ impl Drop for Core {
     }
 }
 
+/// An orphan has nobody to ask or to wake.
 impl Field for Core {
     fn has_visible_work(&self) -> bool {
+        if self.is_orphan() {
+            return false;
+        }
         self.strays.len() > 0 || self.roster.read(|slots| slots.iter().any(|s| s.has_work()))
     }
 
     fn arm_all(&self) {
+        if self.is_orphan() {
+            return;
+        }
         self.roster
             .read(|slots| slots.iter().for_each(|slot| slot.arm()));
     }

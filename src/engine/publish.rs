@@ -182,13 +182,12 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn answer(&self) {
-        if self.core.is_orphan() {
-            // Nobody is there to come for it.
-            return self.slot().asked.store(false, Ordering::Relaxed);
-        }
         let has_given = self.give(Reason::Asked, || {
             // Cleared first: see `idle`, proof, 4.
             self.slot().asked.store(false, Ordering::Relaxed);
+            if self.core.is_orphan() {
+                return false;
+            }
             self.core.start_workers();
             self.core.idle.is_hungry() || self.slot().has_beggar()
         });
@@ -234,9 +233,6 @@ impl Seat {
 
     /// Exposes some of what this thread holds, if it holds anything and it is wanted.
     fn give(&self, reason: Reason, wanted: impl FnOnce() -> bool) -> bool {
-        if self.core.is_orphan() {
-            return false;
-        }
         Frame::with_current(|current| {
             let Some(current) = current else { return false };
             let giving = || current.holders().filter(|frame| frame.seat.is(self));

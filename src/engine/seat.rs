@@ -179,9 +179,7 @@ impl Seat {
     #[inline(never)]
     pub(crate) fn go(&self) {
         self.is_active.set(false);
-        if !self.core.is_orphan() {
-            self.core.idle.vacate(&*self.core);
-        }
+        self.core.idle.vacate(&*self.core);
     }
 
     /// Runs `f`, which blocks and does not unwind, without a place; a nursery that it opens takes

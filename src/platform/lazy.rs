@@ -39,25 +39,35 @@ impl<T> Lazy<T> {
 
     /// The value; `make` makes it if there is none. Of two that do so at once, one is dropped: nobody
     /// waits here, not even for a thread that is gone.
+    #[inline]
     pub(crate) fn get_or(&self, make: impl FnOnce() -> T) -> &T {
-        // ORDERING: Acquire; partner: the exchange below. The value was written before.
+        // ORDERING: Acquire; partner: the exchange in `fill`. The value was written before.
         // Model: `models::lazy_*`.
-        let mut value = self.0.load(Ordering::Acquire);
+        let value = self.0.load(Ordering::Acquire);
         if value.is_null() {
-            let new = Box::into_raw(Box::new(make()));
-            // ORDERING: Release publishes the new value; Acquire as above.
-            let set = self
-                .0
-                .compare_exchange(value, new, Ordering::Release, Ordering::Acquire);
-            value = match set {
-                Ok(_) => new,
-                Err(first) => {
-                    // SAFETY: made above, and nobody else knows it.
-                    drop(unsafe { Box::from_raw(new) });
-                    first
-                }
-            };
+            return self.fill(make());
         }
+        // SAFETY: by the invariant; it lives as long as `self`.
+        unsafe { &*value }
+    }
+
+    /// The value; this one if there is none yet.
+    #[cold]
+    #[inline(never)]
+    fn fill(&self, value: T) -> &T {
+        let new = Box::into_raw(Box::new(value));
+        // ORDERING: Release publishes the new value; Acquire as above.
+        let set =
+            self.0
+                .compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire);
+        let value = match set {
+            Ok(_) => new,
+            Err(first) => {
+                // SAFETY: made above, and nobody else knows it.
+                drop(unsafe { Box::from_raw(new) });
+                first
+            }
+        };
         // SAFETY: by the invariant; it lives as long as `self`.
         unsafe { &*value }
     }
