@@ -149,6 +149,32 @@ fn a_worker_that_is_refused_leaves_its_place_to_the_others() {
     }
 }
 
+#[test]
+fn a_nursery_on_a_pool_that_has_ended_is_its_callers_work() {
+    for is_first in [true, false] {
+        let name = format!("ended-{is_first}");
+        let prefix = format!("{name}-");
+        refusals::plan(&prefix, |_| false);
+        let pool = Pool::builder().threads(2).name(&name).build().unwrap();
+        let options = Options::new().pool(&pool);
+        watched(&name, || {
+            if !is_first {
+                options.nursery(|n| drop(n.spawn(|| ())));
+            }
+            pool.shutdown();
+            let home = thread::current().id();
+            let runners: Vec<_> = options.nursery(|n| {
+                let may_block = n.spawn_blocking(|| thread::current().id());
+                let each = n.spawn_each(0..100, |_| thread::current().id());
+                each.chain([may_block.join()]).collect()
+            });
+            assert!(runners.into_iter().all(|runner| runner == home));
+        });
+        let asked = refusals::end(&prefix);
+        assert_eq!(asked, if is_first { 0 } else { 2 }, "threads");
+    }
+}
+
 fn side_threads(pool: &Pool) -> usize {
     let text = format!("{pool:?}");
     let count = text.split("side_threads: ").nth(1).expect("shown");

@@ -158,8 +158,9 @@ impl Core {
     /// The same pool in a process that was forked from its own.
     pub(crate) fn reborn(&self) -> Self {
         let new = Self::new(self.config.clone());
-        new.is_shut_down
-            .store(self.is_shut_down(), Ordering::Relaxed);
+        if self.is_shut_down() {
+            new.shut_down();
+        }
         new
     }
 
@@ -228,7 +229,7 @@ impl Core {
 
     #[cold]
     fn start_workers_now(self: &Arc<Self>) {
-        if self.is_orphan() {
+        if self.is_over() {
             return;
         }
         let mut deques = Vec::new();
@@ -255,6 +256,10 @@ impl Core {
         }
         // They are asleep now, and have asked nobody.
         self.arm_all();
+        if self.is_shut_down() {
+            // It may have begun before they were enlisted.
+            self.idle.rouse_all(&**self);
+        }
     }
 
     fn worker_name(&self, index: usize) -> String {
