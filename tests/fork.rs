@@ -371,12 +371,18 @@ mod here {
     #[ignore = "run in a process of its own"]
     fn a_limit_that_was_in_force_during_the_fork_holds_nobody_up() {
         let pool = pool();
+        let [is_here, goes_on]: &[Gate; 2] = &Default::default();
         Options::new().pool(pool).limit(1).nursery(|n| {
-            n.spawn(|| {
-                let child = forked(|| work_on(pool));
-                child.has_succeeded();
+            // Has the only permit, and is not there in the other process.
+            n.spawn_blocking(|| {
+                is_here.open();
+                goes_on.wait();
             });
-            n.spawn(|| ());
+            is_here.wait();
+            let child = forked(|| work_on(pool));
+            let ended = outcome(|| child.has_succeeded());
+            goes_on.open();
+            ended.unwrap();
         });
     }
 
