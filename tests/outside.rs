@@ -140,13 +140,20 @@ fn a_thread_that_parks_for_itself_is_not_woken_by_the_pool() {
     for threads in [1, 2, 4] {
         on_pool(Pool::builder().threads(threads), |pool| {
             let (parked, wake_ups) = (&Gate::default(), &AtomicUsize::new(0));
+            let ended = &AtomicUsize::new(0);
             thread::scope(|scope| {
                 let sleeper = scope.spawn(|| {
+                    // The pool knows this thread as one that has waited.
+                    for _ in 0..20 {
+                        let slowly = || (0..100).for_each(|_| thread::yield_now());
+                        pool.nursery(|n| n.spawn_blocking(slowly).join());
+                    }
                     pool.nursery(|n| {
                         for _ in 0..20 {
                             n.spawn_blocking(|| {
                                 parked.wait();
                                 (0..100).for_each(|_| thread::yield_now());
+                                ended.fetch_add(1, Ordering::Relaxed);
                             });
                         }
                         parked.open();
@@ -156,7 +163,9 @@ fn a_thread_that_parks_for_itself_is_not_woken_by_the_pool() {
                         }
                     });
                 });
-                parked.wait();
+                while ended.load(Ordering::Relaxed) < 20 {
+                    thread::yield_now();
+                }
                 for _ in 0..100 {
                     work_on(pool);
                 }

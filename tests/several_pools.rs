@@ -18,10 +18,13 @@ fn on_every_pair(test: impl Fn(&Pool, &Pool)) {
         let (a, b) = (pool("a", a), pool("b", b));
         watched(&a, || test(&a, &b));
     }
-    let refused = Pool::builder().stack_size(REFUSED_STACK).build().unwrap();
-    let other = pool("b", 2);
-    watched(&other, || test(&refused, &other));
-    watched(&other, || test(&other, &refused));
+    let refused = |name: &str| {
+        let builder = Pool::builder().stack_size(REFUSED_STACK);
+        builder.name(name).build().unwrap()
+    };
+    for (a, b) in [(refused("a"), pool("b", 2)), (pool("a", 2), refused("b"))] {
+        watched(&a, || test(&a, &b));
+    }
 }
 
 #[test]
@@ -61,6 +64,7 @@ fn s2_a_nursery_inside_another_pools_child_runs_on_its_own_pool() {
                 n.spawn(|| {
                     let home = thread::current().id();
                     let runners = b.nursery(|m| {
+                        assert!(format!("{m:?}").contains("\"b\""), "{m:?}");
                         let runner = |_| {
                             (
                                 thread::current().id(),
