@@ -105,6 +105,9 @@ mod task;
 #[cfg(all(loom, test))]
 mod models;
 
+#[cfg(all(test, not(loom)))]
+mod refused;
+
 #[cfg(not(loom))]
 mod cancel;
 #[cfg(not(loom))]

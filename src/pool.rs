@@ -4,13 +4,15 @@ use std::error::Error;
 use std::fmt;
 use std::num::IntErrorKind;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::OnceLock;
 
+use crate::engine::blocking;
 use crate::engine::core::{Config, Core, Hooks};
 use crate::engine::frame::Frame;
 use crate::failure::{Failure, Failures};
 use crate::gather::{self, Gather};
 use crate::nursery::{self, Nursery};
+use crate::platform::lazy::Lazy;
+use crate::platform::process::{self, PerProcess};
 use crate::platform::sync::Arc;
 use crate::scope::{self, Seat, Terms};
 use crate::try_nursery::{self, TryNursery};
@@ -42,10 +44,32 @@ const SPARES: usize = 64;
 /// # Ok::<(), hatchery::BuildError>(())
 /// ```
 ///
-/// Dropping a pool waits for its threads; dropped by one of its own threads, it waits for the
-/// others.
+/// # The end of a pool
+///
+/// [`shutdown`](Self::shutdown) and dropping it are the same: both wait until its threads have ended,
+/// the destructors of their thread-locals and the exit hook included. One of its own threads waits for
+/// the others. The end of the process waits for nobody, whatever the pools do at that time.
+///
+/// # `fork`
+///
+/// A process that was forked has none of its parent's threads. Its first nursery on any pool starts
+/// new ones. A nursery that was open during the fork is over for it: what its thread holds it can
+/// still run, but where it would wait for another thread it prints a message and aborts. So does a
+/// thread of the pool that comes back from a child that has called `fork`; it had better end the
+/// process, or `exec`: what such a child borrows lies on the stack of a thread that is not there.
+/// Should another thread have been starting or ending during the fork, the standard library may not be
+/// able to start any in the new process.
 pub struct Pool {
-    core: Arc<Core>,
+    cores: Arc<Cores>,
+}
+
+/// A pool in each of the processes that were forked from the one that made it.
+type Cores = PerProcess<Arc<Core>>;
+
+/// The pool in this process.
+#[inline]
+fn core(cores: &Cores) -> &Arc<Core> {
+    cores.get(|core| core.reborn())
 }
 
 impl Pool {
@@ -62,11 +86,17 @@ impl Pool {
     /// If `HATCHERY_THREADS` is set, not empty, and not a whole number of at least 1.
     #[must_use]
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Pool> = OnceLock::new();
-        SHARED.get_or_init(|| match Self::builder().build() {
+        static SHARED: Lazy<Pool> = Lazy::new();
+        SHARED.get_or(Self::new_shared)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_shared() -> Self {
+        match Self::builder().build() {
             Ok(pool) => pool,
             Err(error) => panic!("the shared pool: {error}"),
-        })
+        }
     }
 
     /// Starts the configuration of a new pool.
@@ -77,7 +107,31 @@ impl Pool {
     /// How many threads compute at a time.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.core.threads()
+        self.core().threads()
+    }
+
+    #[inline]
+    fn core(&self) -> &Arc<Core> {
+        core(&self.cores)
+    }
+
+    /// Ends the pool's threads and waits for them, which dropping it does as well.
+    ///
+    /// # Blocking
+    ///
+    /// Until the threads have ended, the destructors of their thread-locals included; but not for the
+    /// calling thread, should it be one of them. Every nursery opened by [`Pool::nursery`] has ended
+    /// before. One that an [`Options`](crate::Options::pool) of this pool opens afterwards is its
+    /// caller's work alone.
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
+    /// pool.shutdown(); // none of its threads is there any more
+    /// # Ok::<(), hatchery::BuildError>(())
+    /// ```
+    pub fn shutdown(self) {
+        drop(self);
     }
 
     /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).
@@ -85,7 +139,7 @@ impl Pool {
     where
         F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
     {
-        Seat::with(&self.core, |seat| nursery::open(seat, body))
+        Seat::with(self.core(), |seat| nursery::open(seat, body))
     }
 
     /// Opens a partial nursery on this pool, see [`try_nursery`](crate::try_nursery()).
@@ -98,13 +152,13 @@ impl Pool {
         F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
         E: Send + 'env,
     {
-        Seat::with(&self.core, |seat| {
+        Seat::with(self.core(), |seat| {
             try_nursery::open(seat, Terms::default(), body)
         })
     }
 
     pub(crate) fn home(&self) -> Home {
-        Home(Arc::clone(&self.core))
+        Home(Arc::clone(&self.cores))
     }
 
     /// Gathers results on this pool, see [`gather`](crate::gather()).
@@ -113,7 +167,7 @@ impl Pool {
         F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
         T: Send + 'env,
     {
-        Seat::with(&self.core, |seat| gather::open(seat, body))
+        Seat::with(self.core(), |seat| gather::open(seat, body))
     }
 
     /// Forks on this pool, see [`join`](crate::join()).
@@ -124,24 +178,24 @@ impl Pool {
         RA: Send,
         RB: Send,
     {
-        Seat::with(&self.core, |seat| scope::fork(seat, a, b))
+        Seat::with(self.core(), |seat| scope::fork(seat, a, b))
     }
 }
 
 /// A pool, for those who outlive the borrow of it.
 #[derive(Clone)]
-pub(crate) struct Home(Arc<Core>);
+pub(crate) struct Home(Arc<Cores>);
 
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name())
+        f.write_str(core(&self.0).name())
     }
 }
 
 /// Calls `f` with this thread's seat in that pool, else in the current one.
 pub(crate) fn with<R>(home: Option<&Home>, f: impl FnOnce(&Seat) -> R) -> R {
     match home {
-        Some(home) => Seat::with(&home.0, f),
+        Some(home) => Seat::with(core(&home.0), f),
         None => with_current(f),
     }
 }
@@ -154,7 +208,7 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
         let seat = match current {
             Some(frame) => frame.seat,
             None => {
-                guest = Seat::guest(&Pool::shared().core);
+                guest = Seat::guest(Pool::shared().core());
                 &*guest
             }
         };
@@ -202,13 +256,15 @@ impl RefUnwindSafe for Pool {}
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.core.shut_down();
+        if let Some(core) = self.cores.peek() {
+            core.shut_down();
+        }
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.core.fmt(f)
+        self.core().fmt(f)
     }
 }
 
@@ -217,6 +273,7 @@ impl fmt::Debug for Pool {
 #[must_use = "a builder does nothing until `build`"]
 pub struct PoolBuilder {
     threads: Option<usize>,
+    blocking_threads: Option<usize>,
     name: Option<String>,
     stack_size: Option<usize>,
     spares: Option<usize>,
@@ -227,6 +284,17 @@ impl PoolBuilder {
     /// Sets how many threads compute at a time; `HATCHERY_THREADS` does not bound it then.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// Sets how many threads at a time run children that may block, 64 without it.
+    ///
+    /// They come in addition to those that compute, start when they are needed, and end after ten
+    /// seconds without work. Further children wait for one of them, or run on a thread that waits for
+    /// the end of their nursery: with 0 they all do. Children that wait for each other, through a
+    /// channel say, need as many of these threads as there are such children.
+    pub fn blocking_threads(mut self, most: usize) -> Self {
+        self.blocking_threads = Some(most);
         self
     }
 
@@ -261,7 +329,7 @@ impl PoolBuilder {
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_start(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.hooks.start = Some(Box::new(hook));
+        self.hooks.start = Some(Arc::new(hook));
         self
     }
 
@@ -269,7 +337,7 @@ impl PoolBuilder {
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_exit(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.hooks.exit = Some(Box::new(hook));
+        self.hooks.exit = Some(Arc::new(hook));
         self
     }
 
@@ -293,14 +361,17 @@ impl PoolBuilder {
         if name.contains('\0') {
             return Err(BuildError::NulInName { name });
         }
+        process::at_forks(scope::forget_foreign_stack);
+        let core = Core::new(Config {
+            threads,
+            blocking_threads: self.blocking_threads.unwrap_or(blocking::MOST),
+            spares: self.spares.unwrap_or(SPARES),
+            name,
+            stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
+            hooks: self.hooks,
+        });
         Ok(Pool {
-            core: Core::new(Config {
-                threads,
-                name,
-                stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
-                spares: self.spares.unwrap_or(SPARES),
-                hooks: self.hooks,
-            }),
+            cores: Arc::new(Cores::new(core)),
         })
     }
 }
@@ -323,6 +394,7 @@ impl fmt::Debug for PoolBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolBuilder")
             .field("threads", &self.threads)
+            .field("blocking_threads", &self.blocking_threads)
             .field("name", &self.name)
             .field("stack_size", &self.stack_size)
             .field("spare_threads", &self.spares)

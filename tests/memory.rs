@@ -166,3 +166,28 @@ fn s8_a_child_with_a_u64_result_takes_at_most_48_bytes() {
         });
     });
 }
+
+#[test]
+fn s8_threads_that_have_ended_leave_no_memory_behind() {
+    let _alone = ALONE.lock();
+    on_pool(Pool::builder().threads(2), |pool| {
+        let outside = || {
+            pool.nursery(|n| {
+                n.spawn_each(0..100, |i| i).for_each(drop);
+                n.spawn(|| vec![0_u8; 1000]);
+            });
+        };
+        let round = || {
+            for _ in 0..1000 {
+                std::thread::scope(|scope| scope.spawn(outside).join().unwrap());
+            }
+            IN_USE.load(Ordering::Relaxed)
+        };
+        let after_first = round();
+        for _ in 0..8 {
+            round();
+        }
+        let grown = round().saturating_sub(after_first);
+        assert!(grown < SLACK, "{grown} bytes more");
+    });
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files that may contain unsafe code.
-const UNSAFE: [&str; 20] = [
+const UNSAFE: [&str; 21] = [
     "src/engine/frame/fork.rs",
     "src/engine/frame/mod.rs",
     "src/engine/frame/stage.rs",
@@ -13,6 +13,7 @@ const UNSAFE: [&str; 20] = [
     "src/engine/shared.rs",
     "src/models.rs",
     "src/platform/lazy.rs",
+    "src/platform/process.rs",
     "src/scope/cancel.rs",
     "src/scope/fork.rs",
     "src/scope/lineage.rs",

@@ -1,7 +1,7 @@
 //! Side threads for children that may block.
 //!
-//! They never compute for the pool, so they hold no place. There are at most [`MOST`] of them; one
-//! that has been idle for [`RETIREMENT`] ends.
+//! They never compute for the pool, so they hold no place. There are at most so many of them at a
+//! time, see [`Blocking::new`]; one that has been idle for [`RETIREMENT`] ends.
 //!
 //! INVARIANT: `ready` counts the threads that will come for a run without waiting for anything
 //! (idle or starting). Runs beyond `ready` are *starved*: a waiter whose nursery they belong to
@@ -16,18 +16,23 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::platform::sync::{Arc, Condvar, Mutex, lock};
-use crate::platform::thread;
+use crate::platform::thread::Thread;
 
-/// Side threads of one pool: as many blocking calls as a client usually has open at once.
-const MOST: usize = 64;
+/// Side threads of a pool that does not say how many: as many blocking calls as a client usually has
+/// open at once.
+pub(crate) const MOST: usize = 64;
 /// How long an idle side thread stays, or a spare worker: bursts of I/O come back within seconds.
+#[cfg(not(test))]
 pub(crate) const RETIREMENT: Duration = Duration::from_secs(10);
+/// Tests do not wait for that.
+#[cfg(test)]
+pub(crate) const RETIREMENT: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 struct Side {
     queue: VecDeque<Run>,
     ready: usize,
-    threads: Vec<thread::JoinHandle<()>>,
+    threads: Vec<Thread>,
     started: usize,
     living: usize,
     /// Claims by handles since the queue was last swept.
@@ -36,13 +41,23 @@ struct Side {
 }
 
 /// The side threads of one pool, and the blocking children that wait for them.
-#[derive(Default)]
 pub(crate) struct Blocking {
+    /// Side threads at a time.
+    most: usize,
     side: Mutex<Side>,
     bell: Condvar,
 }
 
 impl Blocking {
+    /// With `most` side threads at a time. If there are none, waiters run all themselves.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            side: Mutex::default(),
+            bell: Condvar::new(),
+        }
+    }
+
     /// Entries queued, threads ready, threads living: for the eyes of people.
     pub(crate) fn snapshot(&self) -> [usize; 3] {
         let side = lock(&self.side);
@@ -84,6 +99,7 @@ impl Blocking {
 
     /// Queues a blocking child, and sees to it that a thread comes for it if one can be had.
     pub(crate) fn submit(&self, seat: &Seat, run: Run) {
+        seat.core.check_process();
         // Once it is in the queue, the run may be over and its nursery closed.
         let home = run.scope().home();
         let mut side = lock(&self.side);
@@ -93,19 +109,19 @@ impl Blocking {
             self.bell.notify_one();
             return;
         }
-        if side.living < MOST && !side.is_closed {
+        if side.living < self.most && !side.is_closed {
             side.ready += 1;
             side.living += 1;
             side.started += 1;
             let name = format!("{}-side-{}", seat.core.name(), side.started);
             drop(side);
             let core = Arc::clone(&seat.core);
-            let started = seat.core.thread(name).spawn(move || Self::main(&core));
+            let started = seat.core.start_thread(name, move || Self::main(&core));
             let mut side = lock(&self.side);
             match started {
                 Ok(thread) => {
                     // Retired ones stay until here, so that closing can wait for them.
-                    side.threads.retain(|thread| !thread.is_finished());
+                    side.threads.retain(|thread| !thread.is_over());
                     return side.threads.push(thread);
                 }
                 Err(_) => {
@@ -123,12 +139,15 @@ impl Blocking {
     }
 
     fn main(core: &Arc<Core>) {
-        let _hooks = core.hooks.enter();
+        let _hooks = core.hooks().enter();
         Seat::with(core, |seat| {
             let root = Frame::root(seat);
             root.enter(|| {
+                core.check_process();
                 while let Some(run) = core.blocking.next() {
                     run.execute(seat, || false);
+                    // A process that it has forked has no use for a side thread.
+                    core.check_process();
                     lock(&core.blocking.side).ready += 1;
                 }
             });
@@ -160,8 +179,15 @@ impl Blocking {
         }
     }
 
+    /// The handles of the threads that there are or were.
+    pub(crate) fn handles_mut(&mut self) -> &mut Vec<Thread> {
+        let side = self.side.get_mut();
+        let side = side.unwrap_or_else(std::sync::PoisonError::into_inner);
+        &mut side.threads
+    }
+
     /// Lets every side thread end once the queue is empty; returns their handles.
-    pub(crate) fn close(&self) -> Vec<thread::JoinHandle<()>> {
+    pub(crate) fn close(&self) -> Vec<Thread> {
         let mut side = lock(&self.side);
         side.is_closed = true;
         let threads = std::mem::take(&mut side.threads);

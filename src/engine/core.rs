@@ -10,13 +10,17 @@ use crate::engine::idle::{Field, Idle};
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Run, Slot, Strays};
 use crate::engine::worker;
+use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, Weak, lock};
-use crate::platform::thread;
+use crate::platform::thread::{self, Thread};
 
 /// What a pool is made of.
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) threads: usize,
+    /// Side threads at a time.
+    pub(crate) blocking_threads: usize,
     pub(crate) name: String,
     pub(crate) stack_size: Option<usize>,
     /// Workers beyond `threads`, for those that are absent.
@@ -24,10 +28,10 @@ pub(crate) struct Config {
     pub(crate) hooks: Hooks,
 }
 
-type Hook = Box<dyn Fn(&str) + Send + Sync>;
+type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// User code at the two ends of a pool thread's life; called with the thread's name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) start: Option<Hook>,
     pub(crate) exit: Option<Hook>,
@@ -127,32 +131,33 @@ impl Roster {
 pub(crate) struct Core {
     /// Itself, for new threads.
     me: Weak<Self>,
+    /// Whose threads its threads are.
+    process: Process,
     config: Config,
     pub(crate) idle: Idle,
     pub(crate) roster: Roster,
     pub(crate) strays: Strays,
     pub(crate) blocking: Blocking,
-    pub(crate) hooks: Hooks,
     /// The workers' slots, by their index among the sleepers; set by the first child.
     workers: OnceLock<Vec<Arc<Slot>>>,
     /// Those of spare workers, whose indices come after.
     spares: Mutex<BTreeMap<usize, Arc<Slot>>>,
     /// The index of the next spare.
     next_spare: AtomicUsize,
-    handles: Mutex<Vec<thread::JoinHandle<()>>>,
+    handles: Mutex<Vec<Thread>>,
     living: AtomicUsize,
     is_shut_down: AtomicBool,
 }
 
 impl Core {
-    pub(crate) fn new(mut config: Config) -> Arc<Self> {
+    pub(crate) fn new(config: Config) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
-            hooks: std::mem::take(&mut config.hooks),
+            process: Process::this(),
             idle: Idle::new(config.threads, config.spares),
             roster: Roster::default(),
             strays: Strays::default(),
-            blocking: Blocking::default(),
+            blocking: Blocking::new(config.blocking_threads),
             workers: OnceLock::new(),
             spares: Mutex::default(),
             next_spare: AtomicUsize::new(config.threads),
@@ -163,6 +168,34 @@ impl Core {
         })
     }
 
+    /// The same pool in a process that was forked from its own.
+    pub(crate) fn reborn(&self) -> Arc<Self> {
+        let new = Self::new(self.config.clone());
+        if self.is_shut_down() {
+            new.shut_down();
+        }
+        new
+    }
+
+    /// Whether its threads are those of a process that this one was forked from: none of them is here,
+    /// and what they had locked stays so.
+    #[inline]
+    pub(crate) fn is_orphan(&self) -> bool {
+        !self.process.is_this()
+    }
+
+    /// Ends the process rather than have it wait for threads that are not here.
+    #[inline]
+    pub(crate) fn check_process(&self) {
+        if self.is_orphan() {
+            process::abort();
+        }
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.config.hooks
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.config.name
     }
@@ -171,9 +204,9 @@ impl Core {
         self.config.threads
     }
 
-    /// Whether a worker was ever started.
+    /// Whether a worker was ever started in this process.
     pub(crate) fn has_workers(&self) -> bool {
-        self.living.load(Ordering::Relaxed) > 0
+        self.living.load(Ordering::Relaxed) > 0 && !self.is_orphan()
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -182,13 +215,22 @@ impl Core {
         self.is_shut_down.load(Ordering::Acquire)
     }
 
-    /// A builder for one of the pool's threads.
-    pub(crate) fn thread(&self, name: String) -> thread::Builder {
-        let builder = thread::Builder::new().name(name);
-        match self.config.stack_size {
-            Some(bytes) => builder.stack_size(bytes),
-            None => builder,
-        }
+    /// Whether it has no more threads, and will have none.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_shut_down() || self.is_orphan()
+    }
+
+    /// Starts one of the pool's threads.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses it.
+    pub(crate) fn start_thread(
+        &self,
+        name: String,
+        main: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Thread> {
+        Thread::start(name, self.config.stack_size, main)
     }
 
     /// Starts the workers, once. A thread that is refused is done without.
@@ -200,6 +242,9 @@ impl Core {
 
     #[cold]
     fn start_workers_now(self: &Arc<Self>) {
+        if self.is_over() {
+            return;
+        }
         let mut deques = Vec::new();
         self.workers.get_or_init(|| {
             let names = (0..self.config.threads).map(|index| self.worker_name(index));
@@ -211,9 +256,8 @@ impl Core {
         for (index, deque) in deques.into_iter().enumerate() {
             let core = Arc::clone(self);
             let slot = Arc::clone(self.worker(index));
-            let started = self
-                .thread(self.worker_name(index))
-                .spawn(move || worker::main(core, slot, deque, index));
+            let name = self.worker_name(index);
+            let started = self.start_thread(name, move || worker::main(core, slot, deque, index));
             match started {
                 Ok(handle) => {
                     self.living.fetch_add(1, Ordering::Relaxed);
@@ -225,6 +269,10 @@ impl Core {
         }
         // They are asleep now, and have asked nobody.
         self.arm_all();
+        if self.is_shut_down() {
+            // It may have begun before they were enlisted.
+            self.idle.rouse_all(&**self);
+        }
     }
 
     fn worker_name(&self, index: usize) -> String {
@@ -238,11 +286,11 @@ impl Core {
         let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
         // Under the lock: a pool that shuts down waits for those whose handles it finds.
         let mut handles = lock(&self.handles);
-        if self.is_shut_down() {
+        if self.is_over() {
             return None;
         }
-        let spare = self.thread(name).spawn(move || worker::spare(core, index));
-        handles.retain(|handle| !handle.is_finished());
+        let spare = self.start_thread(name, move || worker::spare(core, index));
+        handles.retain(|handle| !handle.is_over());
         handles.push(spare.ok()?);
         Some(())
     }
@@ -264,30 +312,46 @@ impl Core {
         &self.workers.get().expect("set before any worker is named")[index]
     }
 
-    /// Ends the workers and side threads and waits for them; a caller that is one of them ends
-    /// later, by itself.
+    /// Ends the workers and side threads and waits for them, destructors of their thread-locals
+    /// included; a caller that is one of them ends later, by itself.
     pub(crate) fn shut_down(&self) {
         // ORDERING: Release; partner: `is_shut_down`.
         self.is_shut_down.store(true, Ordering::Release);
         self.idle.rouse_all(self);
         let mut handles = std::mem::take(&mut *lock(&self.handles));
         handles.extend(self.blocking.close());
-        let me = thread::current().id();
-        for handle in handles {
-            if handle.thread().id() != me {
-                // Pool threads catch what they run, so there is no panic to pass on.
-                let _ = handle.join();
-            }
+        handles.into_iter().for_each(Thread::join);
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.is_orphan() {
+            // To the system these handles mean nothing here, or something else.
+            let workers = self.handles.get_mut();
+            let workers = workers.unwrap_or_else(std::sync::PoisonError::into_inner);
+            let side = self.blocking.handles_mut();
+            std::mem::take(workers)
+                .into_iter()
+                .chain(std::mem::take(side))
+                .for_each(std::mem::forget);
         }
     }
 }
 
+/// An orphan has nobody to ask or to wake.
 impl Field for Core {
     fn has_visible_work(&self) -> bool {
+        if self.is_orphan() {
+            return false;
+        }
         self.strays.len() > 0 || self.roster.read(|slots| slots.iter().any(|s| s.has_work()))
     }
 
     fn arm_all(&self) {
+        if self.is_orphan() {
+            return;
+        }
         self.roster
             .read(|slots| slots.iter().for_each(|slot| slot.arm()));
     }

@@ -22,6 +22,7 @@ use crate::engine::permits::Permits;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
+use crate::platform::process::Process;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::task::record::Class;
 
@@ -30,6 +31,8 @@ pub(crate) struct Limiter {
     /// That of a nursery further out. INVARIANT: null, or of a nursery that this one was opened in; set
     /// before the first child.
     outer: Cell<*const Limiter>,
+    /// Whose threads it limits: those of a process forked from it are others.
+    process: Process,
     permits: Permits<(Run, Class)>,
 }
 
@@ -69,6 +72,7 @@ impl Limiter {
         NUMBER.fetch_add(1, Ordering::Relaxed);
         Self {
             outer: Cell::new(ptr::null()),
+            process: Process::this(),
             permits: Permits::new(most),
         }
     }
@@ -81,9 +85,15 @@ impl Limiter {
     /// This one and those further out.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         // SAFETY: by the invariant of `outer`, whose nurseries are open as long as this one.
-        std::iter::successors(Some(self), |limiter| unsafe {
+        let all = std::iter::successors(Some(self), |limiter| unsafe {
             limiter.outer.get().as_ref()
-        })
+        });
+        all.take_while(|limiter| limiter.is_in_force())
+    }
+
+    /// Whether it was made by this process: if not, threads that are not here have its permits.
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.process.is_this()
     }
 
     /// Whether this thread has a permit.
@@ -101,6 +111,9 @@ impl Limiter {
 
     /// Gives a permit back, and lets go of what is held back for want of it.
     fn give_back(&self) {
+        if !self.is_in_force() {
+            return;
+        }
         if let Some((run, class)) = self.permits.give_back() {
             // It is counted, so its nursery is open.
             Seat::with(&run.scope().core().clone(), |seat| match class {
@@ -204,6 +217,11 @@ fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {
     HELD.set(before);
     give_back(taken);
     result
+}
+
+/// In a process that was forked: this thread has no permit any more.
+pub(crate) fn forget_stack() {
+    HELD.set(ptr::null());
 }
 
 fn give_back(taken: Vec<&Limiter>) {

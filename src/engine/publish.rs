@@ -75,7 +75,7 @@ impl Seat {
         let mut runs = runs.into_iter().peekable();
         let are_some = runs.peek().is_some();
         runs.for_each(|run| self.insert(run));
-        if are_some {
+        if are_some && !self.core.is_orphan() {
             self.core.idle.wake_one(&*self.core);
         }
     }
@@ -139,6 +139,7 @@ impl Seat {
 
     /// Puts a run where idle workers and its nursery's home look.
     pub(crate) fn stray(&self, run: Run) {
+        self.core.check_process();
         // Once it is in the list, the run may be over and its nursery closed.
         let home = run.scope().home();
         self.core.strays.push(run);
@@ -189,6 +190,9 @@ impl Seat {
         let has_given = self.give(Reason::Asked, || {
             // Cleared first: see `idle`, proof, 4.
             self.slot().asked.store(false, Ordering::Relaxed);
+            if self.core.is_orphan() {
+                return false;
+            }
             self.core.start_workers();
             self.core.idle.is_hungry() || self.slot().has_beggar()
         });

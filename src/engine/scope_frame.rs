@@ -79,6 +79,7 @@ impl ScopeFrame {
         // SAFETY: of this nursery or of one further out, which are open.
         self.outwards()
             .find_map(|scope| unsafe { scope.limiter.get().as_ref() })
+            .filter(|limiter| limiter.is_in_force())
     }
 
     /// Sets its own limit.

@@ -149,7 +149,7 @@ impl Seat {
             }
             let seat = Rc::new(Self::new_guest(core));
             let (gone, mut kept): (Vec<_>, Vec<_>) =
-                guests.drain(..).partition(|seat| seat.core.is_shut_down());
+                guests.drain(..).partition(|seat| seat.core.is_over());
             kept.push(Rc::clone(&seat));
             *guests = kept;
             (seat, gone)
@@ -286,7 +286,7 @@ pub(crate) enum GoOn {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if self.kind != Kind::Worker {
+        if self.kind != Kind::Worker && !self.core.is_orphan() {
             let gone = Deque::new_lifo();
             let deque = std::mem::replace(&mut self.deque, gone);
             self.core

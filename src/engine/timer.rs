@@ -3,15 +3,17 @@
 //! It does not cancel anything: it advances the epoch, so that whoever checks looks at the clock.
 //! It starts with the first deadline and sleeps untimed while there is none. A deadline that is
 //! over before its time leaves its entry behind, for the thread to find at the next one it wakes
-//! up for: at most one wake-up that nobody needed.
+//! up for: at most one wake-up that nobody needed. A forked process starts one of its own, and knows
+//! no deadline of its parent's.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::engine::epoch::EPOCH;
 use crate::platform::clock;
+use crate::platform::process::PerProcess;
 use crate::platform::sync::{Condvar, Mutex, lock};
-use crate::platform::thread;
+use crate::platform::thread::Thread;
 
 struct Timer {
     pending: Mutex<Pending>,
@@ -27,30 +29,26 @@ struct Pending {
     wakes_at: Option<Instant>,
 }
 
-static TIMER: Timer = Timer {
-    pending: Mutex::new(Pending {
-        deadlines: BTreeSet::new(),
-        number: 0,
-        is_running: false,
-        wakes_at: None,
-    }),
-    bell: Condvar::new(),
-};
+static TIMER: PerProcess<Timer> = PerProcess::first(Timer::new());
 
 /// A deadline that the thread knows, until this is dropped.
-pub(crate) struct Watch(Instant, u64);
+pub(crate) struct Watch {
+    timer: &'static Timer,
+    entry: (Instant, u64),
+}
 
 impl Watch {
     /// Has the epoch advanced once it is `deadline`; none if there is no thread to do so.
     pub(crate) fn start(deadline: Instant) -> Option<Self> {
         #[cfg(test)]
-        if thread::refused::are() {
+        if crate::platform::thread::refused::are() {
             return None;
         }
-        let mut pending = lock(&TIMER.pending);
+        let timer = Timer::own();
+        let mut pending = lock(&timer.pending);
         if !pending.is_running {
             let name = "hatchery-timer".to_owned();
-            let started = thread::Builder::new().name(name).spawn(|| TIMER.main());
+            let started = Thread::start(name, None, || timer.main());
             pending.is_running = started.is_ok();
             if started.is_err() {
                 return None;
@@ -58,21 +56,41 @@ impl Watch {
         }
         let number = pending.number;
         pending.number += 1;
-        pending.deadlines.insert((deadline, number));
+        let entry = (deadline, number);
+        pending.deadlines.insert(entry);
         if pending.wakes_at.is_none_or(|wakes_at| deadline < wakes_at) {
-            TIMER.bell.notify_one();
+            timer.bell.notify_one();
         }
-        Some(Self(deadline, number))
+        Some(Self { timer, entry })
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        lock(&TIMER.pending).deadlines.remove(&(self.0, self.1));
+        if std::ptr::eq(self.timer, Timer::own()) {
+            lock(&self.timer.pending).deadlines.remove(&self.entry);
+        }
     }
 }
 
 impl Timer {
+    const fn new() -> Self {
+        Self {
+            pending: Mutex::new(Pending {
+                deadlines: BTreeSet::new(),
+                number: 0,
+                is_running: false,
+                wakes_at: None,
+            }),
+            bell: Condvar::new(),
+        }
+    }
+
+    /// That of this process.
+    fn own() -> &'static Self {
+        TIMER.get(|_| Self::new())
+    }
+
     fn main(&self) {
         let mut pending = lock(&self.pending);
         loop {
@@ -105,6 +123,7 @@ impl Timer {
 /// Has the thread look at a clock that was moved.
 #[cfg(test)]
 pub(crate) fn look_again() {
-    let _pending = lock(&TIMER.pending);
-    TIMER.bell.notify_one();
+    let timer = Timer::own();
+    let _pending = lock(&timer.pending);
+    timer.bell.notify_one();
 }

@@ -29,6 +29,7 @@ use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{GoOn, Seat};
 use crate::engine::shared::{Doing, Run};
+use crate::platform::process;
 use crate::platform::thread::spin_loop;
 use crate::task::record::{Class, Handle, Running};
 
@@ -175,6 +176,10 @@ impl Seat {
     fn wait(&self, frame: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) {
         let helps = frame.is_body_of(scope);
         while !awaited.is_over() {
+            if self.core.is_orphan() {
+                self.go_on_alone(frame, scope, helps, awaited);
+                continue;
+            }
             if helps && self.help(frame, scope, awaited) {
                 continue;
             }
@@ -194,6 +199,32 @@ impl Seat {
             self.slot().set_doing(Doing::Waiting);
             self.park(scope, awaited);
             self.slot().set_doing(Doing::Running);
+        }
+    }
+
+    /// In a process that was forked while the nursery was open: runs what this thread can have without
+    /// the others. Whatever else is awaited will not come.
+    #[cold]
+    #[inline(never)]
+    fn go_on_alone(
+        &self,
+        body: &Frame<'_>,
+        scope: &ScopeFrame,
+        helps: bool,
+        awaited: &impl Awaited,
+    ) {
+        if helps && body.drain(scope, || awaited.is_over()) {
+            return;
+        }
+        if helps && let Some(run) = self.pop() {
+            if run.scope().is_within(scope) {
+                return self.help_with(run, scope, awaited);
+            }
+            self.put_back([run]);
+        }
+        match awaited.claim(Class::Compute) {
+            Some(child) => self.run_claimed(scope, child),
+            None => process::abort(),
         }
     }
 

@@ -38,19 +38,19 @@ const PAUSES: usize = 32;
 /// Runs the worker of this slot until the pool shuts down.
 pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
     let hooks_of = Arc::clone(&core);
-    let _hooks = hooks_of.hooks.enter();
+    let _hooks = hooks_of.hooks().enter();
     run(&Seat::new(core, slot, deque, Kind::Worker), index);
 }
 
 /// Runs a spare worker, which starts with a place and a searcher's mark.
 pub(crate) fn spare(core: Arc<Core>, index: usize) {
     let seat = core.spare_seat(index);
-    let has_hook = core.hooks.start.is_some();
+    let has_hook = core.hooks().start.is_some();
     if has_hook {
         // User code, which may take long: as if in a nap.
         core.idle.leave_for_nap(&*core);
     }
-    let _hooks = core.hooks.enter();
+    let _hooks = core.hooks().enter();
     if has_hook {
         seat.slot().asleep.store(true, Ordering::Relaxed);
         core.idle.return_from_nap(index, &*core);
@@ -72,6 +72,7 @@ fn run(seat: &Seat, index: usize) {
 fn work(seat: &Seat, index: usize) -> bool {
     let mut nap = SHORTEST_NAP;
     loop {
+        seat.core.check_process();
         if !sleep(seat, index) {
             return false;
         }
@@ -79,12 +80,11 @@ fn work(seat: &Seat, index: usize) -> bool {
         while let Some(run) = search(seat) {
             was_woken_for_nothing = false;
             seat.core.idle.found(&*seat.core);
-            let is_crowded = || seat.core.idle.is_crowded();
-            run.execute(seat, is_crowded);
-            while !is_crowded()
+            execute(seat, run);
+            while !seat.core.idle.is_crowded()
                 && let Some(run) = find(seat)
             {
-                run.execute(seat, is_crowded);
+                execute(seat, run);
             }
             seat.core.idle.search();
         }
@@ -109,6 +109,13 @@ fn work(seat: &Seat, index: usize) -> bool {
             seat.core.idle.rouse_all(&*seat.core);
         }
     }
+}
+
+/// Runs children until this worker is one too many.
+fn execute(seat: &Seat, run: Run) {
+    run.execute(seat, || seat.core.idle.is_crowded());
+    // A process that one of them has forked has no use for a worker, and none of the others.
+    seat.core.check_process();
 }
 
 /// Until it is roused; false if a spare has waited long enough for that.

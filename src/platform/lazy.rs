@@ -18,7 +18,13 @@ pub(crate) struct Lazy<T>(AtomicPtr<T>);
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T> Lazy<T> {
+    #[cfg(not(loom))]
     #[inline]
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    #[cfg(loom)]
     pub(crate) fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
@@ -28,26 +34,51 @@ impl<T> Lazy<T> {
     where
         T: Default,
     {
-        // ORDERING: Acquire; partner: the exchange below. The value was written before.
+        self.get_or(T::default)
+    }
+
+    /// The value; `make` makes it if there is none. Of two that do so at once, one is dropped: nobody
+    /// waits here, not even for a thread that is gone.
+    #[inline]
+    pub(crate) fn get_or(&self, make: impl FnOnce() -> T) -> &T {
+        // ORDERING: Acquire; partner: the exchange in `fill`. The value was written before.
         // Model: `models::lazy_*`.
-        let mut value = self.0.load(Ordering::Acquire);
+        let value = self.0.load(Ordering::Acquire);
         if value.is_null() {
-            let new = Box::into_raw(Box::<T>::default());
-            // ORDERING: Release publishes the new value; Acquire as above.
-            let set = self
-                .0
-                .compare_exchange(value, new, Ordering::Release, Ordering::Acquire);
-            value = match set {
-                Ok(_) => new,
-                Err(first) => {
-                    // SAFETY: made above, and nobody else knows it.
-                    drop(unsafe { Box::from_raw(new) });
-                    first
-                }
-            };
+            return self.fill(make());
         }
         // SAFETY: by the invariant; it lives as long as `self`.
         unsafe { &*value }
+    }
+
+    /// The value; this one if there is none yet.
+    #[cold]
+    #[inline(never)]
+    fn fill(&self, value: T) -> &T {
+        let new = Box::into_raw(Box::new(value));
+        // ORDERING: Release publishes the new value; Acquire as above.
+        let set =
+            self.0
+                .compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire);
+        let value = match set {
+            Ok(_) => new,
+            Err(first) => {
+                // SAFETY: made above, and nobody else knows it.
+                drop(unsafe { Box::from_raw(new) });
+                first
+            }
+        };
+        // SAFETY: by the invariant; it lives as long as `self`.
+        unsafe { &*value }
+    }
+
+    /// The value, if there is one.
+    #[cfg_attr(loom, allow(dead_code, reason = "the first half of the above"))]
+    pub(crate) fn peek(&self) -> Option<&T> {
+        // ORDERING: Acquire, as above.
+        let value = self.0.load(Ordering::Acquire);
+        // SAFETY: by the invariant; it lives as long as `self`.
+        unsafe { value.as_ref() }
     }
 
     #[cold]

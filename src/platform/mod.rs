@@ -7,6 +7,10 @@
 pub(crate) mod clock;
 pub(crate) mod lazy;
 pub(crate) mod parker;
+#[cfg(not(loom))]
+pub(crate) mod process;
+#[cfg(not(loom))]
+pub(crate) mod thread;
 
 /// Shared-memory primitives.
 pub(crate) mod sync {
@@ -22,38 +26,5 @@ pub(crate) mod sync {
         mutex
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-/// Threads and the hint that a core is busy waiting.
-#[cfg(not(loom))]
-pub(crate) mod thread {
-    pub(crate) use std::hint::spin_loop;
-    pub(crate) use std::thread::{Builder, JoinHandle, current, panicking, sleep};
-
-    /// An address that is this thread's alone while it lives.
-    pub(crate) fn token() -> *const u8 {
-        thread_local!(static TOKEN: u8 = const { 0 });
-        TOKEN.with(std::ptr::from_ref)
-    }
-
-    /// Whether a test has this thread find that no other can be had.
-    #[cfg(test)]
-    pub(crate) mod refused {
-        use std::cell::Cell;
-
-        thread_local!(static ARE: Cell<bool> = const { Cell::new(false) });
-
-        pub(crate) fn are() -> bool {
-            ARE.get()
-        }
-
-        /// Runs `f` without other threads to be had.
-        pub(crate) fn during<R>(f: impl FnOnce() -> R) -> R {
-            ARE.set(true);
-            let result = f();
-            ARE.set(false);
-            result
-        }
     }
 }

@@ -224,6 +224,11 @@ impl<'a> Task<'a> {
     }
 }
 
+/// In a process that was forked: this thread has no task any more.
+pub(super) fn forget_stack() {
+    CURRENT.set(ptr::null());
+}
+
 /// Who the next child will be that this thread spawns into the nursery.
 #[inline]
 pub(crate) fn origin(scope: &Scope, body: &Spawned) -> Origin {

@@ -25,6 +25,7 @@ pub(crate) use crate::task::record::{Class, Handle, Payload, Rank, Verdict};
 use std::panic::resume_unwind;
 
 use crate::engine::frame::Frame;
+use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::platform::lazy::Lazy;
 use cancel::Cancel;
@@ -37,6 +38,14 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
         None => catching(f),
     });
     result.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+/// In a process that was forked, on its only thread: see [`Frame::forget_foreign_stack`].
+pub(crate) fn forget_foreign_stack() {
+    if Frame::forget_foreign_stack() {
+        lineage::forget_stack();
+        limit::forget_stack();
+    }
 }
 
 /// What children need of their nursery, wherever they run.

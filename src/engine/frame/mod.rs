@@ -348,6 +348,20 @@ impl<'a> Frame<'a> {
         f(unsafe { CURRENT.get().as_ref() })
     }
 
+    /// In a process that was forked, on its only thread: unless all nurseries here are this thread's
+    /// own, it has left them, so that what it opens next is not below a nursery on the stack of a thread
+    /// that is not there. The system may use such a stack again. True if so.
+    pub(crate) fn forget_foreign_stack() -> bool {
+        let is_foreign = Frame::with_current(|current| {
+            let mut frames = current.into_iter().flat_map(Frame::stack);
+            frames.any(|frame| frame.part.get() != Part::Fork && !frame.is_home())
+        });
+        if is_foreign {
+            CURRENT.set(ptr::null());
+        }
+        is_foreign
+    }
+
     /// This thread's frames, from the innermost outwards.
     pub(crate) fn stack(&self) -> impl Iterator<Item = &Frame<'_>> {
         std::iter::successors(Some(self), |frame| {

@@ -1,0 +1,167 @@
+//! Which process this is. A process that `fork` has made has one thread, a copy of the one that
+//! called it, and a copy of all memory: also of locks that other threads held.
+//!
+//! So what has threads belongs to the process that made it. It notes which one that is, and one
+//! comparison with a static says later whether it is this one still.
+#![allow(unsafe_code, reason = "asks the system to be told of forks")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::platform::lazy::Lazy;
+
+/// How often the process of this memory was forked, from the first that made a pool downwards.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// A process among those that come from each other by `fork`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Process(u32);
+
+impl Process {
+    /// The one that made the first pool.
+    pub(crate) const FIRST: Self = Self(0);
+
+    /// The calling one, which learns of its forks from now on.
+    pub(crate) fn this() -> Self {
+        watch();
+        Self(FORKS.load(Ordering::Relaxed))
+    }
+
+    /// Whether it is the calling one.
+    #[inline]
+    pub(crate) fn is_this(self) -> bool {
+        // ORDERING: Relaxed: it changes only while a process has one thread, which changes it.
+        FORKS.load(Ordering::Relaxed) == self.0
+    }
+}
+
+/// What [`at_forks`] was told.
+static FORGET: Lazy<fn()> = Lazy::new();
+
+/// Has `forget` called in a forked process, on its only thread, before `fork` returns there.
+pub(crate) fn at_forks(forget: fn()) {
+    FORGET.get_or(|| forget);
+}
+
+/// Has the forks of this process counted.
+fn watch() {
+    use std::sync::atomic::AtomicBool;
+    static IS_WATCHED: AtomicBool = AtomicBool::new(false);
+    // No lock: one that is held during a fork is held for ever. Two that come at once both ask,
+    // and each fork counts twice.
+    if !IS_WATCHED.load(Ordering::Acquire) {
+        system::call_after_forks();
+        IS_WATCHED.store(true, Ordering::Release);
+    }
+}
+
+/// Ends a process that has come to wait for threads of the one it was forked from.
+#[cold]
+pub(crate) fn abort() -> ! {
+    system::say(
+        "hatchery: this process was forked while a nursery was open, and has come back to that \
+         nursery: the threads that it waits for are not in this process\n",
+    );
+    std::process::abort()
+}
+
+#[cfg(unix)]
+mod system {
+    use super::{FORGET, FORKS, Ordering};
+
+    pub(super) fn call_after_forks() {
+        extern "C" fn in_child() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
+            if let Some(forget) = FORGET.peek() {
+                forget();
+            }
+        }
+        // SAFETY: the function may be called at any time. If there is no memory to remember it in,
+        // a forked process waits for ever where it would have said so.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    }
+
+    /// Past the lock of the standard error stream, which may be held for ever.
+    pub(super) fn say(text: &str) {
+        // SAFETY: reads the text.
+        unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    pub(super) fn call_after_forks() {}
+
+    pub(super) fn say(text: &str) {
+        eprint!("{text}");
+    }
+}
+
+/// A value of each process: one that was forked makes its own when it first asks for it.
+///
+/// That of the other process stays where it is, locks held by threads that are not there included.
+pub(crate) struct PerProcess<T> {
+    process: Process,
+    value: T,
+    heir: Lazy<Self>,
+}
+
+impl<T> PerProcess<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self::of(Process::this(), value)
+    }
+
+    /// The value of the first process.
+    pub(crate) const fn first(value: T) -> Self {
+        Self::of(Process::FIRST, value)
+    }
+
+    const fn of(process: Process, value: T) -> Self {
+        Self {
+            process,
+            value,
+            heir: Lazy::new(),
+        }
+    }
+
+    /// This process's value; `inherit` makes it from that of a process that this one was forked
+    /// from, if there is none.
+    #[inline]
+    pub(crate) fn get(&self, inherit: impl Fn(&T) -> T) -> &T {
+        if self.process.is_this() {
+            &self.value
+        } else {
+            self.get_inherited(inherit)
+        }
+    }
+
+    #[cold]
+    fn get_inherited(&self, inherit: impl Fn(&T) -> T) -> &T {
+        let mut last = self;
+        while !last.process.is_this() {
+            last = last.heir.get_or(|| Self::new(inherit(&last.value)));
+        }
+        &last.value
+    }
+
+    /// This process's value, if there is one.
+    pub(crate) fn peek(&self) -> Option<&T> {
+        let mut all = std::iter::successors(Some(self), |last| last.heir.peek());
+        all.find(|last| last.process.is_this())
+            .map(|last| &last.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_process_is_left_alone_and_a_new_one_made_once() {
+        let values = PerProcess::of(Process(u32::MAX), 1);
+        assert_eq!(values.peek(), None);
+        assert_eq!(values.get(|of_parent| of_parent + 1), &2);
+        assert_eq!(values.get(|_| unreachable!()), &2);
+        assert_eq!(values.peek(), Some(&2));
+        assert_eq!(PerProcess::new(3).get(|_| unreachable!()), &3);
+    }
+}

@@ -1,0 +1,144 @@
+//! Threads, and the hint that a core is busy waiting.
+
+use std::cell::RefCell;
+pub(crate) use std::hint::spin_loop;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+pub(crate) use std::thread::{current, panicking, sleep};
+
+/// An address that is this thread's alone while it lives.
+pub(crate) fn token() -> *const u8 {
+    thread_local!(static TOKEN: u8 = const { 0 });
+    TOKEN.with(std::ptr::from_ref)
+}
+
+/// A thread that this crate has started.
+pub(crate) struct Thread {
+    handle: JoinHandle<()>,
+    is_over: Arc<AtomicBool>,
+}
+
+/// Says so when it is dropped: after all other thread-locals of its thread, since it is there first.
+struct Last(Arc<AtomicBool>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        // ORDERING: Release; partner: `Thread::is_over`.
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+}
+
+impl Thread {
+    /// Starts a thread.
+    ///
+    /// # Errors
+    ///
+    /// The system's reason, if it refuses it.
+    pub(crate) fn start(
+        name: String,
+        stack_size: Option<usize>,
+        main: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        #[cfg(test)]
+        refusals::check(&name)?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let last = Last(Arc::clone(&is_over));
+        let mut builder = Builder::new().name(name);
+        if let Some(bytes) = stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let handle = builder.spawn(move || {
+            LAST.set(Some(last));
+            main();
+        })?;
+        Ok(Self { handle, is_over })
+    }
+
+    /// Whether no code of this crate or its users runs on it any more, not even as a destructor of a
+    /// thread-local.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Waits for its end, destructors of thread-locals included, unless it is the caller.
+    pub(crate) fn join(self) {
+        if self.handle.thread().id() != current().id() {
+            // Pool threads catch what they run, so there is no panic to pass on.
+            let _ = self.handle.join();
+        }
+    }
+}
+
+/// Thread creations that fail because a test wants them to.
+#[cfg(test)]
+pub(crate) mod refusals {
+    use std::io;
+    use std::sync::Mutex;
+
+    use crate::platform::sync::lock;
+
+    type Verdict = Box<dyn Fn(usize) -> bool + Send>;
+
+    struct Plan {
+        prefix: String,
+        asked: usize,
+        is_refused: Verdict,
+    }
+
+    static PLANS: Mutex<Vec<Plan>> = Mutex::new(Vec::new());
+
+    /// Of the threads whose names begin with `prefix`, those are refused whose number, from 0, says so.
+    pub(crate) fn plan(prefix: &str, is_refused: impl Fn(usize) -> bool + Send + 'static) {
+        lock(&PLANS).push(Plan {
+            prefix: prefix.to_owned(),
+            asked: 0,
+            is_refused: Box::new(is_refused),
+        });
+    }
+
+    /// How many threads were asked for with that prefix; the plan is over.
+    pub(crate) fn end(prefix: &str) -> usize {
+        let mut plans = lock(&PLANS);
+        let at = plans.iter().position(|plan| plan.prefix == prefix);
+        plans.swap_remove(at.expect("planned")).asked
+    }
+
+    pub(super) fn check(name: &str) -> io::Result<()> {
+        let mut plans = lock(&PLANS);
+        let Some(plan) = plans.iter_mut().find(|plan| name.starts_with(&plan.prefix)) else {
+            return Ok(());
+        };
+        let number = plan.asked;
+        plan.asked += 1;
+        if (plan.is_refused)(number) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether a test has this thread find that no other can be had.
+#[cfg(test)]
+pub(crate) mod refused {
+    use std::cell::Cell;
+
+    thread_local!(static ARE: Cell<bool> = const { Cell::new(false) });
+
+    pub(crate) fn are() -> bool {
+        ARE.get()
+    }
+
+    /// Runs `f` without other threads to be had.
+    pub(crate) fn during<R>(f: impl FnOnce() -> R) -> R {
+        ARE.set(true);
+        let result = f();
+        ARE.set(false);
+        result
+    }
+}

@@ -1,0 +1,243 @@
+//! Tests: threads that the system refuses, and side threads that retire.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use crate::platform::thread::refusals;
+use crate::{Options, Pool, PoolBuilder};
+
+/// A test that takes longer counts as hanging.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs `test`; ends the process if it hangs.
+fn watched<R>(what: &str, test: impl FnOnce() -> R) -> R {
+    let (finished, is_finished) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let is_finished = is_finished;
+            if is_finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                // Past the test harness, which would keep it.
+                let _ = writeln!(std::io::stderr(), "{what} hangs");
+                std::process::exit(101);
+            }
+        });
+        let result = test();
+        drop(finished);
+        result
+    })
+}
+
+/// Nurseries and children that may block, in each other.
+fn tree(depth: usize) -> usize {
+    if depth == 0 {
+        return 1;
+    }
+    crate::nursery(|n| {
+        let computes = n.spawn(move || tree(depth - 1));
+        let may_block = n.spawn_blocking(move || tree(depth - 1));
+        computes.join() + may_block.join()
+    })
+}
+
+/// Uses a pool in every way that may want a thread.
+fn work_on(pool: &Pool) {
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let sum = pool.nursery(|n| {
+                    let trees: Vec<_> = (0..2).map(|_| n.spawn(|| tree(3))).collect();
+                    trees.into_iter().map(crate::Child::join).sum::<usize>()
+                });
+                assert_eq!(sum, 16);
+            });
+        }
+    });
+    let told = Options::new()
+        .pool(pool)
+        .timeout(Duration::from_millis(1))
+        .try_nursery(|n| {
+            n.spawn_blocking(|| -> Result<(), ()> {
+                while crate::checkpoint().is_ok() {
+                    thread::yield_now();
+                }
+                Ok(())
+            });
+            while n.checkpoint().is_ok() {
+                thread::yield_now();
+            }
+            n.checkpoint()
+        });
+    assert!(told.is_err());
+}
+
+/// Runs everything with the creations refused that `is_refused` says, from 0.
+fn with_refusals(
+    name: &str,
+    builder: PoolBuilder,
+    is_refused: impl Fn(usize) -> bool + Send + 'static,
+) {
+    let prefix = format!("{name}-");
+    refusals::plan(&prefix, is_refused);
+    let pool = builder.name(name).build().unwrap();
+    watched(name, || {
+        for _ in 0..3 {
+            work_on(&pool);
+        }
+        pool.shutdown();
+    });
+    assert!(refusals::end(&prefix) > 0, "threads were asked for");
+}
+
+/// How many side threads the programs here ask for at least, on a pool that allows them.
+const SIDE: usize = 4;
+
+#[test]
+fn s1_everything_completes_whichever_thread_is_refused() {
+    for threads in [1, 2, 4] {
+        for k in 0..threads + SIDE {
+            let builder = || Pool::builder().threads(threads);
+            let name = format!("only-{threads}-{k}");
+            with_refusals(&name, builder(), move |number| number == k);
+            let name = format!("from-{threads}-{k}");
+            with_refusals(&name, builder(), move |number| number >= k);
+            let name = format!("tight-{threads}-{k}");
+            let tight = builder().blocking_threads(1);
+            with_refusals(&name, tight, move |number| number == k);
+        }
+    }
+}
+
+#[test]
+fn s1_everything_completes_if_every_other_thread_is_refused() {
+    for threads in [1, 2, 4] {
+        for odd in [0, 1] {
+            let name = format!("odd-{threads}-{odd}");
+            let builder = Pool::builder().threads(threads);
+            with_refusals(&name, builder, move |number| number % 2 == odd);
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_is_refused_leaves_its_place_to_the_others() {
+    for k in 0..2 {
+        let name = format!("place-{k}");
+        let prefix = format!("{name}-");
+        refusals::plan(&prefix, move |number| number == k);
+        let pool = Pool::builder().threads(2).name(&name).build().unwrap();
+        watched(&name, || {
+            let home = thread::current().id();
+            let item = |_| {
+                thread::yield_now();
+                thread::current().id()
+            };
+            let is_helped =
+                || pool.nursery(|n| n.spawn_each(0..100, item).any(|runner| runner != home));
+            while !is_helped() {}
+            let text = format!("{pool:?}");
+            assert!(
+                text.contains("workers_started: 1") && text.contains("refused"),
+                "{text}"
+            );
+        });
+        assert_eq!(refusals::end(&prefix), 2);
+    }
+}
+
+#[test]
+fn a_nursery_on_a_pool_that_has_ended_is_its_callers_work() {
+    for is_first in [true, false] {
+        let name = format!("ended-{is_first}");
+        let prefix = format!("{name}-");
+        refusals::plan(&prefix, |_| false);
+        let pool = Pool::builder().threads(2).name(&name).build().unwrap();
+        let options = Options::new().pool(&pool);
+        watched(&name, || {
+            if !is_first {
+                options.nursery(|n| drop(n.spawn(|| ())));
+            }
+            pool.shutdown();
+            let home = thread::current().id();
+            let runners: Vec<_> = options.nursery(|n| {
+                let may_block = n.spawn_blocking(|| thread::current().id());
+                let each = n.spawn_each(0..100, |_| thread::current().id());
+                each.chain([may_block.join()]).collect()
+            });
+            assert!(runners.into_iter().all(|runner| runner == home));
+        });
+        let asked = refusals::end(&prefix);
+        assert_eq!(asked, if is_first { 0 } else { 2 }, "threads");
+    }
+}
+
+fn side_threads(pool: &Pool) -> usize {
+    let text = format!("{pool:?}");
+    let count = text.split("side_threads: ").nth(1).expect("shown");
+    let end = count.find(|c: char| !c.is_ascii_digit());
+    count[..end.unwrap()].parse().unwrap()
+}
+
+#[test]
+fn side_threads_retire_when_they_have_been_idle() {
+    let pool = Pool::builder().threads(1).name("retire").build().unwrap();
+    watched("retire", || {
+        for _ in 0..3 {
+            let here = Barrier::new(4);
+            pool.nursery(|n| {
+                for _ in 0..3 {
+                    n.spawn_blocking(|| {
+                        here.wait();
+                    });
+                }
+                here.wait();
+            });
+            assert!(side_threads(&pool) <= 3);
+            while side_threads(&pool) > 0 {
+                thread::yield_now();
+            }
+        }
+    });
+}
+
+#[test]
+fn the_end_of_a_pool_waits_for_the_thread_locals_of_side_threads_that_have_retired() {
+    struct Late(Arc<[AtomicBool; 3]>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let [has_begun, is_shut_down, has_ended] = &*self.0;
+            has_begun.store(true, Ordering::Relaxed);
+            // A pool that waits for this shuts down later; one that does not has time for it here.
+            for _ in 0..10_000 {
+                if is_shut_down.load(Ordering::Relaxed) {
+                    return;
+                }
+                thread::yield_now();
+            }
+            has_ended.store(true, Ordering::Relaxed);
+        }
+    }
+    thread_local!(static LATE: RefCell<Option<Late>> = const { RefCell::new(None) });
+    let pool = Pool::builder().threads(1).name("late").build().unwrap();
+    let flags = Arc::<[AtomicBool; 3]>::default();
+    let runs = AtomicUsize::new(0);
+    watched("late", || {
+        let late = Late(Arc::clone(&flags));
+        pool.nursery(|n| n.spawn_blocking(move || LATE.set(Some(late))).join());
+        while !flags[0].load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        // The start of another side thread lets go of those that are over.
+        pool.nursery(|n| {
+            n.spawn_blocking(|| runs.fetch_add(1, Ordering::Relaxed))
+                .join()
+        });
+        pool.shutdown();
+        flags[1].store(true, Ordering::Relaxed);
+    });
+    assert!(flags[2].load(Ordering::Relaxed));
+}
