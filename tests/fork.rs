@@ -146,7 +146,7 @@ fn work_on(pool: &Pool) {
             n.checkpoint()
         });
     let failures = told.unwrap_err();
-    let hatchery::Kind::Cancelled(cancelled) = failures.cause().kind else {
+    let hatchery::Kind::Cancelled(cancelled) = failures.cause().kind() else {
         panic!("{failures:?}");
     };
     assert!(matches!(cancelled.reason(), Reason::Deadline));

@@ -3,7 +3,6 @@
 use std::process::Command;
 
 #[path = "program.rs"]
-#[allow(dead_code, reason = "examples are not run here")]
 mod program;
 
 pub(crate) use program::Run;
