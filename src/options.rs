@@ -87,8 +87,8 @@ impl Options {
     ///
     /// Spawning never blocks: the others stand in line. A nursery below may have a limit of its own,
     /// too. What a running child runs on its own thread, such as a nursery's children while it waits
-    /// for them, counts as part of it. Coarse children are what this is for: each of them takes a
-    /// lock.
+    /// for them, counts as part of it, and so does a blocking child that it waits for: it runs that one
+    /// itself. Coarse children are what this is for: each of them takes a lock.
     pub fn limit(mut self, children: usize) -> Self {
         self.limit = Some(children.max(1));
         self

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Gate, on_every_pool, on_no_worker, on_pool};
-use hatchery::{Nursery, Pool};
+use hatchery::{Nursery, Options, Pool};
 
 /// Counts the bytes in use.
 struct Counting;
@@ -121,6 +121,27 @@ fn s8_blocking_children_joined_by_their_handles_leave_nothing_queued() {
             }
             let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
             assert!(grown < SLACK, "{grown} bytes more");
+        });
+    });
+}
+
+/// Each one is claimed by its handle, while a side thread has it stand in line for a permit.
+#[test]
+fn s8_blocking_children_joined_under_a_limit_leave_nothing_in_line() {
+    let _alone = ALONE.lock();
+    on_every_pool(|pool| {
+        Options::new().pool(pool).limit(1).nursery(|n| {
+            n.spawn(|| {
+                let mut after_first = 0;
+                for i in 0..20_000 {
+                    assert_eq!(n.spawn_blocking(move || [i; 16]).join(), [i; 16]);
+                    if i == 200 {
+                        after_first = IN_USE.load(Ordering::Relaxed);
+                    }
+                }
+                let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
+                assert!(grown < SLACK, "{grown} bytes more");
+            });
         });
     });
 }
