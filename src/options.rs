@@ -284,6 +284,30 @@ mod tests {
     }
 
     #[test]
+    fn x7_of_two_deadlines_that_pass_unseen_the_first_one_is_told_of() {
+        let _alone = alone();
+        for (outer, inner) in [(1, 3), (3, 1)] {
+            let result = Options::new()
+                .timeout(outer * HOUR)
+                .try_nursery::<(), (), _>(|_| {
+                    let result = Options::new()
+                        .timeout(inner * HOUR)
+                        .try_nursery::<(), (), _>(|n| {
+                            forward(4 * HOUR);
+                            until(|| n.is_cancelled());
+                            n.checkpoint()
+                        });
+                    let cancelled = result.unwrap_err().cancelled().unwrap();
+                    assert_eq!(cancelled.is_inherited(), outer < inner);
+                    // A deadline is never told to have been missed by more than an hour and a bit.
+                    assert!(cancelled.overshoot().unwrap() >= HOUR);
+                    Ok(())
+                });
+            result.unwrap();
+        }
+    }
+
+    #[test]
     fn a_total_nursery_is_told_of_its_deadline_and_runs_all_the_same() {
         let _alone = alone();
         let value = Options::new().timeout(HOUR).nursery(|n| {
