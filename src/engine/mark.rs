@@ -5,6 +5,7 @@
 //! 3. A nursery that was found clean at the present epoch answers for those further out, too.
 //!
 //! Model: `models::mark_*`.
+#![cfg_attr(loom, allow(dead_code, reason = "no model is about the flags"))]
 
 use std::iter;
 use std::ptr;
@@ -15,6 +16,8 @@ use crate::platform::sync::atomic::{AtomicU8, Ordering};
 
 /// Of a state: the reason; none is zero.
 const REASON: u8 = 0x0f;
+/// It is that of a fork, whose children are part of the task around it.
+pub(crate) const FORK: u8 = 1 << 4;
 /// A child or the body has failed or panicked.
 pub(crate) const FAILED: u8 = 1 << 5;
 /// The reason is that of a nursery further out.
