@@ -10,7 +10,7 @@ use crate::nursery::{self, Nursery};
 use crate::platform::sync::Arc;
 use crate::pool::{self, Home, Pool};
 use crate::race::{self, Race};
-use crate::scope::Terms;
+use crate::scope::{Terms, Token};
 use crate::try_nursery::{self, TryNursery};
 
 /// What a failure or panic of a child means for its siblings.
@@ -46,7 +46,7 @@ pub struct Options {
     name: Option<Arc<str>>,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
-    token: Option<CancelToken>,
+    tokens: Option<Arc<[Token]>>,
     on_failure: OnFailure,
     limit: Option<usize>,
     home: Option<Home>,
@@ -76,9 +76,11 @@ impl Options {
         self
     }
 
-    /// Cancels the nursery when the token is cancelled.
+    /// Cancels the nursery when the token is cancelled; of several tokens, when any of them is.
     pub fn cancel_on(mut self, token: &CancelToken) -> Self {
-        self.token = Some(token.clone());
+        let so_far = self.tokens.as_deref().unwrap_or_default();
+        let all = so_far.iter().chain([token.token()]);
+        self.tokens = Some(all.cloned().collect());
         self
     }
 
@@ -184,7 +186,7 @@ impl Options {
         let deadlines = [timeout, self.deadline];
         let mut terms = Terms::default();
         terms.name.clone_from(&self.name);
-        terms.token = self.token.as_ref().map(|token| token.token().clone());
+        terms.tokens.clone_from(&self.tokens);
         terms.limiter = self.limit.map(Limiter::new);
         terms.continues = self.on_failure == OnFailure::Continue;
         terms.set_deadline(deadlines.into_iter().flatten().min());
@@ -198,7 +200,7 @@ impl fmt::Debug for Options {
             .field("name", &self.name)
             .field("timeout", &self.timeout)
             .field("deadline", &self.deadline)
-            .field("token", &self.token)
+            .field("tokens", &self.tokens)
             .field("on_failure", &self.on_failure)
             .field("limit", &self.limit)
             .field("pool", &self.home)

@@ -160,7 +160,8 @@ impl Token {
 pub(crate) struct Terms {
     /// For the eyes of people.
     pub(crate) name: Option<Arc<str>>,
-    pub(crate) token: Option<Token>,
+    /// Each of them cancels it.
+    pub(crate) tokens: Option<Arc<[Token]>>,
     deadline: Option<Instant>,
     /// The timer's knowledge of it; there is none if no thread could be had.
     watch: Option<Watch>,
@@ -183,7 +184,8 @@ impl Terms {
 
     /// Why they end the nursery now, if they do, and of a deadline since when.
     fn broken(&self) -> Option<(Reason, Option<Instant>)> {
-        if self.token.as_ref().is_some_and(Token::is_cancelled) {
+        let tokens = self.tokens.as_deref().unwrap_or_default();
+        if tokens.iter().any(Token::is_cancelled) {
             return Some((Reason::Token, None));
         }
         let deadline = self.deadline?;
