@@ -5,9 +5,9 @@
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
 mod count;
-mod epoch;
 mod idle;
 mod lazy;
+mod mark;
 mod parker;
 mod permits;
 mod spares;

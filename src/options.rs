@@ -10,7 +10,7 @@ use crate::nursery::{self, Nursery};
 use crate::platform::sync::Arc;
 use crate::pool::{self, Home, Pool};
 use crate::race::{self, Race};
-use crate::scope::Terms;
+use crate::scope::{Terms, Token};
 use crate::try_nursery::{self, TryNursery};
 
 /// What a failure or panic of a child means for its siblings.
@@ -46,7 +46,7 @@ pub struct Options {
     name: Option<Arc<str>>,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
-    token: Option<CancelToken>,
+    tokens: Option<Arc<[Token]>>,
     on_failure: OnFailure,
     limit: Option<usize>,
     home: Option<Home>,
@@ -76,9 +76,11 @@ impl Options {
         self
     }
 
-    /// Cancels the nursery when the token is cancelled.
+    /// Cancels the nursery when the token is cancelled; of several tokens, when any of them is.
     pub fn cancel_on(mut self, token: &CancelToken) -> Self {
-        self.token = Some(token.clone());
+        let so_far = self.tokens.as_deref().unwrap_or_default();
+        let all = so_far.iter().chain([token.token()]);
+        self.tokens = Some(all.cloned().collect());
         self
     }
 
@@ -87,8 +89,8 @@ impl Options {
     ///
     /// Spawning never blocks: the others stand in line. A nursery below may have a limit of its own,
     /// too. What a running child runs on its own thread, such as a nursery's children while it waits
-    /// for them, counts as part of it. Coarse children are what this is for: each of them takes a
-    /// lock.
+    /// for them, counts as part of it, and so does a blocking child that it waits for: it runs that one
+    /// itself. Coarse children are what this is for: each of them takes a lock.
     pub fn limit(mut self, children: usize) -> Self {
         self.limit = Some(children.max(1));
         self
@@ -185,7 +187,7 @@ impl Options {
         let deadlines = [timeout, self.deadline];
         let mut terms = Terms::default();
         terms.name.clone_from(&self.name);
-        terms.token = self.token.as_ref().map(|token| token.token().clone());
+        terms.tokens.clone_from(&self.tokens);
         terms.limiter = self.limit.map(Limiter::new);
         terms.continues = self.on_failure == OnFailure::Continue;
         terms.set_deadline(deadlines.into_iter().flatten().min());
@@ -199,7 +201,7 @@ impl fmt::Debug for Options {
             .field("name", &self.name)
             .field("timeout", &self.timeout)
             .field("deadline", &self.deadline)
-            .field("token", &self.token)
+            .field("tokens", &self.tokens)
             .field("on_failure", &self.on_failure)
             .field("limit", &self.limit)
             .field("pool", &self.home)
@@ -281,6 +283,30 @@ mod tests {
                     Ok(())
                 });
             // All that the outer one was to do is done.
+            result.unwrap();
+        }
+    }
+
+    #[test]
+    fn x7_of_two_deadlines_that_pass_unseen_the_first_one_is_told_of() {
+        let _alone = alone();
+        for (outer, inner) in [(1, 3), (3, 1)] {
+            let result = Options::new()
+                .timeout(outer * HOUR)
+                .try_nursery::<(), (), _>(|_| {
+                    let result = Options::new()
+                        .timeout(inner * HOUR)
+                        .try_nursery::<(), (), _>(|n| {
+                            forward(4 * HOUR);
+                            until(|| n.is_cancelled());
+                            n.checkpoint()
+                        });
+                    let cancelled = result.unwrap_err().cancelled().unwrap();
+                    assert_eq!(cancelled.is_inherited(), outer < inner);
+                    // A deadline is never told to have been missed by more than an hour and a bit.
+                    assert!(cancelled.overshoot().unwrap() >= HOUR);
+                    Ok(())
+                });
             result.unwrap();
         }
     }

@@ -2,35 +2,40 @@
 
 mod common;
 
-use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, ThreadId};
 
 use common::{Gate, on_every_pool, seeded};
 use hatchery::{Nursery, Options, Pool};
 
-/// How many threads are inside of children, now and at most.
+/// How many threads are inside of some children, now and at most.
 #[derive(Default)]
 struct Crowd {
-    now: AtomicUsize,
+    /// How often each thread is: what a child runs on its own thread is part of it.
+    inside: Mutex<HashMap<ThreadId, u32>>,
     most: AtomicUsize,
     children: AtomicUsize,
 }
 
-thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
-
 impl Crowd {
-    /// Runs `f` as a child: what that runs on this thread is part of it.
+    /// Runs `f` as one of the children.
     fn child<R>(&self, f: impl FnOnce() -> R) -> R {
+        let me = thread::current().id();
         self.children.fetch_add(1, Ordering::Relaxed);
-        if DEPTH.replace(DEPTH.get() + 1) == 0 {
-            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most.fetch_max(now, Ordering::SeqCst);
-        }
+        let mut inside = self.inside.lock().unwrap();
+        *inside.entry(me).or_default() += 1;
+        self.most.fetch_max(inside.len(), Ordering::Relaxed);
+        drop(inside);
         let result = f();
-        DEPTH.set(DEPTH.get() - 1);
-        if DEPTH.get() == 0 {
-            self.now.fetch_sub(1, Ordering::SeqCst);
+        let mut inside = self.inside.lock().unwrap();
+        if let Entry::Occupied(mut depth) = inside.entry(me) {
+            *depth.get_mut() -= 1;
+            if *depth.get() == 0 {
+                depth.remove();
+            }
         }
         result
     }
@@ -38,7 +43,7 @@ impl Crowd {
     #[track_caller]
     fn were_at_most(&self, threads: usize, children: usize) {
         assert_eq!(self.children.load(Ordering::Relaxed), children);
-        let most = self.most.load(Ordering::SeqCst);
+        let most = self.most.load(Ordering::Relaxed);
         assert!(most <= threads, "{most} of {threads}");
     }
 }
@@ -103,23 +108,54 @@ fn s5_nurseries_below_and_forks_are_part_of_it() {
 fn s5_the_smaller_of_two_limits_holds() {
     on_every_pool(|pool| {
         for (outer, inner) in [(1, 3), (3, 1), (2, 2)] {
-            let (outers, inners) = (Crowd::default(), Crowd::default());
+            let outers = Crowd::default();
             Options::new().pool(pool).limit(outer).nursery(|n| {
                 for _ in 0..10 {
                     n.spawn(|| {
                         outers.child(|| {
+                            // Each has a limit of its own.
+                            let inners = Crowd::default();
                             Options::new().limit(inner).nursery(|n| {
                                 for _ in 0..20 {
                                     n.spawn(|| outers.child(|| inners.child(work)));
+                                    n.spawn_blocking(|| outers.child(|| inners.child(work)));
                                 }
                             });
+                            inners.were_at_most(outer.min(inner), 40);
                         });
                     });
                 }
             });
-            outers.were_at_most(outer, 210);
-            inners.were_at_most(outer, 200);
+            outers.were_at_most(outer, 410);
         }
+    });
+}
+
+#[test]
+fn s5_limits_hold_in_races() {
+    on_limits(|_, limit, options| {
+        let crowd = Crowd::default();
+        let lost = options.race::<(), _, _>(|r| {
+            for i in 0..50 {
+                let crowd = &crowd;
+                r.spawn(move || {
+                    crowd.child(work);
+                    Err(i)
+                });
+                r.spawn_blocking(move || {
+                    crowd.child(work);
+                    Err(50 + i)
+                });
+            }
+        });
+        assert_eq!(lost.unwrap_err().len().get(), 100);
+        crowd.were_at_most(limit, 100);
+        let won = options.race_each(0..1000, |i| {
+            crowd.child(work);
+            if i == 500 { Ok(i) } else { Err(()) }
+        });
+        assert_eq!(won.unwrap(), 500);
+        assert!(crowd.most.into_inner() <= limit);
     });
 }
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Gate, on_every_pool, on_no_worker, on_pool};
-use hatchery::{Nursery, Pool};
+use hatchery::{Nursery, Options, Pool, TryNursery};
 
 /// Counts the bytes in use.
 struct Counting;
@@ -125,6 +125,27 @@ fn s8_blocking_children_joined_by_their_handles_leave_nothing_queued() {
     });
 }
 
+/// Each one is claimed by its handle, while a side thread has it stand in line for a permit.
+#[test]
+fn s8_blocking_children_joined_under_a_limit_leave_nothing_in_line() {
+    let _alone = ALONE.lock();
+    on_every_pool(|pool| {
+        Options::new().pool(pool).limit(1).nursery(|n| {
+            n.spawn(|| {
+                let mut after_first = 0;
+                for i in 0..20_000 {
+                    assert_eq!(n.spawn_blocking(move || [i; 16]).join(), [i; 16]);
+                    if i == 200 {
+                        after_first = IN_USE.load(Ordering::Relaxed);
+                    }
+                }
+                let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
+                assert!(grown < SLACK, "{grown} bytes more");
+            });
+        });
+    });
+}
+
 #[test]
 fn s8_a_chain_of_children_spawned_by_children_keeps_no_memory() {
     fn chain<'s>(n: &'s Nursery<'s, '_>, left: usize, peak: &'s AtomicUsize) {
@@ -144,6 +165,39 @@ fn s8_a_chain_of_children_spawned_by_children_keeps_no_memory() {
                 n.spawn(|| chain(n, 50_000, &peak));
             }
         });
+        let grown = peak.into_inner().saturating_sub(before);
+        assert!(grown < SLACK, "{grown} bytes more");
+    });
+}
+
+/// Their ids are paths as long as the chain, in which one index follows itself.
+#[test]
+fn s8_a_chain_of_failing_children_keeps_no_memory() {
+    fn chain<'s>(n: &'s TryNursery<'s, '_, ()>, left: usize, peak: &'s AtomicUsize) {
+        peak.fetch_max(IN_USE.load(Ordering::Relaxed), Ordering::Relaxed);
+        if left > 0 {
+            n.spawn(|| Ok(()));
+            n.spawn(move || {
+                chain(n, left - 1, peak);
+                Ok(())
+            });
+        }
+    }
+    let _alone = ALONE.lock();
+    on_every_pool(|pool| {
+        pool.nursery(|n| n.spawn_each(0..100, |i| i).for_each(drop));
+        let before = IN_USE.load(Ordering::Relaxed);
+        let peak = AtomicUsize::new(0);
+        let result = pool.try_nursery::<(), _, _>(|n| {
+            for _ in 0..4 {
+                n.spawn(|| {
+                    chain(n, 50_000, &peak);
+                    Ok(())
+                });
+            }
+            Ok(())
+        });
+        result.unwrap();
         let grown = peak.into_inner().saturating_sub(before);
         assert!(grown < SLACK, "{grown} bytes more");
     });

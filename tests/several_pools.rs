@@ -117,7 +117,6 @@ fn s5_each_pools_limits_and_cancellations_reach_into_the_others() {
 
 /// The end of the inner nursery depends on a child of the outer one, which only a worker can run.
 #[test]
-#[ignore = "a thread that waits in one pool keeps its place in the others"]
 fn s6_a_pool_keeps_its_parallelism_while_its_thread_waits_in_another() {
     for threads in [1, 2] {
         let (a, b) = (pool("a", threads), pool("b", 2));

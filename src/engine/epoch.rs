@@ -9,9 +9,9 @@
 //! 3. So an answer noted with the present number has seen all that has been cancelled before the
 //!    number became that.
 //!
-//! Model: `models::epoch_*`.
+//! Model: `models::mark_*`.
 
-use crate::platform::sync::atomic::{AtomicU64, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A count of cancellations.
 pub(crate) struct Epoch(AtomicU64);
@@ -21,7 +21,7 @@ pub(crate) struct Epoch(AtomicU64);
 pub(crate) static EPOCH: Epoch = Epoch(AtomicU64::new(1));
 
 impl Epoch {
-    #[cfg(loom)]
+    #[cfg(any(loom, test))]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(1))
     }
@@ -38,6 +38,25 @@ impl Epoch {
         // ORDERING: Release: what has been cancelled is seen by whoever reads this number or, by
         // the read-modify-writes of others, a later one.
         self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Something that cancels nurseries, for good.
+#[derive(Debug, Default)]
+pub(crate) struct Switch(AtomicBool);
+
+impl Switch {
+    /// True for exactly one caller.
+    pub(crate) fn turn_on(&self, epoch: &Epoch) -> bool {
+        // ORDERING: Release; partner: `is_on`. What led to it is seen by whoever acts on it.
+        let is_first = !self.0.swap(true, Ordering::Release);
+        // Whoever is not the first may be ahead of the one who is.
+        epoch.advance();
+        is_first
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }
 

@@ -2,28 +2,35 @@
 //!
 //! A thread that runs a child of a limited nursery has a *permit* of its limiter, and so has whatever
 //! that child runs on the same thread. A run that finds no permit left is held back by the limiter,
-//! until one is given back: then it goes to the strays, where somebody tries again. Nobody waits for
-//! a permit, and nobody who has one waits for another of the same limiter.
+//! until one is given back: then it goes to the strays, or to the side threads, where somebody tries
+//! again. Nobody who has a permit waits for another of the same limiter.
 //!
 //! 1. No run is held back while a permit is left (`permits`).
 //! 2. A permit is given back before the count of the run that needed it: until then the limiter, which
 //!    lies in its nursery's frame, is there.
 //! 3. The home of what is held back may hold a permit itself, and is told: it runs its own children
-//!    under that.
+//!    under that, those that may block included. Whoever waits for one child and has a permit runs
+//!    that one by its handle, so that it need not be told.
+//! 4. Whoever waits for one child, has no permit, and would run it (a plain thread, a fork of the body)
+//!    says so before it looks for a permit; whoever gives one back looks for it afterwards.
 #![allow(
     unsafe_code,
     reason = "follows limiters in the frames of open nurseries"
 )]
 
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::mem;
 use std::ptr;
 
+use crate::engine::core::Core;
 use crate::engine::permits::Permits;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::platform::process::Process;
-use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::platform::sync::{Arc, Mutex, lock};
 use crate::task::record::Class;
 
 /// The limit of one nursery.
@@ -34,6 +41,9 @@ pub(crate) struct Limiter {
     /// Whose threads it limits: those of a process forked from it are others.
     process: Process,
     permits: Permits<(Run, Class)>,
+    /// The pools whose parked waiters are to be told once a permit is given back.
+    wanted: Mutex<Vec<Arc<Core>>>,
+    is_wanted: AtomicBool,
 }
 
 /// How many limiters there are in this process.
@@ -74,6 +84,8 @@ impl Limiter {
             outer: Cell::new(ptr::null()),
             process: Process::this(),
             permits: Permits::new(most),
+            wanted: Mutex::default(),
+            is_wanted: AtomicBool::new(false),
         }
     }
 
@@ -109,52 +121,108 @@ impl Limiter {
         false
     }
 
+    /// Those of which this thread has no permit.
+    fn missing(&self) -> impl Iterator<Item = &Self> {
+        self.chain().filter(|limiter| !limiter.is_held())
+    }
+
+    /// Whether this thread has a permit of this one, or of one further out.
+    pub(crate) fn is_one_held(&self) -> bool {
+        self.chain().any(Self::is_held)
+    }
+
+    /// Whether this thread has no permit and could have one now. If not, all that are parked in the pool
+    /// are told when there is one.
+    pub(crate) fn is_to_be_had(&self, seat: &Seat) -> bool {
+        let mut missing = self.missing().peekable();
+        missing.peek().is_some() && missing.all(|limiter| limiter.has_left_or_is_wanted(seat))
+    }
+
+    fn has_left_or_is_wanted(&self, seat: &Seat) -> bool {
+        if self.permits.is_left() {
+            return true;
+        }
+        let mut wanted = lock(&self.wanted);
+        if !wanted.iter().any(|core| Arc::ptr_eq(core, &seat.core)) {
+            wanted.push(Arc::clone(&seat.core));
+        }
+        drop(wanted);
+        // ORDERING: Relaxed; ordered by the lock of the permits, which both sides take: see 4.
+        self.is_wanted.store(true, Ordering::Relaxed);
+        self.permits.is_left()
+    }
+
     /// Gives a permit back, and lets go of what is held back for want of it.
     fn give_back(&self) {
         if !self.is_in_force() {
             return;
         }
-        if let Some((run, class)) = self.permits.give_back() {
-            // It is counted, so its nursery is open.
-            Seat::with(&run.scope().core().clone(), |seat| match class {
-                Class::Compute => seat.stray(run),
-                Class::Blocking => seat.core.blocking.submit(seat, run),
-            });
+        let first = self.permits.give_back();
+        // ORDERING: Relaxed, as above.
+        if self.is_wanted.load(Ordering::Relaxed) {
+            self.tell_the_wanting();
         }
+        let Some((run, class)) = first else { return };
+        // It is counted, so its nursery is open.
+        Seat::with(&run.scope().core().clone(), |seat| match class {
+            Class::Compute => seat.stray(run),
+            Class::Blocking => {
+                seat.core.blocking.submit(seat, run);
+                if seat.core.blocking.is_starved() {
+                    // Whoever has spawned it may be parked, and not be its home.
+                    seat.core.roster.unpark_all();
+                }
+            }
+        });
     }
 
-    /// Takes the first run of `scope`, or of a nursery below it, that is held back by a limiter of
-    /// which this thread has a permit.
+    #[cold]
+    fn tell_the_wanting(&self) {
+        self.is_wanted.store(false, Ordering::Relaxed);
+        let wanted = mem::take(&mut *lock(&self.wanted));
+        wanted.iter().for_each(|core| core.roster.unpark_all());
+    }
+
+    /// Takes the first run of this class, of `scope` or of a nursery below it, that is held back by a
+    /// limiter of which this thread has a permit.
     pub(crate) fn take_below(&self, scope: &ScopeFrame, class: Class) -> Option<Run> {
+        let is_wanted = |(run, of): &(Run, Class)| *of == class && run.scope().is_within(scope);
         let mut held = self.chain().filter(|limiter| limiter.is_held());
-        let is_wanted = |(run, is): &(Run, Class)| *is == class && run.scope().is_within(scope);
         let run = held.find_map(|limiter| limiter.permits.take_out(is_wanted));
         run.map(|(run, _)| run)
     }
 
-    /// Whether there is one.
+    /// Whether there is one of any class.
     pub(crate) fn has_below(&self, scope: &ScopeFrame) -> bool {
+        let is_below = |(run, _): &(Run, Class)| run.scope().is_within(scope);
         let mut held = self.chain().filter(|limiter| limiter.is_held());
-        held.any(|limiter| limiter.permits.has(|(run, _)| run.scope().is_within(scope)))
-    }
-
-    /// Whether this thread has a permit of it, or of one further out.
-    pub(crate) fn is_any_held(&self) -> bool {
-        self.chain().any(Self::is_held)
+        held.any(|limiter| limiter.permits.has(is_below))
     }
 }
 
-/// Runs `f` with the permits that a child of the limited nursery needs, unless there are none left.
-pub(crate) fn with_permits<R>(limiter: &Limiter, f: impl FnOnce() -> R) -> Option<R> {
-    let mut taken = Vec::new();
-    for limiter in limiter.chain().filter(|limiter| !limiter.is_held()) {
-        if !limiter.permits.take() {
-            give_back(taken);
-            return None;
+/// Runs `f` with the permits that a child of the limited nursery needs, unless there are none left: then
+/// all that are parked in the pool of `to_tell` are told when there is one.
+pub(crate) fn with_permits<R>(
+    limiter: &Limiter,
+    to_tell: Option<&Seat>,
+    f: impl FnOnce() -> R,
+) -> Option<R> {
+    // First a look: to take some in vain would have others look in vain.
+    let is_left = |limiter: &Limiter| match to_tell {
+        Some(seat) => limiter.has_left_or_is_wanted(seat),
+        None => limiter.permits.is_left(),
+    };
+    while limiter.missing().all(is_left) {
+        let missing = limiter.missing();
+        let taken: Vec<_> = missing
+            .take_while(|limiter| limiter.permits.take())
+            .collect();
+        if taken.len() == limiter.missing().count() {
+            return Some(permitted(taken, f));
         }
-        taken.push(limiter);
+        give_back(taken);
     }
-    Some(permitted(taken, f))
+    None
 }
 
 /// Runs `f` on the run with the permits it needs; if there are none left, it is held back.
@@ -169,12 +237,17 @@ pub(crate) fn run_or_hold_back<R>(
     let home = run.scope().home();
     let mut run = run;
     let mut taken = Vec::new();
-    for limiter in limiter.chain().filter(|limiter| !limiter.is_held()) {
+    for limiter in limiter.missing() {
         if !taken.is_empty() {
             // The nursery stays open for as long as this thread has permits of it to give back.
             run.scope().count.add(1);
         }
-        match limiter.permits.take_or_stand_in_line((run, class)) {
+        let mut stale = VecDeque::new();
+        let is_stale = |(run, _): &(Run, Class)| run.is_stale();
+        let permits = &limiter.permits;
+        let admitted = permits.take_or_stand_in_line((run, class), is_stale, &mut stale);
+        stale.into_iter().for_each(|(run, _)| let_go_of(run));
+        match admitted {
             Some((admitted, _)) => {
                 run = admitted;
                 if !taken.is_empty() {
@@ -195,6 +268,14 @@ pub(crate) fn run_or_hold_back<R>(
         taken.push(limiter);
     }
     Some(permitted(taken, || f(run)))
+}
+
+/// Lets go of a run all of whose children handles have claimed.
+fn let_go_of(run: Run) {
+    Seat::with(&run.scope().core().clone(), |seat| {
+        let nothing = run.without_stale(seat);
+        debug_assert!(nothing.is_none(), "stale for good");
+    });
 }
 
 fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {

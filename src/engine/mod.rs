@@ -14,6 +14,7 @@ pub(crate) mod frame;
 pub(crate) mod idle;
 #[cfg(not(loom))]
 pub(crate) mod limit;
+pub(crate) mod mark;
 #[cfg(not(loom))]
 pub(crate) mod pace;
 pub(crate) mod permits;

@@ -40,12 +40,31 @@ impl<T> Permits<T> {
         is_left
     }
 
-    /// Takes a permit for `item` and gives that back, or has it stand in line.
-    pub(crate) fn take_or_stand_in_line(&self, item: T) -> Option<T> {
+    /// Whether a permit is left.
+    #[cfg_attr(loom, allow(dead_code, reason = "a look under the same lock"))]
+    pub(crate) fn is_left(&self) -> bool {
+        lock(&self.state).taken < self.most
+    }
+
+    /// Takes a permit for `item` and gives that back, or has it stand in line; what stands there and
+    /// `is_stale` goes to `stale`, each time the line would become longer than ever.
+    pub(crate) fn take_or_stand_in_line(
+        &self,
+        item: T,
+        is_stale: impl Fn(&T) -> bool,
+        stale: &mut VecDeque<T>,
+    ) -> Option<T> {
         let mut state = lock(&self.state);
         if state.taken < self.most {
             state.taken += 1;
             return Some(item);
+        }
+        if state.line.len() == state.line.capacity() {
+            let mut kept;
+            (*stale, kept) = state.line.drain(..).partition(is_stale);
+            // Room for as many again, so that a long line is not looked through for each item.
+            kept.reserve(kept.len() + 1);
+            state.line = kept;
         }
         state.line.push_back(item);
         None

@@ -15,7 +15,7 @@
 //!
 //! A child that waits for a sibling it spawned does 0, 3 and 4 only: what else the nursery has is
 //! not below it. Blocking children belong to side threads, but a waiter about to park runs those
-//! of its own that no side thread will come for.
+//! of its own that no side thread will come for, or that need a permit which it may have itself.
 //!
 //! A waiter is unparked by what it waits for: the last unit of the count, the finish of a child
 //! it asked to be told of, a stray of its nursery. Each of them leaves a token in its parker after
@@ -25,7 +25,7 @@
 //! efficient futures", 1993), by nurseries instead of by single tasks.
 
 use crate::engine::frame::Frame;
-use crate::engine::limit;
+use crate::engine::limit::{self, Limiter};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{GoOn, Seat};
 use crate::engine::shared::{Doing, Run};
@@ -186,7 +186,7 @@ impl Seat {
             if self.look_around(scope, helps, awaited) {
                 continue;
             }
-            if self.run_awaited(scope, awaited) {
+            if self.run_awaited(scope, helps, awaited) {
                 continue;
             }
             self.expose_all();
@@ -197,7 +197,7 @@ impl Seat {
                 runner.with(self, |runner| runner.beg(self.slot()));
             }
             self.slot().set_doing(Doing::Waiting);
-            self.park(scope, awaited);
+            self.park(scope, helps, awaited);
             self.slot().set_doing(Doing::Running);
         }
     }
@@ -229,25 +229,25 @@ impl Seat {
     }
 
     /// Step 3; false if somebody has started it, or the nursery's limit leaves no room for it.
-    fn run_awaited(&self, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
-        let run = || {
+    fn run_awaited(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
+        self.within_limit(scope.limiter(), helps, || {
             let child = awaited.claim(Class::Compute);
             child.map(|child| self.run_claimed(scope, child)).is_some()
-        };
-        with_permits(scope, run)
+        })
     }
 
     /// Step 4, until the wait may go on: it is over, or there is something to do for this thread
     /// and a place to do it in. For what only this thread may ever do, it takes a place anyway.
-    fn park(&self, scope: &ScopeFrame, awaited: &impl Awaited) {
+    fn park(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) {
+        let limiter = scope.limiter();
         self.wait_without_place(|| {
             self.slot().parker.park();
             let is_needed = awaited.is_over()
                 || self.core.blocking.is_starved()
                 || self.core.strays.has(|run| run.scope().is_within(scope))
-                || scope
-                    .limiter()
-                    .is_some_and(|limiter| limiter.has_below(scope));
+                || limiter.is_some_and(|limiter| {
+                    limiter.has_below(scope) || (!helps && limiter.is_to_be_had(self))
+                });
             if is_needed {
                 GoOn::Anyway
             } else {
@@ -329,7 +329,8 @@ impl Seat {
             self.put_back([run]);
         }
         let stray = self.core.strays.take(|run| run.scope().is_within(scope));
-        match stray.or_else(|| scope.limiter()?.take_below(scope, Class::Compute)) {
+        let held_back = || scope.limiter()?.take_below(scope, Class::Compute);
+        match stray.or_else(held_back) {
             None => false,
             Some(run) => {
                 self.help_with(run, scope, awaited);
@@ -338,43 +339,47 @@ impl Seat {
         }
     }
 
-    /// Runs one blocking child that no side thread will come for, or that is held back for want of a
-    /// permit that this thread has: the awaited one, or one that `helps` allows.
+    /// Runs one blocking child that no side thread will come for, or that may be held back for want of
+    /// a permit that this thread has: the awaited one, or one that `helps` allows.
     fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
         let blocking = &self.core.blocking;
-        let limiter = scope.limiter().filter(|limiter| limiter.is_any_held());
-        let held_back = limiter.filter(|_| helps);
-        if let Some(run) = held_back.and_then(|limiter| limiter.take_below(scope, Class::Blocking))
-        {
-            self.without_place(|| run.execute(self, || false));
-            return true;
-        }
-        if limiter.is_none() && !blocking.is_starved() {
+        let is_starved = blocking.is_starved();
+        let limiter = scope.limiter();
+        if !is_starved && !limiter.is_some_and(Limiter::is_one_held) {
             return false;
         }
         let run = || {
-            let Some(child) = awaited.claim(Class::Blocking) else {
-                return false;
-            };
-            self.without_place(|| Frame::run_child(self, scope, child));
-            blocking.note_claim(self);
-            true
+            let child = awaited.claim(Class::Blocking);
+            let child = child.map(|child| {
+                self.without_place(|| Frame::run_child(self, scope, child));
+                blocking.note_claim(self);
+            });
+            child.is_some()
         };
-        if with_permits(scope, run) {
+        if self.within_limit(limiter, helps, run) {
             return true;
         }
-        let Some(run) = helps.then(|| blocking.take_below(scope)).flatten() else {
+        let queued = || is_starved.then(|| blocking.take_below(scope))?;
+        let held_back = || limiter?.take_below(scope, Class::Blocking);
+        let Some(run) = helps.then(|| queued().or_else(held_back)).flatten() else {
             return false;
         };
         self.without_place(|| run.execute(self, || false));
         true
     }
-}
 
-/// Whether `run` did, with the permits that a child of `scope` needs; false if there are none left.
-fn with_permits(scope: &ScopeFrame, run: impl FnOnce() -> bool) -> bool {
-    match scope.limiter() {
-        None => run(),
-        Some(limiter) => limit::with_permits(limiter, run).unwrap_or(false),
+    /// Calls `run` with the permits of a nursery with this limit; false if there are none left.
+    fn within_limit(
+        &self,
+        limiter: Option<&Limiter>,
+        helps: bool,
+        run: impl FnOnce() -> bool,
+    ) -> bool {
+        // If a helper wants for a permit, what it waits for is held back, and comes to it.
+        let to_tell = (!helps).then_some(self);
+        match limiter {
+            None => run(),
+            Some(limiter) => limit::with_permits(limiter, to_tell, run).unwrap_or(false),
+        }
     }
 }

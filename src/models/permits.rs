@@ -1,5 +1,7 @@
 //! Permits: no more at a time than there are, and nobody is left in line.
 
+use std::collections::VecDeque;
+
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -16,11 +18,17 @@ struct Limited {
 }
 
 impl Limited {
+    fn take_or_stand_in_line(&self, item: u32) -> Option<u32> {
+        let none = |_: &u32| false;
+        self.permits
+            .take_or_stand_in_line(item, none, &mut VecDeque::new())
+    }
+
     /// Runs an item if there is a permit, and whoever is let go because of that.
     fn run(&self, item: u32) {
         let mut next = Some(item);
         while let Some(item) = next {
-            let Some(item) = self.permits.take_or_stand_in_line(item) else {
+            let Some(item) = self.take_or_stand_in_line(item) else {
                 return;
             };
             assert_eq!(

@@ -15,13 +15,14 @@ use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::engine::epoch::{CleanAt, EPOCH};
+use crate::engine::epoch::{EPOCH, Switch};
 use crate::engine::limit::Limiter;
+use crate::engine::mark::{self, Cancellable, FAILED, FORK, Known, Mark, SKIPS};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::timer::Watch;
 use crate::platform::clock;
 use crate::platform::sync::Arc;
-use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
+use crate::platform::sync::atomic::{AtomicPtr, Ordering};
 use crate::scope::{Scope, lineage};
 
 /// Why a nursery was cancelled, at the root.
@@ -47,15 +48,6 @@ pub enum Reason {
     NoCompetitor = 8,
 }
 
-/// Of a state: the reason.
-const REASON: u8 = 0x0f;
-/// A child or the body has failed or panicked.
-const FAILED: u8 = 1 << 5;
-/// The reason is that of a nursery further out.
-const INHERITED: u8 = 1 << 6;
-/// Children that have not started are dropped unrun.
-const SKIPS: u8 = 1 << 7;
-
 impl Reason {
     const ALL: [Self; 8] = [
         Self::Requested,
@@ -68,9 +60,9 @@ impl Reason {
         Self::NoCompetitor,
     ];
 
-    fn of(state: u8) -> Option<Self> {
-        let code = usize::from(state & REASON);
-        code.checked_sub(1).map(|place| Self::ALL[place])
+    /// The reason that a mark knows.
+    fn of(known: Known) -> Self {
+        Self::ALL[usize::from(known.reason) - 1]
     }
 }
 
@@ -150,21 +142,16 @@ impl Error for Cancelled {}
 
 /// What a [`CancelToken`](crate::CancelToken) and the nurseries that heed it have in common.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Token(Arc<AtomicBool>);
+pub(crate) struct Token(Arc<Switch>);
 
 impl Token {
     /// True for exactly one caller.
     pub(crate) fn cancel(&self) -> bool {
-        // ORDERING: Release; partner: `is_cancelled`. What led to it is seen by whoever acts on it.
-        let is_first = !self.0.swap(true, Ordering::Release);
-        if is_first {
-            EPOCH.advance();
-        }
-        is_first
+        self.0.turn_on(&EPOCH)
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_on()
     }
 }
 
@@ -173,7 +160,8 @@ impl Token {
 pub(crate) struct Terms {
     /// For the eyes of people.
     pub(crate) name: Option<Arc<str>>,
-    pub(crate) token: Option<Token>,
+    /// Each of them cancels it.
+    pub(crate) tokens: Option<Arc<[Token]>>,
     deadline: Option<Instant>,
     /// The timer's knowledge of it; there is none if no thread could be had.
     watch: Option<Watch>,
@@ -194,13 +182,14 @@ impl Terms {
         clock::now().checked_add(timeout)
     }
 
-    /// Why they end the nursery now, if they do.
-    fn broken(&self) -> Option<Reason> {
-        if self.token.as_ref().is_some_and(Token::is_cancelled) {
-            return Some(Reason::Token);
+    /// Why they end the nursery now, if they do, and of a deadline since when.
+    fn broken(&self) -> Option<(Reason, Option<Instant>)> {
+        let tokens = self.tokens.as_deref().unwrap_or_default();
+        if tokens.iter().any(Token::is_cancelled) {
+            return Some((Reason::Token, None));
         }
         let deadline = self.deadline?;
-        (deadline <= clock::now()).then_some(Reason::Deadline)
+        (deadline <= clock::now()).then_some((Reason::Deadline, Some(deadline)))
     }
 
     /// Whether it takes a look at the clock to know.
@@ -211,8 +200,7 @@ impl Terms {
 
 /// The part of a nursery's state that this is about.
 pub(super) struct Cancel {
-    state: AtomicU8,
-    clean_at: CleanAt,
+    mark: Mark,
     /// Null if it has none. INVARIANT: set before the nursery's body begins, to terms that outlive
     /// the nursery.
     terms: AtomicPtr<Terms>,
@@ -227,10 +215,16 @@ impl Cancel {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn new() -> Self {
         Self {
-            state: AtomicU8::new(0),
-            clean_at: CleanAt::new(),
+            mark: Mark::new(),
             terms: AtomicPtr::new(std::ptr::null_mut()),
         }
+    }
+
+    /// Of the nursery that a fork becomes.
+    pub(super) fn of_fork() -> Self {
+        let new = Self::new();
+        new.mark.add(FORK);
+        new
     }
 
     /// # Safety
@@ -245,37 +239,46 @@ impl Cancel {
     /// Whether children that have not started are dropped unrun.
     #[inline]
     pub(super) fn skips(&self) -> bool {
-        // ORDERING: Acquire; partner: `set`. What led to it is seen by whoever acts on it.
-        self.state.load(Ordering::Acquire) & SKIPS != 0
-    }
-
-    /// Whether nobody has cancelled the nursery, and nobody was told that it is.
-    #[inline]
-    pub(super) fn is_clean(&self) -> bool {
-        self.state.load(Ordering::Acquire) == 0
+        self.mark.has(SKIPS)
     }
 
     /// The same, as a hint.
     #[inline]
     pub(super) fn would_skip(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & SKIPS != 0
+        self.mark.may_have(SKIPS)
     }
 
-    /// Sets a reason, and whether it is inherited, unless there is one, and `flags` in any case; true if
-    /// there was none.
-    fn set(&self, reason: Option<(Reason, bool)>, flags: u8) -> bool {
-        let next = |now: u8| {
-            let first = reason.filter(|_| now & REASON == 0);
-            let first = first.map_or(0, |(reason, is_inherited)| {
-                reason as u8 | if is_inherited { INHERITED } else { 0 }
-            });
-            Some(now | first | flags)
-        };
-        // ORDERING: Release; partners: all that load the state.
-        let before = self
-            .state
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);
-        before.is_ok_and(|before| before & REASON == 0)
+    /// Whether nobody has cancelled the nursery, nobody was told that it is, and nothing has failed.
+    #[inline]
+    pub(super) fn is_blank(&self) -> bool {
+        self.mark.is_blank()
+    }
+}
+
+impl Cancellable for Scope {
+    fn mark(&self) -> &Mark {
+        &self.cancel.mark
+    }
+
+    fn outer(&self) -> Option<&Self> {
+        self.parent()
+    }
+
+    fn broken(&self) -> Option<(u8, Option<Instant>)> {
+        let (reason, since) = self.terms()?.broken()?;
+        Some((reason as u8, since))
+    }
+
+    fn since(&self, reason: u8) -> Option<Instant> {
+        if reason == Reason::Deadline as u8 {
+            self.first_deadline()
+        } else {
+            None
+        }
+    }
+
+    fn is_unwatched(&self) -> bool {
+        self.terms().is_some_and(Terms::is_unwatched)
     }
 }
 
@@ -306,29 +309,32 @@ impl Scope {
     #[cold]
     pub(crate) fn cancel(&self, reason: Reason) -> bool {
         let flags = if self.is_partial() { 0 } else { SKIPS };
-        let is_first = self.cancel.set(Some((reason, false)), flags);
-        EPOCH.advance();
-        is_first
+        mark::cancel(self, &EPOCH, reason as u8, flags)
     }
 
     /// A child or the body has failed or panicked: that cancels, unless the others are to go on.
     #[cold]
     pub(crate) fn fail(&self, reason: Reason) {
-        self.cancel.set(None, FAILED);
+        self.cancel.mark.add(FAILED);
         if !self.terms().is_some_and(|terms| terms.continues) {
             self.cancel(reason);
         }
     }
 
+    /// Whether it is a fork.
+    pub(super) fn is_fork(&self) -> bool {
+        self.cancel.mark.has(FORK)
+    }
+
     /// Whether a child or the body has failed or panicked.
     pub(super) fn has_failed(&self) -> bool {
-        self.cancel.state.load(Ordering::Acquire) & FAILED != 0
+        self.cancel.mark.has(FAILED)
     }
 
     /// Who was told in this nursery that it is cancelled was told on behalf of the task around it.
     pub(super) fn pass_on_what_was_told(&self) {
-        let state = self.cancel.state.load(Ordering::Acquire);
-        if state & INHERITED != 0 {
+        let known = self.cancel.mark.known();
+        if known.is_some_and(|known| known.is_inherited) {
             lineage::tell();
         }
     }
@@ -342,7 +348,7 @@ impl Scope {
     /// Why the nursery is cancelled, if it is.
     #[inline]
     pub(crate) fn cancelled(&self) -> Option<Cancelled> {
-        if self.cancel.is_clean() && self.cancel.clean_at.is(EPOCH.now()) {
+        if self.cancel.mark.is_known_clean(&EPOCH) {
             return None;
         }
         self.look()
@@ -361,59 +367,24 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn look(&self) -> Option<Cancelled> {
-        let epoch = EPOCH.now();
-        let mut is_unwatched = false;
-        let mut here = self;
-        loop {
-            let mut state = here.cancel.state.load(Ordering::Acquire);
-            if state & REASON == 0
-                && let Some(terms) = here.terms()
-            {
-                is_unwatched |= terms.is_unwatched();
-                if let Some(reason) = terms.broken() {
-                    here.cancel.set(Some((reason, false)), 0);
-                    state = here.cancel.state.load(Ordering::Acquire);
-                }
-            }
-            if let Some(reason) = Reason::of(state) {
-                let is_inherited = state & INHERITED != 0 || !std::ptr::eq(here, self);
-                self.cancel.set(Some((reason, is_inherited)), 0);
-                return self.told();
-            }
-            match here.parent() {
-                Some(parent) => here = parent,
-                None => break,
-            }
-        }
-        if !is_unwatched {
-            self.cancel.clean_at.set(epoch);
-        }
-        None
-    }
-
-    /// What its state says.
-    fn told(&self) -> Option<Cancelled> {
-        let state = self.cancel.state.load(Ordering::Acquire);
-        let reason = Reason::of(state)?;
-        let late_by = match reason {
-            Reason::Deadline => self.late_by(),
-            _ => Duration::ZERO,
-        };
+        let known = mark::look(self, &EPOCH)?;
+        let reason = Reason::of(known);
+        // The first deadline is the one that was the reason.
+        let deadline = self.first_deadline().filter(|_| reason == Reason::Deadline);
+        let late_by = deadline.map_or(Duration::ZERO, |deadline| {
+            clock::now().saturating_duration_since(deadline)
+        });
         Some(Cancelled {
             reason,
-            is_inherited: state & INHERITED != 0,
+            is_inherited: known.is_inherited,
             late_by: u32::try_from(late_by.as_micros()).unwrap_or(u32::MAX),
         })
     }
 
-    /// How long ago the first deadline has passed, its own or that of a nursery further out.
-    fn late_by(&self) -> Duration {
+    /// The first deadline among its own and those further out.
+    fn first_deadline(&self) -> Option<Instant> {
         let scopes = std::iter::successors(Some(self), |scope| scope.parent());
-        let deadlines = scopes.filter_map(|scope| scope.terms()?.deadline);
-        let first = deadlines.min();
-        first.map_or(Duration::ZERO, |first| {
-            clock::now().saturating_duration_since(first)
-        })
+        scopes.filter_map(|scope| scope.terms()?.deadline).min()
     }
 
     /// The nursery this one was opened in.
@@ -442,25 +413,4 @@ pub(crate) fn check() -> Option<Cancelled> {
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
         unsafe { Scope::of_frame(frame) }.ask()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Somebody cancels a nursery while somebody else finds that one further out is.
-    #[test]
-    fn x5_the_first_reason_stays_and_whose_it_is() {
-        let cancel = Cancel::new();
-        let state = || cancel.state.load(Ordering::Relaxed);
-        assert!(cancel.set(Some((Reason::Requested, false)), 0));
-        assert!(!cancel.set(Some((Reason::Token, true)), 0));
-        assert_eq!(state(), Reason::Requested as u8);
-
-        let cancel = Cancel::new();
-        let state = || cancel.state.load(Ordering::Relaxed);
-        assert!(cancel.set(Some((Reason::Token, true)), 0));
-        assert!(!cancel.set(Some((Reason::Requested, false)), FAILED));
-        assert_eq!(state(), Reason::Token as u8 | INHERITED | FAILED);
-    }
 }

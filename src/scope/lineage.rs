@@ -8,10 +8,13 @@
 use std::cell::{Cell, OnceCell};
 use std::cmp;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::iter;
 use std::num::NonZeroU64;
 use std::ptr;
 
 use crate::engine::frame::Frame;
+use crate::engine::scope_frame::ScopeFrame;
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicU64, Ordering};
 use crate::scope::Scope;
@@ -22,50 +25,128 @@ const ELSEWHERE: u64 = 1 << 63;
 /// Which child of a nursery: the path of spawn indices that leads to it.
 ///
 /// The first index counts what the body has spawned, the next one what that child has spawned into
-/// the same nursery, and so on. It does not depend on the schedule; children spawned by threads
-/// that run no child of the nursery, or from inside a nursery further in, come last and do.
+/// the same nursery, and so on. It does not depend on the schedule, with one exception: children that
+/// were spawned [elsewhere](Self::is_elsewhere) are numbered as they come, and stand behind the others.
 ///
-/// It is ordered as a serial program would start the children.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// It is ordered as a serial program would start the children. Where an index follows itself, as in a
+/// chain of children that each spawn the next, it is kept once: an id takes some 40 bytes for each
+/// change of the index on its path, and shares them with the ids of its relatives.
+#[derive(Clone)]
 pub struct ChildId {
-    spawner: Option<Arc<ChildId>>,
+    /// The last one on the path with another number.
+    before: Option<Arc<ChildId>>,
     /// One more than the index, so that an `Option` of it is not larger.
     number: NonZeroU64,
+    /// Numbers on the path. INVARIANT: those that `before` has, and at least one more.
+    len: NonZeroU64,
 }
 
 impl ChildId {
-    /// How many children its spawner had spawned before it.
+    /// How many children its spawner had spawned before it; or how many were spawned elsewhere.
     #[must_use]
     pub fn index(&self) -> u64 {
         self.number() & !ELSEWHERE
+    }
+
+    /// Whether no task of the nursery has spawned it: a thread that runs none, the second closure of a
+    /// [`join`](crate::join()) on another thread than the first, or what runs in a nursery further in.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.number() & ELSEWHERE != 0
+    }
+
+    /// The child that spawned it; none if that was the body, or happened elsewhere.
+    #[must_use]
+    pub fn spawner(&self) -> Option<ChildId> {
+        let len = NonZeroU64::new(self.len.get() - 1)?;
+        if self.start() < len.get() {
+            let before = self.before.clone();
+            return Some(Self {
+                before,
+                number: self.number,
+                len,
+            });
+        }
+        self.before.as_deref().cloned()
     }
 
     fn number(&self) -> u64 {
         self.number.get() - 1
     }
 
-    fn new(spawner: Option<Arc<ChildId>>, index: u64) -> Self {
-        let number = NonZeroU64::MIN.saturating_add(index);
-        Self { spawner, number }
+    /// How many numbers stand on the path before those at its end that are all the same.
+    fn start(&self) -> u64 {
+        self.before.as_ref().map_or(0, |before| before.len.get())
     }
 
-    /// The child that spawned it; none if that was the body.
-    #[must_use]
-    pub fn spawner(&self) -> Option<&ChildId> {
-        self.spawner.as_deref()
+    /// The child of this number that `spawner` has spawned, or the body.
+    fn new(spawner: Option<&Arc<ChildId>>, number: u64) -> Self {
+        let number = NonZeroU64::MIN.saturating_add(number);
+        let (before, len) = match spawner {
+            None => (None, NonZeroU64::MIN),
+            Some(spawner) => {
+                let len = spawner.len.saturating_add(1);
+                if spawner.number == number {
+                    (spawner.before.clone(), len)
+                } else {
+                    (Some(Arc::clone(spawner)), len)
+                }
+            }
+        };
+        Self {
+            before,
+            number,
+            len,
+        }
     }
 
-    fn path(&self) -> Vec<u64> {
-        let ids = std::iter::successors(Some(self), |id| id.spawner());
-        let mut path: Vec<_> = ids.map(Self::number).collect();
-        path.reverse();
-        path
+    /// Its path from the end: one for all numbers that are the same and stand together.
+    fn runs(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |id| id.before.as_deref())
+    }
+
+    /// The one in which the last of so many numbers of the path stands.
+    fn run_of(&self, len: u64) -> Option<&Self> {
+        self.runs().find(|run| run.start() < len)
+    }
+
+    /// Compares the first `len` numbers of two paths that have as many.
+    fn compare(&self, other: &Self, len: u64) -> cmp::Ordering {
+        let mut runs = (self.run_of(len), other.run_of(len));
+        let mut answer = cmp::Ordering::Equal;
+        while let (Some(own), Some(others)) = runs
+            && !ptr::eq(own, others)
+        {
+            if own.number != others.number {
+                // Of several differences the one nearest to the body counts.
+                answer = own.number.cmp(&others.number);
+            }
+            let left = own.start().max(others.start());
+            runs = (own.run_of(left), others.run_of(left));
+        }
+        answer
+    }
+}
+
+impl PartialEq for ChildId {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.compare(other, self.len.get()).is_eq()
+    }
+}
+
+impl Eq for ChildId {}
+
+impl Hash for ChildId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.runs()
+            .for_each(|run| (run.number, run.len).hash(state));
     }
 }
 
 impl Ord for ChildId {
     fn cmp(&self, other: &Self) -> cmp::Ordering {
-        self.path().cmp(&other.path())
+        let len = self.len.min(other.len).get();
+        self.compare(other, len).then(self.len.cmp(&other.len))
     }
 }
 
@@ -78,14 +159,18 @@ impl PartialOrd for ChildId {
 /// `2.0`: the first one that the body's third child has spawned.
 impl fmt::Display for ChildId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (depth, index) in self.path().into_iter().enumerate() {
-            if depth > 0 {
-                f.write_str(".")?;
+        let mut runs: Vec<_> = self.runs().collect();
+        runs.reverse();
+        for run in runs {
+            for place in run.start()..run.len.get() {
+                if place > 0 {
+                    f.write_str(".")?;
+                }
+                if run.is_elsewhere() {
+                    f.write_str("elsewhere ")?;
+                }
+                write!(f, "{}", run.index())?;
             }
-            if index & ELSEWHERE != 0 {
-                f.write_str("elsewhere ")?;
-            }
-            write!(f, "{}", index & !ELSEWHERE)?;
         }
         Ok(())
     }
@@ -100,9 +185,9 @@ impl fmt::Debug for ChildId {
 impl Drop for ChildId {
     /// Not by recursion: a path may be as long as a chain of children that each spawn the next.
     fn drop(&mut self) {
-        let mut next = self.spawner.take();
+        let mut next = self.before.take();
         while let Some(mut id) = next.and_then(Arc::into_inner) {
-            next = id.spawner.take();
+            next = id.before.take();
         }
     }
 }
@@ -119,20 +204,37 @@ enum Identity<'a> {
     Child(&'a Origin, Cell<u64>),
 }
 
-/// How many children a body has spawned; for its own thread.
-pub(crate) struct Spawned(AtomicU64);
+/// How many children were spawned by no child.
+pub(crate) struct Spawned {
+    /// By the body; for its own thread.
+    here: AtomicU64,
+    elsewhere: AtomicU64,
+}
 
 impl Spawned {
     pub(crate) fn none() -> Self {
-        Self(AtomicU64::new(0))
+        Self {
+            here: AtomicU64::new(0),
+            elsewhere: AtomicU64::new(0),
+        }
+    }
+
+    /// Who the next child is that is spawned elsewhere.
+    fn next_elsewhere(&self) -> Origin {
+        // ORDERING: Relaxed: only uniqueness matters.
+        let index = ELSEWHERE | self.elsewhere.fetch_add(1, Ordering::Relaxed);
+        Origin {
+            spawner: None,
+            index,
+        }
     }
 
     /// Who the body's next child is.
     #[inline]
     pub(crate) fn next(&self) -> Origin {
         // ORDERING: Relaxed, and no read-modify-write: one thread uses it.
-        let index = self.0.load(Ordering::Relaxed);
-        self.0.store(index + 1, Ordering::Relaxed);
+        let index = self.here.load(Ordering::Relaxed);
+        self.here.store(index + 1, Ordering::Relaxed);
         Origin {
             spawner: None,
             index,
@@ -142,13 +244,15 @@ impl Spawned {
 
 impl Origin {
     pub(crate) fn id(&self) -> ChildId {
-        ChildId::new(self.spawner.clone(), self.index)
+        ChildId::new(self.spawner.as_ref(), self.index)
     }
 }
 
 /// The body or a child of a partial nursery while it runs.
 pub(crate) struct Task<'a> {
     scope: *const Scope,
+    /// The innermost frame when it was entered.
+    frame: Cell<*const ()>,
     identity: Identity<'a>,
     /// Itself, once it has spawned a child.
     own: OnceCell<Arc<ChildId>>,
@@ -184,6 +288,7 @@ impl<'a> Task<'a> {
     fn new(scope: &Scope, identity: Identity<'a>) -> Self {
         Self {
             scope,
+            frame: Cell::new(ptr::null()),
             identity,
             own: OnceCell::new(),
             was_told: Cell::new(false),
@@ -193,6 +298,10 @@ impl<'a> Task<'a> {
     /// Runs `f` as this task.
     #[inline]
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let frame = Frame::with_current(|frame| {
+            frame.map_or(ptr::null(), |frame| ptr::from_ref(frame).cast())
+        });
+        self.frame.set(frame);
         let _leave = Leave(CURRENT.replace(ptr::from_ref(self).cast()));
         f()
     }
@@ -236,26 +345,27 @@ pub(crate) fn origin(scope: &Scope, body: &Spawned) -> Origin {
     if Frame::with_current(|frame| frame.is_some_and(|frame| frame.is_body_of(&scope.frame))) {
         return body.next();
     }
-    origin_in_child(scope)
+    origin_in_child(scope, body)
 }
 
 #[inline(never)]
-fn origin_in_child(scope: &Scope) -> Origin {
+fn origin_in_child(scope: &Scope, body: &Spawned) -> Origin {
     // SAFETY: by the invariant of `CURRENT`.
     let task = unsafe { CURRENT.get().as_ref() };
     match task {
-        Some(task) if ptr::eq(task.scope, scope) && is_innermost(scope) => task.spawn(),
-        _ => Origin {
-            spawner: None,
-            index: scope.frame.foreign_sequence(),
-        },
+        Some(task) if ptr::eq(task.scope, scope) && is_innermost(task) => task.spawn(),
+        _ => body.next_elsewhere(),
     }
 }
 
-/// Whether nothing but a task of the nursery stands between its body or child and here.
-fn is_innermost(scope: &Scope) -> bool {
+/// Whether nothing but forks in this task stands between it and here.
+fn is_innermost(task: &Task<'_>) -> bool {
     Frame::with_current(|frame| {
-        frame.is_some_and(|frame| ptr::eq(frame.enclosing(), &raw const scope.frame))
+        let is_fork = |scope: &ScopeFrame| {
+            // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
+            unsafe { Scope::of_frame(scope) }.is_fork()
+        };
+        frame.is_some_and(|frame| frame.is_in_forks_of(task.frame.get(), is_fork))
     })
 }
 

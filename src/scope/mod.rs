@@ -78,7 +78,7 @@ impl Scope {
     fn open_around(fork: &Frame<'_>) -> Self {
         Self {
             frame: ScopeFrame::open_around(fork),
-            cancel: Cancel::new(),
+            cancel: Cancel::of_fork(),
             panics: Lazy::new(),
         }
     }

@@ -112,7 +112,7 @@ impl Scope {
     pub(super) fn conclude<R>(&self, body: Result<R, Payload>) -> R {
         match body {
             // Every panic leaves a mark first.
-            Ok(value) if self.cancel.is_clean() => value,
+            Ok(value) if self.cancel.is_blank() => value,
             body => self.conclude_marked(body),
         }
     }

@@ -1,0 +1,296 @@
+//! Whether a nursery is cancelled: its own mark, and how it learns of those further out.
+//!
+//! 1. The first reason stays. What goes with a reason is set together with it.
+//! 2. Whoever cancels looks first: a nursery around that was cancelled before has been first.
+//! 3. A nursery that was found clean at the present epoch answers for those further out, too.
+//!
+//! Model: `models::mark_*`.
+#![cfg_attr(loom, allow(dead_code, reason = "no model is about the flags"))]
+
+use std::iter;
+use std::ptr;
+use std::time::Instant;
+
+use crate::engine::epoch::{CleanAt, Epoch};
+use crate::platform::sync::atomic::{AtomicU8, Ordering};
+
+/// Of a state: the reason; none is zero.
+const REASON: u8 = 0x0f;
+/// It is that of a fork, whose children are part of the task around it.
+pub(crate) const FORK: u8 = 1 << 4;
+/// A child or the body has failed or panicked.
+pub(crate) const FAILED: u8 = 1 << 5;
+/// The reason is that of a nursery further out.
+const INHERITED: u8 = 1 << 6;
+/// Children that have not started are dropped unrun.
+pub(crate) const SKIPS: u8 = 1 << 7;
+
+/// What one nursery knows of its being cancelled.
+pub(crate) struct Mark {
+    state: AtomicU8,
+    clean_at: CleanAt,
+}
+
+/// A reason, and whether it is that of a nursery further out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) reason: u8,
+    pub(crate) is_inherited: bool,
+}
+
+/// A nursery that may be cancelled.
+pub(crate) trait Cancellable: Sized {
+    fn mark(&self) -> &Mark;
+
+    /// The one it was opened in.
+    fn outer(&self) -> Option<&Self>;
+
+    /// Why its terms end it now, if they do; and of a deadline, when that was.
+    fn broken(&self) -> Option<(u8, Option<Instant>)>;
+
+    /// When the deadline was that this reason of its is about, if it is about one.
+    fn since(&self, reason: u8) -> Option<Instant>;
+
+    /// Whether its terms may come to end it without an advance of the epoch.
+    fn is_unwatched(&self) -> bool;
+}
+
+impl Mark {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self {
+            state: AtomicU8::new(0),
+            clean_at: CleanAt::new(),
+        }
+    }
+
+    #[inline]
+    fn state(&self) -> u8 {
+        // ORDERING: Acquire; partner: `set`. What led to it is seen by whoever acts on it.
+        self.state.load(Ordering::Acquire)
+    }
+
+    /// Whether it is cancelled, as far as it knows.
+    #[inline]
+    pub(crate) fn known(&self) -> Option<Known> {
+        let state = self.state();
+        let known = Known {
+            reason: state & REASON,
+            is_inherited: state & INHERITED != 0,
+        };
+        (known.reason != 0).then_some(known)
+    }
+
+    /// Whether it takes no look to know that it is not cancelled.
+    #[inline]
+    pub(crate) fn is_known_clean(&self, epoch: &Epoch) -> bool {
+        self.state() & REASON == 0 && self.clean_at.is(epoch.now())
+    }
+
+    /// Whether nothing has happened at all.
+    #[inline]
+    pub(crate) fn is_blank(&self) -> bool {
+        self.state() == 0
+    }
+
+    /// Whether it has one of these flags.
+    #[inline]
+    pub(crate) fn has(&self, flags: u8) -> bool {
+        self.state() & flags != 0
+    }
+
+    /// The same, as a hint.
+    #[inline]
+    pub(crate) fn may_have(&self, flags: u8) -> bool {
+        self.state.load(Ordering::Relaxed) & flags != 0
+    }
+
+    /// Sets flags.
+    pub(crate) fn add(&self, flags: u8) {
+        self.state.fetch_or(flags, Ordering::AcqRel);
+    }
+
+    /// Sets the reason, with what goes with it, unless there is one; and `flags` in any case. True if
+    /// there was none.
+    fn set(&self, known: Known, flags: u8) -> bool {
+        let inherited = if known.is_inherited { INHERITED } else { 0 };
+        let next = |now: u8| {
+            let is_first = now & REASON == 0;
+            let first = if is_first {
+                known.reason | inherited
+            } else {
+                0
+            };
+            Some(now | first | flags)
+        };
+        // ORDERING: Release; partners: all that load the state.
+        let before = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        before.is_ok_and(|before| before & REASON == 0)
+    }
+}
+
+fn outwards<N: Cancellable>(nursery: &N) -> impl Iterator<Item = &N> {
+    iter::successors(Some(nursery), |nursery| nursery.outer())
+}
+
+/// Cancels a nursery, and sets flags of its mark; true if it was not cancelled before.
+pub(crate) fn cancel<N: Cancellable>(nursery: &N, epoch: &Epoch, reason: u8, flags: u8) -> bool {
+    look(nursery, epoch);
+    let own = Known {
+        reason,
+        is_inherited: false,
+    };
+    let is_first = nursery.mark().set(own, flags);
+    epoch.advance();
+    is_first
+}
+
+/// Looks whether the nursery is cancelled, by itself or from further out.
+///
+/// Of deadlines that have passed unseen, the first one is the reason.
+pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> {
+    let number = epoch.now();
+    let mut first: Option<(&N, u8, Option<Instant>)> = None;
+    let mut is_unwatched = false;
+    for here in outwards(nursery) {
+        let known = here.mark().known();
+        let ended = match known {
+            Some(known) if ptr::eq(here, nursery) => return Some(known),
+            Some(Known { reason, .. }) => Some((reason, here.since(reason))),
+            None if here.mark().clean_at.is(number) => break,
+            None => {
+                is_unwatched |= here.is_unwatched();
+                here.broken()
+            }
+        };
+        if let Some((reason, since)) = ended {
+            let so_far = first.map(|(_, _, since)| since);
+            if so_far.is_none_or(|so_far| since.is_some() && since < so_far) {
+                first = Some((here, reason, since));
+            }
+        }
+        if known.is_some() || first.is_some_and(|(_, _, since)| since.is_none()) {
+            break;
+        }
+    }
+    match first {
+        Some((owner, reason, _)) => {
+            let own = Known {
+                reason,
+                is_inherited: false,
+            };
+            owner.mark().set(own, 0);
+            if !ptr::eq(owner, nursery)
+                && let Some(known) = owner.mark().known()
+            {
+                let is_inherited = true;
+                let inherited = Known {
+                    is_inherited,
+                    ..known
+                };
+                nursery.mark().set(inherited, 0);
+            }
+            nursery.mark().known()
+        }
+        None => {
+            if !is_unwatched {
+                let unknown = |here: &&N| !here.mark().clean_at.is(number);
+                let clean = outwards(nursery).take_while(unknown);
+                clean.for_each(|here| here.mark().clean_at.set(number));
+            }
+            None
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const TOKEN: u8 = 2;
+
+    /// A nursery that counts how often it is looked at.
+    struct Watched<'a> {
+        mark: Mark,
+        outer: Option<&'a Self>,
+        looks: Cell<u32>,
+        is_broken: Cell<bool>,
+    }
+
+    impl<'a> Watched<'a> {
+        fn below(outer: Option<&'a Self>) -> Self {
+            Self {
+                mark: Mark::new(),
+                outer,
+                looks: Cell::new(0),
+                is_broken: Cell::new(false),
+            }
+        }
+    }
+
+    impl Cancellable for Watched<'_> {
+        fn mark(&self) -> &Mark {
+            &self.mark
+        }
+
+        fn outer(&self) -> Option<&Self> {
+            self.outer
+        }
+
+        fn broken(&self) -> Option<(u8, Option<Instant>)> {
+            self.looks.set(self.looks.get() + 1);
+            self.is_broken.get().then_some((TOKEN, None))
+        }
+
+        fn since(&self, _reason: u8) -> Option<Instant> {
+            None
+        }
+
+        fn is_unwatched(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_look_goes_no_further_than_a_nursery_found_clean() {
+        let epoch = &Epoch::new();
+        let outer = Watched::below(None);
+        let middle = Watched::below(Some(&outer));
+        for _ in 0..3 {
+            let inner = Watched::below(Some(&middle));
+            assert!(!inner.mark.is_known_clean(epoch));
+            assert_eq!(look(&inner, epoch), None);
+            assert!(inner.mark.is_known_clean(epoch));
+        }
+        assert_eq!((outer.looks.get(), middle.looks.get()), (1, 1));
+        // A failure that cancels nobody does not have it look again.
+        middle.mark.add(FAILED);
+        assert!(middle.mark.is_known_clean(epoch));
+        // A cancellation does, wherever that was.
+        let inner = Watched::below(Some(&middle));
+        assert_eq!(look(&inner, epoch), None);
+        outer.is_broken.set(true);
+        epoch.advance();
+        let known = look(&inner, epoch).unwrap();
+        assert_eq!((known.reason, known.is_inherited), (TOKEN, true));
+        assert!(!outer.mark.known().unwrap().is_inherited);
+        assert!(middle.mark.known().is_none(), "nobody has asked it");
+        assert!(look(&middle, epoch).unwrap().is_inherited);
+    }
+
+    #[test]
+    fn x1_x5_who_cancels_after_a_nursery_around_was_cancelled_is_not_the_first() {
+        let epoch = &Epoch::new();
+        let outer = Watched::below(None);
+        let inner = Watched::below(Some(&outer));
+        assert!(cancel(&outer, epoch, 1, 0));
+        assert!(!cancel(&inner, epoch, 4, FAILED));
+        let known = inner.mark.known().unwrap();
+        assert_eq!((known.reason, known.is_inherited), (1, true));
+        assert!(inner.mark.has(FAILED));
+    }
+}
