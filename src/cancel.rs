@@ -5,10 +5,10 @@ use std::fmt;
 use crate::scope::{self, Token};
 pub use crate::scope::{Cancelled, Reason};
 
-/// A switch that cancels nurseries from anywhere: another thread, a signal handler's thread, the
-/// timeout of an async runtime.
+/// A switch that cancels nurseries from anywhere.
 ///
-/// It is off to begin with, and stays on once it was switched. Clones are the same switch.
+/// From another thread, say, that of a signal handler, or from the timeout of an async runtime. It is
+/// off to begin with, and stays on once it was switched. Clones are the same switch.
 ///
 /// ```
 /// use hatchery::{CancelToken, Options, Reason};
@@ -32,8 +32,7 @@ impl CancelToken {
         Self::default()
     }
 
-    /// Cancels the nurseries that were opened with it, and those that will be; true for exactly one
-    /// caller.
+    /// Cancels the nurseries opened with it, now or later; true for exactly one caller.
     #[allow(clippy::must_use_candidate, reason = "cancelling is an effect")]
     pub fn cancel(&self) -> bool {
         self.token.cancel()
@@ -58,11 +57,11 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-/// Asks whether the innermost nursery on this thread is cancelled, so that `?` ends a child then.
+/// An error if the innermost nursery on this thread is cancelled.
 ///
-/// For code that was not handed the nursery: children whose error converts from [`Cancelled`], and
-/// libraries. Outside of any nursery nothing is cancelled. It takes a nanosecond or two, so call it
-/// as often as every few microseconds.
+/// So `?` ends a child then. It is for children whose error converts from [`Cancelled`], and for code
+/// that was not handed the nursery, such as libraries. Outside of any nursery nothing is cancelled.
+/// It takes a nanosecond or two, so call it as often as every few microseconds.
 ///
 /// ```
 /// fn search(numbers: &[u64]) -> Result<Option<u64>, hatchery::Cancelled> {

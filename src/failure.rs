@@ -37,14 +37,15 @@ struct One<E> {
 pub enum Kind<E> {
     /// It returned this error.
     Error(E),
-    /// It returned this error when it knew that its nursery was cancelled: a consequence, most of the
-    /// time. See [`Failures::late`].
+    /// It returned this error when it knew that its nursery was cancelled.
+    ///
+    /// That is a consequence, most of the time. See [`Failures::late`].
     Late(E),
     /// It panicked.
     Panic(Panic),
     /// It was not started, or ended because it was told to.
     Cancelled(Cancelled),
-    /// A nursery in it failed; or it returned a failure that it had taken out of another nursery.
+    /// A nursery in it failed; or it returned a failure of another nursery.
     Nested(Failures<E>),
 }
 
@@ -342,9 +343,9 @@ impl<E> Failures<E> {
         Self::new(vec![failure], Vec::new(), Vec::new())
     }
 
-    /// The first one: the body's own, else that of the first child that failed, in spawn order.
+    /// The first one: the body's own, else that of the first child that failed.
     ///
-    /// If none did, it is the first panic of a destructor that belongs to no child; and a cancellation
+    /// Children are taken in spawn order. If none failed, it is the first panic of a destructor that belongs to no child; and a cancellation
     /// if there is nothing else. A failure that the body had from a child is that child's.
     #[must_use]
     pub fn cause(&self) -> &Failure<E> {
@@ -360,7 +361,7 @@ impl<E> Failures<E> {
         }
     }
 
-    /// All of them: the body's own, those of the children in spawn order, those of destructors.
+    /// All of them: the body's own, the children's in spawn order, destructors'.
     pub fn iter(&self) -> slice::Iter<'_, Failure<E>> {
         self.inner.failures.iter()
     }
@@ -376,15 +377,16 @@ impl<E> Failures<E> {
         NonZeroUsize::MIN.saturating_add(self.inner.failures.len() - 1)
     }
 
-    /// Errors of children that already knew of the cancellation, in spawn order. They are consequences
-    /// most of the time, and not counted among the failures. [`into_parts`](Self::into_parts) has them by
-    /// value.
+    /// Errors of children that already knew of the cancellation, in spawn order.
+    ///
+    /// They are consequences most of the time, and not counted among the failures.
+    /// [`into_parts`](Self::into_parts) has them by value.
     #[must_use]
     pub fn late(&self) -> &[Failure<E>] {
         &self.inner.late
     }
 
-    /// All of them as by [`iter`](Self::iter), and the [late](Self::late) ones, by value.
+    /// All of them as by [`iter`](Self::iter), and the late ones, by value.
     ///
     /// ```
     /// let failures = hatchery::try_nursery::<_, (), _>(|n| {
@@ -401,7 +403,7 @@ impl<E> Failures<E> {
         (self.inner.failures, self.inner.late)
     }
 
-    /// Whether they say no more than that a nursery was cancelled, or perhaps, what followed from it.
+    /// Whether they say no more than that a nursery was cancelled, or perhaps what followed.
     fn say_cancelled(&self, or_late: bool) -> bool {
         self.iter().all(|failure| match failure.kind() {
             Kind::Nested(failures) => failures.say_cancelled(or_late),

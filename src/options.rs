@@ -17,7 +17,7 @@ use crate::try_nursery::{self, TryNursery};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// Those that have not started are dropped unrun, running ones are told when they ask.
+    /// Those not started are dropped unrun, running ones are told when they ask.
     #[default]
     Cancel,
     /// Nothing: all of them run, and every outcome comes back.
@@ -70,7 +70,9 @@ impl Options {
         self
     }
 
-    /// Cancels the nursery at this time; if there is a timeout as well, whichever comes first.
+    /// Cancels the nursery at this time.
+    ///
+    /// If there is a timeout as well, whichever comes first does.
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
@@ -84,19 +86,20 @@ impl Options {
         self
     }
 
-    /// Lets at most so many children run at a time, those of nurseries below included, and the one that
-    /// the nursery's own thread runs while it waits; at least one.
+    /// Lets at most so many children run at a time, and at least one.
     ///
+    /// Those of nurseries below count, and the one that the nursery's own thread runs while it waits.
     /// Spawning never blocks: the others stand in line. A nursery below may have a limit of its own,
-    /// too. What a running child runs on its own thread, such as a nursery's children while it waits
-    /// for them, counts as part of it, and so does a blocking child that it waits for: it runs that one
-    /// itself. Coarse children are what this is for: each of them takes a lock.
+    /// too. A child has its permit until it ends: it is kept while the child waits, and what the child
+    /// runs on its own thread meanwhile, such as the children of a nursery in it, or a blocking child
+    /// that it waits for, counts as part of it. Coarse children are what this is for: each of them
+    /// takes a lock.
     pub fn limit(mut self, children: usize) -> Self {
         self.limit = Some(children.max(1));
         self
     }
 
-    /// What a failure or panic of a child means for its siblings. The body's own is treated alike.
+    /// What a failure or panic of a child, or of the body, means for the others.
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.on_failure = on_failure;
         self
@@ -142,7 +145,9 @@ impl Options {
         })
     }
 
-    /// Holds a race, see [`race`](crate::race()); what a failure means is the race's to say.
+    /// Holds a race, see [`race`](crate::race()).
+    ///
+    /// What a failure means is the race's to say, not that of [`on_failure`](Self::on_failure).
     ///
     /// # Errors
     ///

@@ -58,11 +58,14 @@ impl<T> Clone for Winner<T> {
     }
 }
 
-/// Runs competitors, possibly at once, and returns the value of the first that succeeds.
+/// Runs competitors, possibly at once, and returns the first success.
 ///
 /// The others are cancelled then: those that have not started are dropped unrun, running ones are
 /// told when they ask, and what they still return is dropped. Errors and panics of competitors matter
 /// only if nobody wins.
+///
+/// Competitors ask the free [`checkpoint`](crate::checkpoint()); for `?` to end them there, their
+/// error needs `From<Cancelled>`.
 ///
 /// ```
 /// let root = hatchery::race(|r| {
@@ -102,10 +105,9 @@ where
     run(options, |nursery, winner| body(&Race { nursery, winner }))
 }
 
-/// Runs `f` on all items, possibly at once, and returns the first success: [`race`] for many
-/// competitors of a kind.
+/// Runs `f` on all items, possibly at once, and returns the first success.
 ///
-/// Once there is a winner it takes no more items.
+/// It is [`race`] for many competitors of a kind. Once there is a winner it takes no more items.
 ///
 /// ```
 /// let divisor = hatchery::race_each(2..100_u32, |n| (9797 % n == 0).then_some(n).ok_or("none"));

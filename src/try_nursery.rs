@@ -209,7 +209,8 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// Spawns a child that returns a value or an error.
     ///
     /// The handle's [`join`](Child::join) returns what it returned. A failure that nobody joins is the
-    /// nursery's; one that is joined is the joiner's, who may pass it on by `?`.
+    /// nursery's; one that is joined is the joiner's, who may pass it on by `?`. It asks whether to stop
+    /// as a [blocking](Self::spawn_blocking) child does, or is a [nested](Self::spawn_nested) one.
     ///
     /// ```
     /// let sum = hatchery::try_nursery(|n| {
@@ -230,8 +231,10 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         })
     }
 
-    /// Spawns a child that returns what a body returns: one that asks whether it should stop, joins
-    /// siblings that it has spawned, or opens a nursery in turn.
+    /// Spawns a child that returns what a body returns.
+    ///
+    /// That is one that asks the nursery whether it should stop, joins siblings that it has spawned, or
+    /// opens a nursery in turn, each with a `?`.
     ///
     /// ```
     /// let sum = hatchery::try_nursery::<std::num::ParseIntError, _, _>(|n| {
@@ -256,8 +259,38 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Spawns a child that may block, see [`Nursery::spawn_blocking`](crate::Nursery::spawn_blocking).
     ///
-    /// It is asked to stop like any other, and not interrupted: what it waits for has to come to an
-    /// end, or be ended by somebody who asks [`checkpoint`](Self::checkpoint).
+    /// It is not interrupted: what it waits for has to come to an end, or it waits for a little while at
+    /// a time and asks in between. It has an error of its own and no [`Failure`], so it asks the free
+    /// [`checkpoint`](crate::checkpoint()), whose answer has to convert into that:
+    ///
+    /// ```
+    /// use std::sync::mpsc::{RecvTimeoutError, channel};
+    /// use std::time::Duration;
+    /// use hatchery::Cancelled;
+    ///
+    /// #[derive(Debug)]
+    /// struct Stopped(Cancelled);
+    /// impl From<Cancelled> for Stopped {
+    ///     fn from(cancelled: Cancelled) -> Self {
+    ///         Self(cancelled)
+    ///     }
+    /// }
+    ///
+    /// let (sender, receiver) = channel::<u8>();
+    /// let stopped = hatchery::try_nursery::<Stopped, _, _>(|n| {
+    ///     let child = n.spawn_blocking(move || loop {
+    ///         hatchery::checkpoint()?;
+    ///         match receiver.recv_timeout(Duration::from_millis(1)) {
+    ///             Err(RecvTimeoutError::Timeout) => {}
+    ///             received => return Ok(received.ok()),
+    ///         }
+    ///     });
+    ///     n.cancel();
+    ///     child.join()
+    /// });
+    /// drop(sender);
+    /// assert!(stopped.unwrap_err().cancelled().is_some());
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
     where
@@ -275,6 +308,8 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// child, which is not started: [`Children::len`](ExactSizeIterator::len) then is one more than the
     /// number of items taken. There is none if [`size_hint`](Iterator::size_hint) says that no items are
     /// left. Collecting into a `Result` stops at the first failure.
+    ///
+    /// The function asks whether to stop as a [blocking](Self::spawn_blocking) child does.
     #[track_caller]
     pub fn spawn_each<I, F, T>(
         &'scope self,
@@ -318,10 +353,10 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         Children::new(self.nest.spawn_each(items, child))
     }
 
-    /// Cancels the nursery and those in it: what has not started is dropped unrun, what runs is told
-    /// when it asks. True for exactly one caller, of all that cancel it.
+    /// Cancels the nursery and those in it; true for exactly one caller.
     ///
-    /// What was computed is kept, and the nursery still returns `Ok` if its body does.
+    /// What has not started is dropped unrun, what runs is told when it asks. What was computed is
+    /// kept, and the nursery still returns `Ok` if its body does.
     pub fn cancel(&self) -> bool {
         self.nest.cancel(Reason::Requested)
     }
@@ -332,7 +367,10 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.nest.ask().is_some()
     }
 
-    /// The same as an error, so that `?` ends the body or a [nested](Self::spawn_nested) child.
+    /// The same as an error, so that `?` ends the body or a nested child.
+    ///
+    /// Children that return an error of their own, and no [`Failure`], have the free
+    /// [`checkpoint`](crate::checkpoint()): [`spawn_blocking`](Self::spawn_blocking) shows how.
     ///
     /// # Errors
     ///
