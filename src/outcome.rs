@@ -108,22 +108,19 @@ impl<E> Left<E> {
     ) -> Result<T, Failures<E>> {
         let are_some_cancelled = self.are_some_cancelled.load(Ordering::Relaxed);
         let mut left = self.take();
-        left.dropped.sort_by_key(|dropped| dropped.0);
-        let mut last: Vec<_> = left.dropped.into_iter().map(|dropped| dropped.1).collect();
+        let mut of_value = None;
         let own = match body {
             Ok(value) => {
                 let was_asked_to = cancelled.filter(|cancelled| {
                     cancelled.reason() != Reason::Requested || cancelled.is_inherited()
                 });
-                let has_none_failed = left.failures.is_empty() && last.is_empty();
+                let has_none_failed = left.failures.is_empty() && left.dropped.is_empty();
                 if has_none_failed && (!are_some_cancelled || was_asked_to.is_none()) {
                     // Their destructors are not to take the value along.
                     left.late.into_iter().for_each(Failure::discard);
                     return Ok(value);
                 }
-                if let Err(payload) = catching(|| drop(value)) {
-                    last.push(self.panicked(payload));
-                }
+                of_value = catching(|| drop(value)).err();
                 None
             }
             Err(own) if own.is_cancellation() => Some(own),
@@ -132,6 +129,10 @@ impl<E> Left<E> {
                 None
             }
         };
+        left.dropped.sort_by_key(|dropped| dropped.0);
+        let dropped = left.dropped.into_iter().map(|dropped| dropped.1);
+        let of_value = of_value.map(|payload| self.panicked(payload));
+        let last: Vec<_> = dropped.chain(of_value).collect();
         let has_none_failed = left.failures.is_empty() && last.is_empty();
         match (own, cancelled) {
             (Some(own), _) if own.is_late() && !has_none_failed => left.late.push(own),
