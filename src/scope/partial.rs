@@ -39,9 +39,8 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
     }
 
     fn dispose(scope: &Scope, _rank: Rank, verdict: Verdict<T>) {
-        let terms = scope.terms().expect("a partial nursery has terms");
-        // SAFETY: by the invariant.
-        let partial = unsafe { &*ptr::from_ref(terms).cast::<Partial<K>>() };
+        // SAFETY: by the invariant; `hold` has set a pointer to the whole.
+        let partial = unsafe { &*scope.terms_at().cast::<Partial<K>>() };
         partial.collector.collect(verdict);
     }
 }
@@ -72,8 +71,9 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         seat: &Seat,
         body: impl FnOnce(&Task<'_>) -> R,
     ) -> Result<R, Payload> {
-        // SAFETY: the terms stand beside the nursery, which is over when this returns.
-        unsafe { self.nest.scope().set_terms(&self.partial.terms) };
+        let partial = ptr::from_ref(&self.partial);
+        // SAFETY: the terms come first, and stand beside the nursery, which is over when this returns.
+        unsafe { self.nest.scope().set_terms(partial.cast()) };
         self.nest.hold(seat, || {
             let task = Task::body(self.nest.scope(), &self.spawned);
             task.enter(|| body(&task))
