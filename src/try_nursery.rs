@@ -362,6 +362,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     }
 
     /// Whether the nursery is cancelled, by whomever. It takes a nanosecond or two.
+    ///
+    /// Who asks is taken to act on the answer, as with [`checkpoint`](Self::checkpoint): an error that
+    /// it returns after a `true` is [late](Failures::late), a consequence and no failure of its own.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.nest.ask().is_some()

@@ -230,10 +230,9 @@ impl Cancel {
     /// # Safety
     ///
     /// The terms outlive the nursery, whose body has not begun.
-    unsafe fn set_terms(&self, terms: &Terms) {
+    unsafe fn set_terms(&self, terms: *const Terms) {
         // ORDERING: Relaxed: children come after.
-        let terms = std::ptr::from_ref(terms).cast_mut();
-        self.terms.store(terms, Ordering::Relaxed);
+        self.terms.store(terms.cast_mut(), Ordering::Relaxed);
     }
 
     /// Whether children that have not started are dropped unrun.
@@ -285,16 +284,22 @@ impl Cancellable for Scope {
 impl Scope {
     pub(crate) fn terms(&self) -> Option<&Terms> {
         // SAFETY: by the invariant of the field.
-        unsafe { self.cancel.terms.load(Ordering::Relaxed).as_ref() }
+        unsafe { self.terms_at().as_ref() }
+    }
+
+    /// Where they lie: what was given to [`Self::set_terms`], or null.
+    pub(super) fn terms_at(&self) -> *const Terms {
+        self.cancel.terms.load(Ordering::Relaxed)
     }
 
     /// # Safety
     ///
     /// The terms outlive the nursery, whose body has not begun.
-    pub(super) unsafe fn set_terms(&self, terms: &Terms) {
+    pub(super) unsafe fn set_terms(&self, terms: *const Terms) {
         // SAFETY: by contract.
         unsafe { self.cancel.set_terms(terms) };
-        if let Some(limiter) = &terms.limiter {
+        // SAFETY: by contract.
+        if let Some(limiter) = unsafe { &(*terms).limiter } {
             // SAFETY: by contract.
             unsafe { self.frame.set_limiter(limiter) };
         }
@@ -357,7 +362,17 @@ impl Scope {
     /// The same for a task that asks, which has been told then.
     #[inline]
     pub(crate) fn ask(&self) -> Option<Cancelled> {
-        let cancelled = self.cancelled();
+        if self.cancel.mark.is_known_clean(&EPOCH) {
+            return None;
+        }
+        self.look_and_tell()
+    }
+
+    // The last thing that a check does, so that it needs no room on the stack.
+    #[cold]
+    #[inline(never)]
+    fn look_and_tell(&self) -> Option<Cancelled> {
+        let cancelled = self.look();
         if cancelled.is_some() {
             lineage::tell();
         }
@@ -395,12 +410,33 @@ impl Scope {
             .map(|frame| unsafe { Self::of_frame(frame) })
     }
 
+    /// Lets this nursery, which does not move any more, be found by its frame: see [`Self::at`].
+    #[inline]
+    pub(super) fn expose(&self) {
+        // It takes no instruction.
+        let _address = std::ptr::from_ref(self).expose_provenance();
+    }
+
+    /// The nursery at whose front a `ScopeFrame` lies.
+    ///
+    /// The engine names nurseries by references to their frames, which are good for the frames only.
+    /// From one of these the address is taken, and the permission from [`Self::expose`].
+    ///
     /// # Safety
     ///
-    /// `frame` lies at the front of a `Scope`.
-    pub(super) unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
+    /// It is open, and was exposed, during `'a`.
+    #[inline]
+    pub(super) unsafe fn at<'a>(frame: *const ScopeFrame) -> &'a Self {
         // SAFETY: by contract.
-        unsafe { &*std::ptr::from_ref(frame).cast() }
+        unsafe { &*std::ptr::with_exposed_provenance(frame.addr()) }
+    }
+
+    /// # Safety
+    ///
+    /// `frame` lies at the front of a `Scope` that was exposed.
+    pub(super) unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
+        // SAFETY: by contract; whoever has the frame of a nursery knows that it is open.
+        unsafe { Self::at(frame) }
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::panic::resume_unwind;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::engine::frame::{ForkFrame, Frame};
 use crate::engine::seat::Seat;
@@ -41,14 +41,17 @@ where
     ///
     /// # Safety
     ///
-    /// `this` is the front of a `Fork<F, T>` that is latent and entered on this thread.
+    /// `this` is the front of a `Fork<F, T>` that is latent, entered on this thread, and exposed.
     #[cold]
     unsafe fn prepare(this: NonNull<ForkFrame<'static>>) {
+        // The pointer is good for the frame only, so the permission is that of whoever exposed the whole.
+        let fork = ptr::with_exposed_provenance::<Fork<'_, F, T>>(this.addr().get());
         // SAFETY: by contract, and it is shared from here on.
-        let fork = unsafe { this.cast::<Fork<'_, F, T>>().as_ref() };
+        let fork = unsafe { &*fork };
         let scope = fork
             .scope
             .get_or_init(|| Scope::open_around(&fork.frame.frame));
+        scope.expose();
         // SAFETY: `fork` below waits for the child before any of this goes away, and what the
         // closure borrows is borrowed by its caller; the vtable is of these types.
         let (child, handle) = unsafe {
@@ -151,6 +154,7 @@ where
         handle: Cell::new(None),
         chunk: ForkChunk::new(b),
     };
+    let _address = ptr::from_ref(&fork).expose_provenance();
     let left = fork.frame.frame.occupy(|| {
         seat.answer_request();
         fork.frame.frame.show_forks();

@@ -50,7 +50,7 @@ pub(crate) fn forget_foreign_stack() {
 
 /// What children need of their nursery, wherever they run.
 ///
-/// The frame comes first, so that the engine's pointer to it is a pointer to the scope.
+/// The frame comes first, so that the engine's address of it is that of the scope: see [`Scope::at`].
 #[repr(C)]
 pub(crate) struct Scope {
     frame: ScopeFrame,

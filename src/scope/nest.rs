@@ -72,6 +72,7 @@ impl<'scope> Nest<'scope, '_> {
     #[inline]
     pub(super) fn hold<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> Result<R, Payload> {
         let scope = &self.scope;
+        scope.expose();
         let stage = Stage::body(seat, &scope.frame);
         if !scope.frame.is_permitted() {
             stage.frame.keep_nothing();
@@ -319,8 +320,8 @@ impl Scope {
 /// `owner` is what a chunk carries, and its nursery stays open during `'a`.
 #[inline]
 unsafe fn of_owner<'a>(owner: *const ()) -> &'a Scope {
-    // SAFETY: the frame that was put there is the scope's first field.
-    unsafe { &*owner.cast::<Scope>() }
+    // SAFETY: what was put there is the frame of the scope, its first field.
+    unsafe { Scope::at(owner.cast()) }
 }
 
 /// The right to a child's value that its spawner holds: joined, or given up when it is dropped.

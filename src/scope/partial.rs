@@ -41,9 +41,8 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
 
     /// The siblings know before the child counts as ended (law E5).
     fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
-        let terms = scope.terms().expect("a partial nursery has terms");
-        // SAFETY: by the invariant.
-        let partial = unsafe { &*ptr::from_ref(terms).cast::<Partial<K>>() };
+        // SAFETY: by the invariant; `hold` has set a pointer to the whole.
+        let partial = unsafe { &*scope.terms_at().cast::<Partial<K>>() };
         if !partial.collector.collect(rank, verdict) {
             scope.fail(Reason::ChildPanicked);
         }
@@ -76,8 +75,9 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         seat: &Seat,
         body: impl FnOnce(&Task<'_>) -> R,
     ) -> Result<R, Payload> {
-        // SAFETY: the terms stand beside the nursery, which is over when this returns.
-        unsafe { self.nest.scope().set_terms(&self.partial.terms) };
+        let partial = ptr::from_ref(&self.partial);
+        // SAFETY: the terms come first, and stand beside the nursery, which is over when this returns.
+        unsafe { self.nest.scope().set_terms(partial.cast()) };
         self.nest.hold(seat, || {
             let task = Task::body(self.nest.scope(), &self.spawned);
             task.enter(|| body(&task))

@@ -39,7 +39,8 @@ pub(crate) struct ForkFrame<'a> {
 impl<'a> ForkFrame<'a> {
     /// # Safety
     ///
-    /// While the frame is entered and still latent, `prepare` may be called on its address once.
+    /// While the frame is entered and still latent, `prepare` may be called on its address once; what it
+    /// is part of has been exposed by then.
     #[inline]
     pub(crate) unsafe fn new(
         seat: &'a Seat,
@@ -72,9 +73,10 @@ impl Frame<'_> {
     #[inline]
     pub(super) fn fork(&self) -> &ForkFrame<'static> {
         debug_assert_eq!(self.part.get(), Part::Fork);
-        let fork = NonNull::from(self).cast::<ForkFrame<'static>>();
-        // SAFETY: every frame that is part of a fork lies at the front of a `ForkFrame`.
-        unsafe { fork.as_ref() }
+        let fork = ptr::with_exposed_provenance::<ForkFrame<'static>>(ptr::from_ref(self).addr());
+        // SAFETY: every frame that is part of a fork lies at the front of a `ForkFrame`, whose maker
+        // has exposed it.
+        unsafe { &*fork }
     }
 
     /// Hides a fork about to begin, if many that nobody has asked for enclose it, so that it would
