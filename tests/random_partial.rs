@@ -5,6 +5,8 @@
 mod common;
 #[path = "random_partial/facts.rs"]
 mod facts;
+#[path = "random_partial/opened.rs"]
+mod opened;
 #[path = "random_partial/oracle.rs"]
 mod oracle;
 #[path = "random_partial/program.rs"]

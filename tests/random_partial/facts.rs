@@ -33,8 +33,8 @@ pub(crate) struct TaskFacts<'p> {
     pub(crate) ended: Option<(Time, Raw)>,
     /// When its captures were dropped.
     pub(crate) consumed: Time,
-    /// Whether its value has panicked when it was dropped.
-    pub(crate) has_exploded: bool,
+    /// When its value was dropped, if that has panicked.
+    pub(crate) exploded: Option<Time>,
     pub(crate) joined: Option<(Time, Result<usize, Seen>)>,
     pub(crate) told: Told,
 }
@@ -85,7 +85,7 @@ pub(crate) struct Facts<'p> {
 }
 
 impl<'p> Facts<'p> {
-    pub(crate) fn of(world: &World<'p>) -> Self {
+    pub(crate) fn of(world: &World<'p>, is_alone: bool) -> Self {
         let program = world.program;
         let mut facts = Self {
             tasks: tasks(program),
@@ -94,7 +94,9 @@ impl<'p> Facts<'p> {
         };
         for (id, track) in world.tracks.iter().enumerate() {
             facts.tasks[id].consumed = track.captures.dropped_at.load(Ordering::SeqCst);
-            facts.tasks[id].has_exploded = track.values.exploded.load(Ordering::SeqCst) > 0;
+            let has_exploded = track.values.exploded.load(Ordering::SeqCst) > 0;
+            let dropped_at = track.values.dropped_at.load(Ordering::SeqCst);
+            facts.tasks[id].exploded = has_exploded.then_some(dropped_at);
         }
         for entry in world.root.lock().unwrap().iter() {
             if let What::Opened { outcome, .. } = &entry.what {
@@ -106,7 +108,7 @@ impl<'p> Facts<'p> {
             facts.read(world, id);
         }
         facts.add_outer_causes(program);
-        facts.add_inner_causes();
+        facts.add_inner_causes(is_alone);
         facts.tell();
         facts
     }
@@ -248,7 +250,7 @@ impl<'p> Facts<'p> {
         });
         let panics = facts.task.bomb == Bomb::Capture || matches!(raw, Some(Raw::Panicked(_)));
         // An error might be late. But then the nursery has been cancelled, too.
-        panics || has_started && matches!(raw, Some(Raw::Failed(_)))
+        panics || has_started && matches!(raw, Some(Raw::Failed(..)))
     }
 
     fn switch(&mut self, token: usize, from: Time, to: Time) {
@@ -277,7 +279,7 @@ impl<'p> Facts<'p> {
     }
 
     /// What its tasks do to a nursery by failing.
-    fn add_inner_causes(&mut self) {
+    fn add_inner_causes(&mut self, is_alone: bool) {
         for facts in &self.tasks {
             let nest = &mut self.nests[facts.nursery];
             let is_body = facts.role == Role::Body;
@@ -293,7 +295,7 @@ impl<'p> Facts<'p> {
                 continue;
             }
             match &facts.ended {
-                Some((at, Raw::Failed(_))) if facts.role != Role::Guest => {
+                Some((at, Raw::Failed(..))) if facts.role != Role::Guest => {
                     nest.causes.push((*at, reasons[0]));
                 }
                 Some((at, Raw::Panicked(_))) => {
@@ -307,6 +309,14 @@ impl<'p> Facts<'p> {
             }
             if facts.task.bomb == Bomb::Capture && facts.spawned.is_some() {
                 nest.causes.push((facts.consumed, reasons[1]));
+            }
+            // A body's value is dropped when all is over.
+            if let Some(at) = facts.exploded.filter(|_| !is_body) {
+                nest.causes.push((at, Reason::ChildPanicked));
+                // The one thread does nothing in between.
+                if is_alone {
+                    nest.certain = nest.certain.min(at);
+                }
             }
         }
         for nest in &mut self.nests {
@@ -401,7 +411,7 @@ fn tasks(program: &Program) -> Vec<TaskFacts<'_>> {
             started: None,
             ended: None,
             consumed: 0,
-            has_exploded: false,
+            exploded: None,
             joined: None,
             told: Told::No,
         });

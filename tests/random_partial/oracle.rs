@@ -27,7 +27,7 @@ pub(crate) fn check(world: &World<'_>, is_alone: bool) -> Result<Outcome, Wrong>
         let balanced = track.captures.is_balanced() && track.values.is_balanced();
         ensure!("L2", balanced, "task {id}: {track:?}");
     }
-    let facts = Facts::of(world);
+    let facts = Facts::of(world, is_alone);
     for task in &facts.tasks {
         facts.check_life(task)?;
         facts.check_join(task)?;
@@ -203,7 +203,7 @@ impl Facts<'_> {
                     let raw = self.tasks[task.id].ended.as_ref().map(|(_, raw)| raw);
                     let is_right = match (raw, result) {
                         (Some(Raw::Value), Ok(value)) => *value == task.id,
-                        (Some(Raw::Failed(expected)), Err(seen)) => expected == seen,
+                        (Some(Raw::Failed(expected, _)), Err(seen)) => expected == seen,
                         _ => false,
                     };
                     ensure!(
@@ -241,17 +241,26 @@ impl Facts<'_> {
             _ => return Err(format!("nursery {id} has {outcome:?}")),
         };
         let is_value = matches!(outcome, Outcome::Value(_));
+        let is_race = matches!(nest.nest.kind, Kind::Race | Kind::RaceEach);
+        let body = (!is_race).then(|| &self.tasks[nest.nest.tasks[0].id]);
+        let unjoined = nest.children.iter().map(|child| &self.tasks[*child]);
+        let unjoined = unjoined.filter(|child| child.joined.is_none());
+        let tasks: Vec<_> = unjoined.chain(body).collect();
+        let exploded: Vec<_> = tasks
+            .iter()
+            .copied()
+            .filter(|task| task.exploded.is_some())
+            .collect();
+        let dropped = failures.split_off(failures.len().saturating_sub(exploded.len()));
+        check_dropped(&exploded, &dropped)
+            .map_err(|wrong| format!("{wrong} in nursery {id}, which has {outcome:?}"))?;
         let children = failures.iter().map(|failure| &failure.child);
         let late_children = late.iter().map(|failure| &failure.child);
         let is_sorted = children.is_sorted() && late_children.is_sorted();
         ensure!("E3", is_sorted, "nursery {id} has {outcome:?}");
-        let is_race = matches!(nest.nest.kind, Kind::Race | Kind::RaceEach);
-        let body = (!is_race).then(|| &self.tasks[nest.nest.tasks[0].id]);
         let (mut are_real, mut are_some_cancelled) = (false, nest.unjoined_ends > 0);
         let mut own = None;
-        let unjoined = nest.children.iter().map(|child| &self.tasks[*child]);
-        let unjoined = unjoined.filter(|child| child.joined.is_none());
-        for task in unjoined.chain(body) {
+        for task in tasks {
             let verdicts = self.verdicts(task);
             let mut found = None;
             for verdict in &verdicts {
@@ -287,19 +296,13 @@ impl Facts<'_> {
                 Verdict::Silent(seen, _) if is_body => own = Some(Some(seen.clone())),
                 _ => are_some_cancelled = true,
             }
-            if task.has_exploded && !is_body {
-                are_real = true;
-                let is_listed = take(&mut failures, &bomb(task), &Child::Body);
-                ensure!("E8", is_listed, "nursery {id} has {outcome:?}");
-            }
+            are_real |= task.exploded.is_some() && !is_body;
         }
         // A body's value is dropped only if there is another reason to fail.
-        if let Some(body) = body.filter(|body| body.has_exploded) {
+        if body.is_some_and(|body| body.exploded.is_some()) {
             let may_fail = are_real || are_some_cancelled;
             ensure!("table", may_fail, "nursery {id} has {outcome:?}: {nest:?}");
             are_real = true;
-            let is_listed = take(&mut failures, &bomb(body), &Child::Body);
-            ensure!("E8", is_listed, "nursery {id} has {outcome:?}");
         }
         ensure!(
             "E1",
@@ -344,6 +347,28 @@ impl Facts<'_> {
         ensure!("table", is_right, "nursery {id} has {outcome:?}: {nest:?}");
         Ok(())
     }
+}
+
+/// Laws E3 and E8: values that panicked when they were dropped are listed last, in the order of those
+/// that left them, the body's after all others; who is no child of the body may stand anywhere.
+fn check_dropped(exploded: &[&TaskFacts<'_>], listed: &[Seen]) -> Result<(), Wrong> {
+    let mut places = Vec::new();
+    let mut left = exploded.to_vec();
+    for seen in listed {
+        let is_it = |task: &&TaskFacts<'_>| *seen == bomb(task);
+        let Some(task) = left.iter().position(is_it).map(|place| left.remove(place)) else {
+            return Err(format!("E8: {seen:?} is nobody's value"));
+        };
+        match (task.role, &task.path[..]) {
+            (Role::Body, _) => places.push(u64::MAX),
+            (_, [Step::Nth(nth)]) => places.push(*nth),
+            _ => {}
+        }
+    }
+    let (is_sorted, are_all) = (places.is_sorted(), left.is_empty());
+    ensure!("E8", are_all, "not all values that panicked are listed");
+    ensure!("E3", is_sorted, "values in the order of {places:?}");
+    Ok(())
 }
 
 /// What becomes of a value that panics when it is dropped.

@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use hatchery::{Child, Failure, Failures, Pool, TryNursery};
+use hatchery::{Child, Failure, Pool, TryNursery};
 
-use crate::program::{End, Fate, How, Kind, Nest, Program, Step, Task, Then, Whom, Whose};
-use crate::seen::{Answer, Outcome, Raw, Seen};
+use crate::program::{End, Fate, How, Kind, Program, Step, Task, Then, Whom, Whose};
+use crate::seen::{Answer, Outcome, Raw, Seen, Source};
 use crate::world::{Entry, Fault, Standing, Time, Value, What, World, panic_as};
 
 /// Runs the program.
@@ -26,7 +26,8 @@ pub(crate) fn run<'p>(pool: &Pool, program: &'p Program) -> World<'p> {
             standing: Standing::Direct,
             world: &world,
         };
-        place.execute(&program.root.tasks[0], false)
+        let result = place.execute(&program.root.tasks[0], false);
+        result.map_err(Fail::into_failure)
     });
     let outcome = match &result {
         Ok(value) => Outcome::Value(value.task),
@@ -49,16 +50,45 @@ pub(crate) fn run<'p>(pool: &Pool, program: &'p Program) -> World<'p> {
 
 type Ended<'w> = Result<Value<'w>, Failure<Fault>>;
 
+/// What a task returns, before its nursery knows of it.
+pub(crate) type Returned<'w> = Result<Value<'w>, Fail>;
+
+/// A failure, and where whoever returns it has it from.
+pub(crate) struct Fail {
+    pub(crate) failure: Failure<Fault>,
+    pub(crate) source: Source,
+}
+
+impl Fail {
+    pub(crate) fn own(failure: impl Into<Failure<Fault>>) -> Self {
+        Self {
+            failure: failure.into(),
+            source: Source::Own,
+        }
+    }
+
+    pub(crate) fn into_failure(self) -> Failure<Fault> {
+        self.failure
+    }
+
+    fn into_fault(self) -> Fault {
+        match self.failure.into_kind() {
+            hatchery::Kind::Error(fault) => fault,
+            _ => unreachable!("made to be an error"),
+        }
+    }
+}
+
 /// Where a task runs.
-struct Place<'s, 'e, 'o, 'f, 'w> {
-    own: &'s TryNursery<'s, 'e, Fault>,
-    outer: &'o TryNursery<'o, 'f, Fault>,
-    own_id: usize,
-    outer_id: usize,
+pub(crate) struct Place<'s, 'e, 'o, 'f, 'w> {
+    pub(crate) own: &'s TryNursery<'s, 'e, Fault>,
+    pub(crate) outer: &'o TryNursery<'o, 'f, Fault>,
+    pub(crate) own_id: usize,
+    pub(crate) outer_id: usize,
     /// The innermost nursery of any kind.
-    innermost: usize,
-    standing: Standing,
-    world: &'w World<'w>,
+    pub(crate) innermost: usize,
+    pub(crate) standing: Standing,
+    pub(crate) world: &'w World<'w>,
 }
 
 impl Clone for Place<'_, '_, '_, '_, '_> {
@@ -91,28 +121,24 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
     }
 
     /// Runs a task, and notes what it comes to. A plain one makes all failures its own.
-    fn execute(self, task: &'w Task, is_plain: bool) -> Ended<'w> {
+    pub(crate) fn execute(self, task: &'w Task, is_plain: bool) -> Returned<'w> {
         self.world.note(task, self.world.now(), What::Started);
         let result = catch_unwind(AssertUnwindSafe(|| self.steps(task)));
         let result = result.map(|result| match result {
-            Err(_) if is_plain => Err(Fault(task.id).into()),
+            Err(_) if is_plain => Err(Fail::own(Fault(task.id))),
             result => result,
         });
         let raw = match &result {
             Ok(Ok(_)) => Raw::Value,
-            Ok(Err(failure)) => Raw::Failed(Seen::of(failure)),
+            Ok(Err(fail)) => Raw::Failed(Seen::of(&fail.failure), fail.source),
             Err(payload) => Raw::Panicked(payload.downcast_ref::<String>().cloned()),
         };
         self.world.note(task, self.world.now(), What::Ended(raw));
         result.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
-    fn plain(self, task: &'w Task) -> Result<Value<'w>, Fault> {
-        let fault = |failure: Failure<Fault>| match failure.into_kind() {
-            hatchery::Kind::Error(fault) => fault,
-            _ => unreachable!("made to be an error"),
-        };
-        self.execute(task, true).map_err(fault)
+    pub(crate) fn plain(self, task: &'w Task) -> Result<Value<'w>, Fault> {
+        self.execute(task, true).map_err(Fail::into_fault)
     }
 
     fn spawn(self, how: How, task: &'w Task) -> Child<'s, Ended<'w>> {
@@ -124,14 +150,10 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
             result
         };
         if how == How::Nested {
+            let nested = || nested().map_err(Fail::into_failure);
             return self.own.spawn_nested(nested);
         }
-        let plain = || {
-            nested().map_err(|failure| match failure.into_kind() {
-                hatchery::Kind::Error(fault) => fault,
-                _ => unreachable!("made to be an error"),
-            })
-        };
+        let plain = || nested().map_err(Fail::into_fault);
         match how {
             How::Blocking => self.own.spawn_blocking(plain),
             _ => self.own.spawn(plain),
@@ -154,7 +176,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         })
     }
 
-    fn steps(self, task: &'w Task) -> Ended<'w> {
+    fn steps(self, task: &'w Task) -> Returned<'w> {
         let (mut kept, mut last) = (Vec::new(), Vec::new());
         for step in &task.steps {
             match step {
@@ -214,7 +236,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         drop(kept);
         match task.end {
             End::Value => Ok(self.world.value(task)),
-            End::Error => Err(Fault(task.id).into()),
+            End::Error => Err(Fail::own(Fault(task.id))),
             End::Panic => panic_as(task.id),
         }
     }
@@ -233,7 +255,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         (child, nursery): (Option<usize>, usize),
         handle: Child<'_, Ended<'w>>,
         then: Then,
-    ) -> Result<(), Failure<Fault>> {
+    ) -> Result<(), Fail> {
         if let Some(child) = child {
             let answer = handle.is_finished();
             let finished = What::Finished { child, answer };
@@ -251,7 +273,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         (child, nursery): (Option<usize>, usize),
         result: Ended<'w>,
         then: Then,
-    ) -> Result<(), Failure<Fault>> {
+    ) -> Result<(), Fail> {
         let result = result.map(Value::taken);
         let joined = What::Joined {
             child,
@@ -260,18 +282,15 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         };
         self.world.note(task, from, joined);
         match (result, then) {
-            (Err(failure), Then::Pass) => Err(failure),
+            (Err(failure), Then::Pass) => Err(Fail {
+                failure,
+                source: Source::Child(nursery, child),
+            }),
             _ => Ok(()),
         }
     }
 
-    fn each(
-        self,
-        task: &'w Task,
-        whose: Whose,
-        items: &'w [Task],
-        fate: Fate,
-    ) -> Result<(), Failure<Fault>> {
+    fn each(self, task: &'w Task, whose: Whose, items: &'w [Task], fate: Fate) -> Result<(), Fail> {
         let from = self.world.now();
         let pulled = Cell::new(0);
         let children = match whose {
@@ -299,7 +318,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         Ok(())
     }
 
-    fn ask(self, task: &Task, whom: Whom, then: Then) -> Result<(), Failure<Fault>> {
+    fn ask(self, task: &Task, whom: Whom, then: Then) -> Result<(), Fail> {
         let from = self.world.now();
         let (nursery, result) = match whom {
             Whom::Checkpoint(Whose::Own) => (self.own_id, self.own.checkpoint()),
@@ -322,7 +341,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                 };
                 self.world.note(task, from, asked);
                 return match (answer, then) {
-                    (Err(_), Then::Pass) => Err(Fault(task.id).into()),
+                    (Err(_), Then::Pass) => Err(Fail::own(Fault(task.id))),
                     _ => Ok(()),
                 };
             }
@@ -336,102 +355,11 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         };
         self.world.note(task, from, What::Asked { nursery, answer });
         match then {
-            Then::Pass => result,
+            Then::Pass => result.map_err(|failure| Fail {
+                failure,
+                source: Source::Told(nursery),
+            }),
             Then::Handle => Ok(()),
         }
     }
-
-    /// Opens a nursery in the task. What its tasks return is a failure of the task.
-    fn open(self, task: &Task, nest: &'w Nest) -> Result<(), Failure<Fault>> {
-        let from = self.world.now();
-        let result = catch_unwind(AssertUnwindSafe(|| match nest.kind {
-            Kind::Partial(terms) => {
-                let result = self.world.options(terms).try_nursery(|n| {
-                    let place = Place {
-                        own: n,
-                        outer: self.own,
-                        own_id: nest.id,
-                        outer_id: self.own_id,
-                        innermost: nest.id,
-                        standing: Standing::Direct,
-                        world: self.world,
-                    };
-                    place.execute(&nest.tasks[0], false)
-                });
-                came_to(result)
-            }
-            Kind::Race => came_to(hatchery::race(|r| {
-                for task in &nest.tasks {
-                    let place = self.guest(nest, Standing::Elsewhere);
-                    r.spawn(move || place.plain(task));
-                }
-            })),
-            Kind::RaceEach => {
-                let place = self.guest(nest, Standing::Elsewhere);
-                came_to(hatchery::race_each(&nest.tasks, move |task| {
-                    place.plain(task)
-                }))
-            }
-            Kind::Total => {
-                let place = self.guest(nest, Standing::Elsewhere);
-                let results: Vec<_> = hatchery::nursery(|n| {
-                    n.spawn_each(&nest.tasks, |task| place.execute(task, false))
-                        .collect()
-                });
-                all_came_to(results)
-            }
-            Kind::Fork => {
-                let standing = match self.standing {
-                    Standing::Direct => Standing::Fork,
-                    standing => standing,
-                };
-                let place = self.guest(nest, standing);
-                let [a, b] = [0, 1].map(|side| &nest.tasks[side]);
-                let side = |task| move || place.execute(task, false);
-                let (a, b) = hatchery::join(side(a), side(b));
-                all_came_to(vec![a, b])
-            }
-        }));
-        let (outcome, result) = match result {
-            Ok((outcome, result)) => (outcome, Ok(result)),
-            Err(payload) => {
-                let text = payload.downcast_ref::<String>().cloned();
-                (Outcome::Raised(text), Err(payload))
-            }
-        };
-        let opened = What::Opened {
-            nursery: nest.id,
-            inside: self.innermost,
-            outcome,
-        };
-        self.world.note(task, from, opened);
-        result.unwrap_or_else(|payload| resume_unwind(payload))
-    }
-
-    /// That of a task in another kind of nursery, for as long as the one around it is open.
-    fn guest(mut self, nest: &Nest, standing: Standing) -> Self {
-        self.innermost = nest.id;
-        self.standing = standing;
-        self
-    }
-}
-
-type CameTo = (Outcome, Result<(), Failure<Fault>>);
-
-fn came_to(result: Result<Value<'_>, Failures<Fault>>) -> CameTo {
-    match result {
-        Ok(value) => (Outcome::Value(value.taken()), Ok(())),
-        Err(failures) => (Outcome::of(&failures), Err(failures.into())),
-    }
-}
-
-/// Its values, and the first failure, for whoever wants it.
-fn all_came_to(results: Vec<Ended<'_>>) -> CameTo {
-    let (mut seen, mut first) = (Vec::new(), Ok(()));
-    for result in results {
-        let result = result.map(Value::taken);
-        seen.push(result.as_ref().map_err(Seen::of).copied());
-        first = first.and(result.map(drop));
-    }
-    (Outcome::All(seen), first)
 }

@@ -39,8 +39,29 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Raw {
     Value,
-    Failed(Seen),
+    Failed(Seen, Source),
     Panicked(Option<String>),
+}
+
+/// Where a task has the failure from that it returns. Nurseries and tasks are named by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// It has made it, of an error or of all the failures of a nursery further in.
+    Own,
+    /// It has asked this nursery, and was told.
+    Told(usize),
+    /// It has joined a child of this nursery: that one, or the last, that says there are no more items.
+    Child(usize, Option<usize>),
+}
+
+impl Source {
+    /// The nursery that it was taken out of.
+    pub(crate) fn nursery(self) -> Option<usize> {
+        match self {
+            Self::Own => None,
+            Self::Told(nursery) | Self::Child(nursery, _) => Some(nursery),
+        }
+    }
 }
 
 /// What a nursery has come to.
@@ -102,12 +123,13 @@ fn path(id: &ChildId) -> Vec<Hop> {
 }
 
 impl Seen {
-    /// Whether it says no more than that a nursery was cancelled.
-    pub(crate) fn says_cancelled(&self) -> bool {
+    /// Whether it says no more than that a nursery was cancelled, or perhaps, what followed from it.
+    pub(crate) fn says_cancelled(&self, or_late: bool) -> bool {
         match &self.sign {
             Sign::Cancelled(_) => true,
-            Sign::Nested(failures, _) => failures.iter().all(Self::says_cancelled),
-            _ => false,
+            Sign::Late(_) => or_late,
+            Sign::Nested(failures, _) => failures.iter().all(|seen| seen.says_cancelled(or_late)),
+            Sign::Error(_) | Sign::Panic(_) => false,
         }
     }
 
@@ -115,9 +137,7 @@ impl Seen {
     pub(crate) fn is_late(&self) -> bool {
         match &self.sign {
             Sign::Late(_) => true,
-            Sign::Nested(failures, late) => {
-                !late.is_empty() || failures.iter().any(|f| f.says_cancelled() && f.is_late())
-            }
+            Sign::Nested(failures, late) => !late.is_empty() || failures.iter().any(Self::is_late),
             _ => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, Role, Step, TaskFacts, Told};
 use crate::program::Bomb;
-use crate::seen::{Hop, Raw, Seen, Sign};
+use crate::seen::{Hop, Raw, Seen, Sign, Source};
 use crate::world::Time;
 
 /// What a task's result may mean to its nursery.
@@ -21,7 +21,7 @@ pub(crate) enum Verdict {
 /// Which child a failure should be of.
 #[derive(Clone, Debug)]
 pub(crate) enum Child {
-    /// As it says itself, since it came from another child.
+    /// As it says itself, since it came from another child of the nursery.
     AsSeen,
     Body,
     Of(Vec<Step>),
@@ -48,7 +48,7 @@ impl Facts<'_> {
             Raw::Panicked(text) => panic(text.clone()),
             _ if task.task.bomb == Bomb::Capture => panic(Some(task.task.id.to_string())),
             Raw::Value => vec![Verdict::Fine],
-            Raw::Failed(seen) => self.failed(task, *ended, seen, &child),
+            Raw::Failed(seen, source) => self.failed(task, *ended, (seen, *source), &child),
         }
     }
 
@@ -57,54 +57,87 @@ impl Facts<'_> {
         &self,
         task: &TaskFacts<'_>,
         ended: Time,
-        seen: &Seen,
+        (seen, source): (&Seen, Source),
         child: &Child,
     ) -> Vec<Verdict> {
-        let may_be = self.may_be_cancelled(task.nursery, Time::MAX);
-        let may_not_be = !self.is_certain(task.nursery, ended);
-        let is_anothers = seen.child.is_some();
-        let child = match is_anothers {
-            true => Child::AsSeen,
-            false => child.clone(),
-        };
-        let mut verdicts = Vec::new();
-        let silent = |seen: &Seen, child: &Child| match seen.is_late() {
-            true => Verdict::Late(seen.clone(), child.clone()),
-            false => Verdict::Silent(seen.clone(), child.clone()),
-        };
-        match &seen.sign {
-            Sign::Error(fault) if !is_anothers => {
-                if task.told != Told::No {
-                    let sign = Sign::Late(*fault);
-                    verdicts.push(Verdict::Late(Seen { child: None, sign }, child.clone()));
-                }
-                if task.told != Told::Yes {
-                    verdicts.push(Verdict::Real(seen.clone(), child));
-                }
+        let mut seen = seen.clone();
+        match source {
+            Source::Child(nursery, joined) if nursery == task.nursery => {
+                return self.passed_on(joined, &seen);
             }
-            Sign::Error(_) | Sign::Panic(_) => verdicts.push(Verdict::Real(seen.clone(), child)),
-            Sign::Late(_) => verdicts.push(Verdict::Late(seen.clone(), child)),
-            Sign::Cancelled(_) if is_anothers => verdicts.push(silent(seen, &child)),
-            Sign::Cancelled(_) => {
-                if may_be {
-                    verdicts.push(silent(seen, &child));
+            // Whatever it means in the nursery that it was taken out of.
+            _ if source
+                .nursery()
+                .is_some_and(|nursery| nursery != task.nursery) =>
+            {
+                let sign = Sign::Nested(vec![seen], Vec::new());
+                seen = Seen { child: None, sign };
+            }
+            _ => {}
+        }
+        let silent = |seen: Seen| match seen.is_late() {
+            true => Verdict::Late(seen, child.clone()),
+            false => Verdict::Silent(seen, child.clone()),
+        };
+        let real = |seen: Seen| Verdict::Real(seen, child.clone());
+        let (is_told, is_untold) = (task.told != Told::No, task.told != Told::Yes);
+        let mut verdicts = Vec::new();
+        match &seen.sign {
+            Sign::Error(fault) => {
+                if is_told {
+                    let sign = Sign::Late(*fault);
+                    verdicts.push(silent(Seen { child: None, sign }));
                 }
-                if may_not_be {
-                    let sign = Sign::Nested(vec![seen.clone()], Vec::new());
-                    verdicts.push(Verdict::Real(Seen { child: None, sign }, child));
+                if is_untold {
+                    verdicts.push(real(seen));
                 }
             }
             Sign::Nested(failures, _) => {
-                let says_so = failures.iter().all(Seen::says_cancelled);
-                if may_be && says_so {
-                    verdicts.push(silent(seen, &child));
+                let may_be = self.may_be_cancelled(task.nursery, Time::MAX);
+                let may_not_be = !self.is_certain(task.nursery, ended);
+                let says_so = |or_late| failures.iter().all(|seen| seen.says_cancelled(or_late));
+                // Without a cancellation; with one that it has not learned of; with one that it has.
+                let may_mean = [
+                    (may_not_be && is_untold, false),
+                    (may_be && is_untold, says_so(false)),
+                    (may_be && is_told, says_so(true)),
+                ];
+                if may_mean.contains(&(true, true)) {
+                    verdicts.push(silent(seen.clone()));
                 }
-                if may_not_be || !says_so || is_anothers {
-                    verdicts.push(Verdict::Real(seen.clone(), child));
+                if may_mean.contains(&(true, false)) {
+                    verdicts.push(real(seen));
                 }
             }
+            // Of this nursery, who has told it so.
+            Sign::Cancelled(_) => verdicts.push(silent(seen)),
+            // Nobody can make one, and what is taken out of another nursery is nested.
+            Sign::Panic(_) | Sign::Late(_) => {}
         }
         verdicts
+    }
+
+    /// What another child's failure means that was joined, or that there were no more items.
+    fn passed_on(&self, joined: Option<usize>, seen: &Seen) -> Vec<Verdict> {
+        let (seen, as_seen) = (seen.clone(), Child::AsSeen);
+        let Some(joined) = joined else {
+            return vec![Verdict::Silent(seen, as_seen)];
+        };
+        let verdicts = self.verdicts(&self.tasks[joined]).into_iter();
+        let same = verdicts.filter_map(|verdict| {
+            let is_it = |expected: &Seen, child| {
+                expected.sign == seen.sign && is_child(child, expected, &seen)
+            };
+            let (seen, child) = (seen.clone(), as_seen.clone());
+            match verdict {
+                Verdict::Skipped => Some(Verdict::Silent(seen, child)),
+                Verdict::Real(own, of) if is_it(&own, &of) => Some(Verdict::Real(seen, child)),
+                Verdict::Late(own, of) if is_it(&own, &of) => Some(Verdict::Late(seen, child)),
+                Verdict::Silent(own, of) if is_it(&own, &of) => Some(Verdict::Silent(seen, child)),
+                _ => None,
+            }
+        });
+        same.collect()
     }
 }
 

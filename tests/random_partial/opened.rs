@@ -1,0 +1,112 @@
+//! Nurseries that a task opens, and what they come to.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use hatchery::Failures;
+
+use crate::program::{Kind, Nest, Task};
+use crate::run::{Fail, Place, Returned};
+use crate::seen::{Outcome, Seen};
+use crate::world::{Fault, Standing, Value, What};
+
+impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
+    /// Opens a nursery in the task. What its tasks return is a failure of the task.
+    pub(crate) fn open(self, task: &Task, nest: &'w Nest) -> Result<(), Fail> {
+        let from = self.world.now();
+        let result = catch_unwind(AssertUnwindSafe(|| match nest.kind {
+            Kind::Partial(terms) => {
+                let result = self.world.options(terms).try_nursery(|n| {
+                    let place = Place {
+                        own: n,
+                        outer: self.own,
+                        own_id: nest.id,
+                        outer_id: self.own_id,
+                        innermost: nest.id,
+                        standing: Standing::Direct,
+                        world: self.world,
+                    };
+                    let result = place.execute(&nest.tasks[0], false);
+                    result.map_err(Fail::into_failure)
+                });
+                came_to(result)
+            }
+            Kind::Race => came_to(hatchery::race(|r| {
+                for task in &nest.tasks {
+                    let place = self.guest(nest, Standing::Elsewhere);
+                    r.spawn(move || place.plain(task));
+                }
+            })),
+            Kind::RaceEach => {
+                let place = self.guest(nest, Standing::Elsewhere);
+                came_to(hatchery::race_each(&nest.tasks, move |task| {
+                    place.plain(task)
+                }))
+            }
+            Kind::Total => {
+                let place = self.guest(nest, Standing::Elsewhere);
+                let results: Vec<_> = hatchery::nursery(|n| {
+                    n.spawn_each(&nest.tasks, |task| place.execute(task, false))
+                        .collect()
+                });
+                all_came_to(results)
+            }
+            Kind::Fork => {
+                let standing = match self.standing {
+                    Standing::Direct => Standing::Fork,
+                    standing => standing,
+                };
+                let place = self.guest(nest, standing);
+                let [a, b] = [0, 1].map(|side| &nest.tasks[side]);
+                let side = |task| move || place.execute(task, false);
+                let (a, b) = hatchery::join(side(a), side(b));
+                all_came_to(vec![a, b])
+            }
+        }));
+        let (outcome, result) = match result {
+            Ok((outcome, result)) => (outcome, Ok(result)),
+            Err(payload) => {
+                let text = payload.downcast_ref::<String>().cloned();
+                (Outcome::Raised(text), Err(payload))
+            }
+        };
+        let opened = What::Opened {
+            nursery: nest.id,
+            inside: self.innermost,
+            outcome,
+        };
+        self.world.note(task, from, opened);
+        result.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// That of a task in another kind of nursery, for as long as the one around it is open.
+    fn guest(mut self, nest: &Nest, standing: Standing) -> Self {
+        self.innermost = nest.id;
+        self.standing = standing;
+        self
+    }
+}
+
+type CameTo = (Outcome, Result<(), Fail>);
+
+fn came_to(result: Result<Value<'_>, Failures<Fault>>) -> CameTo {
+    match result {
+        Ok(value) => (Outcome::Value(value.taken()), Ok(())),
+        Err(failures) => (Outcome::of(&failures), Err(Fail::own(failures))),
+    }
+}
+
+/// Its values, and the first failure, for whoever wants it.
+fn all_came_to(results: Vec<Returned<'_>>) -> CameTo {
+    let (mut seen, mut first) = (Vec::new(), Ok(()));
+    for result in results {
+        let result = result.map(Value::taken);
+        seen.push(
+            result
+                .as_ref()
+                .map_err(|fail| Seen::of(&fail.failure))
+                .copied(),
+        );
+        first = first.and(result.map(drop));
+    }
+    (Outcome::All(seen), first)
+}
