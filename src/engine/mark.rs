@@ -3,6 +3,8 @@
 //! 1. The first reason stays. What goes with a reason is set together with it.
 //! 2. Whoever cancels looks first: a nursery around that was cancelled before has been first.
 //! 3. A nursery that was found clean at the present epoch answers for those further out, too.
+//! 4. Nobody is told of a cancellation before the epoch has advanced for it: who comes between the mark
+//!    and the advance advances it, too. So whoever was told finds the nurseries further in cancelled.
 //!
 //! Model: `models::mark_*`.
 #![cfg_attr(loom, allow(dead_code, reason = "no model is about the flags"))]
@@ -12,7 +14,7 @@ use std::ptr;
 use std::time::Instant;
 
 use crate::engine::epoch::{CleanAt, Epoch};
-use crate::platform::sync::atomic::{AtomicU8, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// Of a state: the reason; none is zero.
 const REASON: u8 = 0x0f;
@@ -28,6 +30,8 @@ pub(crate) const SKIPS: u8 = 1 << 7;
 /// What one nursery knows of its being cancelled.
 pub(crate) struct Mark {
     state: AtomicU8,
+    /// Whether the epoch has advanced since there is a reason.
+    is_spread: AtomicBool,
     clean_at: CleanAt,
 }
 
@@ -60,7 +64,18 @@ impl Mark {
     pub(crate) fn new() -> Self {
         Self {
             state: AtomicU8::new(0),
+            is_spread: AtomicBool::new(false),
             clean_at: CleanAt::new(),
+        }
+    }
+
+    /// Has the epoch advance for this mark, once at least.
+    fn spread(&self, epoch: &Epoch) {
+        // ORDERING: Acquire and Release: who finds it spread sees the advance. It is a check of a few
+        // instructions for everybody who is told.
+        if !self.is_spread.load(Ordering::Acquire) {
+            epoch.advance();
+            self.is_spread.store(true, Ordering::Release);
         }
     }
 
@@ -143,7 +158,7 @@ pub(crate) fn cancel<N: Cancellable>(nursery: &N, epoch: &Epoch, reason: u8, fla
         is_inherited: false,
     };
     let is_first = nursery.mark().set(own, flags);
-    epoch.advance();
+    nursery.mark().spread(epoch);
     is_first
 }
 
@@ -157,7 +172,10 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
     for here in outwards(nursery) {
         let known = here.mark().known();
         let ended = match known {
-            Some(known) if ptr::eq(here, nursery) => return Some(known),
+            Some(known) if ptr::eq(here, nursery) => {
+                here.mark().spread(epoch);
+                return Some(known);
+            }
             Some(Known { reason, .. }) => Some((reason, here.since(reason))),
             None if here.mark().clean_at.is(number) => break,
             None => {
@@ -182,6 +200,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
                 is_inherited: false,
             };
             owner.mark().set(own, 0);
+            owner.mark().spread(epoch);
             if !ptr::eq(owner, nursery)
                 && let Some(known) = owner.mark().known()
             {
@@ -190,7 +209,12 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
                     is_inherited,
                     ..known
                 };
-                nursery.mark().set(inherited, 0);
+                if nursery.mark().set(inherited, 0) {
+                    // The owner's has been.
+                    nursery.mark().is_spread.store(true, Ordering::Release);
+                } else {
+                    nursery.mark().spread(epoch);
+                }
             }
             nursery.mark().known()
         }
@@ -280,6 +304,27 @@ mod tests {
         assert!(!outer.mark.known().unwrap().is_inherited);
         assert!(middle.mark.known().is_none(), "nobody has asked it");
         assert!(look(&middle, epoch).unwrap().is_inherited);
+    }
+
+    /// Whoever cancels may be between the mark and the advance.
+    #[test]
+    fn x3_who_was_told_of_a_nursery_finds_those_further_in_cancelled() {
+        let epoch = &Epoch::new();
+        let outer = Watched::below(None);
+        let inner = Watched::below(Some(&outer));
+        for asked in [&outer, &Watched::below(Some(&outer))] {
+            assert_eq!(look(&inner, epoch), None);
+            let own = Known {
+                reason: TOKEN,
+                is_inherited: false,
+            };
+            outer.mark.set(own, 0);
+            assert!(inner.mark.is_known_clean(epoch), "not yet");
+            assert!(look(asked, epoch).is_some());
+            assert!(!inner.mark.is_known_clean(epoch));
+            outer.mark.state.store(0, Ordering::Relaxed);
+            outer.mark.is_spread.store(false, Ordering::Relaxed);
+        }
     }
 
     #[test]
