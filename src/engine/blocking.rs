@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
+use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
@@ -81,7 +82,7 @@ impl Blocking {
 
     /// A handle has claimed a child that no thread would come for; it is in the queue still. Once half
     /// of the queue may be such, they are let go of.
-    pub(crate) fn note_claim(&self, seat: &Seat) {
+    pub(crate) fn note_claim(&self) {
         let mut side = lock(&self.side);
         side.claims += 1;
         if side.claims * 2 < side.queue.len() {
@@ -91,10 +92,7 @@ impl Blocking {
         let (stale, rest) = side.queue.drain(..).partition(Run::is_stale);
         side.queue = rest;
         drop(side);
-        for run in Vec::from(stale) {
-            let nothing = run.without_stale(seat);
-            debug_assert!(nothing.is_none(), "stale for good");
-        }
+        Vec::from(stale).into_iter().for_each(limit::let_go_of);
     }
 
     /// Queues a blocking child, and sees to it that a thread comes for it if one can be had.

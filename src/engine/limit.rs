@@ -5,7 +5,9 @@
 //! until one is given back: then it goes to the strays, or to the side threads, where somebody tries
 //! again. Nobody who has a permit waits for another of the same limiter.
 //!
-//! 1. No run is held back while a permit is left (`permits`).
+//! 1. No run is held back while a permit is left (`permits`). So a run that was let go and does not ask
+//!    for the permit after all, because its child was claimed or for want of another permit, passes it
+//!    on.
 //! 2. A permit is given back before the count of the run that needed it: until then the limiter, which
 //!    lies in its nursery's frame, is there.
 //! 3. The home of what is held back may hold a permit itself, and is told: it runs its own children
@@ -162,7 +164,16 @@ impl Limiter {
         if self.is_wanted.load(Ordering::Relaxed) {
             self.tell_the_wanting();
         }
-        let Some((run, class)) = first else { return };
+        first.into_iter().for_each(Self::send_on);
+    }
+
+    /// Who was let go does not ask for a permit here after all: it is the turn of the next one.
+    fn pass_on(&self) {
+        self.permits.let_go().into_iter().for_each(Self::send_on);
+    }
+
+    /// Sends what is not held back any more to where somebody tries again.
+    fn send_on((run, class): (Run, Class)) {
         // It is counted, so its nursery is open.
         Seat::with(&run.scope().core().clone(), |seat| match class {
             Class::Compute => seat.stray(run),
@@ -235,31 +246,35 @@ pub(crate) fn run_or_hold_back<R>(
 ) -> Option<R> {
     let scope: *const ScopeFrame = run.scope();
     let home = run.scope().home();
-    let mut run = run;
-    let mut taken = Vec::new();
-    for limiter in limiter.missing() {
-        if !taken.is_empty() {
-            // The nursery stays open for as long as this thread has permits of it to give back.
-            run.scope().count.add(1);
+    // The nursery stays open for as long as this thread has to do with several limiters.
+    let are_several = limiter.missing().nth(1).is_some();
+    if are_several {
+        run.scope().count.add(1);
+    }
+    let release = || {
+        if are_several {
+            // SAFETY: open until this unit is released.
+            unsafe { &*scope }.release(seat);
         }
+    };
+    let mut item = (run, class);
+    let mut taken = Vec::new();
+    let mut missing = limiter.missing();
+    while let Some(limiter) = missing.next() {
         let mut stale = VecDeque::new();
         let is_stale = |(run, _): &(Run, Class)| run.is_stale();
         let permits = &limiter.permits;
-        let admitted = permits.take_or_stand_in_line((run, class), is_stale, &mut stale);
+        let admitted = permits.take_or_stand_in_line(item, is_stale, &mut stale);
         stale.into_iter().for_each(|(run, _)| let_go_of(run));
         match admitted {
-            Some((admitted, _)) => {
-                run = admitted;
-                if !taken.is_empty() {
-                    run.scope().release(seat);
-                }
-            }
+            Some(admitted) => item = admitted,
             None => {
-                if !taken.is_empty() {
-                    give_back(taken);
-                    // SAFETY: open until this unit is released.
-                    unsafe { &*scope }.release(seat);
+                give_back(taken);
+                if are_several {
+                    // One of these may have let it go.
+                    missing.for_each(Limiter::pass_on);
                 }
+                release();
                 // The run may be over by now, and its nursery closed.
                 home.unpark(seat);
                 return None;
@@ -267,12 +282,16 @@ pub(crate) fn run_or_hold_back<R>(
         }
         taken.push(limiter);
     }
-    Some(permitted(taken, || f(run)))
+    release();
+    Some(permitted(taken, || f(item.0)))
 }
 
-/// Lets go of a run all of whose children handles have claimed.
-fn let_go_of(run: Run) {
+/// Lets go of a run all of whose children handles have claimed: it will not ask for permits.
+pub(crate) fn let_go_of(run: Run) {
     Seat::with(&run.scope().core().clone(), |seat| {
+        if let Some(limiter) = run.scope().limiter() {
+            limiter.chain().for_each(Limiter::pass_on);
+        }
         let nothing = run.without_stale(seat);
         debug_assert!(nothing.is_none(), "stale for good");
     });

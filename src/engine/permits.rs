@@ -2,7 +2,8 @@
 //!
 //! 1. To find no permit and to stand in line is one step; so is to give a permit back and to let
 //!    the first in line go. So nobody stands in line while a permit is left.
-//! 2. Who is let go has no permit yet: it asks again, and may be overtaken.
+//! 2. Who is let go has no permit yet: it asks again, and may be overtaken. If it does not ask, whoever
+//!    knows has the next one [let go](Permits::let_go).
 //!
 //! Model: `models::permits_*`.
 
@@ -75,6 +76,17 @@ impl<T> Permits<T> {
     pub(crate) fn give_back(&self) -> Option<T> {
         let mut state = lock(&self.state);
         state.taken -= 1;
+        state.line.pop_front()
+    }
+
+    /// Lets the first in line go if a permit is left.
+    #[cfg_attr(loom, allow(dead_code, reason = "half of the one above"))]
+    #[must_use]
+    pub(crate) fn let_go(&self) -> Option<T> {
+        let mut state = lock(&self.state);
+        if state.taken == self.most {
+            return None;
+        }
         state.line.pop_front()
     }
 

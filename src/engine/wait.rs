@@ -352,7 +352,7 @@ impl Seat {
             let child = awaited.claim(Class::Blocking);
             let child = child.map(|child| {
                 self.without_place(|| Frame::run_child(self, scope, child));
-                blocking.note_claim(self);
+                blocking.note_claim();
             });
             child.is_some()
         };
