@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::lend;
 use common::open;
 use common::shape::{Shape, measure, pools};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -27,6 +28,18 @@ fn opening(c: &mut Criterion) {
         answer: 0,
     };
     measure(c, &threads, &pools, open::many_outside);
+    let lent = Shape {
+        name: "lend_for_nothing",
+        size: lend::CALLS,
+        answer: lend::CALLS * (lend::CALLS + 1) / 2,
+    };
+    measure(c, &lent, &pools[1..], lend::for_nothing);
+    let lent = Shape {
+        name: "lend_to_a_child",
+        size: 1,
+        answer: 7,
+    };
+    measure(c, &lent, &pools[1..], lend::to_a_child);
 }
 
 criterion_group!(benches, opening);

@@ -40,7 +40,7 @@ fn check(nesting: usize) {
 
 /// Runs `test` on every pool, whose threads say where their stacks begin.
 fn on_every_measured_pool(test: impl Fn(&Pool)) {
-    let pools = [1, 2, 4].map(|threads| Pool::builder().threads(threads));
+    let pools = [1, 2, 3, 4, 6, 8].map(|threads| Pool::builder().threads(threads));
     let refused = Pool::builder().stack_size(REFUSED_STACK);
     for builder in pools.into_iter().chain([refused]) {
         on_pool(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 pub(crate) mod fib;
 pub(crate) mod flat;
+pub(crate) mod lend;
 pub(crate) mod mandelbrot;
 pub(crate) mod matrix;
 pub(crate) mod merge_sort;

@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 
 use crate::common::quicksort::Numbers;
 use crate::common::{
-    Pools, ROUNDS_100_NS, fib, flat, mandelbrot, matrix, merge_sort, open, partial, queens,
+    Pools, ROUNDS_100_NS, fib, flat, lend, mandelbrot, matrix, merge_sort, open, partial, queens,
     quicksort, tree, uts,
 };
 use crate::goals::Goal;
@@ -117,6 +117,15 @@ fn opening_rows(table: &mut Table<'_>, pools: &Pools) {
         table.row(row, || {
             (7 * children * open::INSIDE, open::inside(pools, children))
         });
+    }
+    if threads > 1 {
+        let row = Row::new(Group::Opening, "a place lent for nothing", threads);
+        let sum = lend::CALLS * (lend::CALLS + 1) / 2;
+        table.row(row.per("call", lend::CALLS), || {
+            (sum, lend::for_nothing(pools))
+        });
+        let row = Row::new(Group::Opening, "blocking until a child has run", threads);
+        table.row(row.per("child", 1), || (7, lend::to_a_child(pools)));
     }
 }
 
