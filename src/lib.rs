@@ -127,6 +127,8 @@ mod race;
 #[cfg(not(loom))]
 mod scope;
 #[cfg(not(loom))]
+mod stats;
+#[cfg(not(loom))]
 mod try_nursery;
 
 #[cfg(not(loom))]
@@ -141,5 +143,6 @@ pub use self::{
     pool::{BuildError, Pool, PoolBuilder},
     race::{Race, race, race_each},
     scope::ChildId,
+    stats::{NurseryStats, PoolStats},
     try_nursery::{TryNursery, try_nursery},
 };

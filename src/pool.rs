@@ -13,6 +13,7 @@ use crate::gather::{self, Gather};
 use crate::nursery::{self, Nursery};
 use crate::platform::sync::Arc;
 use crate::scope::{self, Seat, Terms};
+use crate::stats::PoolStats;
 use crate::try_nursery::{self, TryNursery};
 
 /// Upper bound, in threads, of every pool that does not set its own number.
@@ -74,6 +75,22 @@ impl Pool {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.core.threads()
+    }
+
+    /// What has happened in the pool so far.
+    ///
+    /// It takes a few nanoseconds per thread that has ever had a part in the pool, disturbs none of
+    /// them, and starts none.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        let [wake_ups, compensations] = self.core.wakes();
+        PoolStats {
+            wake_ups,
+            compensations,
+            workers: self.core.workers_started(),
+            blocking_threads: self.core.blocking.snapshot()[2],
+            ..PoolStats::new(self.core.numbers())
+        }
     }
 
     /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).

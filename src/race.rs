@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::failure::{Failure, Failures};
 use crate::options::{OnFailure, Options};
 use crate::scope::{Cancelled, Payload, catching, discard};
+use crate::stats::NurseryStats;
 use crate::try_nursery::TryNursery;
 
 /// A nursery whose children compete; [`race`] opens one.
@@ -200,6 +201,12 @@ impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
     {
         let (nursery, winner) = (self.nursery, self.winner.clone());
         nursery.spawn_blocking(move || winner.note(f(), nursery));
+    }
+
+    /// What has happened in the race so far, see [`Nursery::stats`](crate::Nursery::stats).
+    #[must_use]
+    pub fn stats(&self) -> NurseryStats {
+        self.nursery.stats()
     }
 }
 

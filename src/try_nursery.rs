@@ -10,6 +10,7 @@ use crate::pool;
 use crate::scope::{
     Cancelled, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, catching, tell,
 };
+use crate::stats::NurseryStats;
 
 /// A nursery whose children may fail; [`try_nursery`] opens one.
 ///
@@ -128,7 +129,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => Err(self.failed(task, failure)),
             Err(payload) => {
-                self.nest.fail(Reason::ChildPanicked);
+                self.nest.note_panicked();
                 Err(panicked(payload, Some(spawned_at)).of(task.id(), Told::Nobody))
             }
         })
@@ -156,10 +157,11 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     #[cold]
     fn skip(&self, origin: &Origin, cancelled: Cancelled, f: impl Sized) -> Failure<E> {
         let id = origin.id();
+        self.nest.note_skipped();
         match catching(|| drop(f)) {
             Ok(()) => Failure::cancelled(cancelled).of(Some(id), Told::Nobody),
             Err(payload) => {
-                self.nest.fail(Reason::ChildPanicked);
+                self.nest.note_panicked();
                 panicked(payload, None).of(Some(id), Told::Nobody)
             }
         }
@@ -270,6 +272,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             Some(item) => self.run_child(&origin, spawned_at, || f(item).map_err(Failure::from)),
             None => match self.nest.cancelled() {
                 Some(cancelled) => {
+                    self.nest.note_skipped();
                     Err(Failure::cancelled(cancelled).of(Some(origin.id()), Told::Nobody))
                 }
                 None => unreachable!("cancelled for good"),
@@ -303,6 +306,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             None => Ok(()),
             Some(cancelled) => Err(Failure::cancelled(cancelled)),
         }
+    }
+
+    /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.
+    #[must_use]
+    pub fn stats(&self) -> NurseryStats {
+        NurseryStats::new(self.nest.numbers())
     }
 }
 

@@ -7,6 +7,7 @@ use crossbeam_deque::Worker as Deque;
 use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
 use crate::engine::shared::{Run, Slot, Strays};
+use crate::engine::tally::{Common, Numbers};
 use crate::engine::worker;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, lock};
@@ -132,6 +133,10 @@ pub(crate) struct Core {
     handles: Mutex<Vec<thread::JoinHandle<()>>>,
     living: AtomicUsize,
     is_shut_down: AtomicBool,
+    /// How many times a worker was roused.
+    wake_ups: Common,
+    /// How many times a spare thread took over for one that blocks.
+    compensations: Common,
 }
 
 impl Core {
@@ -147,6 +152,8 @@ impl Core {
             handles: Mutex::new(Vec::new()),
             living: AtomicUsize::new(0),
             is_shut_down: AtomicBool::new(false),
+            wake_ups: Common::default(),
+            compensations: Common::default(),
         }
     }
 
@@ -160,7 +167,28 @@ impl Core {
 
     /// Whether a worker was ever started.
     pub(crate) fn has_workers(&self) -> bool {
-        self.living.load(Ordering::Relaxed) > 0
+        self.workers_started() > 0
+    }
+
+    pub(crate) fn workers_started(&self) -> usize {
+        self.living.load(Ordering::Relaxed)
+    }
+
+    /// What the pool's threads have done so far.
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.roster
+            .read(|slots| Numbers::of(slots.iter().map(|slot| &*slot.tally)))
+    }
+
+    /// Workers roused and blocked threads replaced so far.
+    pub(crate) fn wakes(&self) -> [u64; 2] {
+        [self.wake_ups.get(), self.compensations.get()]
+    }
+
+    /// A spare thread takes over for one that blocks.
+    #[allow(dead_code, reason = "for those who make spare threads")]
+    pub(crate) fn note_compensation(&self) {
+        self.compensations.add(1);
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -251,6 +279,7 @@ impl Field for Core {
     }
 
     fn rouse(&self, worker: usize) {
+        self.wake_ups.add(1);
         let slot = self.worker(worker);
         // ORDERING: Release; partner: the Acquire in `worker::sleep`.
         slot.asleep.store(false, Ordering::Release);

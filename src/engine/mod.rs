@@ -26,6 +26,8 @@ pub(crate) mod seat;
 #[cfg(not(loom))]
 pub(crate) mod shared;
 #[cfg(not(loom))]
+pub(crate) mod tally;
+#[cfg(not(loom))]
 pub(crate) mod timer;
 #[cfg(not(loom))]
 pub(crate) mod wait;

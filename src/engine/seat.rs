@@ -13,6 +13,7 @@ use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::pace::Pace;
 use crate::engine::shared::{Run, Slot, SlotRef};
+use crate::engine::tally::Tally;
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
@@ -99,6 +100,12 @@ impl Seat {
     #[inline]
     pub(crate) fn slot(&self) -> &Slot {
         &self.own_slot
+    }
+
+    /// What its thread has done; written by it only.
+    #[inline]
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.own_slot.tally
     }
 
     pub(crate) fn is_worker(&self) -> bool {

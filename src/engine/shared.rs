@@ -14,6 +14,7 @@ use crate::engine::frame::Frame;
 use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
+use crate::engine::tally::Tally;
 use crate::platform::parker::Parker;
 use crate::platform::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
@@ -139,6 +140,8 @@ pub(crate) struct Slot {
     doing: AtomicU8,
     stealer: Stealer<Run>,
     owner: Mutex<String>,
+    /// What the owner has done, and those before it.
+    pub(crate) tally: CachePadded<Tally>,
 }
 
 impl Slot {
@@ -153,6 +156,7 @@ impl Slot {
             doing: AtomicU8::new(Doing::Running as u8),
             stealer,
             owner: Mutex::new(owner),
+            tally: CachePadded::default(),
         }
     }
 

@@ -24,6 +24,8 @@
 //! Leapfrogging is Wagner and Calder's ("Leapfrogging: a portable technique for implementing
 //! efficient futures", 1993), by nurseries instead of by single tasks.
 
+use std::mem;
+
 use crate::engine::frame::Frame;
 use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
@@ -107,7 +109,7 @@ impl Seat {
     #[inline(always)]
     pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
         if !body.list.is_empty() {
-            body.drain(scope, || false);
+            body.drain(scope, |_| false);
         }
         if !scope.count.is_zero() {
             self.wait_for_the_rest(body, scope);
@@ -174,6 +176,7 @@ impl Seat {
 
     fn wait(&self, frame: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) {
         let helps = frame.is_body_of(scope);
+        let mut has_parked = false;
         while !awaited.is_over() {
             if helps && self.help(frame, scope, awaited) {
                 continue;
@@ -190,6 +193,10 @@ impl Seat {
             }
             if helps && let Some(runner) = scope.runner() {
                 runner.with(self, |runner| runner.beg(self.slot()));
+            }
+            if !mem::replace(&mut has_parked, true) {
+                scope.count(|numbers| _ = numbers.waits.add(1));
+                self.tally().waits.add(1);
             }
             self.slot().set_doing(Doing::Waiting);
             self.park(scope, awaited);
@@ -264,6 +271,9 @@ impl Seat {
             runner.steal()
         });
         let Some(run) = run else { return false };
+        scope.count(|numbers| _ = numbers.leapfrogged.add(1));
+        self.tally().leapfrogged.add(1);
+        self.note_stolen(&run);
         if !run.scope().is_within(scope) {
             // It has gone on to something else.
             scope.forget_runner();
@@ -293,7 +303,7 @@ impl Seat {
 
     /// Step 1: runs something that a waiter in the body of `scope` may run.
     fn help(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
-        if body.drain(scope, || awaited.is_over()) {
+        if body.drain(scope, |_| awaited.is_over()) {
             return true;
         }
         if scope.count.is_zero() {

@@ -50,6 +50,14 @@ impl<T> Lazy<T> {
         unsafe { &*value }
     }
 
+    /// The value, if somebody has needed it.
+    pub(crate) fn peek(&self) -> Option<&T> {
+        // ORDERING: Acquire; partner: the exchange in `get`.
+        let value = self.0.load(Ordering::Acquire);
+        // SAFETY: by the invariant; it lives as long as `self`.
+        unsafe { value.as_ref() }
+    }
+
     #[cold]
     #[inline(never)]
     fn free(value: *mut T) {

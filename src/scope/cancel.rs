@@ -13,6 +13,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::mem::offset_of;
 use std::time::{Duration, Instant};
 
 use crate::engine::epoch::{CleanAt, EPOCH};
@@ -210,15 +211,19 @@ impl Terms {
 }
 
 /// The part of a nursery's state that this is about.
+#[repr(C)]
 pub(super) struct Cancel {
-    state: AtomicU8,
-    clean_at: CleanAt,
     /// Null if it has none. INVARIANT: set before the nursery's body begins, to terms that outlive
     /// the nursery.
     terms: AtomicPtr<Terms>,
+    clean_at: CleanAt,
+    state: AtomicU8,
 }
 
 impl Cancel {
+    /// Where that begins which is looked at for every child.
+    pub(super) const PER_CHILD: usize = offset_of!(Self, clean_at);
+
     // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
     #[cfg_attr(
         not(debug_assertions),

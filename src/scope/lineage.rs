@@ -242,7 +242,7 @@ fn origin_in_child(scope: &Scope) -> Origin {
         Some(task) if ptr::eq(task.scope, scope) && is_innermost(scope) => task.spawn(),
         _ => Origin {
             spawner: None,
-            index: scope.frame.foreign_sequence(),
+            index: scope.frame.stranger(),
         },
     }
 }

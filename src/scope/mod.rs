@@ -22,9 +22,12 @@ pub(crate) use partial::{Collect, PartialNest};
 pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Handle, Payload, Verdict};
 
+use std::mem::offset_of;
+
 use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
-use crate::platform::lazy::Lazy;
+use crate::engine::tally::AtHome;
+pub(crate) use crate::engine::tally::Numbers;
 use cancel::Cancel;
 use panics::Panics;
 
@@ -35,9 +38,12 @@ use panics::Panics;
 pub(crate) struct Scope {
     frame: ScopeFrame,
     cancel: Cancel,
-    /// Made by the first panic; most nurseries see none.
-    panics: Lazy<Panics>,
 }
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// See the invariant of [`ScopeFrame`].
+const _: () = assert!(offset_of!(Scope, cancel) + Cancel::PER_CHILD >= size_of::<AtHome>() + LINE);
 
 impl Scope {
     // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
@@ -50,7 +56,6 @@ impl Scope {
         Self {
             frame: ScopeFrame::open(seat),
             cancel: Cancel::new(),
-            panics: Lazy::new(),
         }
     }
 
@@ -59,11 +64,40 @@ impl Scope {
         Self {
             frame: ScopeFrame::open_around(fork),
             cancel: Cancel::new(),
-            panics: Lazy::new(),
         }
     }
 
+    /// Children that have begun here are dropped unrun.
+    #[cold]
+    fn note_skipped(&self, children: u64) {
+        Seat::with(self.frame.core(), |seat| {
+            self.frame.note_skipped(seat, children);
+        });
+    }
+
+    /// Children begin here.
+    #[cold]
+    fn note_begun(&self, children: u64) {
+        Seat::with(self.frame.core(), |seat| {
+            self.frame.note_begun(seat, children);
+        });
+    }
+
+    /// A child has panicked.
+    #[cold]
+    fn count_panic(&self) {
+        Seat::with(self.frame.core(), |seat| self.frame.note_panicked(seat));
+    }
+
+    /// What has happened in the nursery so far.
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.frame.numbers()
+    }
+
+    /// Made by the first panic; most nurseries see none.
     fn panics(&self) -> &Panics {
-        self.panics.get()
+        let above = &self.frame.rare().above;
+        let panics = above.get_or_init(|| Box::new(Panics::default()));
+        panics.downcast_ref().expect("nothing else is kept there")
     }
 }
