@@ -27,6 +27,7 @@
 //! | take the first success | [`race()`], [`race_each`] |
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
 //! | use other threads than the shared ones | [`Pool`] |
+//! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`] |
 //!
 //! # While a thread waits
 //!
@@ -109,11 +110,19 @@ mod cancel;
 #[cfg(not(loom))]
 mod child;
 #[cfg(not(loom))]
+mod dump;
+#[cfg(not(loom))]
+mod dump_json;
+#[cfg(not(loom))]
+mod dump_text;
+#[cfg(not(loom))]
 mod failure;
 #[cfg(not(loom))]
 mod gather;
 #[cfg(not(loom))]
 mod jobs;
+#[cfg(not(loom))]
+mod json;
 #[cfg(not(loom))]
 mod nursery;
 #[cfg(not(loom))]
@@ -135,6 +144,7 @@ mod try_nursery;
 pub use self::{
     cancel::{CancelToken, Cancelled, Reason, checkpoint},
     child::{Child, Children},
+    dump::Dump,
     failure::{Failure, Failures, Kind, Panic},
     gather::{Gather, gather},
     jobs::{Jobs, join_all},

@@ -6,6 +6,7 @@ use std::num::IntErrorKind;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::OnceLock;
 
+use crate::dump::Dump;
 use crate::engine::core::{Config, Core, Hooks};
 use crate::engine::frame::Frame;
 use crate::failure::{Failure, Failures};
@@ -83,14 +84,18 @@ impl Pool {
     /// them, and starts none.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        let [wake_ups, compensations] = self.core.wakes();
-        PoolStats {
-            wake_ups,
-            compensations,
-            workers: self.core.workers_started(),
-            blocking_threads: self.core.blocking.snapshot()[2],
-            ..PoolStats::new(self.core.numbers())
-        }
+        PoolStats::of(&self.core)
+    }
+
+    /// What the pool is doing right now: its open nurseries, and what its threads run and wait for.
+    ///
+    /// It can be asked for from anywhere, also in a child, and starts no threads. Each thread that has a
+    /// nursery of the pool open says what it has: one that sleeps in a nursery is woken for that, one that
+    /// runs does so when it next spawns, forks or begins a child. Whoever has not answered after 100 ms
+    /// runs a child that does none of this, and is listed as such. Workers without work stay asleep.
+    #[must_use]
+    pub fn dump(&self) -> Dump {
+        Dump::of(&self.core)
     }
 
     /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).
@@ -267,6 +272,7 @@ impl PoolBuilder {
                 name,
                 stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
                 hooks: self.hooks,
+                describe: scope::describe,
             })),
         })
     }

@@ -1,5 +1,8 @@
 //! What has happened so far, in numbers.
 
+use std::fmt;
+
+use crate::engine::core::Core;
 use crate::engine::tally::Numbers;
 
 /// What has happened in a pool since it was made, and the threads it has now; see
@@ -70,7 +73,7 @@ pub struct PoolStats {
 }
 
 impl PoolStats {
-    pub(crate) fn new(numbers: Numbers) -> Self {
+    pub(crate) fn of(core: &Core) -> Self {
         let Numbers {
             spawned,
             run_here,
@@ -81,7 +84,8 @@ impl PoolStats {
             leapfrogged,
             strays,
             waits,
-        } = numbers;
+        } = core.numbers();
+        let [wake_ups, compensations] = core.wakes();
         Self {
             spawned,
             run_here,
@@ -92,8 +96,46 @@ impl PoolStats {
             leapfrogged,
             strays,
             parked: waits,
-            ..Self::default()
+            wake_ups,
+            compensations,
+            workers: core.workers_started(),
+            blocking_threads: core.blocking.snapshot()[2],
         }
+    }
+}
+
+impl fmt::Display for PoolStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            spawned,
+            run_here,
+            run_elsewhere,
+            skipped,
+            panicked,
+            ..
+        } = self;
+        write!(
+            f,
+            "{spawned} children spawned, {run_here} run here, {run_elsewhere} elsewhere, "
+        )?;
+        write!(f, "{skipped} skipped, {panicked} panicked; ")?;
+        write!(
+            f,
+            "{} stolen, {} leapfrogged, ",
+            self.stolen, self.leapfrogged
+        )?;
+        write!(f, "{} strays, {} parked, ", self.strays, self.parked)?;
+        write!(
+            f,
+            "{} wake-ups, {} compensations; ",
+            self.wake_ups, self.compensations
+        )?;
+        let Self {
+            workers,
+            blocking_threads,
+            ..
+        } = self;
+        write!(f, "{workers} workers, {blocking_threads} side threads")
     }
 }
 
@@ -162,5 +204,29 @@ impl NurseryStats {
             strays,
             parked: waits,
         }
+    }
+}
+
+impl fmt::Display for NurseryStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            spawned,
+            run_here,
+            run_elsewhere,
+            skipped,
+            panicked,
+            ..
+        } = self;
+        write!(
+            f,
+            "{spawned} children spawned, {run_here} run here, {run_elsewhere} elsewhere, "
+        )?;
+        write!(f, "{skipped} skipped, {panicked} panicked; ")?;
+        write!(
+            f,
+            "{} stolen, {} leapfrogged, ",
+            self.stolen, self.leapfrogged
+        )?;
+        write!(f, "{} strays, {} parked", self.strays, self.parked)
     }
 }

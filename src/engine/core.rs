@@ -6,7 +6,10 @@ use crossbeam_deque::Worker as Deque;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
-use crate::engine::shared::{Run, Slot, Strays};
+use crate::engine::report::Facts;
+use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::shared::{Doing, Run, Slot, Strays};
+use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
 use crate::engine::worker;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) stack_size: Option<usize>,
     pub(crate) hooks: Hooks,
+    /// What the layer above knows about a nursery.
+    pub(crate) describe: fn(&ScopeFrame) -> Facts,
 }
 
 type Hook = Box<dyn Fn(&str) + Send + Sync>;
@@ -63,7 +68,7 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    fn read<R>(&self, f: impl FnOnce(&[Arc<Slot>]) -> R) -> R {
+    pub(super) fn read<R>(&self, f: impl FnOnce(&[Arc<Slot>]) -> R) -> R {
         let slots = self
             .slots
             .read()
@@ -135,6 +140,8 @@ pub(crate) struct Core {
     is_shut_down: AtomicBool,
     /// How many times a worker was roused.
     wake_ups: Common,
+    /// Where those wait who have asked all threads what they have open.
+    pub(super) answers: Answers,
     /// How many times a spare thread took over for one that blocks.
     compensations: Common,
 }
@@ -153,6 +160,7 @@ impl Core {
             living: AtomicUsize::new(0),
             is_shut_down: AtomicBool::new(false),
             wake_ups: Common::default(),
+            answers: Answers::default(),
             compensations: Common::default(),
         }
     }
@@ -163,6 +171,11 @@ impl Core {
 
     pub(crate) fn threads(&self) -> usize {
         self.config.threads
+    }
+
+    /// What the layer above knows about a nursery that is open.
+    pub(crate) fn describe(&self, scope: &ScopeFrame) -> Facts {
+        (self.config.describe)(scope)
     }
 
     /// Whether a worker was ever started.
@@ -235,7 +248,10 @@ impl Core {
                     lock(&self.handles).push(handle);
                     self.idle.enlist(index);
                 }
-                Err(_) => self.worker(index).rename("refused".to_owned()),
+                Err(_) => {
+                    self.worker(index).rename("refused".to_owned());
+                    self.worker(index).set_doing(Doing::Away);
+                }
             }
         }
         // They are asleep now, and have asked nobody.

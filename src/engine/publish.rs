@@ -201,6 +201,7 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn answer(&self) {
+        self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
             // Cleared first: see `idle`, proof, 4.
             self.slot().asked.store(false, Ordering::Relaxed);

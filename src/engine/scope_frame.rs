@@ -225,6 +225,11 @@ impl ScopeFrame {
         seat.tally().spawned.add(more);
     }
 
+    /// Whether a fork has become it.
+    pub(crate) fn is_fork(&self) -> bool {
+        self.is_fork
+    }
+
     /// What few nurseries need.
     pub(crate) fn rare(&self) -> &Rare {
         self.rare.get()

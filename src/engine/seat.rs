@@ -12,7 +12,7 @@ use crossbeam_deque::Worker as Deque;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::pace::Pace;
-use crate::engine::shared::{Run, Slot, SlotRef};
+use crate::engine::shared::{Doing, Run, Slot, SlotRef};
 use crate::engine::tally::Tally;
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
@@ -21,6 +21,9 @@ use crate::platform::thread;
 /// Children that a frame keeps to itself at first. An offer costs about as much as running eight
 /// empty children.
 const MOST: u32 = 8;
+
+/// Frames to look at for one of a certain seat: a stack is as deep as its nurseries are nested.
+const LOOKS: usize = 64;
 
 /// The private side of one thread's part in one pool.
 pub(crate) struct Seat {
@@ -177,6 +180,7 @@ impl Seat {
     #[inline(never)]
     pub(crate) fn come(&self) {
         self.is_active.set(true);
+        self.own_slot.set_doing(Doing::Running);
         self.core.idle.take_place_anyway();
         // Who went to sleep before may not have asked this seat.
         self.own_slot.asked.store(true, Ordering::Relaxed);
@@ -186,7 +190,19 @@ impl Seat {
     #[inline(never)]
     pub(crate) fn go(&self) {
         self.is_active.set(false);
+        if !self.is_entered() {
+            self.own_slot.set_doing(Doing::Away);
+        }
         self.core.idle.vacate(&*self.core);
+    }
+
+    /// Whether a frame of this seat is on the stack; or it is too deep to know.
+    fn is_entered(&self) -> bool {
+        Frame::with_current(|current| {
+            let mut stack = current.into_iter().flat_map(Frame::stack);
+            let near = stack.by_ref().take(LOOKS);
+            near.map(|frame| frame.seat).any(|seat| seat.is(self)) || stack.next().is_some()
+        })
     }
 
     /// Runs `f`, which blocks and does not unwind, without a place; a nursery that it opens takes

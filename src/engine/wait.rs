@@ -19,7 +19,8 @@
 //!
 //! A waiter is unparked by what it waits for: the last unit of the count, the finish of a child
 //! it asked to be told of, a stray of its nursery. Each of them leaves a token in its parker after
-//! the fact, and the waiter looks for the fact between taking tokens, so none is missed.
+//! the fact, and the waiter looks for the fact between taking tokens, so none is missed. It is also
+//! unparked to say what it waits for.
 //!
 //! Leapfrogging is Wagner and Calder's ("Leapfrogging: a portable technique for implementing
 //! efficient futures", 1993), by nurseries instead of by single tasks.
@@ -28,6 +29,7 @@ use std::mem;
 
 use crate::engine::frame::Frame;
 use crate::engine::limit;
+use crate::engine::report::{Id, WaitsFor};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
@@ -49,6 +51,9 @@ trait Awaited {
 
     /// The right to run it, if it is one child of this class that nobody has started.
     fn claim(&self, class: Class) -> Option<Running>;
+
+    /// For those who ask what this thread waits for.
+    fn describe(&self) -> WaitsFor;
 }
 
 impl<T> Awaited for Handle<T> {
@@ -62,6 +67,14 @@ impl<T> Awaited for Handle<T> {
 
     fn claim(&self, class: Class) -> Option<Running> {
         (self.class() == class).then(|| Handle::claim(self))?
+    }
+
+    fn describe(&self) -> WaitsFor {
+        WaitsFor::Child {
+            id: Id::of(self.address()),
+            class: self.class(),
+            is_started: self.is_started(),
+        }
     }
 }
 
@@ -80,6 +93,10 @@ impl Awaited for End<'_> {
 
     fn claim(&self, _class: Class) -> Option<Running> {
         None
+    }
+
+    fn describe(&self) -> WaitsFor {
+        WaitsFor::End
     }
 }
 
@@ -101,6 +118,10 @@ where
 
     fn claim(&self, class: Class) -> Option<Running> {
         (self.0)().find_map(|child| Awaited::claim(child, class))
+    }
+
+    fn describe(&self) -> WaitsFor {
+        WaitsFor::Any
     }
 }
 
@@ -224,6 +245,9 @@ impl Seat {
         }
         loop {
             self.slot().parker.park();
+            if self.slot().desk.is_wanted() {
+                self.report(Some((scope, awaited.describe())));
+            }
             let is_needed = awaited.is_over()
                 || self.core.blocking.is_starved()
                 || self.core.strays.has(|run| run.scope().is_within(scope))
@@ -337,7 +361,10 @@ impl Seat {
         if scope.is_permitted()
             && let Some(child) = awaited.claim(Class::Blocking)
         {
-            self.without_place(|| Frame::run_child(self, scope, child));
+            let only = Id::of(child.address());
+            self.slot().take_along(Id::of(scope), Some(only), || {
+                self.without_place(|| Frame::run_child(self, scope, child));
+            });
             blocking.note_claim(self);
             return true;
         }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::epoch::{CleanAt, EPOCH};
 use crate::engine::limit::Limiter;
+use crate::engine::report::Facts;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::timer::Watch;
 use crate::platform::clock;
@@ -48,6 +49,8 @@ pub enum Reason {
     NoCompetitor = 8,
 }
 
+/// Nurseries to look at for a reason, from one outwards, for the eyes of people.
+const OUTWARDS: usize = 256;
 /// Of a state: the reason.
 const REASON: u8 = 0x0f;
 /// A child or the body has failed or panicked.
@@ -418,6 +421,14 @@ impl Scope {
         })
     }
 
+    /// Why it is cancelled as far as anybody knows, itself or with a nursery further out; nobody is
+    /// told, and no clock is looked at.
+    fn known_reason(&self) -> Option<Reason> {
+        let scopes = std::iter::successors(Some(self), |scope| scope.parent());
+        let states = scopes.map(|scope| scope.cancel.state.load(Ordering::Acquire));
+        states.take(OUTWARDS).find_map(Reason::of)
+    }
+
     /// The nursery this one was opened in.
     fn parent(&self) -> Option<&Self> {
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
@@ -432,6 +443,16 @@ impl Scope {
     unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
         // SAFETY: by contract.
         unsafe { &*std::ptr::from_ref(frame).cast() }
+    }
+}
+
+/// What is known about the nursery that a frame is of.
+pub(crate) fn describe(frame: &ScopeFrame) -> Facts {
+    // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
+    let scope = unsafe { Scope::of_frame(frame) };
+    Facts {
+        name: scope.terms().and_then(|terms| terms.name.clone()),
+        cancelled: scope.known_reason().map(|reason| reason.to_string()),
     }
 }
 

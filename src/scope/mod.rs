@@ -11,7 +11,7 @@ mod partial;
 
 pub(crate) use batches::Batches;
 pub use cancel::{Cancelled, Reason};
-pub(crate) use cancel::{Terms, Token, check};
+pub(crate) use cancel::{Terms, Token, check, describe};
 pub(crate) use fork::{fork, fork_here};
 pub use lineage::ChildId;
 pub(crate) use lineage::{Origin, Task, tell};

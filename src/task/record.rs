@@ -325,6 +325,11 @@ impl Running {
         }
     }
 
+    /// Where its record lies, for those who compare.
+    pub(crate) fn address(&self) -> *const () {
+        self.0.as_ptr().cast()
+    }
+
     /// Where the child stands in the order of spawning, among those of its nursery.
     pub(crate) fn rank(&self) -> Rank {
         rank(&self.0)
@@ -458,6 +463,11 @@ impl<T> Handle<T> {
     /// The chunk's owner, as given when the chunk was made.
     pub(crate) fn owner(&self) -> *const () {
         chunk_header(&self.0).owner()
+    }
+
+    /// Where its record lies, for those who compare.
+    pub(crate) fn address(&self) -> *const () {
+        self.0.as_ptr().cast()
     }
 
     pub(crate) fn class(&self) -> Class {

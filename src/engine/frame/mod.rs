@@ -12,6 +12,7 @@
 )]
 
 mod fork;
+mod report;
 mod stage;
 
 use std::cell::Cell;
@@ -29,7 +30,7 @@ use crate::task::record::{Queued, Running};
 
 /// What a frame is of its nursery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(crate) enum Part {
     /// The bottom of a pool thread's stack.
     Root,
     /// The body of a nursery, or of a fork that has become one.
