@@ -1,5 +1,8 @@
 //! What a pool is doing right now: its open nurseries, and who waits for what.
 
+use std::io::{self, Write};
+use std::time::Duration;
+
 use crate::engine::core::Core;
 use crate::engine::frame::Part;
 use crate::engine::report::{Id, Seen, WaitsFor};
@@ -120,6 +123,13 @@ impl Dump {
             seats,
         }
     }
+}
+
+/// What a watchdog prints.
+pub(crate) fn print(core: &Core, after: Duration) {
+    let text = format!("nothing has moved for {after:?}\n{}", Dump::of(core));
+    // There is nobody to tell if it cannot be written.
+    _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// All nurseries that somebody has reported, the outer ones first.

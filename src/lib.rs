@@ -27,7 +27,7 @@
 //! | take the first success | [`race()`], [`race_each`] |
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
 //! | use other threads than the shared ones | [`Pool`] |
-//! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`] |
+//! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
 //!
 //! # While a thread waits
 //!

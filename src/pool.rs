@@ -5,10 +5,12 @@ use std::fmt;
 use std::num::IntErrorKind;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use crate::dump::Dump;
+use crate::dump::{self, Dump};
 use crate::engine::core::{Config, Core, Hooks};
 use crate::engine::frame::Frame;
+use crate::engine::watchdog::Watchdog;
 use crate::failure::{Failure, Failures};
 use crate::gather::{self, Gather};
 use crate::nursery::{self, Nursery};
@@ -204,6 +206,7 @@ pub struct PoolBuilder {
     name: Option<String>,
     stack_size: Option<usize>,
     hooks: Hooks,
+    watchdog: Option<Duration>,
 }
 
 impl PoolBuilder {
@@ -246,6 +249,26 @@ impl PoolBuilder {
         self
     }
 
+    /// Has a thread print the pool's [dump](Pool::dump) to the standard error once nothing has happened
+    /// for so long while some thread sleeps in a nursery; again only after something has.
+    ///
+    /// Something happens when a number in the pool's [stats](Pool::stats) grows: a single child that
+    /// takes longer than that, and that somebody waits for, is reported, too. The thread, `NAME-watchdog`,
+    /// starts with the first child that may leave its thread, looks once in that time, at most a thousand
+    /// times a second, and wakes no worker. Without this there is none.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = hatchery::Pool::builder().watchdog(Duration::from_secs(30)).build()?;
+    /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
+    /// # Ok::<(), hatchery::BuildError>(())
+    /// ```
+    pub fn watchdog(mut self, after: Duration) -> Self {
+        self.watchdog = Some(after);
+        self
+    }
+
     /// Makes the pool. It starts no thread.
     ///
     /// # Errors
@@ -273,6 +296,10 @@ impl PoolBuilder {
                 stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
                 hooks: self.hooks,
                 describe: scope::describe,
+                watchdog: self.watchdog.map(|every| Watchdog {
+                    every,
+                    bark: dump::print,
+                }),
             })),
         })
     }
@@ -300,6 +327,7 @@ impl fmt::Debug for PoolBuilder {
             .field("stack_size", &self.stack_size)
             .field("on_thread_start", &self.hooks.start.is_some())
             .field("on_thread_exit", &self.hooks.exit.is_some())
+            .field("watchdog", &self.watchdog)
             .finish()
     }
 }

@@ -11,6 +11,7 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::shared::{Doing, Run, Slot, Strays};
 use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
+use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, lock};
@@ -24,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) hooks: Hooks,
     /// What the layer above knows about a nursery.
     pub(crate) describe: fn(&ScopeFrame) -> Facts,
+    pub(crate) watchdog: Option<Watchdog>,
 }
 
 type Hook = Box<dyn Fn(&str) + Send + Sync>;
@@ -140,6 +142,9 @@ pub(crate) struct Core {
     is_shut_down: AtomicBool,
     /// How many times a worker was roused.
     wake_ups: Common,
+    /// Whether the watchdog was started, if there is to be one.
+    is_watched: OnceLock<()>,
+    pub(super) leash: Leash,
     /// Where those wait who have asked all threads what they have open.
     pub(super) answers: Answers,
     /// How many times a spare thread took over for one that blocks.
@@ -160,6 +165,8 @@ impl Core {
             living: AtomicUsize::new(0),
             is_shut_down: AtomicBool::new(false),
             wake_ups: Common::default(),
+            is_watched: OnceLock::new(),
+            leash: Leash::default(),
             answers: Answers::default(),
             compensations: Common::default(),
         }
@@ -256,6 +263,28 @@ impl Core {
         }
         // They are asleep now, and have asked nobody.
         self.arm_all();
+        self.start_watchdog();
+    }
+
+    /// Starts the watchdog, once, if there is to be one. If it is refused, it is done without.
+    pub(crate) fn start_watchdog(self: &Arc<Self>) {
+        let Some(watchdog) = self.config.watchdog else {
+            return;
+        };
+        self.is_watched.get_or_init(|| {
+            let core = Arc::clone(self);
+            // Not on a stack of the children's size: it runs none.
+            let builder = thread::Builder::new().name(format!("{}-watchdog", self.config.name));
+            if let Ok(handle) = builder.spawn(move || watchdog::main(&core, watchdog)) {
+                lock(&self.handles).push(handle);
+            }
+        });
+    }
+
+    /// Whether some thread is parked in a nursery.
+    pub(super) fn is_anybody_waiting(&self) -> bool {
+        let waits = |slot: &Arc<Slot>| slot.doing() == Doing::Waiting;
+        self.roster.read(|slots| slots.iter().any(waits))
     }
 
     fn worker_name(&self, index: usize) -> String {
@@ -272,6 +301,7 @@ impl Core {
         // ORDERING: Release; partner: `is_shut_down`.
         self.is_shut_down.store(true, Ordering::Release);
         self.idle.rouse_all(self);
+        self.leash.end();
         let mut handles = std::mem::take(&mut *lock(&self.handles));
         handles.extend(self.blocking.close());
         let me = thread::current().id();

@@ -36,4 +36,6 @@ pub(crate) mod timer;
 #[cfg(not(loom))]
 pub(crate) mod wait;
 #[cfg(not(loom))]
+pub(crate) mod watchdog;
+#[cfg(not(loom))]
 pub(crate) mod worker;

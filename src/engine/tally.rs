@@ -119,7 +119,7 @@ impl NowAndThen {
 }
 
 /// The numbers of a nursery, or of a pool's slots together.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Numbers {
     pub(crate) spawned: u64,
     pub(crate) run_here: u64,
