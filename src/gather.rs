@@ -7,6 +7,7 @@ use crate::child::Child;
 use crate::nursery::{self, Nursery};
 use crate::pool;
 use crate::scope::Seat;
+use crate::stats::NurseryStats;
 
 /// A nursery whose children all return a `T`; [`gather`] opens one.
 ///
@@ -75,6 +76,12 @@ impl<'scope, T: Send + 'scope> Gather<'scope, '_, T> {
         self.children
             .borrow_mut()
             .push(self.nursery.spawn_blocking(f));
+    }
+
+    /// What has happened in the nursery so far, see [`Nursery::stats`].
+    #[must_use]
+    pub fn stats(&self) -> NurseryStats {
+        self.nursery.stats()
     }
 }
 

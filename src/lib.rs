@@ -28,6 +28,7 @@
 //! | take the first success | [`race()`], [`race_each`] |
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
 //! | use other threads than the shared ones | [`Pool`] |
+//! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
 //!
 //! # While a thread waits
 //!
@@ -113,11 +114,19 @@ mod cancel;
 #[cfg(not(loom))]
 mod child;
 #[cfg(not(loom))]
+mod dump;
+#[cfg(not(loom))]
+mod dump_json;
+#[cfg(not(loom))]
+mod dump_text;
+#[cfg(not(loom))]
 mod failure;
 #[cfg(not(loom))]
 mod gather;
 #[cfg(not(loom))]
 mod jobs;
+#[cfg(not(loom))]
+mod json;
 #[cfg(not(loom))]
 mod listing;
 #[cfg(not(loom))]
@@ -137,12 +146,15 @@ mod scope;
 #[cfg(not(loom))]
 mod serial;
 #[cfg(not(loom))]
+mod stats;
+#[cfg(not(loom))]
 mod try_nursery;
 
 #[cfg(not(loom))]
 pub use self::{
     cancel::{CancelToken, Cancelled, Reason, checkpoint},
     child::{Child, Children},
+    dump::Dump,
     failure::{Failure, Failures, Kind},
     gather::{Gather, gather},
     jobs::{Jobs, join_all},
@@ -152,5 +164,6 @@ pub use self::{
     pool::{BuildError, Pool, PoolBuilder, block_in_place},
     race::{Race, race, race_each},
     scope::ChildId,
+    stats::{NurseryStats, PoolStats},
     try_nursery::{TryNursery, try_nursery},
 };

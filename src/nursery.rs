@@ -6,6 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use crate::child::{Child, Children};
 use crate::pool;
 use crate::scope::{self, Cancelled, Class, Nest, Seat, Terms};
+use crate::stats::NurseryStats;
 
 /// A scope whose children run on a pool; [`nursery`] opens one.
 ///
@@ -229,6 +230,12 @@ impl Nursery<'_, '_> {
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Cancelled> {
         self.nest.scope().ask().map_or(Ok(()), Err)
+    }
+
+    /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.
+    #[must_use]
+    pub fn stats(&self) -> NurseryStats {
+        NurseryStats::new(self.nest.scope().numbers())
     }
 }
 

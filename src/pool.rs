@@ -4,10 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::num::IntErrorKind;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::time::Duration;
 
+use crate::dump::{self, Dump};
 use crate::engine::blocking;
 use crate::engine::core::{Config, Core, Hooks};
 use crate::engine::frame::Frame;
+use crate::engine::watchdog::Watchdog;
 use crate::failure::{Failure, Failures};
 use crate::gather::{self, Gather};
 use crate::nursery::{self, Nursery};
@@ -15,6 +18,7 @@ use crate::platform::lazy::Lazy;
 use crate::platform::process::{self, PerProcess};
 use crate::platform::sync::Arc;
 use crate::scope::{self, Seat, Terms};
+use crate::stats::PoolStats;
 use crate::try_nursery::{self, TryNursery};
 
 /// Upper bound, in threads, of every pool that does not set its own number.
@@ -132,6 +136,26 @@ impl Pool {
     /// ```
     pub fn shutdown(self) {
         drop(self);
+    }
+
+    /// What has happened in the pool so far.
+    ///
+    /// It takes a few nanoseconds per thread that has ever had a part in the pool, disturbs none of
+    /// them, and starts none.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        PoolStats::of(self.core())
+    }
+
+    /// What the pool is doing right now: its open nurseries, and what its threads run and wait for.
+    ///
+    /// It can be asked for from anywhere, also in a child, and starts no threads. Each thread that has a
+    /// nursery of the pool open says what it has: one that sleeps in a nursery is woken for that, one that
+    /// runs does so when it next spawns, forks or begins a child. Whoever has not answered after 100 ms
+    /// runs a child that does none of this, and is listed as such. Workers without work stay asleep.
+    #[must_use]
+    pub fn dump(&self) -> Dump {
+        Dump::of(self.core())
     }
 
     /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).
@@ -278,6 +302,7 @@ pub struct PoolBuilder {
     stack_size: Option<usize>,
     spares: Option<usize>,
     hooks: Hooks,
+    watchdog: Option<Duration>,
 }
 
 impl PoolBuilder {
@@ -341,6 +366,26 @@ impl PoolBuilder {
         self
     }
 
+    /// Has a thread print the pool's [dump](Pool::dump) to the standard error once nothing has happened
+    /// for so long while some thread sleeps in a nursery; again only after something has.
+    ///
+    /// Something happens when a number in the pool's [stats](Pool::stats) grows: a single child that
+    /// takes longer than that, and that somebody waits for, is reported, too. The thread, `NAME-watchdog`,
+    /// starts with the first child that may leave its thread, looks once in that time, at most a thousand
+    /// times a second, and wakes no worker. Without this there is none.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = hatchery::Pool::builder().watchdog(Duration::from_secs(30)).build()?;
+    /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
+    /// # Ok::<(), hatchery::BuildError>(())
+    /// ```
+    pub fn watchdog(mut self, after: Duration) -> Self {
+        self.watchdog = Some(after);
+        self
+    }
+
     /// Makes the pool. It starts no thread.
     ///
     /// # Errors
@@ -369,6 +414,11 @@ impl PoolBuilder {
             name,
             stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
             hooks: self.hooks,
+            describe: scope::describe,
+            watchdog: self.watchdog.map(|every| Watchdog {
+                every,
+                bark: dump::print,
+            }),
         });
         Ok(Pool {
             cores: Arc::new(Cores::new(core)),
@@ -400,6 +450,7 @@ impl fmt::Debug for PoolBuilder {
             .field("spare_threads", &self.spares)
             .field("on_thread_start", &self.hooks.start.is_some())
             .field("on_thread_exit", &self.hooks.exit.is_some())
+            .field("watchdog", &self.watchdog)
             .finish()
     }
 }

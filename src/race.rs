@@ -8,6 +8,7 @@ use crate::failure::Failures;
 use crate::options::{OnFailure, Options};
 use crate::outcome::Left;
 use crate::scope::{Cancelled, Payload, catching, discard};
+use crate::stats::NurseryStats;
 use crate::try_nursery::TryNursery;
 
 /// A nursery whose children compete; [`race`] opens one.
@@ -210,6 +211,12 @@ impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
     {
         let (nursery, winner) = (self.nursery, self.winner.clone());
         nursery.spawn_blocking(move || winner.note(f(), nursery));
+    }
+
+    /// What has happened in the race so far, see [`Nursery::stats`](crate::Nursery::stats).
+    #[must_use]
+    pub fn stats(&self) -> NurseryStats {
+        self.nursery.stats()
     }
 }
 

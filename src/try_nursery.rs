@@ -12,6 +12,7 @@ use crate::scope::{
     Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, catching,
     tell,
 };
+use crate::stats::NurseryStats;
 
 /// A nursery whose children may fail; [`try_nursery`] opens one.
 ///
@@ -133,7 +134,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => Err(self.failed(task, failure)),
             Err(payload) => {
-                self.nest.fail(Reason::ChildPanicked);
+                self.nest.note_panicked();
                 Err(self.panicked(payload, Some(spawned_at), task.id()))
             }
         })
@@ -160,10 +161,11 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     #[cold]
     fn skip(&self, origin: &Origin, cancelled: Cancelled, f: impl Sized) -> Failure<E> {
+        self.nest.note_skipped();
         match catching(|| drop(f)) {
             Ok(()) => self.skipped(origin, cancelled),
             Err(payload) => {
-                self.nest.fail(Reason::ChildPanicked);
+                self.nest.note_panicked();
                 self.panicked(payload, None, Some(origin.id()))
             }
         }
@@ -346,7 +348,10 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let child = move |(origin, item): (Origin, Option<I::Item>)| match item {
             Some(item) => self.run_child(&origin, spawned_at, || f(item).map_err(Failure::from)),
             None => match self.nest.cancelled() {
-                Some(cancelled) => Err(self.skipped(&origin, cancelled)),
+                Some(cancelled) => {
+                    self.nest.note_skipped();
+                    Err(self.skipped(&origin, cancelled))
+                }
                 None => unreachable!("cancelled for good"),
             },
         };
@@ -384,6 +389,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             None => Ok(()),
             Some(cancelled) => Err(self.nest.collector().cancelled(cancelled)),
         }
+    }
+
+    /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.
+    #[must_use]
+    pub fn stats(&self) -> NurseryStats {
+        NurseryStats::new(self.nest.numbers())
     }
 }
 

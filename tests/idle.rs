@@ -11,6 +11,7 @@ use std::time::Duration;
 use common::{Gate, REFUSED_STACK, on_pool};
 use hatchery::{Options, Pool};
 
+const LOOKS: Duration = Duration::from_millis(10);
 const IDLE: Duration = Duration::from_secs(5);
 
 /// Context switches of each thread of the pool, of its own will and not.
@@ -25,6 +26,9 @@ fn switches(pool: &str) -> Vec<(String, [u64; 2])> {
                 Some(line.trim().to_owned())
             };
             let name = field("Name:").filter(|name| name.starts_with(pool))?;
+            if name.ends_with("-watchdog") {
+                return None;
+            }
             let voluntary = field("voluntary_ctxt_switches:")?.parse().ok()?;
             let involuntary = field("nonvoluntary_ctxt_switches:")?.parse().ok()?;
             Some((name, [voluntary, involuntary]))
@@ -53,6 +57,11 @@ fn s9_an_idle_pool_is_not_woken_for_five_seconds_after_a_burst() {
                 });
             });
         }
+        scope.spawn(|| {
+            let builder = Pool::builder().threads(2).name("looked").watchdog(LOOKS);
+            // The watchdog looks, and wakes nobody.
+            on_pool(builder, |pool| stays_asleep(pool, "looked-"));
+        });
         scope.spawn(|| {
             let builder = Pool::builder().stack_size(REFUSED_STACK).name("quiet0");
             on_pool(builder, |pool| {

@@ -13,11 +13,12 @@ use std::time::Duration;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::limit;
+use crate::engine::report::Id;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
-use crate::engine::shared::Run;
+use crate::engine::shared::{Doing, Run};
 use crate::platform::sync::{Arc, Condvar, Mutex, lock};
-use crate::platform::thread::Thread;
+use crate::platform::thread::{self, Thread};
 
 /// Side threads of a pool that does not say how many: as many blocking calls as a client usually has
 /// open at once.
@@ -63,6 +64,12 @@ impl Blocking {
     pub(crate) fn snapshot(&self) -> [usize; 3] {
         let side = lock(&self.side);
         [side.queue.len(), side.ready, side.living]
+    }
+
+    /// Whose children wait for a thread.
+    pub(crate) fn whose(&self) -> Vec<Id> {
+        let side = lock(&self.side);
+        side.queue.iter().map(|run| Id::of(run.scope())).collect()
     }
 
     pub(crate) fn is_starved(&self) -> bool {
@@ -139,13 +146,18 @@ impl Blocking {
     fn main(core: &Arc<Core>) {
         let _hooks = core.hooks().enter();
         Seat::with(core, |seat| {
+            // A guest as any, but for those who look.
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            seat.slot().rename(name);
             let root = Frame::root(seat);
             root.enter(|| {
                 core.check_process();
                 while let Some(run) = core.blocking.next() {
+                    seat.slot().set_doing(Doing::Running);
                     run.execute(seat, || false);
                     // A process that it has forked has no use for a side thread.
                     core.check_process();
+                    seat.slot().set_doing(Doing::Away);
                     lock(&core.blocking.side).ready += 1;
                 }
             });

@@ -7,8 +7,13 @@ use crossbeam_deque::Worker as Deque;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
+use crate::engine::report::Facts;
+use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{Kind, Seat};
-use crate::engine::shared::{Run, Slot, Strays};
+use crate::engine::shared::{Doing, Run, Slot, Strays};
+use crate::engine::survey::Answers;
+use crate::engine::tally::{Common, Numbers};
+use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -26,6 +31,9 @@ pub(crate) struct Config {
     /// Workers beyond `threads`, for those that are absent.
     pub(crate) spares: usize,
     pub(crate) hooks: Hooks,
+    /// What the layer above knows about a nursery.
+    pub(crate) describe: fn(&ScopeFrame) -> Facts,
+    pub(crate) watchdog: Option<Watchdog>,
 }
 
 type Hook = Arc<dyn Fn(&str) + Send + Sync>;
@@ -70,7 +78,7 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    fn read<R>(&self, f: impl FnOnce(&[Arc<Slot>]) -> R) -> R {
+    pub(super) fn read<R>(&self, f: impl FnOnce(&[Arc<Slot>]) -> R) -> R {
         let slots = self
             .slots
             .read()
@@ -147,6 +155,15 @@ pub(crate) struct Core {
     handles: Mutex<Vec<Thread>>,
     living: AtomicUsize,
     is_shut_down: AtomicBool,
+    /// How many times a worker was roused.
+    wake_ups: Common,
+    /// Whether the watchdog was started, if there is to be one.
+    is_watched: OnceLock<()>,
+    pub(super) leash: Leash,
+    /// Where those wait who have asked all threads what they have open.
+    pub(super) answers: Answers,
+    /// How many times a spare thread took over for one that blocks.
+    compensations: Common,
 }
 
 impl Core {
@@ -165,6 +182,11 @@ impl Core {
             living: AtomicUsize::new(0),
             is_shut_down: AtomicBool::new(false),
             config,
+            wake_ups: Common::default(),
+            is_watched: OnceLock::new(),
+            leash: Leash::default(),
+            answers: Answers::default(),
+            compensations: Common::default(),
         })
     }
 
@@ -204,9 +226,29 @@ impl Core {
         self.config.threads
     }
 
+    /// What the layer above knows about a nursery that is open.
+    pub(crate) fn describe(&self, scope: &ScopeFrame) -> Facts {
+        (self.config.describe)(scope)
+    }
+
     /// Whether a worker was ever started in this process.
     pub(crate) fn has_workers(&self) -> bool {
-        self.living.load(Ordering::Relaxed) > 0 && !self.is_orphan()
+        self.workers_started() > 0 && !self.is_orphan()
+    }
+
+    pub(crate) fn workers_started(&self) -> usize {
+        self.living.load(Ordering::Relaxed)
+    }
+
+    /// What the pool's threads have done so far.
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.roster
+            .read(|slots| Numbers::of(slots.iter().map(|slot| &*slot.tally)))
+    }
+
+    /// Workers roused and blocked threads replaced so far.
+    pub(crate) fn wakes(&self) -> [u64; 2] {
+        [self.wake_ups.get(), self.compensations.get()]
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -264,7 +306,10 @@ impl Core {
                     lock(&self.handles).push(handle);
                     self.idle.enlist(index);
                 }
-                Err(_) => self.worker(index).rename("refused".to_owned()),
+                Err(_) => {
+                    self.worker(index).rename("refused".to_owned());
+                    self.worker(index).set_doing(Doing::Away);
+                }
             }
         }
         // They are asleep now, and have asked nobody.
@@ -273,6 +318,29 @@ impl Core {
             // It may have begun before they were enlisted.
             self.idle.rouse_all(&**self);
         }
+        self.start_watchdog();
+    }
+
+    /// Starts the watchdog, once, if there is to be one. If it is refused, it is done without.
+    pub(crate) fn start_watchdog(self: &Arc<Self>) {
+        let Some(watchdog) = self.config.watchdog else {
+            return;
+        };
+        self.is_watched.get_or_init(|| {
+            let core = Arc::clone(self);
+            let name = format!("{}-watchdog", self.config.name);
+            // Not on a stack of the children's size: it runs none.
+            let started = Thread::start(name, None, move || watchdog::main(&core, watchdog));
+            if let Ok(thread) = started {
+                lock(&self.handles).push(thread);
+            }
+        });
+    }
+
+    /// Whether some thread is parked in a nursery.
+    pub(super) fn is_anybody_waiting(&self) -> bool {
+        let waits = |slot: &Arc<Slot>| slot.doing() == Doing::Waiting;
+        self.roster.read(|slots| slots.iter().any(waits))
     }
 
     fn worker_name(&self, index: usize) -> String {
@@ -292,6 +360,7 @@ impl Core {
         let spare = self.start_thread(name, move || worker::spare(core, index));
         handles.retain(|handle| !handle.is_over());
         handles.push(spare.ok()?);
+        self.compensations.add(1);
         Some(())
     }
 
@@ -318,6 +387,7 @@ impl Core {
         // ORDERING: Release; partner: `is_shut_down`.
         self.is_shut_down.store(true, Ordering::Release);
         self.idle.rouse_all(self);
+        self.leash.end();
         let mut handles = std::mem::take(&mut *lock(&self.handles));
         handles.extend(self.blocking.close());
         handles.into_iter().for_each(Thread::join);
@@ -357,6 +427,7 @@ impl Field for Core {
     }
 
     fn rouse(&self, worker: usize) {
+        self.wake_ups.add(1);
         let spare = lock(&self.spares).get(&worker).cloned();
         let slot = spare.as_ref().unwrap_or_else(|| self.worker(worker));
         // ORDERING: Release; partner: the Acquire in `worker::sleep`.

@@ -21,14 +21,22 @@ pub(crate) mod permits;
 #[cfg(not(loom))]
 pub(crate) mod publish;
 #[cfg(not(loom))]
+pub(crate) mod report;
+#[cfg(not(loom))]
 pub(crate) mod scope_frame;
 #[cfg(not(loom))]
 pub(crate) mod seat;
 #[cfg(not(loom))]
 pub(crate) mod shared;
 #[cfg(not(loom))]
+pub(crate) mod survey;
+#[cfg(not(loom))]
+pub(crate) mod tally;
+#[cfg(not(loom))]
 pub(crate) mod timer;
 #[cfg(not(loom))]
 pub(crate) mod wait;
+#[cfg(not(loom))]
+pub(crate) mod watchdog;
 #[cfg(not(loom))]
 pub(crate) mod worker;

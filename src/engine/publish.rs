@@ -14,6 +14,7 @@ use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
+use crate::engine::tally::Tally;
 use crate::platform::sync::atomic::Ordering;
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
@@ -48,6 +49,7 @@ impl Seat {
             None => Self::with(scope.core(), |seat| {
                 // The home has not spawned yet, perhaps.
                 seat.core.start_workers();
+                seat.tally().spawned.add(1);
                 seat.stray(Run::new(scope, PendingList::of(child), 0));
             }),
         });
@@ -133,13 +135,23 @@ impl Seat {
 
     /// Queues a child for a side thread.
     pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
+        self.tally().spawned.add(1);
+        self.core.start_watchdog();
         let run = Run::new(scope, PendingList::of(child), 0);
         self.core.blocking.submit(self, run);
+    }
+
+    /// A run was taken from another thread's deque.
+    pub(crate) fn note_stolen(&self, run: &Run) {
+        run.scope().count(|numbers| _ = numbers.stolen.add(1));
+        self.tally().stolen.add(1);
     }
 
     /// Puts a run where idle workers and its nursery's home look.
     pub(crate) fn stray(&self, run: Run) {
         self.core.check_process();
+        run.scope().count(|numbers| _ = numbers.strays.add(1));
+        self.tally().strays.add(1);
         // Once it is in the list, the run may be over and its nursery closed.
         let home = run.scope().home();
         self.core.strays.push(run);
@@ -156,7 +168,16 @@ impl Seat {
     /// Exposes work if somebody asked.
     #[inline]
     pub(crate) fn answer_request(&self) {
-        if self.is_asked() {
+        self.count_and_answer(|_| {});
+    }
+
+    /// Counts something and exposes work if somebody asked: both are in the slot.
+    #[inline]
+    pub(crate) fn count_and_answer(&self, count: impl FnOnce(&Tally)) {
+        let slot = self.slot();
+        count(&slot.tally);
+        // ORDERING: Relaxed: whoever asks waits for the answer, not for this look.
+        if slot.asked.load(Ordering::Relaxed) {
             self.answer();
         }
     }
@@ -187,6 +208,7 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn answer(&self) {
+        self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
             // Cleared first: see `idle`, proof, 4.
             self.slot().asked.store(false, Ordering::Relaxed);

@@ -4,6 +4,7 @@
     reason = "follows a nursery to its opener and its ancestors"
 )]
 
+use std::any::Any;
 use std::cell::Cell;
 use std::ptr;
 
@@ -13,25 +14,45 @@ use crate::engine::frame::Frame;
 use crate::engine::limit::{self, Limiter};
 use crate::engine::seat::Seat;
 use crate::engine::shared::SlotRef;
-use crate::platform::sync::Arc;
+use crate::engine::tally::{AtHome, NowAndThen, Numbers};
+use crate::platform::lazy::Lazy;
 use crate::platform::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::platform::sync::{Arc, OnceLock};
 use crate::platform::thread;
 use crate::task::chunk::Owner;
 
 /// All the engine knows of a nursery.
+///
+/// INVARIANT: what its home writes for every child comes first, and what other threads read for every
+/// child is a cache line away, behind this struct.
+#[repr(C)]
 pub(crate) struct ScopeFrame {
-    /// Runs in public hands.
-    pub(crate) count: Count,
-    /// The opener's seat; others read its fields that never change.
-    seat: *const Seat,
+    /// Written by the home for every child.
+    pub(crate) at_home: AtHome,
     /// The nursery in whose body or child this one was opened.
     parent: *const ScopeFrame,
     /// Its own limit, if it has one.
     limiter: Cell<*const Limiter>,
+    /// The opener's seat; others read its fields that never change.
+    seat: *const Seat,
+    /// Made by the first event that most nurseries do not see.
+    rare: Lazy<Rare>,
+    /// Runs in public hands.
+    pub(crate) count: Count,
     /// The slot of the thread that last took children: a hint where they are.
     runner: AtomicPtr<()>,
     /// Children spawned on other threads than the opener's.
     foreign: AtomicU64,
+    /// Whether a fork has become it: that must not allocate, and its second closure does not count.
+    is_fork: bool,
+}
+
+/// What few nurseries need.
+#[derive(Default)]
+pub(crate) struct Rare {
+    numbers: NowAndThen,
+    /// What the layer above keeps here.
+    pub(crate) above: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 // SAFETY: the pointers are only compared, or followed to what is `Sync` under the arguments
@@ -43,23 +64,26 @@ impl ScopeFrame {
     #[inline]
     pub(crate) fn open(seat: &Seat) -> Self {
         let parent = Frame::with_current(|frame| frame.map_or(ptr::null(), Frame::enclosing));
-        Self::below(parent, seat)
+        Self::below(parent, seat, false)
     }
 
     /// The nursery that a latent fork becomes.
     pub(crate) fn open_around(fork: &Frame<'_>) -> Self {
-        Self::below(fork.enclosing(), fork.seat)
+        Self::below(fork.enclosing(), fork.seat, true)
     }
 
     #[inline]
-    fn below(parent: *const ScopeFrame, seat: &Seat) -> Self {
+    fn below(parent: *const ScopeFrame, seat: &Seat, is_fork: bool) -> Self {
         Self {
-            count: Count::new(),
-            seat,
+            at_home: AtHome::default(),
             parent,
             limiter: Cell::new(ptr::null()),
+            seat,
+            rare: Lazy::new(),
+            count: Count::new(),
             runner: AtomicPtr::new(ptr::null_mut()),
             foreign: AtomicU64::new(0),
+            is_fork,
         }
     }
 
@@ -185,5 +209,80 @@ impl ScopeFrame {
     pub(crate) fn foreign_sequence(&self) -> u64 {
         // ORDERING: Relaxed: only uniqueness matters.
         (1 << 63) | self.foreign.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A child was spawned on this thread that stands for so many.
+    pub(crate) fn note_more_spawned(&self, seat: &Seat, more: u64) {
+        if self.is_home() {
+            self.at_home.spawned.add(more);
+        } else {
+            self.foreign.fetch_add(more, Ordering::Relaxed);
+        }
+        seat.tally().spawned.add(more);
+    }
+
+    /// Whether a fork has become it.
+    pub(crate) fn is_fork(&self) -> bool {
+        self.is_fork
+    }
+
+    /// What few nurseries need.
+    pub(crate) fn rare(&self) -> &Rare {
+        self.rare.get()
+    }
+
+    /// Counts something that does not happen in most nurseries.
+    pub(crate) fn count(&self, count: impl FnOnce(&NowAndThen)) {
+        if !self.is_fork {
+            count(&self.rare.get().numbers);
+        }
+    }
+
+    /// Children begin on this seat's thread.
+    pub(crate) fn note_begun(&self, seat: &Seat, children: u64) {
+        seat.tally().taken.add(children);
+        self.note_run(seat, children);
+    }
+
+    /// Children that are counted as taken have begun on this seat's thread.
+    pub(crate) fn note_run(&self, seat: &Seat, children: u64) {
+        if self.is_on(seat) {
+            self.at_home.begun.add(children);
+        } else if children > 0 && !self.is_fork {
+            seat.tally().elsewhere.add(children);
+            self.count(|numbers| _ = numbers.elsewhere.add(children));
+        }
+    }
+
+    /// Children that have begun on this seat's thread are dropped unrun.
+    pub(crate) fn note_skipped(&self, seat: &Seat, children: u64) {
+        self.count(|numbers| {
+            if self.is_on(seat) {
+                seat.tally().skipped_here.add(children);
+                numbers.skipped_here.add(children);
+            } else {
+                seat.tally().skipped_elsewhere.add(children);
+                numbers.skipped_elsewhere.add(children);
+            }
+        });
+    }
+
+    /// A child has panicked.
+    pub(crate) fn note_panicked(&self, seat: &Seat) {
+        self.count(|numbers| {
+            seat.tally().panicked.add(1);
+            numbers.panicked.add(1);
+        });
+    }
+
+    pub(crate) fn numbers(&self) -> Numbers {
+        let mut numbers = Numbers::default();
+        if let Some(rare) = self.rare.peek() {
+            numbers = rare.numbers.get();
+        }
+        // What is part of it was read before, see `Numbers::of`.
+        numbers.run_here = self.at_home.begun.get().saturating_sub(numbers.run_here);
+        numbers.spawned = self.at_home.spawned.get() + self.foreign.load(Ordering::Relaxed);
+        numbers
     }
 }

@@ -12,7 +12,8 @@ use crossbeam_deque::Worker as Deque;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::pace::Pace;
-use crate::engine::shared::{Run, Slot, SlotRef};
+use crate::engine::shared::{Doing, Run, Slot, SlotRef};
+use crate::engine::tally::Tally;
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
@@ -20,6 +21,9 @@ use crate::platform::thread;
 /// Children that a frame keeps to itself at first. An offer costs about as much as running eight
 /// empty children.
 const MOST: u32 = 8;
+
+/// Frames to look at for one of a certain seat: a stack is as deep as its nurseries are nested.
+const LOOKS: usize = 64;
 
 /// The private side of one thread's part in one pool.
 pub(crate) struct Seat {
@@ -108,6 +112,12 @@ impl Seat {
         &self.own_slot
     }
 
+    /// What its thread has done; written by it only.
+    #[inline]
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.own_slot.tally
+    }
+
     pub(crate) fn is_spare(&self) -> bool {
         self.kind == Kind::Spare
     }
@@ -186,6 +196,7 @@ impl Seat {
             let other = frame?.seat;
             other.is_active().then(|| other.step_aside())
         });
+        self.own_slot.set_doing(Doing::Running);
         self.take_place();
         // Who went to sleep before may not have asked this seat.
         self.own_slot.asked.store(true, Ordering::Relaxed);
@@ -199,6 +210,9 @@ impl Seat {
     #[cold]
     #[inline(never)]
     pub(crate) fn go(&self, came: Came) {
+        if !self.is_entered() {
+            self.own_slot.set_doing(Doing::Away);
+        }
         self.give_up_place();
         if came == Came::FromAnotherPool {
             Frame::with_current(|frame| {
@@ -254,6 +268,15 @@ impl Seat {
                 GoOn::IfThereIsRoom => {}
             }
         }
+    }
+
+    /// Whether a frame of this seat is on the stack; or it is too deep to know.
+    fn is_entered(&self) -> bool {
+        Frame::with_current(|current| {
+            let mut stack = current.into_iter().flat_map(Frame::stack);
+            let near = stack.by_ref().take(LOOKS);
+            near.map(|frame| frame.seat).any(|seat| seat.is(self)) || stack.next().is_some()
+        })
     }
 
     /// Runs `f`, which blocks and does not unwind, without a place; a nursery that it opens takes

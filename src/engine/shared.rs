@@ -12,8 +12,10 @@ use crossbeam_utils::CachePadded;
 
 use crate::engine::frame::Frame;
 use crate::engine::limit;
+use crate::engine::report::{Desk, Id};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
+use crate::engine::tally::Tally;
 use crate::platform::parker::Parker;
 use crate::platform::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
@@ -99,7 +101,10 @@ impl Run {
     ) -> Option<PendingList> {
         scope.note_runner(seat);
         seat.is_thief.set(true);
-        Frame::run_all(seat, scope, self.children, enough)
+        let only = self.children.only().map(Id::of);
+        seat.slot().take_along(Id::of(scope), only, || {
+            Frame::run_all(seat, scope, self.children, enough)
+        })
     }
 
     /// Gives the children to a frame of their nursery on this thread, its home.
@@ -115,7 +120,7 @@ impl Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Doing {
-    /// Runs user code, or nothing of this pool's.
+    /// Runs user code.
     Running,
     /// Parked at the end of a nursery or in a join.
     Waiting,
@@ -123,6 +128,18 @@ pub(crate) enum Doing {
     Blocking,
     /// A worker without work.
     Sleeping,
+    /// It has nothing of this pool's open.
+    Away,
+}
+
+impl Doing {
+    const ALL: [Self; 5] = [
+        Self::Running,
+        Self::Waiting,
+        Self::Blocking,
+        Self::Sleeping,
+        Self::Away,
+    ];
 }
 
 /// The side of a seat that other threads see.
@@ -141,6 +158,13 @@ pub(crate) struct Slot {
     doing: AtomicU8,
     stealer: Stealer<Run>,
     owner: Mutex<String>,
+    /// What the owner has done, and those before it.
+    pub(crate) tally: CachePadded<Tally>,
+    /// Where it is asked what it has open.
+    pub(crate) desk: Desk,
+    /// The nursery whose children the owner has taken along last, and the child, if that was just one;
+    /// null if there is none.
+    taken: [AtomicPtr<()>; 2],
 }
 
 impl Slot {
@@ -152,14 +176,52 @@ impl Slot {
             stolen: AtomicU32::new(0),
             beggar: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(asleep),
-            doing: AtomicU8::new(Doing::Running as u8),
+            doing: AtomicU8::new(if asleep {
+                Doing::Sleeping as u8
+            } else {
+                Doing::Away as u8
+            }),
             stealer,
             owner: Mutex::new(owner),
+            tally: CachePadded::default(),
+            desk: Desk::default(),
+            taken: Default::default(),
         }
     }
 
     pub(crate) fn rename(&self, owner: String) {
         *lock(&self.owner) = owner;
+    }
+
+    pub(crate) fn owner(&self) -> String {
+        lock(&self.owner).clone()
+    }
+
+    pub(crate) fn doing(&self) -> Doing {
+        let doing = self.doing.load(Ordering::Relaxed);
+        let known = Doing::ALL.into_iter().find(|known| *known as u8 == doing);
+        known.expect("set by `set_doing`")
+    }
+
+    /// Runs `f`, which runs children of a nursery that were taken along, perhaps just one.
+    pub(crate) fn take_along<R>(&self, scope: Id, only: Option<Id>, f: impl FnOnce() -> R) -> R {
+        // ORDERING: Relaxed, here and below: for the eyes of people.
+        let before = self.taken.each_ref().map(|at| at.load(Ordering::Relaxed));
+        let now = [Some(scope), only].map(Id::erase);
+        let set = |to: [*mut (); 2]| {
+            let cells = self.taken.iter().zip(to);
+            cells.for_each(|(cell, to)| cell.store(to, Ordering::Relaxed));
+        };
+        set(now);
+        let result = f();
+        set(before);
+        result
+    }
+
+    /// The nursery whose children the owner has taken along last, and the child, if that was just one.
+    pub(crate) fn at(&self) -> Option<(Id, Option<Id>)> {
+        let [scope, only] = self.taken.each_ref().map(|at| at.load(Ordering::Relaxed));
+        Id::some(scope).map(|scope| (scope, Id::some(only)))
     }
 
     pub(crate) fn has_work(&self) -> bool {
@@ -290,17 +352,9 @@ impl SlotRef {
 
 impl std::fmt::Debug for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let doing = self.doing.load(Ordering::Relaxed);
-        let all = [
-            Doing::Running,
-            Doing::Waiting,
-            Doing::Blocking,
-            Doing::Sleeping,
-        ];
-        let doing = all.into_iter().find(|known| *known as u8 == doing);
         f.debug_struct("Thread")
             .field("owner", &*lock(&self.owner))
-            .field("doing", &doing)
+            .field("doing", &self.doing())
             .field("shared_runs", &self.stealer.len())
             .field("asked", &self.asked.load(Ordering::Relaxed))
             .finish()
@@ -324,6 +378,12 @@ impl Strays {
         let mut queue = lock(&self.queue);
         queue.push_back(run);
         self.len.store(queue.len(), Ordering::Relaxed);
+    }
+
+    /// Whose children they are.
+    pub(crate) fn whose(&self) -> Vec<Id> {
+        let queue = lock(&self.queue);
+        queue.iter().map(|run| Id::of(run.scope)).collect()
     }
 
     pub(crate) fn has(&self, wanted: impl Fn(&Run) -> bool) -> bool {

@@ -19,13 +19,17 @@
 //!
 //! A waiter is unparked by what it waits for: the last unit of the count, the finish of a child
 //! it asked to be told of, a stray of its nursery. Each of them leaves a token in its parker after
-//! the fact, and the waiter looks for the fact between taking tokens, so none is missed.
+//! the fact, and the waiter looks for the fact between taking tokens, so none is missed. It is also
+//! unparked to say what it waits for.
 //!
 //! Leapfrogging is Wagner and Calder's ("Leapfrogging: a portable technique for implementing
 //! efficient futures", 1993), by nurseries instead of by single tasks.
 
+use std::mem;
+
 use crate::engine::frame::Frame;
 use crate::engine::limit::{self, Limiter};
+use crate::engine::report::{Id, WaitsFor};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{GoOn, Seat};
 use crate::engine::shared::{Doing, Run};
@@ -48,6 +52,9 @@ trait Awaited {
 
     /// The right to run it, if it is one child of this class that nobody has started.
     fn claim(&self, class: Class) -> Option<Running>;
+
+    /// For those who ask what this thread waits for.
+    fn describe(&self) -> WaitsFor;
 }
 
 impl<T> Awaited for Handle<T> {
@@ -61,6 +68,14 @@ impl<T> Awaited for Handle<T> {
 
     fn claim(&self, class: Class) -> Option<Running> {
         (self.class() == class).then(|| Handle::claim(self))?
+    }
+
+    fn describe(&self) -> WaitsFor {
+        WaitsFor::Child {
+            id: Id::of(self.address()),
+            class: self.class(),
+            is_started: self.is_started(),
+        }
     }
 }
 
@@ -79,6 +94,10 @@ impl Awaited for End<'_> {
 
     fn claim(&self, _class: Class) -> Option<Running> {
         None
+    }
+
+    fn describe(&self) -> WaitsFor {
+        WaitsFor::End
     }
 }
 
@@ -101,6 +120,10 @@ where
     fn claim(&self, class: Class) -> Option<Running> {
         (self.0)().find_map(|child| Awaited::claim(child, class))
     }
+
+    fn describe(&self) -> WaitsFor {
+        WaitsFor::Any
+    }
 }
 
 impl Seat {
@@ -108,7 +131,7 @@ impl Seat {
     #[inline(always)]
     pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
         if !body.list.is_empty() {
-            body.drain(scope, || false);
+            body.drain(scope, |_| false);
         }
         if !scope.count.is_zero() {
             self.wait_for_the_rest(body, scope);
@@ -175,6 +198,7 @@ impl Seat {
 
     fn wait(&self, frame: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) {
         let helps = frame.is_body_of(scope);
+        let mut has_parked = false;
         while !awaited.is_over() {
             if self.core.is_orphan() {
                 self.go_on_alone(frame, scope, helps, awaited);
@@ -196,6 +220,10 @@ impl Seat {
             if helps && let Some(runner) = scope.runner() {
                 runner.with(self, |runner| runner.beg(self.slot()));
             }
+            if !mem::replace(&mut has_parked, true) {
+                scope.count(|numbers| _ = numbers.waits.add(1));
+                self.tally().waits.add(1);
+            }
             self.slot().set_doing(Doing::Waiting);
             self.park(scope, helps, awaited);
             self.slot().set_doing(Doing::Running);
@@ -213,7 +241,7 @@ impl Seat {
         helps: bool,
         awaited: &impl Awaited,
     ) {
-        if helps && body.drain(scope, || awaited.is_over()) {
+        if helps && body.drain(scope, |_| awaited.is_over()) {
             return;
         }
         if helps && let Some(run) = self.pop() {
@@ -242,6 +270,9 @@ impl Seat {
         let limiter = scope.limiter();
         self.wait_without_place(|| {
             self.slot().parker.park();
+            if self.slot().desk.is_wanted() {
+                self.report(Some((scope, awaited.describe())));
+            }
             let is_needed = awaited.is_over()
                 || self.core.blocking.is_starved()
                 || self.core.strays.has(|run| run.scope().is_within(scope))
@@ -285,6 +316,9 @@ impl Seat {
             runner.steal()
         });
         let Some(run) = run else { return false };
+        scope.count(|numbers| _ = numbers.leapfrogged.add(1));
+        self.tally().leapfrogged.add(1);
+        self.note_stolen(&run);
         if !run.scope().is_within(scope) {
             // It has gone on to something else.
             scope.forget_runner();
@@ -314,7 +348,7 @@ impl Seat {
 
     /// Step 1: runs something that a waiter in the body of `scope` may run.
     fn help(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
-        if body.drain(scope, || awaited.is_over()) {
+        if body.drain(scope, |_| awaited.is_over()) {
             return true;
         }
         if scope.count.is_zero() {
@@ -351,7 +385,10 @@ impl Seat {
         let run = || {
             let child = awaited.claim(Class::Blocking);
             let child = child.map(|child| {
-                self.without_place(|| Frame::run_child(self, scope, child));
+                let only = Id::of(child.address());
+                self.slot().take_along(Id::of(scope), Some(only), || {
+                    self.without_place(|| Frame::run_child(self, scope, child));
+                });
                 blocking.note_claim();
             });
             child.is_some()

@@ -160,5 +160,9 @@ fn search(seat: &Seat) -> Option<Run> {
 fn find(seat: &Seat) -> Option<Run> {
     seat.pop()
         .or_else(|| seat.core.strays.take(|_| true))
-        .or_else(|| seat.core.roster.steal(seat.slot()))
+        .or_else(|| {
+            let run = seat.core.roster.steal(seat.slot())?;
+            seat.note_stolen(&run);
+            Some(run)
+        })
 }

@@ -13,11 +13,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::mem::offset_of;
 use std::time::{Duration, Instant};
 
 use crate::engine::epoch::{EPOCH, Switch};
 use crate::engine::limit::Limiter;
 use crate::engine::mark::{self, Cancellable, FAILED, FORK, Known, Mark, SKIPS};
+use crate::engine::report::Facts;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::timer::Watch;
 use crate::platform::clock;
@@ -47,6 +49,9 @@ pub enum Reason {
     /// It was a race that nobody took part in.
     NoCompetitor = 8,
 }
+
+/// Nurseries to look at for a reason, from one outwards, for the eyes of people.
+const OUTWARDS: usize = 256;
 
 impl Reason {
     const ALL: [Self; 8] = [
@@ -199,14 +204,18 @@ impl Terms {
 }
 
 /// The part of a nursery's state that this is about.
+#[repr(C)]
 pub(super) struct Cancel {
-    mark: Mark,
     /// Null if it has none. INVARIANT: set before the nursery's body begins, to terms that outlive
     /// the nursery.
     terms: AtomicPtr<Terms>,
+    mark: Mark,
 }
 
 impl Cancel {
+    /// Where that begins which is looked at for every child.
+    pub(super) const PER_CHILD: usize = offset_of!(Self, mark);
+
     // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
     #[cfg_attr(
         not(debug_assertions),
@@ -402,6 +411,14 @@ impl Scope {
         scopes.filter_map(|scope| scope.terms()?.deadline).min()
     }
 
+    /// Why it is cancelled as far as anybody knows, itself or with a nursery further out; nobody is
+    /// told, and no clock is looked at.
+    fn known_reason(&self) -> Option<Reason> {
+        let scopes = std::iter::successors(Some(self), |scope| scope.parent());
+        let mut known = scopes.take(OUTWARDS).map(|scope| scope.cancel.mark.known());
+        known.find_map(|known| Some(Reason::of(known?)))
+    }
+
     /// The nursery this one was opened in.
     fn parent(&self) -> Option<&Self> {
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
@@ -437,6 +454,16 @@ impl Scope {
     pub(super) unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
         // SAFETY: by contract; whoever has the frame of a nursery knows that it is open.
         unsafe { Self::at(frame) }
+    }
+}
+
+/// What is known about the nursery that a frame is of.
+pub(crate) fn describe(frame: &ScopeFrame) -> Facts {
+    // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
+    let scope = unsafe { Scope::of_frame(frame) };
+    Facts {
+        name: scope.terms().and_then(|terms| terms.name.clone()),
+        cancelled: scope.known_reason().map(|reason| reason.to_string()),
     }
 }
 

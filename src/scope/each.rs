@@ -103,6 +103,7 @@ where
                 scope,
                 shared,
                 is_timed,
+                counted: 1,
                 stretch,
             };
             piece.run()
@@ -113,6 +114,12 @@ where
 
 impl<I, T, F> Drop for Batch<'_, I, T, F> {
     fn drop(&mut self) {
+        if let Some(items) = &self.items {
+            // The record was counted as one child.
+            let others = u64::from(items.len()) - 1;
+            self.function.scope.note_begun(others);
+            self.function.scope.note_skipped(others);
+        }
         // ORDERING: Relaxed: a hint that it is worth looking.
         self.function.get().ended.fetch_add(1, Ordering::Relaxed);
     }
@@ -123,6 +130,8 @@ struct Piece<'a, 'brand, I, T, F> {
     scope: &'a Scope,
     shared: &'a Shared<F>,
     is_timed: bool,
+    /// Items that have been counted before they begin: one stands for the batch until then.
+    counted: u32,
     stretch: Stretch<'brand, I, T>,
 }
 
@@ -143,7 +152,10 @@ where
         let spawned = frame.child_of(&scope.frame).unwrap_or(frame);
         while self.stretch.len() > 0 {
             if scope.is_cancelled() {
-                if !self.stretch.skip() {
+                let is_well = self.stretch.skip();
+                self.note_begun(seat, 1);
+                scope.frame.note_skipped(seat, 1);
+                if !is_well {
                     scope.note_panic();
                 }
                 continue;
@@ -154,17 +166,25 @@ where
             if self.stretch.len() > 1 && (self.are_long() || seat.should_split()) {
                 return self.split_in(frame);
             }
+            let before = self.stretch.len();
             let is_well = if self.is_timed || self.are_long() {
                 self.run_timed(spawned)
             } else {
                 self.run_undisturbed(spawned)
             };
+            self.note_begun(seat, before - self.stretch.len());
             if !is_well {
                 scope.note_panic();
             }
             frame.run_spawned(spawned, &scope.frame);
         }
         self.stretch.finish()
+    }
+
+    /// So many items have begun on this seat's thread, and ended.
+    fn note_begun(&mut self, seat: &Seat, items: u32) {
+        let uncounted = items - mem::take(&mut self.counted);
+        self.scope.frame.note_begun(seat, uncounted.into());
     }
 
     /// Whether an item may take so long that all that stands behind it is offered first.
@@ -210,6 +230,7 @@ where
         };
         let right = Self {
             stretch: right,
+            counted: 0,
             ..self
         };
         let (left, right) = fork(frame.seat, || left.run(), || right.run());
@@ -350,6 +371,13 @@ impl<'scope> Nest<'scope, '_> {
         T: Send + 'scope,
     {
         let dispose = batches.dispose();
+        // The record counts as one.
+        let others = u64::from(items.len()) - 1;
+        if others > 0 {
+            Seat::with(self.frame().core(), |seat| {
+                self.frame().note_more_spawned(seat, others);
+            });
+        }
         self.spawn_with::<Total, _, _>(Class::Compute, move |rank| {
             let batch = Batch {
                 items: Some(items),

@@ -11,7 +11,7 @@ mod partial;
 
 pub(crate) use batches::Batches;
 pub use cancel::{Cancelled, Reason};
-pub(crate) use cancel::{Terms, Token, check};
+pub(crate) use cancel::{Terms, Token, check, describe};
 pub(crate) use fork::{fork, fork_here};
 pub use lineage::ChildId;
 pub(crate) use lineage::{Origin, Task, tell};
@@ -24,10 +24,13 @@ pub(crate) use crate::task::record::{Class, Handle, Payload, Rank, Verdict};
 
 use std::panic::resume_unwind;
 
+use std::mem::offset_of;
+
 use crate::engine::frame::Frame;
 use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
-use crate::platform::lazy::Lazy;
+use crate::engine::tally::AtHome;
+pub(crate) use crate::engine::tally::Numbers;
 use cancel::Cancel;
 use panics::Panics;
 
@@ -55,9 +58,12 @@ pub(crate) fn forget_foreign_stack() {
 pub(crate) struct Scope {
     frame: ScopeFrame,
     cancel: Cancel,
-    /// Made by the first panic; most nurseries see none.
-    panics: Lazy<Panics>,
 }
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// See the invariant of [`ScopeFrame`].
+const _: () = assert!(offset_of!(Scope, cancel) + Cancel::PER_CHILD >= size_of::<AtHome>() + LINE);
 
 impl Scope {
     // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
@@ -70,7 +76,6 @@ impl Scope {
         Self {
             frame: ScopeFrame::open(seat),
             cancel: Cancel::new(),
-            panics: Lazy::new(),
         }
     }
 
@@ -79,11 +84,40 @@ impl Scope {
         Self {
             frame: ScopeFrame::open_around(fork),
             cancel: Cancel::of_fork(),
-            panics: Lazy::new(),
         }
     }
 
+    /// Children that have begun here are dropped unrun.
+    #[cold]
+    fn note_skipped(&self, children: u64) {
+        Seat::with(self.frame.core(), |seat| {
+            self.frame.note_skipped(seat, children);
+        });
+    }
+
+    /// Children begin here.
+    #[cold]
+    fn note_begun(&self, children: u64) {
+        Seat::with(self.frame.core(), |seat| {
+            self.frame.note_begun(seat, children);
+        });
+    }
+
+    /// A child has panicked.
+    #[cold]
+    fn count_panic(&self) {
+        Seat::with(self.frame.core(), |seat| self.frame.note_panicked(seat));
+    }
+
+    /// What has happened in the nursery so far.
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.frame.numbers()
+    }
+
+    /// Made by the first panic; most nurseries see none.
     fn panics(&self) -> &Panics {
-        self.panics.get()
+        let above = &self.frame.rare().above;
+        let panics = above.get_or_init(|| Box::new(Panics::default()));
+        panics.downcast_ref().expect("nothing else is kept there")
     }
 }

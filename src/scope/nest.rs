@@ -127,6 +127,7 @@ impl<'scope> Nest<'scope, '_> {
                     self.arena
                         .write(|| self.frame().owner(), class, vtable, closure)
                 };
+                self.frame().at_home.spawned.add(1);
                 frame.queue(child);
                 handle
             }
@@ -149,6 +150,7 @@ impl<'scope> Nest<'scope, '_> {
         let scope = self.frame();
         let vtable = Child::<F, T, P>::VTABLE;
         let (child, handle) = if scope.is_home() {
+            scope.at_home.spawned.add(1);
             // SAFETY: as in `spawn_with`.
             unsafe { self.arena.write(|| scope.owner(), class, vtable, closure) }
         } else {
@@ -297,6 +299,7 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn skip<F>(&self, child: &Running, closure: F) -> Outcome {
+        self.note_skipped(1);
         match catching(|| drop(closure)) {
             Ok(()) => Outcome::Skipped,
             Err(payload) => self.panicked(child, payload),

@@ -62,6 +62,7 @@ impl Scope {
     /// A child has panicked and leaves its payload to its handle.
     pub(super) fn note_panic(&self) {
         self.fail(Reason::ChildPanicked);
+        self.count_panic();
         // ORDERING: Relaxed: read after the last child has been counted.
         self.panics().unclaimed.fetch_add(1, Ordering::Relaxed);
     }
@@ -73,6 +74,7 @@ impl Scope {
             Verdict::Done(value) => {
                 if let Err(payload) = catching(|| drop(value)) {
                     self.fail(Reason::ChildPanicked);
+                    self.count_panic();
                     self.keep(rank, payload);
                 }
             }

@@ -8,7 +8,7 @@ use crate::engine::seat::Seat;
 use crate::scope::cancel::{Cancelled, Reason, Terms};
 use crate::scope::lineage::{self, Origin, Spawned, Task};
 use crate::scope::nest::{Nest, Policy};
-use crate::scope::{Batches, Class, Handle, Payload, Scope};
+use crate::scope::{Batches, Class, Handle, Numbers, Payload, Scope};
 use crate::task::record::{Rank, Verdict};
 
 /// Takes what children have left that nobody joins; from any thread.
@@ -148,6 +148,21 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     /// True for exactly one caller.
     pub(crate) fn cancel(&self, reason: Reason) -> bool {
         self.nest.scope().cancel(reason)
+    }
+
+    /// A child that has begun here is dropped unrun.
+    pub(crate) fn note_skipped(&self) {
+        self.nest.scope().note_skipped(1);
+    }
+
+    /// A child has panicked.
+    pub(crate) fn note_panicked(&self) {
+        self.fail(Reason::ChildPanicked);
+        self.nest.scope().count_panic();
+    }
+
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.nest.scope().numbers()
     }
 
     /// A child or the body has failed.

@@ -52,6 +52,11 @@ impl PendingList {
         self.len.get()
     }
 
+    /// Where the record of the only child lies, if there is just one.
+    pub(crate) fn only(&self) -> Option<*const Header> {
+        (self.len() == 1).then(|| self.oldest.get().cast_const())
+    }
+
     /// A list of one.
     pub(crate) fn of(child: Queued) -> Self {
         let list = Self::new();

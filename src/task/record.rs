@@ -160,6 +160,17 @@ impl<F, T> Record<F, T> {
     }
 }
 
+/// What becomes of a child taken out of its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It runs or is skipped, on the thread that opened its nursery.
+    BeginsAtHome,
+    /// It runs or is skipped, wherever that is.
+    Begins,
+    /// Nothing: its handle has claimed it.
+    IsStale,
+}
+
 /// A place in a queue: the right to try to run the child.
 #[must_use]
 pub(crate) struct Queued(NonNull<Header>);
@@ -185,37 +196,65 @@ impl Queued {
     /// Leaves the queue and runs or skips the child, unless its handle has claimed it.
     ///
     /// If the joiner asked for a wake-up, `wake` is called with the spawner that the chunk carries,
-    /// or with nothing if that is the nursery's own opener.
+    /// or with nothing if that is the nursery's own opener. `step` is told first what becomes of it.
+    /// False if that is nothing.
+    ///
     /// `is_home` says that the caller is the thread that opened the nursery: then the handles of
     /// children that lie in its arena are here, too, and nobody else can see them.
     #[allow(clippy::inline_always, reason = "the loop over a nursery's children")]
     #[inline(always)]
-    pub(crate) fn run(self, is_home: bool, owner: *const (), wake: impl FnOnce(Option<*const ()>)) {
+    pub(crate) fn run(
+        self,
+        is_home: bool,
+        owner: *const (),
+        step: impl FnOnce(Step),
+        wake: impl FnOnce(Option<*const ()>),
+    ) -> bool {
         if is_home && header(&self.0).kind.home == Home::Owned {
-            self.run_alone(owner);
-        } else if let Some(child) = self.take() {
-            child.run(owner, wake);
+            return self.run_alone(owner, step);
+        }
+        match self.take() {
+            Some(child) => {
+                step(Step::Begins);
+                child.run(owner, wake);
+                true
+            }
+            None => {
+                step(Step::IsStale);
+                false
+            }
         }
     }
 
     /// The same for a child all of whose references are on this thread.
     #[inline]
-    fn run_alone(self, owner: *const ()) {
+    fn run_alone(self, owner: *const (), step: impl FnOnce(Step)) -> bool {
         let header = header(&self.0);
         let child = || Running(self.0);
         match header.state.take_alone() {
             TakenAlone::Unhandled => {
+                step(Step::BeginsAtHome);
                 // SAFETY: the vtable was made for this record's types.
                 unsafe { (header.vtable.call_and_dispose)(child(), owner) };
                 release(self.0, Releaser::Spawner);
+                true
             }
             TakenAlone::Handled => {
+                step(Step::BeginsAtHome);
                 // SAFETY: as above.
                 let outcome = unsafe { (header.vtable.call)(child(), owner) };
                 header.state.finish_alone(outcome);
+                true
             }
-            TakenAlone::Stale => {}
-            TakenAlone::StaleLast => release(self.0, Releaser::Spawner),
+            TakenAlone::Stale => {
+                step(Step::IsStale);
+                false
+            }
+            TakenAlone::StaleLast => {
+                step(Step::IsStale);
+                release(self.0, Releaser::Spawner);
+                false
+            }
         }
     }
 
@@ -284,6 +323,11 @@ impl Running {
                 release(self.0, who(&self.0));
             }
         }
+    }
+
+    /// Where its record lies, for those who compare.
+    pub(crate) fn address(&self) -> *const () {
+        self.0.as_ptr().cast()
     }
 
     /// Where the child stands in the order of spawning, among those of its nursery.
@@ -419,6 +463,11 @@ impl<T> Handle<T> {
     /// The chunk's owner, as given when the chunk was made.
     pub(crate) fn owner(&self) -> *const () {
         chunk_header(&self.0).owner()
+    }
+
+    /// Where its record lies, for those who compare.
+    pub(crate) fn address(&self) -> *const () {
+        self.0.as_ptr().cast()
     }
 
     pub(crate) fn class(&self) -> Class {

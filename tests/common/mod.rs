@@ -61,7 +61,7 @@ pub(crate) fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
                 // Last, and not for ever: whoever hangs may hold a lock that it takes.
                 std::thread::scope(|scope| {
                     scope.spawn(|| {
-                        say(&format!("{pool:#?}\n"));
+                        say(&format!("{}{pool:#?}\n", pool.dump()));
                         std::process::exit(101);
                     });
                     std::thread::sleep(GRACE);

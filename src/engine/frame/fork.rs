@@ -65,6 +65,7 @@ impl<'a> ForkFrame<'a> {
         self.frame.home_of.set(scope);
         self.frame.part.set(Part::Body);
         self.frame.forks.set(0);
+        self.frame.seat.tally().uncounted.add(1);
         self.frame.list.push(child);
     }
 }

@@ -12,6 +12,7 @@
 )]
 
 mod fork;
+mod report;
 mod stage;
 
 use std::cell::Cell;
@@ -29,7 +30,7 @@ use crate::task::record::{Queued, Running};
 
 /// What a frame is of its nursery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(crate) enum Part {
     /// The bottom of a pool thread's stack.
     Root,
     /// The body of a nursery, or of a fork that has become one.
@@ -145,6 +146,7 @@ impl<'a> Frame<'a> {
     /// Runs a child of `scope`, its spawns in front of what stood behind it.
     #[inline]
     pub(crate) fn run_child(seat: &Seat, scope: &ScopeFrame, child: Running) {
+        scope.note_begun(seat, 1);
         let owner = ptr::from_ref(scope).cast();
         Frame::around_child(seat, scope, || child.run(owner, waker(seat, scope)));
     }
@@ -192,7 +194,7 @@ impl<'a> Frame<'a> {
         if self.list.len() >= self.most.get() {
             self.offer();
         }
-        self.seat.answer_request();
+        self.seat.count_and_answer(|tally| tally.spawned.add(1));
     }
 
     /// The backlog has doubled, or may not be kept.

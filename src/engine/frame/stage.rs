@@ -1,7 +1,7 @@
 //! Running children on top of a frame, one after the other, in one further frame.
 #![allow(unsafe_code, reason = "the further frame is made in place")]
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
@@ -9,7 +9,7 @@ use super::{CURRENT, Frame, Leave, Part, waker};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::task::list::PendingList;
-use crate::task::record::{Handle, Outcome};
+use crate::task::record::{Handle, Outcome, Step};
 
 /// The frame of a nursery's body or of a run, with room for one more: the children that run on top
 /// of it, one after the other, share that.
@@ -71,7 +71,13 @@ impl<'a> Frame<'a> {
         frame.list.append(&children);
         // What was public stays so when somebody asks, and not before.
         frame.most.set(u32::MAX);
-        stage.set().enter(|| frame.drain(scope, enough));
+        let begun = Cell::new(0);
+        let after = |has_begun| {
+            begun.set(begun.get() + u64::from(has_begun));
+            enough()
+        };
+        stage.set().enter(|| frame.drain(scope, after));
+        scope.note_run(seat, begun.get());
         (!frame.list.is_empty()).then(|| frame.list.take())
     }
 
@@ -79,49 +85,86 @@ impl<'a> Frame<'a> {
     pub(crate) fn run_oldest(&self) -> bool {
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         let scope = unsafe { self.scope.get().as_ref() };
-        scope.is_some_and(|scope| self.drain(scope, || true))
+        let after = |scope: &ScopeFrame, has_begun| {
+            scope.note_run(self.seat, u64::from(has_begun));
+            true
+        };
+        scope.is_some_and(|scope| self.drain(scope, |has_begun| after(scope, has_begun)))
     }
 
-    /// Runs the children in this frame's list, on top of it, oldest first, until `enough`; false if
+    /// Counts a child that was taken out of the list, and is counted as taken. If the frame is not the
+    /// nursery's home, that is up to whoever drains the list: a few at a time, and not by looking at
+    /// the nursery's frame for each of them.
+    #[inline]
+    fn count(&self, scope: &ScopeFrame, step: Step) {
+        match step {
+            Step::BeginsAtHome => scope.at_home.begun.add(1),
+            Step::Begins if self.is_home() => scope.at_home.begun.add(1),
+            Step::Begins => {}
+            Step::IsStale => self.seat.tally().uncounted.add(1),
+        }
+    }
+
+    /// A child of this body was taken out of the list, at home, and nobody else has claimed it.
+    #[inline]
+    fn note_begins_in_body(&self) {
+        // SAFETY: the nursery of an entered body is open.
+        unsafe { &*self.scope.get() }.at_home.begun.add(1);
+        self.note_taken();
+    }
+
+    /// A child was taken out of the list, to be run next.
+    #[inline]
+    fn note_taken(&self) {
+        self.seat.count_and_answer(|tally| tally.taken.add(1));
+    }
+
+    /// Runs the children in this frame's list, on top of it, oldest first, until it is enough; false if
     /// there were none. The frame is the innermost one, and of this nursery.
-    pub(crate) fn drain(&self, scope: &ScopeFrame, enough: impl Fn() -> bool) -> bool {
+    ///
+    /// `is_enough` is asked after each child, and told whether it has run or been skipped: its handle may
+    /// have claimed it before.
+    pub(crate) fn drain(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> bool {
         let owner = ptr::from_ref(scope).cast();
         let mut has_run = false;
         while self.part.get() == Part::Body
             && let Some(last) = self.list.pop_last()
         {
-            self.seat.answer_request();
-            self.in_place(|| last.run(self.is_home(), owner, waker(self.seat, scope)));
+            self.note_taken();
+            let step = |step| self.count(scope, step);
+            let waker = waker(self.seat, scope);
+            let has_begun = self.in_place(|| last.run(self.is_home(), owner, step, waker));
             has_run = true;
-            if enough() {
+            if is_enough(has_begun) {
                 return true;
             }
         }
         if !self.list.is_empty() {
-            self.drain_on_top(scope, enough);
+            self.drain_on_top(scope, is_enough);
             has_run = true;
         }
         has_run
     }
 
-    fn drain_on_top(&self, scope: &ScopeFrame, enough: impl Fn() -> bool) {
+    fn drain_on_top(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) {
         match self.top() {
-            Some(top) => self.with_top(top, || self.drain_in(top, scope, enough)),
+            Some(top) => self.with_top(top, || self.drain_in(top, scope, is_enough)),
             None => {
                 let top = self.for_child();
-                top.enter(|| self.drain_in(&top, scope, enough));
+                top.enter(|| self.drain_in(&top, scope, is_enough));
             }
         }
     }
 
     #[inline]
-    fn drain_in(&self, top: &Frame<'_>, scope: &ScopeFrame, enough: impl Fn() -> bool) {
+    fn drain_in(&self, top: &Frame<'_>, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) {
         let owner = ptr::from_ref(scope).cast();
         while let Some(child) = self.list.pop() {
-            self.seat.answer_request();
-            child.run(self.is_home(), owner, waker(self.seat, scope));
+            self.note_taken();
+            let step = |step| self.count(scope, step);
+            let has_begun = child.run(self.is_home(), owner, step, waker(self.seat, scope));
             self.succeed(top);
-            if enough() {
+            if is_enough(has_begun) {
                 break;
             }
         }
@@ -146,16 +189,15 @@ impl<'a> Frame<'a> {
         if self.part.get() != Part::Body || !self.list.is_next(child) {
             return None;
         }
-        let owner = self.scope.get().cast();
         if let Some(last) = self.list.pop_last() {
-            self.seat.answer_request();
-            return Some(self.in_place(|| child.run_alone(last, owner)));
+            self.note_begins_in_body();
+            return Some(self.in_place(|| child.run_alone(last, self.scope.get().cast())));
         }
         let top = self.top()?;
         let queued = self.list.pop()?;
-        self.seat.answer_request();
+        self.note_begins_in_body();
         Some(self.with_top(top, || {
-            let outcome = child.run_alone(queued, owner);
+            let outcome = child.run_alone(queued, self.scope.get().cast());
             self.succeed(top);
             outcome
         }))
@@ -171,6 +213,7 @@ impl<'a> Frame<'a> {
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         let scope = unsafe { &*self.scope.get() };
         let owner = ptr::from_ref(scope).cast();
+        scope.note_begun(self.seat, 1);
         let run = || child.run_alone(queued, owner);
         Some(Frame::around_child(self.seat, scope, run))
     }

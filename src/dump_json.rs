@@ -1,0 +1,117 @@
+//! A dump for programs.
+
+use crate::dump::{Dump, Nursery, Seat, State, Waits, What};
+use crate::json::Object;
+use crate::stats::{NurseryStats, PoolStats};
+
+impl Dump {
+    /// The same as one JSON object.
+    ///
+    /// `nurseries` lists the open ones, each before those opened in it: `id` counts from 1, `parent` is
+    /// the `id` of the one around it or null. `seats` lists the pool's threads: `state` is `"runs"`,
+    /// `"waits"` or `"sleeps"`, `nursery` is the innermost one it is in, and `waits_for` what it sleeps
+    /// for. Children are numbered as they are met.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        Object::new()
+            .field("pool", &*self.pool)
+            .field("threads", self.threads)
+            .field("stats", self.stats.to_json())
+            .list("nurseries", self.nurseries.iter().map(Nursery::to_json))
+            .list("seats", self.seats.iter().map(Seat::to_json))
+            .finish()
+    }
+}
+
+impl Nursery {
+    fn to_json(&self) -> Object {
+        Object::new()
+            .field("id", self.number)
+            .field("parent", self.within)
+            .field("kind", if self.is_fork { "join" } else { "nursery" })
+            .field("name", self.name.as_deref())
+            .field("opened_by", self.home.as_deref())
+            .field("cancelled", self.cancelled.as_deref())
+            .field("unstarted", self.unstarted)
+            .field("shared", self.shared)
+            .field("strays", self.strays)
+            .field("blocking_queued", self.blocking)
+            .field("last_taken_by", self.runner.as_deref())
+            .field("stats", self.stats.to_json())
+    }
+}
+
+impl Seat {
+    fn to_json(&self) -> Object {
+        let state = match self.state {
+            State::Runs => "runs",
+            State::Waits => "waits",
+            State::Sleeps => "sleeps",
+        };
+        Object::new()
+            .field("thread", &*self.thread)
+            .field("state", state)
+            .field("has_answered", self.has_answered)
+            .field("nursery", self.place.map(|place| place.0))
+            .field("in", self.place.map(|place| place.1))
+            .field("child", self.child)
+            .field("open_joins", self.forks)
+            .field("is_cut_short", self.is_cut_short)
+            .field("waits_for", self.waits.as_ref().map(Waits::to_json))
+    }
+}
+
+impl Waits {
+    fn to_json(&self) -> Object {
+        let waits = Object::new().field("nursery", self.nursery);
+        match &self.what {
+            What::End => waits.field("what", "end"),
+            What::Any => waits.field("what", "any child"),
+            What::Child {
+                number,
+                is_blocking,
+                is_started,
+                runner,
+            } => waits
+                .field("what", "child")
+                .field("child", *number)
+                .field("is_blocking", *is_blocking)
+                .field("is_started", *is_started)
+                .field("run_by", runner.as_deref()),
+        }
+    }
+}
+
+impl PoolStats {
+    fn to_json(self) -> Object {
+        Object::new()
+            .field("spawned", self.spawned)
+            .field("run_here", self.run_here)
+            .field("run_elsewhere", self.run_elsewhere)
+            .field("skipped", self.skipped)
+            .field("panicked", self.panicked)
+            .field("stolen", self.stolen)
+            .field("leapfrogged", self.leapfrogged)
+            .field("strays", self.strays)
+            .field("parked", self.parked)
+            .field("wake_ups", self.wake_ups)
+            .field("compensations", self.compensations)
+            .field("workers", self.workers)
+            .field("blocking_threads", self.blocking_threads)
+    }
+}
+
+impl NurseryStats {
+    fn to_json(self) -> Object {
+        Object::new()
+            .field("spawned", self.spawned)
+            .field("run_here", self.run_here)
+            .field("run_elsewhere", self.run_elsewhere)
+            .field("skipped", self.skipped)
+            .field("panicked", self.panicked)
+            .field("stolen", self.stolen)
+            .field("leapfrogged", self.leapfrogged)
+            .field("strays", self.strays)
+            .field("parked", self.parked)
+    }
+}

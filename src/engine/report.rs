@@ -1,0 +1,243 @@
+//! What a thread says of itself when somebody asks, and who asks.
+//!
+//! Another thread's stack cannot be looked at from outside, and a list of all nurseries would cost each
+//! of them too much. So whoever wants to know leaves a request in each slot, and each thread writes down
+//! what it has open: at its next spawn, child or fork, where it answers other requests as well; or
+//! right away if it is parked, since it is unparked for that. One that runs user code all the while
+//! does not answer, and whoever asks does not wait long.
+//!
+//! 1. A report is no older than the requests that it answers: how many there were is read before it is
+//!    made.
+//! 2. Nothing is called under the lock of a desk, so reports can be made and read anywhere.
+//! 3. Those who wait for reports give theirs meanwhile, so that any number of them may ask at once.
+
+use crate::engine::core::Core;
+use crate::engine::frame::{Frame, Part};
+use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::seat::Seat;
+use crate::engine::tally::Numbers;
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::sync::{Arc, Mutex, lock};
+use crate::task::record::Class;
+
+/// Frames that a thread reports on, from the innermost outwards: a stack may be a million deep.
+const FRAMES: usize = 256;
+/// Nurseries that a thread reports on, those around its frames included.
+const NURSERIES: usize = 512;
+
+/// The address of something that may be gone: to be compared only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Id(usize);
+
+impl Id {
+    pub(crate) fn of<T>(at: *const T) -> Self {
+        Self(at.addr())
+    }
+
+    /// Null for none.
+    pub(crate) fn erase(this: Option<Self>) -> *mut () {
+        std::ptr::without_provenance_mut(this.map_or(0, |id| id.0))
+    }
+
+    /// None for a null pointer.
+    pub(crate) fn some<T>(at: *const T) -> Option<Self> {
+        (!at.is_null()).then(|| Self::of(at))
+    }
+}
+
+/// What the layer above knows about a nursery.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) name: Option<Arc<str>>,
+    /// Why it is cancelled, if it is.
+    pub(crate) cancelled: Option<String>,
+}
+
+/// A nursery, as one thread sees it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) id: Id,
+    pub(crate) parent: Option<Id>,
+    pub(crate) facts: Facts,
+    /// Whether a fork has become it.
+    pub(crate) is_fork: bool,
+    /// The slot of the thread that opened it.
+    pub(crate) home: Id,
+    /// The slot of the thread that last took children of it.
+    pub(crate) runner: Option<Id>,
+    /// Runs in public hands.
+    pub(crate) shared: usize,
+    /// Unstarted children that this thread holds.
+    pub(crate) unstarted: usize,
+    pub(crate) numbers: Numbers,
+}
+
+/// What a parked thread waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WaitsFor {
+    /// All children of the nursery.
+    End,
+    Child {
+        id: Id,
+        class: Class,
+        is_started: bool,
+    },
+    /// One of several children.
+    Any,
+}
+
+/// What one thread has open in one pool.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Those of its frames, and those around them.
+    pub(crate) nurseries: Vec<Seen>,
+    /// What it is in, from the innermost outwards.
+    pub(crate) frames: Vec<(Id, Part)>,
+    /// Forks that nobody has asked for.
+    pub(crate) forks: usize,
+    /// Whether there is more than it says.
+    pub(crate) is_cut_short: bool,
+    /// If it is parked: in which nursery, and what for.
+    pub(crate) waits: Option<(Id, WaitsFor)>,
+}
+
+impl Report {
+    /// What the calling thread has open in the pool.
+    fn of_here(core: &Core, waits: Option<(&ScopeFrame, WaitsFor)>) -> Self {
+        let mut report = Self::default();
+        Frame::with_current(|current| {
+            let stack = current.into_iter().flat_map(Frame::stack);
+            let mut own = stack.filter(|frame| std::ptr::eq(&*frame.seat.core, core));
+            for frame in own.by_ref().take(FRAMES) {
+                report.add_frame(core, frame);
+            }
+            report.is_cut_short |= own.next().is_some();
+        });
+        if let Some((scope, waits_for)) = waits {
+            report.add(core, scope, 0);
+            report.waits = Some((Id::of(scope), waits_for));
+        }
+        report
+    }
+
+    fn add_frame(&mut self, core: &Core, frame: &Frame<'_>) {
+        if frame.is_latent() {
+            self.forks += 1;
+        } else if let Some(scope) = frame.nursery() {
+            self.frames.push((Id::of(scope), frame.part()));
+            self.add(core, scope, frame.list.len() as usize);
+        }
+    }
+
+    /// Adds a nursery and those around it.
+    fn add(&mut self, core: &Core, scope: &ScopeFrame, unstarted: usize) {
+        let mut next = Some((scope, unstarted));
+        while let Some((scope, unstarted)) = next {
+            let id = Id::of(scope);
+            if let Some(seen) = self.nurseries.iter_mut().find(|seen| seen.id == id) {
+                seen.unstarted += unstarted;
+                return;
+            }
+            if self.nurseries.len() == NURSERIES {
+                self.is_cut_short = true;
+                return;
+            }
+            self.nurseries.push(Seen {
+                id,
+                parent: scope.parent().map(|parent| Id::of(parent)),
+                facts: core.describe(scope),
+                is_fork: scope.is_fork(),
+                home: Id::of(scope.home().erase()),
+                runner: scope.runner().map(|runner| Id::of(runner.erase())),
+                shared: scope.count.get(),
+                unstarted,
+                numbers: scope.numbers(),
+            });
+            next = scope.parent().map(|parent| (parent, 0));
+        }
+    }
+}
+
+/// Where requests for a slot's report are left, and the report.
+#[derive(Default)]
+pub(crate) struct Desk {
+    is_wanted: AtomicBool,
+    file: Mutex<File>,
+}
+
+#[derive(Default)]
+struct File {
+    /// Requests so far.
+    asked: u64,
+    /// Those of them that the last report answers.
+    answered: u64,
+    last: Option<Arc<Report>>,
+}
+
+impl Desk {
+    /// Whether somebody wants a report.
+    pub(crate) fn is_wanted(&self) -> bool {
+        // ORDERING: Relaxed: a hint; what it is about is under the lock.
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Leaves a request; its number.
+    pub(super) fn ask(&self) -> u64 {
+        let mut file = lock(&self.file);
+        file.asked += 1;
+        file.asked
+    }
+
+    /// Has the owner look for requests.
+    pub(super) fn remind(&self) {
+        // ORDERING: Relaxed: the lock orders it behind the request. An owner that clears it afterwards
+        // takes the lock after that, and finds the request.
+        self.is_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// What the owner said in answer to this request.
+    pub(super) fn answer_to(&self, request: u64) -> Option<Arc<Report>> {
+        let file = lock(&self.file);
+        (file.answered >= request).then(|| file.last.clone())?
+    }
+
+    fn answer(&self, report: impl FnOnce() -> Report) {
+        self.is_wanted.store(false, Ordering::Relaxed);
+        let asked = lock(&self.file).asked;
+        let report = Some(Arc::new(report()));
+        let mut file = lock(&self.file);
+        file.answered = asked;
+        let old = std::mem::replace(&mut file.last, report);
+        drop(file);
+        drop(old);
+    }
+}
+
+impl Seat {
+    /// Reports what this thread has open, if somebody wants to know; whether that is so.
+    #[inline]
+    pub(crate) fn report_if_wanted(&self) -> bool {
+        let is_wanted = self.slot().desk.is_wanted();
+        if is_wanted {
+            self.report(None);
+        }
+        is_wanted
+    }
+
+    /// Reports what this thread has open in the seat's pool and, if it is parked, what it waits for.
+    #[cold]
+    pub(crate) fn report(&self, waits: Option<(&ScopeFrame, WaitsFor)>) {
+        let report = || Report::of_here(&self.core, waits);
+        self.slot().desk.answer(report);
+        self.core.answers.ring();
+    }
+}
+
+/// The same for the calling thread's seat in the pool, if it has something open there.
+pub(super) fn report_here(core: &Core) -> bool {
+    Frame::with_current(|current| {
+        let mut stack = current.into_iter().flat_map(Frame::stack);
+        let own = stack.find(|frame| std::ptr::eq(&*frame.seat.core, core));
+        own.is_some_and(|frame| frame.seat.report_if_wanted())
+    })
+}

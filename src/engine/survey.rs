@@ -1,0 +1,122 @@
+//! Asking all threads of a pool what they have open: see `report`.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::core::Core;
+use crate::engine::report::{self, Id, Report};
+use crate::engine::shared::{Doing, Slot};
+use crate::platform::sync::{Arc, Condvar, Mutex, lock};
+
+/// How long to wait for reports: a child of that length is a long one.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often to look whether those who have not reported have gone to sleep instead, and to remind
+/// them.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// Rings when a report was made. Whoever misses it looks a little later.
+#[derive(Default)]
+pub(crate) struct Answers {
+    gate: Mutex<()>,
+    bell: Condvar,
+}
+
+impl Answers {
+    pub(super) fn ring(&self) {
+        self.bell.notify_all();
+    }
+
+    fn wait(&self) {
+        let waited = self.bell.wait_timeout(lock(&self.gate), LOOK);
+        drop(waited.unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+/// A slot, as somebody finds it who asks.
+pub(crate) struct Found {
+    pub(crate) id: Id,
+    pub(crate) owner: String,
+    pub(crate) doing: Doing,
+    /// None if it has not answered.
+    pub(crate) report: Option<Arc<Report>>,
+    /// The nursery whose children it has taken along, and the child, if that is just one.
+    pub(crate) at: Option<(Id, Option<Id>)>,
+}
+
+/// All that could be learned about a pool.
+pub(crate) struct Survey {
+    pub(crate) slots: Vec<Found>,
+    /// Whose children the strays are, run by run.
+    pub(crate) strays: Vec<Id>,
+    /// Whose blocking children wait for a thread.
+    pub(crate) blocking: Vec<Id>,
+}
+
+/// One slot that was asked.
+struct Asked {
+    slot: Arc<Slot>,
+    request: u64,
+    report: Option<Arc<Report>>,
+}
+
+impl Asked {
+    /// Whether there may be an answer yet; if so, its owner is reminded.
+    fn is_open(&mut self) -> bool {
+        if self.report.is_none() {
+            self.report = self.slot.desk.answer_to(self.request);
+        }
+        let doing = self.slot.doing();
+        let is_open = self.report.is_none() && matches!(doing, Doing::Running | Doing::Waiting);
+        if is_open {
+            self.slot.desk.remind();
+            self.slot.arm();
+            if doing == Doing::Waiting {
+                // It finds the reminder behind the token.
+                self.slot.parker.unpark();
+            }
+        }
+        is_open
+    }
+}
+
+impl Core {
+    /// Has the threads that have something open say what, and waits a moment for them.
+    pub(crate) fn survey(&self) -> Survey {
+        let ask = |slot: &Arc<Slot>| Asked {
+            slot: Arc::clone(slot),
+            request: slot.desk.ask(),
+            report: None,
+        };
+        let mut asked: Vec<_> = self.roster.read(|slots| slots.iter().map(ask).collect());
+        let started = Instant::now();
+        loop {
+            let open = asked
+                .iter_mut()
+                .filter_map(|asked| asked.is_open().then_some(()));
+            let are_some_open = open.count() > 0;
+            // This thread may be one of those that were asked.
+            if report::report_here(self) {
+                continue;
+            }
+            if !are_some_open || started.elapsed() > PATIENCE {
+                break;
+            }
+            self.answers.wait();
+        }
+        Survey {
+            slots: asked.into_iter().map(Self::find).collect(),
+            strays: self.strays.whose(),
+            blocking: self.blocking.whose(),
+        }
+    }
+
+    fn find(asked: Asked) -> Found {
+        let Asked { slot, report, .. } = asked;
+        Found {
+            id: Id::of(Arc::as_ptr(&slot)),
+            owner: slot.owner(),
+            doing: slot.doing(),
+            report,
+            at: slot.at(),
+        }
+    }
+}

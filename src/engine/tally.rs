@@ -1,0 +1,159 @@
+//! What has happened so far, in numbers: of each thread's slot, and of each nursery.
+//!
+//! Counting must cost next to nothing, so whatever happens per child is counted in two places that one
+//! thread writes: its slot, and its nursery if it is at home there. What other threads run of a
+//! nursery is added once per run, before the run's unit of the count is released: once that is zero,
+//! the numbers are those of all children that were shared.
+//!
+//! 1. A child *begins* when somebody has won the right to run it; it is counted before it runs, so
+//!    whoever has joined it finds it in the slots' numbers.
+//! 2. A child that is dropped unrun has begun like any other, and is *skipped* as well: so what ran is
+//!    the difference, and the common case need not know which of the two it is.
+//! 3. Numbers only grow. Those of a slot outlive its owner, and go on with the next one.
+
+use crate::platform::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that one thread writes at a time, and any may read.
+#[derive(Default)]
+pub(crate) struct Own(AtomicU64);
+
+impl Own {
+    #[inline]
+    pub(crate) fn add(&self, more: u64) {
+        // ORDERING: Relaxed, and no read-modify-write: there is one writer. What it did before a
+        // completion is seen by whoever sees that, and this is no more than a number.
+        let now = self.0.load(Ordering::Relaxed);
+        self.0.store(now.wrapping_add(more), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that any thread adds to.
+#[derive(Default)]
+pub(crate) struct Common(AtomicU64);
+
+impl Common {
+    /// What it was before.
+    pub(crate) fn add(&self, more: u64) -> u64 {
+        // ORDERING: Relaxed: as above.
+        self.0.fetch_add(more, Ordering::Relaxed)
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one thread has done in a pool; written by that thread only.
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// Children spawned.
+    pub(crate) spawned: Own,
+    /// Children taken out of a list or claimed by their handle, to run them.
+    pub(crate) taken: Own,
+    /// How many of those that any thread takes do not count: they were claimed already, so that they do
+    /// not begin; or they are second closures of forks, which are children now and then only.
+    pub(crate) uncounted: Own,
+    /// Those that have begun and are of other threads' nurseries.
+    pub(crate) elsewhere: Own,
+    /// Those that were dropped unrun and are of this thread's nurseries.
+    pub(crate) skipped_here: Own,
+    /// Those of [`Self::elsewhere`] that were dropped unrun.
+    pub(crate) skipped_elsewhere: Own,
+    pub(crate) panicked: Own,
+    /// Runs taken from other threads' deques, the leapfrogged ones among them.
+    pub(crate) stolen: Own,
+    pub(crate) leapfrogged: Own,
+    /// Runs given to the strays.
+    pub(crate) strays: Own,
+    /// Waits that came to park.
+    pub(crate) waits: Own,
+}
+
+/// What happens in a nursery over and over; written by its home only.
+#[derive(Default)]
+pub(crate) struct AtHome {
+    /// Children that the home has spawned.
+    pub(crate) spawned: Own,
+    /// Children that have begun at home.
+    pub(crate) begun: Own,
+}
+
+/// What happens in a nursery now and then, on any thread: most see nothing of it.
+#[derive(Default)]
+pub(crate) struct NowAndThen {
+    /// Of those that have begun at home, how many were dropped unrun.
+    pub(crate) skipped_here: Common,
+    pub(crate) skipped_elsewhere: Common,
+    pub(crate) panicked: Common,
+    /// Children that have begun on other threads, but for the runs that are under way.
+    pub(crate) elsewhere: Common,
+    pub(crate) stolen: Common,
+    pub(crate) leapfrogged: Common,
+    pub(crate) strays: Common,
+    pub(crate) waits: Common,
+}
+
+impl NowAndThen {
+    /// But for what its home has counted: of that, `run_here` says how many were skipped.
+    pub(crate) fn get(&self) -> Numbers {
+        let skipped_here = self.skipped_here.get();
+        let skipped_elsewhere = self.skipped_elsewhere.get();
+        Numbers {
+            spawned: 0,
+            run_here: skipped_here,
+            run_elsewhere: self.elsewhere.get().saturating_sub(skipped_elsewhere),
+            skipped: skipped_here + skipped_elsewhere,
+            panicked: self.panicked.get(),
+            stolen: self.stolen.get(),
+            leapfrogged: self.leapfrogged.get(),
+            strays: self.strays.get(),
+            waits: self.waits.get(),
+        }
+    }
+}
+
+/// The numbers of a nursery, or of a pool's slots together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    pub(crate) spawned: u64,
+    pub(crate) run_here: u64,
+    pub(crate) run_elsewhere: u64,
+    pub(crate) skipped: u64,
+    pub(crate) panicked: u64,
+    pub(crate) stolen: u64,
+    pub(crate) leapfrogged: u64,
+    pub(crate) strays: u64,
+    pub(crate) waits: u64,
+}
+
+impl Numbers {
+    /// Those of a pool, all threads together.
+    pub(crate) fn of<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Self {
+        let mut all = Self::default();
+        let (mut taken, mut not_here) = (0, 0);
+        for tally in tallies {
+            // Parts first: what is added to them in between is part of the whole by the time that is
+            // read.
+            let skipped_here = tally.skipped_here.get();
+            let skipped_elsewhere = tally.skipped_elsewhere.get();
+            let elsewhere = tally.elsewhere.get();
+            not_here += skipped_here + elsewhere + tally.uncounted.get();
+            taken += tally.taken.get();
+            all.skipped += skipped_here + skipped_elsewhere;
+            all.run_elsewhere += elsewhere.saturating_sub(skipped_elsewhere);
+            all.spawned += tally.spawned.get();
+            all.panicked += tally.panicked.get();
+            all.stolen += tally.stolen.get();
+            all.leapfrogged += tally.leapfrogged.get();
+            all.strays += tally.strays.get();
+            all.waits += tally.waits.get();
+        }
+        // A fork's is uncounted on one thread, and taken by another later.
+        all.run_here = taken.saturating_sub(not_here);
+        all
+    }
+}

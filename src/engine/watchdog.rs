@@ -1,0 +1,115 @@
+//! A thread that looks whether anything moves, in a pool that was asked to have one.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::core::Core;
+use crate::engine::tally::Numbers;
+use crate::platform::sync::{Condvar, Mutex, lock};
+
+/// The shortest time between two looks.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// How often to look, and what to do if nothing has moved.
+#[derive(Clone, Copy)]
+pub(crate) struct Watchdog {
+    pub(crate) every: Duration,
+    pub(crate) bark: fn(&Core, Duration),
+}
+
+/// What ends the thread.
+#[derive(Default)]
+pub(crate) struct Leash {
+    is_over: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Leash {
+    pub(crate) fn end(&self) {
+        *lock(&self.is_over) = true;
+        self.bell.notify_all();
+    }
+
+    /// Waits so long; true if it is over before.
+    fn wait(&self, time: Duration) -> bool {
+        // A time too far away to be named never comes.
+        let end = Instant::now().checked_add(time);
+        let mut is_over = lock(&self.is_over);
+        while !*is_over {
+            let relock = std::sync::PoisonError::into_inner;
+            is_over = match end.map(|end| end.saturating_duration_since(Instant::now())) {
+                None => self.bell.wait(is_over).unwrap_or_else(relock),
+                Some(Duration::ZERO) => return false,
+                Some(left) => {
+                    let waited = self.bell.wait_timeout(is_over, left);
+                    waited.unwrap_or_else(|error| error.into_inner()).0
+                }
+            };
+        }
+        true
+    }
+}
+
+/// What was seen at the last look.
+#[derive(Default)]
+struct Memory {
+    moves: Numbers,
+    was_anybody_waiting: bool,
+    has_barked: bool,
+}
+
+impl Memory {
+    /// Whether nothing has moved since the last look while somebody waits, for the first time since
+    /// something has.
+    fn look(&mut self, moves: Numbers, is_anybody_waiting: bool) -> bool {
+        let has_moved = moves != self.moves;
+        let waits = is_anybody_waiting && self.was_anybody_waiting;
+        let barks = waits && !has_moved && !self.has_barked;
+        *self = Self {
+            moves,
+            was_anybody_waiting: is_anybody_waiting,
+            has_barked: barks || self.has_barked && !has_moved,
+        };
+        barks
+    }
+}
+
+/// Looks every now and then until the pool shuts down.
+pub(crate) fn main(core: &Core, watchdog: Watchdog) {
+    let every = watchdog.every.max(SHORTEST);
+    let mut memory = Memory::default();
+    while !core.leash.wait(every) {
+        if memory.look(core.numbers(), core.is_anybody_waiting()) {
+            (watchdog.bark)(core, every);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moves(spawned: u64) -> Numbers {
+        Numbers {
+            spawned,
+            ..Numbers::default()
+        }
+    }
+
+    #[test]
+    fn it_barks_once_until_something_moves() {
+        let mut memory = Memory::default();
+        let looks = [1, 1, 1, 1, 2, 2, 2, 3, 4, 4];
+        let barks = looks.map(|spawned| memory.look(moves(spawned), true));
+        let looks = (0..10).filter(|look| barks[*look]);
+        assert_eq!(looks.collect::<Vec<_>>(), [1, 5, 9]);
+    }
+
+    #[test]
+    fn it_does_not_bark_if_nobody_waits_or_somebody_has_just_begun_to() {
+        let mut memory = Memory::default();
+        assert!(!memory.look(moves(1), false));
+        assert!(!memory.look(moves(1), false));
+        assert!(!memory.look(moves(1), true));
+        assert!(memory.look(moves(1), true));
+    }
+}
