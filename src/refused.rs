@@ -241,3 +241,31 @@ fn the_end_of_a_pool_waits_for_the_thread_locals_of_side_threads_that_have_retir
     });
     assert!(flags[2].load(Ordering::Relaxed));
 }
+
+/// A spare that is refused is asked for again when the next worker blocks, and not for every child.
+#[test]
+fn refused_spares_are_not_asked_for_time_and_again() {
+    let name = "no-spares";
+    let pool = Pool::builder().threads(1).name(name).build().unwrap();
+    refusals::plan("no-spares-spare", |_| true);
+    let (blocks, may_go) = (&Barrier::new(2), &Barrier::new(2));
+    watched(name, || {
+        pool.nursery(|n| {
+            n.spawn(|| {
+                crate::block_in_place(|| {
+                    blocks.wait();
+                    may_go.wait();
+                });
+            });
+            // The worker has taken that child, and this thread its place.
+            crate::block_in_place(|| blocks.wait());
+            for _ in 0..1000 {
+                n.spawn(|| crate::join(|| (), || ()));
+                crate::block_in_place(|| ());
+            }
+            may_go.wait();
+        });
+    });
+    let asked = refusals::end("no-spares-spare");
+    assert!((1..10).contains(&asked), "{asked} times");
+}

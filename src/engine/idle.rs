@@ -73,6 +73,9 @@ pub(crate) struct Idle {
     asleep: AtomicUsize,
     absent: AtomicUsize,
     spares: AtomicUsize,
+    /// How many of them it is worth asking the system for: where it has refused one, no more than there
+    /// are, until the next worker leaves.
+    likely_spares: AtomicUsize,
     refused: AtomicBool,
     sleepers: Mutex<Vec<usize>>,
 }
@@ -87,6 +90,7 @@ impl Idle {
             asleep: AtomicUsize::new(0),
             absent: AtomicUsize::new(0),
             spares: AtomicUsize::new(0),
+            likely_spares: AtomicUsize::new(most_spares),
             refused: AtomicBool::new(false),
             sleepers: Mutex::new(Vec::new()),
         }
@@ -139,6 +143,8 @@ impl Idle {
     /// The event *leave*.
     pub(crate) fn leave(&self, field: &impl Field) {
         self.absent.fetch_add(1, Ordering::Relaxed);
+        self.likely_spares
+            .store(self.most_spares, Ordering::Relaxed);
         // Its fence stands between leaving and looking; partners: `wake_one` and `is_hungry`. Model:
         // `models::idle_absent_*`.
         self.vacate(field);
@@ -156,7 +162,8 @@ impl Idle {
     /// Whether a spare may come for a worker that is absent.
     fn lacks_worker(&self) -> bool {
         let absent = self.absent.load(Ordering::Relaxed);
-        absent > 0 && absent.min(self.most_spares) > self.spares.load(Ordering::Relaxed)
+        let likely = self.likely_spares.load(Ordering::Relaxed);
+        absent > 0 && absent.min(likely) > self.spares.load(Ordering::Relaxed)
     }
 
     /// Counts one more spare, if one may come.
@@ -251,7 +258,8 @@ impl Idle {
                     if field.start_spare() {
                         return true;
                     }
-                    self.spares.fetch_sub(1, Ordering::Relaxed);
+                    let left = self.spares.fetch_sub(1, Ordering::Relaxed) - 1;
+                    self.likely_spares.store(left, Ordering::Relaxed);
                     is_refused = true;
                 }
             }
