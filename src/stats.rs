@@ -11,9 +11,9 @@ use crate::engine::tally::Numbers;
 /// Children are those of `spawn`, `spawn_blocking` and, one per item, `spawn_each`. The closures of
 /// [`join`](crate::join()) do not count, wherever they run.
 ///
-/// What a nursery's children have done is in here by the time that the nursery returns, and what a child
-/// has done, but for [`run_elsewhere`](Self::run_elsewhere), by the time that it is joined. When
-/// no nursery is open on the pool, every child has run or was skipped:
+/// What the thread that opened a nursery has spawned and run in it is in here when the nursery returns;
+/// its [own numbers](crate::Nursery::stats) have it at once. When no nursery is open on the pool, every
+/// child has run or was skipped:
 ///
 /// ```
 /// let pool = hatchery::Pool::builder().threads(2).build()?;
@@ -36,13 +36,10 @@ pub struct PoolStats {
     /// Children spawned.
     pub spawned: u64,
     /// Children run on the thread that opened their nursery.
-    ///
-    /// Those that run now are included.
     pub run_here: u64,
     /// Children run on other threads: workers, side threads, other callers that wait.
     ///
-    /// They are told apart from those [run here](Self::run_here) once the thread has come to the end of
-    /// what it took along with them, and count as such until then.
+    /// They count once the thread has come to the end of what it took along with them.
     pub run_elsewhere: u64,
     /// Children dropped unrun because their nursery was cancelled.
     pub skipped: u64,
@@ -84,6 +81,7 @@ impl PoolStats {
             leapfrogged,
             strays,
             waits,
+            answers: _,
         } = core.numbers();
         let [wake_ups, compensations] = core.wakes();
         Self {
@@ -192,6 +190,7 @@ impl NurseryStats {
             leapfrogged,
             strays,
             waits,
+            answers: _,
         } = numbers;
         Self {
             spawned,

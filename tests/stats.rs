@@ -117,7 +117,9 @@ fn items_count_one_by_one_however_they_are_batched_and_split() {
             // They spawn, so that the loop stops at each of them.
             let spawned = n.spawn_each(0..100_u64, |i| drop(n.spawn(move || i)));
             assert_eq!(spawned.count(), 100);
-            assert_eq!(n.stats().spawned, 200);
+            let stats = settled(n);
+            assert_eq!(stats.spawned, 200);
+            assert_eq!(stats.run_here + stats.run_elsewhere, 200, "{stats:?}");
         });
         assert!(adds_up(&pool.stats()), "{:?}", pool.stats());
     });

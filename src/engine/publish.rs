@@ -14,7 +14,6 @@ use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
-use crate::engine::tally::Tally;
 use crate::platform::sync::atomic::Ordering;
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
@@ -49,7 +48,6 @@ impl Seat {
             None => Self::with(scope.core(), |seat| {
                 // The home has not spawned yet, perhaps.
                 seat.core.start_workers();
-                seat.tally().spawned.add(1);
                 seat.stray(Run::new(scope, PendingList::of(child), 0));
             }),
         });
@@ -135,7 +133,6 @@ impl Seat {
 
     /// Queues a child for a side thread.
     pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
-        self.tally().spawned.add(1);
         self.core.start_watchdog();
         let run = Run::new(scope, PendingList::of(child), 0);
         self.core.blocking.submit(self, run);
@@ -168,16 +165,7 @@ impl Seat {
     /// Exposes work if somebody asked.
     #[inline]
     pub(crate) fn answer_request(&self) {
-        self.count_and_answer(|_| {});
-    }
-
-    /// Counts something and exposes work if somebody asked: both are in the slot.
-    #[inline]
-    pub(crate) fn count_and_answer(&self, count: impl FnOnce(&Tally)) {
-        let slot = self.slot();
-        count(&slot.tally);
-        // ORDERING: Relaxed: whoever asks waits for the answer, not for this look.
-        if slot.asked.load(Ordering::Relaxed) {
+        if self.is_asked() {
             self.answer();
         }
     }
@@ -208,6 +196,7 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn answer(&self) {
+        self.tally().answers.add(1);
         self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
             // Cleared first: see `idle`, proof, 4.

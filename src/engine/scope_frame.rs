@@ -217,8 +217,26 @@ impl ScopeFrame {
             self.at_home.spawned.add(more);
         } else {
             self.foreign.fetch_add(more, Ordering::Relaxed);
+            seat.tally().spawned.add(more);
         }
-        seat.tally().spawned.add(more);
+    }
+
+    /// It is over: what has happened at home goes to the numbers of this seat, its opener's.
+    #[inline]
+    pub(crate) fn settle(&self, seat: &Seat) {
+        // One after the other: a wider load would wait for the stores of each.
+        let spawned = self.at_home.spawned.get();
+        if spawned > 0 {
+            seat.tally().spawned.add(spawned);
+        }
+        let begun = self.at_home.begun.get();
+        if begun > 0 {
+            seat.tally().begun.add(begun);
+            if let Some(rare) = self.rare.peek() {
+                let skipped = rare.numbers.skipped_here.get();
+                seat.tally().skipped_here.add(skipped);
+            }
+        }
     }
 
     /// Whether a fork has become it.
@@ -240,12 +258,6 @@ impl ScopeFrame {
 
     /// Children begin on this seat's thread.
     pub(crate) fn note_begun(&self, seat: &Seat, children: u64) {
-        seat.tally().taken.add(children);
-        self.note_run(seat, children);
-    }
-
-    /// Children that are counted as taken have begun on this seat's thread.
-    pub(crate) fn note_run(&self, seat: &Seat, children: u64) {
         if self.is_on(seat) {
             self.at_home.begun.add(children);
         } else if children > 0 && !self.is_fork {
@@ -258,7 +270,6 @@ impl ScopeFrame {
     pub(crate) fn note_skipped(&self, seat: &Seat, children: u64) {
         self.count(|numbers| {
             if self.is_on(seat) {
-                seat.tally().skipped_here.add(children);
                 numbers.skipped_here.add(children);
             } else {
                 seat.tally().skipped_elsewhere.add(children);

@@ -1,12 +1,11 @@
 //! What has happened so far, in numbers: of each thread's slot, and of each nursery.
 //!
-//! Counting must cost next to nothing, so whatever happens per child is counted in two places that one
-//! thread writes: its slot, and its nursery if it is at home there. What other threads run of a
-//! nursery is added once per run, before the run's unit of the count is released: once that is zero,
-//! the numbers are those of all children that were shared.
+//! Counting must cost next to nothing. So what happens per child is counted in one place, its nursery,
+//! by the thread that opened that, and added to that thread's slot when the nursery ends. What other
+//! threads run of a nursery is added once per run, before the run's unit of the count is released: once
+//! that is zero, the numbers are those of all children that were shared.
 //!
-//! 1. A child *begins* when somebody has won the right to run it; it is counted before it runs, so
-//!    whoever has joined it finds it in the slots' numbers.
+//! 1. A child *begins* when somebody has won the right to run it; it is counted before it runs.
 //! 2. A child that is dropped unrun has begun like any other, and is *skipped* as well: so what ran is
 //!    the difference, and the common case need not know which of the two it is.
 //! 3. Numbers only grow. Those of a slot outlive its owner, and go on with the next one.
@@ -50,17 +49,14 @@ impl Common {
 /// What one thread has done in a pool; written by that thread only.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Children spawned.
+    /// Children spawned: into this thread's nurseries that have ended, and into those of others.
     pub(crate) spawned: Own,
-    /// Children taken out of a list or claimed by their handle, to run them.
-    pub(crate) taken: Own,
-    /// How many of those that any thread takes do not count: they were claimed already, so that they do
-    /// not begin; or they are second closures of forks, which are children now and then only.
-    pub(crate) uncounted: Own,
+    /// Those that have begun in this thread's nurseries that have ended, at home.
+    pub(crate) begun: Own,
+    /// How many of those were dropped unrun.
+    pub(crate) skipped_here: Own,
     /// Those that have begun and are of other threads' nurseries.
     pub(crate) elsewhere: Own,
-    /// Those that were dropped unrun and are of this thread's nurseries.
-    pub(crate) skipped_here: Own,
     /// Those of [`Self::elsewhere`] that were dropped unrun.
     pub(crate) skipped_elsewhere: Own,
     pub(crate) panicked: Own,
@@ -71,6 +67,8 @@ pub(crate) struct Tally {
     pub(crate) strays: Own,
     /// Waits that came to park.
     pub(crate) waits: Own,
+    /// Requests answered: a sign of life of a thread whose nurseries are all open still.
+    pub(crate) answers: Own,
 }
 
 /// What happens in a nursery over and over; written by its home only.
@@ -112,6 +110,7 @@ impl NowAndThen {
             leapfrogged: self.leapfrogged.get(),
             strays: self.strays.get(),
             waits: self.waits.get(),
+            answers: 0,
         }
     }
 }
@@ -128,32 +127,29 @@ pub(crate) struct Numbers {
     pub(crate) leapfrogged: u64,
     pub(crate) strays: u64,
     pub(crate) waits: u64,
+    pub(crate) answers: u64,
 }
 
 impl Numbers {
     /// Those of a pool, all threads together.
     pub(crate) fn of<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Self {
         let mut all = Self::default();
-        let (mut taken, mut not_here) = (0, 0);
         for tally in tallies {
             // Parts first: what is added to them in between is part of the whole by the time that is
             // read.
             let skipped_here = tally.skipped_here.get();
             let skipped_elsewhere = tally.skipped_elsewhere.get();
-            let elsewhere = tally.elsewhere.get();
-            not_here += skipped_here + elsewhere + tally.uncounted.get();
-            taken += tally.taken.get();
             all.skipped += skipped_here + skipped_elsewhere;
-            all.run_elsewhere += elsewhere.saturating_sub(skipped_elsewhere);
+            all.run_here += tally.begun.get().saturating_sub(skipped_here);
+            all.run_elsewhere += tally.elsewhere.get().saturating_sub(skipped_elsewhere);
             all.spawned += tally.spawned.get();
             all.panicked += tally.panicked.get();
             all.stolen += tally.stolen.get();
             all.leapfrogged += tally.leapfrogged.get();
             all.strays += tally.strays.get();
             all.waits += tally.waits.get();
+            all.answers += tally.answers.get();
         }
-        // A fork's is uncounted on one thread, and taken by another later.
-        all.run_here = taken.saturating_sub(not_here);
         all
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::core::Core;
+use crate::engine::idle::Field;
 use crate::engine::tally::Numbers;
 use crate::platform::sync::{Condvar, Mutex, lock};
 
@@ -81,6 +82,8 @@ pub(crate) fn main(core: &Core, watchdog: Watchdog) {
         if memory.look(core.numbers(), core.is_anybody_waiting()) {
             (watchdog.bark)(core, every);
         }
+        // Whoever runs short children answers by the next look, and has moved.
+        core.arm_all();
     }
 }
 

@@ -83,6 +83,7 @@ impl<'scope> Nest<'scope, '_> {
                 scope.fail(Reason::BodyPanicked);
             }
             seat.wait_for_end(&stage.frame, &scope.frame);
+            scope.frame.settle(seat);
             result
         })
     }
@@ -157,6 +158,7 @@ impl<'scope> Nest<'scope, '_> {
             Seat::with(scope.core(), |seat| {
                 let owner = scope.owner_for(seat.slot);
                 let sequence = scope.foreign_sequence();
+                seat.tally().spawned.add(1);
                 // SAFETY: as in `spawn_with`.
                 unsafe { chunk::single(owner, sequence, class, vtable, closure) }
             })

@@ -65,7 +65,6 @@ impl<'a> ForkFrame<'a> {
         self.frame.home_of.set(scope);
         self.frame.part.set(Part::Body);
         self.frame.forks.set(0);
-        self.frame.seat.tally().uncounted.add(1);
         self.frame.list.push(child);
     }
 }

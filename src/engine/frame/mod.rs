@@ -194,7 +194,7 @@ impl<'a> Frame<'a> {
         if self.list.len() >= self.most.get() {
             self.offer();
         }
-        self.seat.count_and_answer(|tally| tally.spawned.add(1));
+        self.seat.answer_request();
     }
 
     /// The backlog has doubled, or may not be kept.

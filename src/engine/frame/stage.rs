@@ -77,7 +77,7 @@ impl<'a> Frame<'a> {
             enough()
         };
         stage.set().enter(|| frame.drain(scope, after));
-        scope.note_run(seat, begun.get());
+        scope.note_begun(seat, begun.get());
         (!frame.list.is_empty()).then(|| frame.list.take())
     }
 
@@ -86,13 +86,16 @@ impl<'a> Frame<'a> {
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         let scope = unsafe { self.scope.get().as_ref() };
         let after = |scope: &ScopeFrame, has_begun| {
-            scope.note_run(self.seat, u64::from(has_begun));
+            // At home they have been counted one by one.
+            if !self.is_home() {
+                scope.note_begun(self.seat, u64::from(has_begun));
+            }
             true
         };
         scope.is_some_and(|scope| self.drain(scope, |has_begun| after(scope, has_begun)))
     }
 
-    /// Counts a child that was taken out of the list, and is counted as taken. If the frame is not the
+    /// Counts a child that was taken out of the list. If the frame is not the
     /// nursery's home, that is up to whoever drains the list: a few at a time, and not by looking at
     /// the nursery's frame for each of them.
     #[inline]
@@ -100,8 +103,7 @@ impl<'a> Frame<'a> {
         match step {
             Step::BeginsAtHome => scope.at_home.begun.add(1),
             Step::Begins if self.is_home() => scope.at_home.begun.add(1),
-            Step::Begins => {}
-            Step::IsStale => self.seat.tally().uncounted.add(1),
+            Step::Begins | Step::IsStale => {}
         }
     }
 
@@ -110,13 +112,7 @@ impl<'a> Frame<'a> {
     fn note_begins_in_body(&self) {
         // SAFETY: the nursery of an entered body is open.
         unsafe { &*self.scope.get() }.at_home.begun.add(1);
-        self.note_taken();
-    }
-
-    /// A child was taken out of the list, to be run next.
-    #[inline]
-    fn note_taken(&self) {
-        self.seat.count_and_answer(|tally| tally.taken.add(1));
+        self.seat.answer_request();
     }
 
     /// Runs the children in this frame's list, on top of it, oldest first, until it is enough; false if
@@ -130,7 +126,7 @@ impl<'a> Frame<'a> {
         while self.part.get() == Part::Body
             && let Some(last) = self.list.pop_last()
         {
-            self.note_taken();
+            self.seat.answer_request();
             let step = |step| self.count(scope, step);
             let waker = waker(self.seat, scope);
             let has_begun = self.in_place(|| last.run(self.is_home(), owner, step, waker));
@@ -160,7 +156,7 @@ impl<'a> Frame<'a> {
     fn drain_in(&self, top: &Frame<'_>, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) {
         let owner = ptr::from_ref(scope).cast();
         while let Some(child) = self.list.pop() {
-            self.note_taken();
+            self.seat.answer_request();
             let step = |step| self.count(scope, step);
             let has_begun = child.run(self.is_home(), owner, step, waker(self.seat, scope));
             self.succeed(top);
