@@ -376,3 +376,49 @@ fn by_completion_runs_nothing_here_while_something_has_ended() {
         });
     });
 }
+
+/// Whoever waits for any child claims one and runs it. Another may have ended meanwhile, and is taken
+/// first; then the claimed one has ended, is still queued, and nobody joins it.
+#[test]
+fn l2_a_child_that_was_claimed_and_is_not_joined_is_dropped() {
+    on_pool(Pool::builder().threads(2), |pool| {
+        let values = &Ledger::default();
+        let gates: [Gate; 4] = Default::default();
+        let [is_first_started, is_last_started, is_first_over, is_dropped] = &gates;
+        pool.nursery(|n| {
+            // Who spawns hands over what others ask for.
+            let wait_for = move |gate: &Gate| {
+                while !gate.is_open() {
+                    n.spawn(|| {});
+                    std::thread::yield_now();
+                }
+            };
+            // From in here they are anybody's, and are not run while this one waits for them.
+            hatchery::nursery(|_| {
+                let items = (0..2).inspect(|i| {
+                    if *i == 1 {
+                        // Queued between the two.
+                        n.spawn(|| {
+                            is_first_over.open();
+                            is_dropped.wait();
+                        });
+                    }
+                });
+                let children = n.spawn_each(items, move |i| {
+                    if i == 0 {
+                        is_first_started.open();
+                        is_last_started.wait();
+                    } else {
+                        is_last_started.open();
+                        wait_for(is_first_over);
+                    }
+                    values.entry::<8>()
+                });
+                wait_for(is_first_started);
+                drop(children.by_completion().next());
+                is_dropped.open();
+            });
+        });
+        values.is_balanced(2);
+    });
+}

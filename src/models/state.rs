@@ -71,6 +71,20 @@ impl Record {
         }
     }
 
+    /// What a handle does that is not joined.
+    fn abandon(&self) {
+        let has_finished = self.state.outcome().is_some();
+        if has_finished {
+            self.empty();
+        }
+        if self.state.drop_handle() == Dropped::Last {
+            if !has_finished {
+                self.empty();
+            }
+            self.release();
+        }
+    }
+
     /// What a thief, or the home thread itself, does with a queue reference.
     fn take_and_run(&self) -> bool {
         self.look();
@@ -218,11 +232,28 @@ fn state_abandoned_child_is_emptied_and_released_once() {
             thread::spawn(move || assert!(record.take_and_run()))
         };
         record.look();
-        if record.state.drop_handle() == Dropped::Last {
-            record.empty();
-            record.release();
-        }
+        record.abandon();
         thief.join().unwrap();
+        record.assert_released();
+    });
+}
+
+/// The handle claims a child for whoever waits for any, and is dropped: its queue reference may be
+/// taken before, meanwhile, or later.
+#[test]
+fn state_claimed_and_abandoned_child_is_emptied_and_released_once() {
+    exhaustively(|| {
+        let record = Record::new();
+        let claimed = record.state.claim_by_handle();
+        let thief = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || record.take_and_run())
+        };
+        if claimed {
+            record.run();
+        }
+        record.abandon();
+        assert_ne!(claimed, thief.join().unwrap(), "run once");
         record.assert_released();
     });
 }

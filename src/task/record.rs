@@ -521,19 +521,26 @@ impl<T> Handle<T> {
     /// Gives the right up, and has what the child has left disposed of, if it has finished.
     #[inline(never)]
     pub(crate) fn abandon(self) {
-        match header(&self.0).state.drop_handle() {
-            Dropped::Early => {}
-            Dropped::Last => {
-                let outcome = self
-                    .outcome()
-                    .expect("the last reference ends after the run");
-                let dispose = header(&self.0).vtable.dispose;
-                // SAFETY: finished but never joined, and this was the last reference; the vtable
-                // was made for this record's types.
-                unsafe { dispose(Running(self.0), self.owner(), outcome) };
-                release(self.0, Releaser::Spawner);
-            }
+        // The slot is the handle's once the child has finished, though a queue reference may be left:
+        // then it was claimed for whoever waited for any of several, and another one was taken.
+        let outcome = self.outcome();
+        if let Some(outcome) = outcome {
+            self.dispose(outcome);
         }
+        if header(&self.0).state.drop_handle() == Dropped::Last {
+            if outcome.is_none() {
+                let outcome = self.outcome();
+                self.dispose(outcome.expect("the last reference ends after the run"));
+            }
+            release(self.0, Releaser::Spawner);
+        }
+    }
+
+    /// Empties the slot of a child that has finished and is not joined; once.
+    fn dispose(&self, outcome: Outcome) {
+        let dispose = header(&self.0).vtable.dispose;
+        // SAFETY: finished, so the slot is the handle's; the vtable was made for this record's types.
+        unsafe { dispose(Running(self.0), self.owner(), outcome) };
     }
 }
 

@@ -15,9 +15,10 @@
 //! 1. Exactly one caller wins the claim, so a closure is consumed once.
 //! 2. Whoever ends the last of the three references gives the record back, and nobody else does.
 //! 3. A queue reference outlives the start only if the handle claimed the child; then the claimer
-//!    is the joiner, and the queue reference that is found later is stale.
+//!    is the handle's thread, which joins or drops it only when it has finished, and the queue
+//!    reference that is found later is stale.
 //! 4. The slot holds a value or payload for the handle only while `FINISHED` is set, `SKIPPED` is
-//!    not, and the handle is there.
+//!    not, and the handle is there. Who drops a handle that finds `FINISHED` empties it first.
 //! 5. A record that is not `SHARED` has all of its references on one thread, the one that spawned
 //!    it. So its transitions are plain loads and stores; most children never see another thread.
 //!    Only that thread shares it, before it hands a queue reference over.
@@ -116,7 +117,7 @@ pub(crate) enum Finished {
 pub(crate) enum Dropped {
     /// Nothing: the runner, or the stale queue reference, ends the record.
     Early,
-    /// This was the last reference: empty the slot (unless it was joined), release the record.
+    /// This was the last reference: empty the slot (unless that is done), release the record.
     Last,
 }
 
