@@ -5,6 +5,8 @@
 mod common;
 #[path = "random_partial/facts.rs"]
 mod facts;
+#[path = "random_partial/making.rs"]
+mod making;
 #[path = "random_partial/opened.rs"]
 mod opened;
 #[path = "random_partial/oracle.rs"]
@@ -30,7 +32,8 @@ use common::{REFUSED_STACK, seeded, watched};
 use hatchery::Pool;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use crate::program::{Program, Programs};
+use crate::making::Programs;
+use crate::program::Program;
 
 /// Programs that share a watchdog.
 const BATCH: u32 = 1000;

@@ -4,14 +4,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use hatchery::Failures;
 
-use crate::program::{Kind, Nest, Task};
-use crate::run::{Fail, Place, Returned};
-use crate::seen::{Outcome, Seen};
+use crate::program::{Kind, Nest, Task, Then};
+use crate::run::{Fail, Handed, Place, Returned};
+use crate::seen::{Outcome, Seen, Source};
 use crate::world::{Fault, Standing, Value, What};
 
 impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
     /// Opens a nursery in the task. What its tasks return is a failure of the task.
-    pub(crate) fn open(self, task: &Task, nest: &'w Nest) -> Result<(), Fail> {
+    pub(crate) fn open(
+        self,
+        task: &Task,
+        nest: &'w Nest,
+        handed: Handed<'s, 'w>,
+    ) -> Result<(), Fail> {
         let from = self.world.now();
         let result = catch_unwind(AssertUnwindSafe(|| match nest.kind {
             Kind::Partial(terms) => {
@@ -25,27 +30,31 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
                         standing: Standing::Direct,
                         world: self.world,
                     };
-                    let result = place.execute(&nest.tasks[0], false);
+                    let result = place.execute(&nest.tasks[0], false, handed);
                     result.map_err(Fail::into_failure)
                 });
-                came_to(result)
+                came_to(nest, result)
             }
-            Kind::Race => came_to(hatchery::race(|r| {
-                for task in &nest.tasks {
-                    let place = self.guest(nest, Standing::Elsewhere);
-                    r.spawn(move || place.plain(task));
-                }
-            })),
+            Kind::Race => came_to(
+                nest,
+                hatchery::race(|r| {
+                    for task in &nest.tasks {
+                        let place = self.guest(nest, Standing::Elsewhere);
+                        r.spawn(move || place.plain(task));
+                    }
+                }),
+            ),
             Kind::RaceEach => {
                 let place = self.guest(nest, Standing::Elsewhere);
-                came_to(hatchery::race_each(&nest.tasks, move |task| {
-                    place.plain(task)
-                }))
+                came_to(
+                    nest,
+                    hatchery::race_each(&nest.tasks, move |task| place.plain(task)),
+                )
             }
             Kind::Total => {
                 let place = self.guest(nest, Standing::Elsewhere);
                 let results: Vec<_> = hatchery::nursery(|n| {
-                    n.spawn_each(&nest.tasks, |task| place.execute(task, false))
+                    n.spawn_each(&nest.tasks, |task| place.execute(task, false, Vec::new()))
                         .collect()
                 });
                 all_came_to(results)
@@ -57,7 +66,7 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
                 };
                 let place = self.guest(nest, standing);
                 let [a, b] = [0, 1].map(|side| &nest.tasks[side]);
-                let side = |task| move || place.execute(task, false);
+                let side = |task| move || place.execute(task, false, Vec::new());
                 let (a, b) = hatchery::join(side(a), side(b));
                 all_came_to(vec![a, b])
             }
@@ -88,10 +97,20 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
 
 type CameTo = (Outcome, Result<(), Fail>);
 
-fn came_to(result: Result<Value<'_>, Failures<Fault>>) -> CameTo {
+fn came_to(nest: &Nest, result: Result<Value<'_>, Failures<Fault>>) -> CameTo {
     match result {
         Ok(value) => (Outcome::Value(value.taken()), Ok(())),
-        Err(failures) => (Outcome::of(&failures), Err(Fail::own(failures))),
+        Err(failures) => {
+            let outcome = Outcome::of(&failures);
+            let fail = match nest.then {
+                Then::PassCause => Fail {
+                    failure: failures.into_cause(),
+                    source: Source::Cause(nest.id),
+                },
+                Then::Pass | Then::Handle => Fail::own(failures),
+            };
+            (outcome, Err(fail))
+        }
     }
 }
 

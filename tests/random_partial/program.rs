@@ -1,13 +1,10 @@
-//! What a random program is, how it is made, and how it is made smaller.
+//! What a random program is, and how it is made smaller.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::vec;
 
-use fastrand::Rng;
-use proptest::prelude::Rng as _;
-use proptest::strategy::{NewTree, Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
+use proptest::strategy::ValueTree;
 
 /// Tokens that nurseries may heed, and tasks switch on.
 pub(crate) const TOKENS: usize = 2;
@@ -91,11 +88,15 @@ pub(crate) enum Fate {
     Joined(Then),
     /// Joined at the end of the task, the last one first.
     JoinedLast(Then),
+    /// Joined by the body of the next partial nursery that the task opens, else at its end.
+    JoinedInside(Then),
+    /// Of many, the first so many that have ended are joined. One alone is joined.
+    FirstEnded(usize, Then),
 }
 
 impl Fate {
     fn is_joined(self) -> bool {
-        matches!(self, Self::Joined(_) | Self::JoinedLast(_))
+        !matches!(self, Self::Dropped | Self::Kept)
     }
 }
 
@@ -105,6 +106,8 @@ pub(crate) enum Then {
     Handle,
     /// By `?`.
     Pass,
+    /// The first of a nursery's failures alone, by `?`. Of anything else, what there is.
+    PassCause,
 }
 
 /// A nursery of whatever kind that a task opens.
@@ -142,7 +145,7 @@ pub(crate) enum Deadline {
 
 impl Program {
     /// Numbers the tasks and the nurseries, in the order of the text.
-    fn numbered(mut self) -> Self {
+    pub(crate) fn numbered(mut self) -> Self {
         fn nest(nest: &mut Nest, tasks: &mut usize, nests: &mut usize) {
             nest.id = *nests;
             *nests += 1;
@@ -208,6 +211,8 @@ impl Program {
                         // Who that is depends on the schedule.
                         continues = false;
                     }
+                    // Whose failure is listed depends on who ends first.
+                    Step::Each(_, _, Fate::FirstEnded(..)) => continues = false,
                     Step::Cancel(_) | Step::Switch(_) => is_calm = false,
                     // Nobody took part in it, so it fails.
                     Step::Nest(nest) => fails |= matches!(nest.kind, Kind::Race | Kind::RaceEach),
@@ -251,176 +256,6 @@ impl Task {
     }
 }
 
-/// Makes programs.
-struct Maker {
-    rng: Rng,
-    /// Tasks that may still be made.
-    left: usize,
-}
-
-impl Maker {
-    fn pick<T: Copy, const N: usize>(&mut self, of: [T; N]) -> T {
-        of[self.rng.usize(..N)]
-    }
-
-    fn chance(&mut self, one_in: usize) -> bool {
-        self.rng.usize(..one_in) == 0
-    }
-
-    fn program(mut self) -> Program {
-        let tokens = [(); TOKENS].map(|()| self.chance(8));
-        let root = self.partial();
-        let program = Program {
-            root,
-            tokens,
-            tasks: 0,
-            nests: 0,
-        };
-        program.numbered()
-    }
-
-    fn terms(&mut self) -> Terms {
-        if self.chance(2) {
-            return Terms::default();
-        }
-        Terms {
-            continues: self.chance(2),
-            limit: self.chance(4).then(|| self.rng.usize(1..3)),
-            token: self.chance(4).then(|| self.rng.usize(..TOKENS)),
-            deadline: self
-                .chance(12)
-                .then(|| self.pick([Deadline::Passed, Deadline::Far])),
-        }
-    }
-
-    fn partial(&mut self) -> Nest {
-        let kind = Kind::Partial(self.terms());
-        let mut body = self.task(true);
-        if body.bomb == Bomb::Capture {
-            body.bomb = Bomb::Nothing;
-        }
-        Nest {
-            id: 0,
-            kind,
-            tasks: vec![body],
-            then: self.then(),
-        }
-    }
-
-    fn nest(&mut self) -> Nest {
-        let kind = self.pick([
-            Kind::Total,
-            Kind::Total,
-            Kind::Fork,
-            Kind::Race,
-            Kind::RaceEach,
-        ]);
-        if self.chance(2) {
-            return self.partial();
-        }
-        let mut tasks = match kind {
-            Kind::Fork => vec![self.task(false), self.task(false)],
-            _ => self.tasks(),
-        };
-        // Their handles are joined, and a value is dropped by whoever loses a race.
-        tasks.iter_mut().for_each(|task| task.bomb = Bomb::Nothing);
-        Nest {
-            id: 0,
-            kind,
-            tasks,
-            then: self.then(),
-        }
-    }
-
-    fn tasks(&mut self) -> Vec<Task> {
-        let count = self.rng.usize(..4).min(self.left);
-        (0..count).map(|_| self.task(false)).collect()
-    }
-
-    fn task(&mut self, is_body: bool) -> Task {
-        self.left = self.left.saturating_sub(1);
-        let end = match self.rng.usize(..if is_body { 20 } else { 10 }) {
-            0 => End::Panic,
-            1 | 2 => End::Error,
-            _ => End::Value,
-        };
-        let bomb = match self.rng.usize(..40) {
-            0 => Bomb::Capture,
-            1 => Bomb::Value,
-            _ => Bomb::Nothing,
-        };
-        let count = self.rng.usize(..if is_body { 7 } else { 4 });
-        Task {
-            id: 0,
-            bomb,
-            steps: (0..count).map(|_| self.step()).collect(),
-            end,
-        }
-    }
-
-    fn whose(&mut self) -> Whose {
-        self.pick([Whose::Own, Whose::Own, Whose::Own, Whose::Outer])
-    }
-
-    fn then(&mut self) -> Then {
-        self.pick([Then::Handle, Then::Pass])
-    }
-
-    fn fate(&mut self) -> Fate {
-        let then = self.then();
-        self.pick([
-            Fate::Dropped,
-            Fate::Kept,
-            Fate::Joined(then),
-            Fate::JoinedLast(then),
-        ])
-    }
-
-    fn step(&mut self) -> Step {
-        let whose = self.whose();
-        match self.rng.usize(..if self.left > 0 { 20 } else { 6 }) {
-            0 => Step::Cancel(whose),
-            1 if self.chance(2) => Step::Switch(self.rng.usize(..TOKENS)),
-            1..6 => {
-                let whom = self.pick([
-                    Whom::Checkpoint(whose),
-                    Whom::IsCancelled(whose),
-                    Whom::Free,
-                ]);
-                Step::Ask(whom, self.then())
-            }
-            6..13 => {
-                let how = match self.rng.usize(..16) {
-                    0 => How::Blocking,
-                    1..8 => How::Plain,
-                    _ => How::Nested,
-                };
-                let child = self.task(false);
-                Step::Spawn(how, whose, child, self.fate())
-            }
-            13..15 => Step::Each(whose, self.tasks(), self.fate()),
-            _ => Step::Nest(self.nest()),
-        }
-    }
-}
-
-/// Random programs of so many tasks, more or less.
-#[derive(Debug)]
-pub(crate) struct Programs {
-    pub(crate) tasks: usize,
-}
-
-impl Strategy for Programs {
-    type Tree = Shrinking;
-    type Value = Program;
-
-    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
-        let mut rng = Rng::with_seed(runner.rng().next_u64());
-        let left = rng.usize(1..self.tasks);
-        Ok(Shrinking::new(Maker { rng, left }.program()))
-    }
-}
-
 /// A program on its way to the smallest one that fails.
 #[derive(Debug)]
 pub(crate) struct Shrinking {
@@ -431,7 +266,7 @@ pub(crate) struct Shrinking {
 }
 
 impl Shrinking {
-    fn new(program: Program) -> Self {
+    pub(crate) fn new(program: Program) -> Self {
         Self {
             failing: program.clone(),
             current: program,
@@ -463,11 +298,6 @@ impl ValueTree for Shrinking {
     fn complicate(&mut self) -> bool {
         self.next()
     }
-}
-
-/// Numbers what was made by hand.
-pub(crate) fn numbered(program: Program) -> Program {
-    program.numbered()
 }
 
 impl fmt::Display for Program {

@@ -26,7 +26,7 @@ pub(crate) fn run<'p>(pool: &Pool, program: &'p Program) -> World<'p> {
             standing: Standing::Direct,
             world: &world,
         };
-        let result = place.execute(&program.root.tasks[0], false);
+        let result = place.execute(&program.root.tasks[0], false, Vec::new());
         result.map_err(Fail::into_failure)
     });
     let outcome = match &result {
@@ -49,6 +49,12 @@ pub(crate) fn run<'p>(pool: &Pool, program: &'p Program) -> World<'p> {
 }
 
 type Ended<'w> = Result<Value<'w>, Failure<Fault>>;
+
+/// Children of the nursery around this one, or of one further out, that its body is to join.
+pub(crate) type Handed<'s, 'w> = Vec<Joinable<'s, 'w>>;
+
+/// The child, if it is none that says there are no more items, its nursery, and its handle.
+type Joinable<'s, 'w> = (Option<usize>, usize, Child<'s, Ended<'w>>, Then);
 
 /// What a task returns, before its nursery knows of it.
 pub(crate) type Returned<'w> = Result<Value<'w>, Fail>;
@@ -121,9 +127,14 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
     }
 
     /// Runs a task, and notes what it comes to. A plain one makes all failures its own.
-    pub(crate) fn execute(self, task: &'w Task, is_plain: bool) -> Returned<'w> {
+    pub(crate) fn execute(
+        self,
+        task: &'w Task,
+        is_plain: bool,
+        handed: Handed<'_, 'w>,
+    ) -> Returned<'w> {
         self.world.note(task, self.world.now(), What::Started);
-        let result = catch_unwind(AssertUnwindSafe(|| self.steps(task)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.steps(task, handed)));
         let result = result.map(|result| match result {
             Err(_) if is_plain => Err(Fail::own(Fault(task.id))),
             result => result,
@@ -138,13 +149,14 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
     }
 
     pub(crate) fn plain(self, task: &'w Task) -> Result<Value<'w>, Fault> {
-        self.execute(task, true).map_err(Fail::into_fault)
+        self.execute(task, true, Vec::new())
+            .map_err(Fail::into_fault)
     }
 
     fn spawn(self, how: How, task: &'w Task) -> Child<'s, Ended<'w>> {
         let capture = self.world.capture(task);
         let nested = move || {
-            let result = self.execute(task, how != How::Nested);
+            let result = self.execute(task, how != How::Nested, Vec::new());
             // By name: rustc leaks what is being returned if a destructor panics at the brace.
             drop(capture);
             result
@@ -176,8 +188,11 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         })
     }
 
-    fn steps(self, task: &'w Task) -> Returned<'w> {
-        let (mut kept, mut last) = (Vec::new(), Vec::new());
+    fn steps(self, task: &'w Task, handed: Handed<'_, 'w>) -> Returned<'w> {
+        for handed in handed {
+            self.join(task, handed)?;
+        }
+        let (mut kept, mut last, mut inside) = (Vec::new(), Vec::new(), Vec::new());
         for step in &task.steps {
             match step {
                 Step::Spawn(how, whose, child, fate) => {
@@ -196,11 +211,14 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                     match fate {
                         Fate::Dropped => drop(handle),
                         Fate::Kept => kept.push(handle),
-                        Fate::Joined(then) => {
-                            self.join(task, (Some(child.id), nursery), handle, *then)?;
+                        Fate::Joined(then) | Fate::FirstEnded(_, then) => {
+                            self.join(task, (Some(child.id), nursery, handle, *then))?;
                         }
                         Fate::JoinedLast(then) => {
                             last.push((Some(child.id), nursery, handle, *then));
+                        }
+                        Fate::JoinedInside(then) => {
+                            inside.push((Some(child.id), nursery, handle, *then));
                         }
                     }
                 }
@@ -223,15 +241,20 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                         .note(task, from, What::Switched { token, is_first });
                 }
                 Step::Nest(nest) => {
-                    let result = self.open(task, nest);
-                    if nest.then == Then::Pass {
+                    let handed = match nest.kind {
+                        Kind::Partial(_) => std::mem::take(&mut inside),
+                        _ => Vec::new(),
+                    };
+                    let result = self.open(task, nest, handed);
+                    if nest.then != Then::Handle {
                         result?;
                     }
                 }
             }
         }
-        while let Some((child, nursery, handle, then)) = last.pop() {
-            self.join(task, (child, nursery), handle, then)?;
+        last.append(&mut inside);
+        while let Some(joinable) = last.pop() {
+            self.join(task, joinable)?;
         }
         drop(kept);
         match task.end {
@@ -252,9 +275,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
     fn join(
         self,
         task: &Task,
-        (child, nursery): (Option<usize>, usize),
-        handle: Child<'_, Ended<'w>>,
-        then: Then,
+        (child, nursery, handle, then): Joinable<'_, 'w>,
     ) -> Result<(), Fail> {
         if let Some(child) = child {
             let answer = handle.is_finished();
@@ -282,7 +303,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         };
         self.world.note(task, from, joined);
         match (result, then) {
-            (Err(failure), Then::Pass) => Err(Fail {
+            (Err(failure), Then::Pass | Then::PassCause) => Err(Fail {
                 failure,
                 source: Source::Child(nursery, child),
             }),
@@ -307,13 +328,18 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
             place,
         };
         self.world.note(task, from, spawned);
-        if let Fate::Joined(then) | Fate::JoinedLast(then) = fate {
-            let mut from = self.world.now();
-            for (place, result) in children.enumerate() {
-                let child = pulled.get(place).copied();
-                self.joined(task, from, (child, nursery), result, then)?;
-                from = self.world.now();
+        let (joined, then): (Box<dyn Iterator<Item = _>>, _) = match fate {
+            Fate::Joined(then) | Fate::JoinedLast(then) | Fate::JoinedInside(then) => {
+                (Box::new(children.enumerate()), then)
             }
+            Fate::FirstEnded(count, then) => (Box::new(children.by_completion().take(count)), then),
+            Fate::Dropped | Fate::Kept => return Ok(()),
+        };
+        let mut from = self.world.now();
+        for (place, result) in joined {
+            let child = pulled.get(place).copied();
+            self.joined(task, from, (child, nursery), result, then)?;
+            from = self.world.now();
         }
         Ok(())
     }
@@ -341,7 +367,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                 };
                 self.world.note(task, from, asked);
                 return match (answer, then) {
-                    (Err(_), Then::Pass) => Err(Fail::own(Fault(task.id))),
+                    (Err(_), Then::Pass | Then::PassCause) => Err(Fail::own(Fault(task.id))),
                     _ => Ok(()),
                 };
             }
@@ -355,7 +381,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         };
         self.world.note(task, from, What::Asked { nursery, answer });
         match then {
-            Then::Pass => result.map_err(|failure| Fail {
+            Then::Pass | Then::PassCause => result.map_err(|failure| Fail {
                 failure,
                 source: Source::Told(nursery),
             }),

@@ -52,6 +52,8 @@ pub(crate) enum Source {
     Told(usize),
     /// It has joined a child of this nursery: that one, or the last, that says there are no more items.
     Child(usize, Option<usize>),
+    /// It has taken the first of all failures of this nursery.
+    Cause(usize),
 }
 
 impl Source {
@@ -59,7 +61,7 @@ impl Source {
     pub(crate) fn nursery(self) -> Option<usize> {
         match self {
             Self::Own => None,
-            Self::Told(nursery) | Self::Child(nursery, _) => Some(nursery),
+            Self::Told(nursery) | Self::Child(nursery, _) | Self::Cause(nursery) => Some(nursery),
         }
     }
 }

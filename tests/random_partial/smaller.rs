@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use crate::program::{
-    self, Bomb, End, Fate, How, Kind, Nest, Program, Step, Task, Terms, Then, Whose,
-};
+use crate::program::{Bomb, End, Fate, How, Kind, Nest, Program, Step, Task, Terms, Then, Whose};
 
 /// All that are one step smaller, the smallest first, more or less.
 pub(crate) fn programs(program: &Program) -> Vec<Program> {
@@ -32,7 +30,7 @@ pub(crate) fn programs(program: &Program) -> Vec<Program> {
         root,
         ..program.clone()
     }));
-    all.into_iter().map(program::numbered).collect()
+    all.into_iter().map(Program::numbered).collect()
 }
 
 fn nests(nest: &Nest) -> Vec<Nest> {
@@ -74,7 +72,13 @@ fn nests(nest: &Nest) -> Vec<Nest> {
     if nest.kind == Kind::RaceEach {
         all.push(with_kind(Kind::Race));
     }
-    if nest.then == Then::Pass {
+    if nest.then == Then::PassCause {
+        all.push(Nest {
+            then: Then::Pass,
+            ..nest.clone()
+        });
+    }
+    if nest.then != Then::Handle {
         all.push(Nest {
             then: Then::Handle,
             ..nest.clone()
@@ -173,7 +177,8 @@ fn plainer(fate: Fate) -> Option<Fate> {
         Fate::Dropped => None,
         Fate::Kept => Some(Fate::Dropped),
         Fate::Joined(_) => Some(Fate::Kept),
-        Fate::JoinedLast(then) => Some(Fate::Joined(then)),
+        Fate::JoinedLast(then) | Fate::FirstEnded(_, then) => Some(Fate::Joined(then)),
+        Fate::JoinedInside(then) => Some(Fate::JoinedLast(then)),
     }
 }
 
