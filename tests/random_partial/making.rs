@@ -15,6 +15,8 @@ struct Maker {
     rng: Rng,
     /// Tasks that may still be made.
     left: usize,
+    /// One in so many tasks has what panics when it is dropped.
+    bombs: usize,
 }
 
 impl Maker {
@@ -103,7 +105,7 @@ impl Maker {
             1 | 2 => End::Error,
             _ => End::Value,
         };
-        let bomb = match self.rng.usize(..40) {
+        let bomb = match self.rng.usize(..2 * self.bombs) {
             0 => Bomb::Capture,
             1 => Bomb::Value,
             _ => Bomb::Nothing,
@@ -184,6 +186,8 @@ impl Strategy for Programs {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut rng = Rng::with_seed(runner.rng().next_u64());
         let left = rng.usize(1..self.tasks);
-        Ok(Shrinking::new(Maker { rng, left }.program()))
+        // Several at once need to be common somewhere.
+        let bombs = if rng.usize(..8) == 0 { 3 } else { 20 };
+        Ok(Shrinking::new(Maker { rng, left, bombs }.program()))
     }
 }
