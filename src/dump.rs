@@ -81,6 +81,7 @@ pub(crate) struct Seat {
 pub(crate) enum State {
     Runs,
     Waits,
+    Blocks,
     Sleeps,
 }
 
@@ -221,6 +222,7 @@ impl Seat {
         });
         let state = match slot.doing {
             Doing::Sleeping => State::Sleeps,
+            Doing::Blocking => State::Blocks,
             _ if waits.is_some() => State::Waits,
             _ => State::Runs,
         };

@@ -46,6 +46,7 @@ impl Seat {
         let state = match self.state {
             State::Runs => "runs",
             State::Waits => "waits",
+            State::Blocks => "blocks",
             State::Sleeps => "sleeps",
         };
         Object::new()

@@ -70,6 +70,7 @@ impl fmt::Display for Within<'_> {
         match seat.state {
             State::Sleeps => return write!(f, "{thread} sleeps"),
             State::Waits => write!(f, "{thread} waits")?,
+            State::Blocks => write!(f, "{thread} blocks")?,
             State::Runs => write!(f, "{thread} runs")?,
         }
         match (seat.place, seat.child) {

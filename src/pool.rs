@@ -245,8 +245,9 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
 ///
 /// For a call that waits inside a child or body that otherwise computes; a child that does little else
 /// is better spawned as [blocking](crate::Nursery::spawn_blocking). What this thread has spawned and not
-/// started is for others at once, and a spare thread comes if none of the pool's is idle and there is
-/// something to do. Where that is not possible ([`PoolBuilder::spare_threads`]), it just blocks. When
+/// started is for others at once, but for the items that follow in a batch of `spawn_each` and second
+/// closures more than eight forks deep; and a spare thread comes if none of the pool's is idle and there
+/// is something to do. Where that is not possible ([`PoolBuilder::spare_threads`]), it just blocks. When
 /// `f` returns this thread goes on at once, and another one stands down after its present child.
 ///
 /// Outside of any nursery, and in a blocking child, it calls `f` and that is all.
@@ -265,7 +266,7 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
 ///
 /// # Blocking
 ///
-/// It runs no children while `f` does; nurseries that `f` opens run theirs.
+/// While `f` runs, this thread runs children only where `f` joins them or opens a nursery.
 ///
 /// # Panics
 ///

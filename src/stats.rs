@@ -61,10 +61,12 @@ pub struct PoolStats {
     pub parked: u64,
     /// How many times a worker was woken to look for work.
     pub wake_ups: u64,
-    /// How many times a spare thread took over for one that blocks.
+    /// How many times a spare thread took over for one that waits or blocks.
     pub compensations: u64,
-    /// Workers that were started.
+    /// Workers that were started, but for spare ones.
     pub workers: usize,
+    /// Spare threads that there are now.
+    pub spare_threads: usize,
     /// Side threads that there are now, for children that may block.
     pub blocking_threads: usize,
 }
@@ -97,6 +99,7 @@ impl PoolStats {
             wake_ups,
             compensations,
             workers: core.workers_started(),
+            spare_threads: core.idle.snapshot()[4],
             blocking_threads: core.blocking.snapshot()[2],
         }
     }

@@ -213,61 +213,39 @@ fn a_child_may_be_joined_while_its_joiner_blocks_in_place() {
 }
 
 #[test]
-fn a_nursery_on_another_pool_leaves_the_first_its_parallelism() {
-    for threads in [1, 2] {
-        let other = Pool::builder().threads(1).name("other").build().unwrap();
+fn a_half_of_a_join_that_blocks_leaves_the_other_to_others() {
+    for threads in [1, 2, 4] {
         on_pool(Pool::builder().threads(threads), |pool| {
-            let (is_over, inside) = (&Gate::default(), &AtomicUsize::new(0));
-            pool.nursery(|n| {
-                for _ in 0..threads + 1 {
-                    n.spawn(|| {
-                        other.nursery(|m| {
-                            inside.fetch_add(1, Ordering::Relaxed);
-                            is_over.wait();
-                            assert_eq!(m.spawn(|| 1).join(), 1);
-                        });
-                    });
-                }
-                block_in_place(|| {
-                    while inside.load(Ordering::Relaxed) < threads + 1 {
-                        thread::yield_now();
-                    }
-                });
-                compute_at_once(pool);
-                is_over.open();
-            });
+            for _ in 0..20 {
+                let (sender, receiver) = channel();
+                let blocks = move || block_in_place(move || receiver.recv());
+                let (received, sent) = pool.join(blocks, || sender.send(7));
+                assert_eq!((received, sent), (Ok(7), Ok(())));
+            }
         });
     }
 }
 
 #[test]
-fn s1_pools_in_each_other_do_not_deadlock() {
-    fn nest(pools: &[Pool; 2], depth: usize) -> usize {
-        if depth == 0 {
-            return 1;
-        }
-        let [pool, _] = pools;
-        let other = &pools[depth % 2];
-        other.nursery(|n| {
-            let children: Vec<_> = (0..2).map(|_| n.spawn(|| nest(pools, depth - 1))).collect();
-            let inner = pool.join(|| nest(pools, depth - 1), || 0).0;
-            children
-                .into_iter()
-                .map(hatchery::Child::join)
-                .sum::<usize>()
-                + inner
-        })
-    }
-    for threads in [1, 2] {
-        on_pool(Pool::builder().threads(threads), |_| {
-            let pools = &[1, threads].map(|n| Pool::builder().threads(n).build().unwrap());
-            thread::scope(|scope| {
-                for _ in 0..3 {
-                    scope.spawn(|| assert_eq!(nest(pools, 5), 243));
-                }
+fn spares_that_take_over_are_counted() {
+    on_pool(Pool::builder().threads(1), |pool| {
+        let (is_over, blocks) = (&Gate::default(), &Gate::default());
+        pool.nursery(|n| {
+            n.spawn(|| {
+                block_in_place(|| {
+                    blocks.open();
+                    is_over.wait();
+                });
             });
+            n.spawn(|| is_over.open());
+            block_in_place(|| blocks.wait());
         });
-    }
+        let stats = pool.stats();
+        assert!(
+            stats.compensations >= 1 && stats.spare_threads == 1,
+            "{stats:?}"
+        );
+    });
 }
 
 #[test]

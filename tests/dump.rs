@@ -400,3 +400,21 @@ fn threads_that_ask_all_the_time_answer_each_other() {
         });
     });
 }
+
+#[test]
+fn who_blocks_in_place_is_listed_with_its_nurseries() {
+    on_every_pool(|pool| {
+        let (_, dump) = Options::new().pool(pool).name("blocked").nursery(|_| {
+            hatchery::block_in_place(|| {
+                let ask = || once(pool, |dump| named(dump, "blocked").is_some());
+                thread::scope(|scope| scope.spawn(ask).join().unwrap())
+            })
+        });
+        let seats = list(&dump, "seats");
+        assert!(seats.iter().any(|seat| seat["state"] == "blocks"), "{dump}");
+        assert!(
+            seats.iter().all(|seat| seat["has_answered"] == true),
+            "{dump}"
+        );
+    });
+}

@@ -186,3 +186,21 @@ fn ids_are_ordered_as_their_paths() {
         }
     });
 }
+
+#[test]
+fn what_is_spawned_while_a_call_blocks_in_place_is_its_tasks_own() {
+    on_every_pool(|pool| {
+        let failures = all_of(pool).try_nursery::<(), (), _>(|n| {
+            n.spawn_nested(|| {
+                hatchery::block_in_place(|| n.spawn(|| Err::<(), _>(())));
+                Ok(())
+            });
+            hatchery::block_in_place(|| n.spawn(|| Err::<(), _>(())));
+            n.spawn(|| Err::<(), _>(()));
+            Ok(())
+        });
+        let ids = ids(&failures.unwrap_err());
+        let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["0.0", "1", "2"]);
+    });
+}

@@ -337,9 +337,9 @@ impl Core {
         });
     }
 
-    /// Whether some thread is parked in a nursery.
+    /// Whether some thread is parked in a nursery, or blocks in one.
     pub(super) fn is_anybody_waiting(&self) -> bool {
-        let waits = |slot: &Arc<Slot>| slot.doing() == Doing::Waiting;
+        let waits = |slot: &Arc<Slot>| matches!(slot.doing(), Doing::Waiting | Doing::Blocking);
         self.roster.read(|slots| slots.iter().any(waits))
     }
 
@@ -429,6 +429,9 @@ impl Field for Core {
     fn rouse(&self, worker: usize) {
         self.wake_ups.add(1);
         let spare = lock(&self.spares).get(&worker).cloned();
+        if spare.is_some() {
+            self.compensations.add(1);
+        }
         let slot = spare.as_ref().unwrap_or_else(|| self.worker(worker));
         // ORDERING: Release; partner: the Acquire in `worker::sleep`.
         slot.asleep.store(false, Ordering::Release);

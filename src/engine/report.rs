@@ -15,6 +15,7 @@ use crate::engine::core::Core;
 use crate::engine::frame::{Frame, Part};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
+use crate::engine::shared::Doing;
 use crate::engine::tally::Numbers;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
@@ -201,6 +202,21 @@ impl Desk {
         (file.answered >= request).then(|| file.last.clone())?
     }
 
+    /// Answers all requests until it is [withdrawn](Self::withdraw): the owner blocks meanwhile.
+    fn stand(&self, report: Report) {
+        let mut file = lock(&self.file);
+        file.answered = u64::MAX;
+        file.last = Some(Arc::new(report));
+    }
+
+    fn withdraw(&self) {
+        let mut file = lock(&self.file);
+        file.answered = file.asked;
+        let old = file.last.take();
+        drop(file);
+        drop(old);
+    }
+
     fn answer(&self, report: impl FnOnce() -> Report) {
         self.is_wanted.store(false, Ordering::Relaxed);
         let asked = lock(&self.file).asked;
@@ -230,6 +246,19 @@ impl Seat {
         let report = || Report::of_here(&self.core, waits);
         self.slot().desk.answer(report);
         self.core.answers.ring();
+    }
+}
+
+impl Seat {
+    /// Runs `f`, which blocks and does not unwind: what this thread has open until then is its answer to
+    /// all who ask meanwhile.
+    pub(crate) fn blocking<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.slot().desk.stand(Report::of_here(&self.core, None));
+        self.slot().set_doing(Doing::Blocking);
+        let result = f();
+        self.slot().set_doing(Doing::Running);
+        self.slot().desk.withdraw();
+        result
     }
 }
 

@@ -54,8 +54,13 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
     if has_hook {
         seat.slot().asleep.store(true, Ordering::Relaxed);
         core.idle.return_from_nap(index, &*core);
+        if core.is_shut_down() {
+            // It may have begun before this worker enlisted itself.
+            core.idle.rouse_all(&*core);
+        }
     }
     run(&seat, index);
+    seat.slot().set_doing(Doing::Away);
     core.forget_spare(index);
 }
 

@@ -24,7 +24,7 @@ pub(crate) use stage::Stage;
 
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{Came, Seat};
-use crate::engine::shared::{Doing, Run, SlotRef};
+use crate::engine::shared::{Run, SlotRef};
 use crate::task::list::PendingList;
 use crate::task::record::{Queued, Running};
 
@@ -244,22 +244,21 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Calls `f`, which may block and does not unwind, as part of the body or child that this innermost
-    /// frame is of: without a place, and all that this thread holds is for others.
+    /// Calls `f`, which may block and does not unwind, in this innermost frame: without a place, and all
+    /// that this thread holds or spawns is for others.
     pub(crate) fn block_in_place<R>(&self, f: impl FnOnce() -> R) -> R {
-        // SAFETY: the innermost nursery of an entered frame is open, or there is none.
-        let scope = unsafe { self.enclosing().as_ref() };
-        match scope {
-            Some(scope) if self.seat.is_active() => {
-                self.seat.expose_all();
-                self.seat.slot().set_doing(Doing::Blocking);
-                let run = || Frame::around_child(self.seat, scope, f);
-                let result = self.seat.without_place(run);
-                self.seat.slot().set_doing(Doing::Running);
-                result
-            }
-            _ => f(),
+        let seat = self.seat;
+        if !seat.is_active() {
+            return f();
         }
+        if self.holders().next().is_some() {
+            seat.core.start_workers();
+        }
+        seat.expose_all();
+        let most = self.most.replace(NOTHING);
+        let result = seat.blocking(|| seat.without_place(f));
+        self.most.set(most);
+        result
     }
 
     #[inline]
