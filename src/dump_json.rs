@@ -9,7 +9,7 @@ impl Dump {
     ///
     /// `nurseries` lists the open ones, each before those opened in it: `id` counts from 1, `parent` is
     /// the `id` of the one around it or null. `seats` lists the pool's threads: `state` is `"runs"`,
-    /// `"waits"` or `"sleeps"`, `nursery` is the innermost one it is in, and `waits_for` what it sleeps
+    /// `"waits"`, `"blocks"` or `"sleeps"`, `nursery` is the innermost one it is in, and `waits_for` what it sleeps
     /// for. Children are numbered as they are met.
     #[must_use]
     pub fn to_json(&self) -> String {

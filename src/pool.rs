@@ -152,7 +152,7 @@ impl Pool {
     /// It can be asked for from anywhere, also in a child, and starts no threads. Each thread that has a
     /// nursery of the pool open says what it has: one that sleeps in a nursery is woken for that, one that
     /// runs does so when it next spawns, forks or begins a child. Whoever has not answered after 100 ms
-    /// runs a child that does none of this, and is listed as such. Workers without work stay asleep.
+    /// does none of this, and is listed as such. Workers without work stay asleep.
     #[must_use]
     pub fn dump(&self) -> Dump {
         Dump::of(self.core())
@@ -324,7 +324,8 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets the name of the pool: workers are `NAME-0`, `NAME-1`, .., side threads `NAME-side-1`, ..
+    /// Sets the name of the pool: workers are `NAME-0`, `NAME-1`, .., side threads `NAME-side-1`, ..,
+    /// spare ones `NAME-spare-1`, ..
     ///
     /// Without it the name is `hatchery`. Linux shows the first 15 bytes of a thread's name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -332,7 +333,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets the stack of each of the pool's threads, in bytes.
+    /// Sets the stack of each of the pool's threads that run children, in bytes.
     ///
     /// Without it the standard library's default holds. Less than 64 KiB is taken for 64 KiB, since
     /// waiting takes some of it. A size that the system refuses means no threads, see [`Pool`].
@@ -351,7 +352,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets what each of the pool's threads calls first, with its name.
+    /// Sets what each of the pool's threads that run children calls first, with its name.
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_start(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
@@ -359,7 +360,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets what each of the pool's threads calls last, with its name.
+    /// Sets what each of the pool's threads that run children calls last, with its name.
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_exit(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
@@ -368,10 +369,11 @@ impl PoolBuilder {
     }
 
     /// Has a thread print the pool's [dump](Pool::dump) to the standard error once nothing has happened
-    /// for so long while some thread sleeps in a nursery; again only after something has.
+    /// for so long while some thread sleeps or [blocks](crate::block_in_place) in a nursery; again only
+    /// after something has.
     ///
-    /// Something happens when a number in the pool's [stats](Pool::stats) grows: a single child that
-    /// takes longer than that, and that somebody waits for, is reported, too. The thread, `NAME-watchdog`,
+    /// Something happens when a child is spawned, begins, or is taken by another thread: a single child
+    /// that takes longer than that, and that somebody waits for, is reported, too. The thread, `NAME-watchdog`,
     /// starts with the first child that may leave its thread, looks once in that time, at most a thousand
     /// times a second, and wakes no worker. Without this there is none.
     ///

@@ -74,7 +74,8 @@ pub(crate) struct Idle {
     absent: AtomicUsize,
     spares: AtomicUsize,
     /// How many of them it is worth asking the system for: where it has refused one, no more than there
-    /// are, until the next worker leaves.
+    /// are, until the next worker leaves. One that leaves while another is refused may have to wait for
+    /// that, too.
     likely_spares: AtomicUsize,
     refused: AtomicBool,
     sleepers: Mutex<Vec<usize>>,
