@@ -58,9 +58,10 @@ const SPARES: usize = 64;
 ///
 /// A process that was forked has none of its parent's threads. Its first nursery on any pool starts
 /// new ones. A nursery that was open during the fork is over for it: what its thread holds it can
-/// still run, but where it would wait for another thread it prints a message and aborts. So does a
-/// thread of the pool that comes back from a child that has called `fork`; it had better end the
-/// process, or `exec`: what such a child borrows lies on the stack of a thread that is not there.
+/// still run, but where it would wait for another thread it prints a message and aborts. What the thread
+/// opens next is not below a nursery of another thread, and neither is what it had opened below one. A
+/// thread of the pool that comes back from a child that has called `fork` aborts, too; it had better end
+/// the process, or `exec`: what such a child borrows lies on the stack of a thread that is not there.
 /// Should another thread have been starting or ending during the fork, the standard library may not be
 /// able to start any in the new process.
 pub struct Pool {

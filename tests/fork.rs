@@ -5,11 +5,10 @@
 #[path = "common/alone.rs"]
 mod alone;
 mod common;
+#[path = "common/forked.rs"]
+mod processes;
 
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::os::fd::AsRawFd;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -18,99 +17,7 @@ use std::time::Duration;
 
 use common::{Gate, REFUSED_STACK, outcome};
 use hatchery::{Options, Pool, PoolBuilder, Reason};
-use nix::libc;
-use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork};
-
-/// A forked process that takes longer is ended by the system, and its test fails. In seconds.
-const WATCHDOG: u32 = 30;
-
-/// The message of a process that has come back to a nursery of its parent's.
-const MESSAGE: &str = "hatchery: this process was forked while a nursery was open";
-
-/// A process made by [`Split::now`], as its parent sees it.
-struct Forked {
-    pid: Pid,
-    /// What it has written there.
-    text: File,
-}
-
-/// Which of the two processes this is.
-enum Split {
-    Parent(Forked),
-    Child,
-}
-
-impl Split {
-    /// From here on there are two processes.
-    fn now() -> Self {
-        // Not a pipe: its end would be held by whatever else is forked at the same time.
-        let text = tempfile::tempfile().unwrap();
-        // SAFETY: the new process uses what is under test, and no lock but those of this crate.
-        match unsafe { fork() }.unwrap() {
-            ForkResult::Parent { child } => Self::Parent(Forked { pid: child, text }),
-            ForkResult::Child => {
-                // SAFETY: the default action of the signal is to end the process.
-                unsafe { libc::alarm(WATCHDOG) };
-                // SAFETY: both are open.
-                unsafe { libc::dup2(text.as_raw_fd(), libc::STDERR_FILENO) };
-                STARTED.store(0, Ordering::Relaxed);
-                Self::Child
-            }
-        }
-    }
-}
-
-/// Writes past all locks, which somebody may have held during the fork.
-fn say(text: &str) {
-    // SAFETY: reads the text.
-    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
-}
-
-/// Ends this process without a look at what its parent has left in it.
-fn exit(code: i32) -> ! {
-    // SAFETY: it does not return.
-    unsafe { libc::_exit(code) }
-}
-
-impl Forked {
-    fn end(mut self) -> (WaitStatus, String) {
-        let status = waitpid(self.pid, None).unwrap();
-        let mut text = String::new();
-        self.text.rewind().unwrap();
-        self.text.read_to_string(&mut text).unwrap();
-        (status, text)
-    }
-
-    #[track_caller]
-    fn has_succeeded(self) {
-        let (status, text) = self.end();
-        let succeeded = matches!(status, WaitStatus::Exited(_, 0));
-        assert!(succeeded, "{status:?}: {text}");
-    }
-
-    #[track_caller]
-    fn has_aborted_loudly(self) {
-        let (status, text) = self.end();
-        let aborted = matches!(status, WaitStatus::Signaled(_, Signal::SIGABRT, _));
-        assert!(aborted && text.contains(MESSAGE), "{status:?}: {text}");
-    }
-}
-
-/// Runs `body` in a new process, on the one thread that it has, and nothing else there.
-fn forked(body: impl FnOnce()) -> Forked {
-    match Split::now() {
-        Split::Parent(forked) => forked,
-        Split::Child => match outcome(body) {
-            Ok(()) => exit(0),
-            Err(text) => {
-                say(&text);
-                exit(1)
-            }
-        },
-    }
-}
+use processes::{STARTED, Split, exit, forked};
 
 /// Uses a pool with two threads in every way, and makes sure that a thread of it is there.
 fn work_on(pool: &Pool) {
@@ -151,9 +58,6 @@ fn work_on(pool: &Pool) {
     };
     assert!(matches!(cancelled.reason(), Reason::Deadline));
 }
-
-/// Threads of pools that have started in this process.
-static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 fn builder() -> PoolBuilder {
     Pool::builder()
@@ -206,6 +110,7 @@ alone! {
     s1_a_wait_that_was_open_during_the_fork_aborts_loudly
     s1_a_thread_of_the_pool_that_returns_from_a_forking_child_aborts_loudly
     a_forked_process_may_open_nurseries_in_the_child_that_forked
+    a_forked_process_may_leave_what_the_child_that_forked_had_begun
     a_limit_that_was_in_force_during_the_fork_holds_nobody_up
     a_nursery_that_needs_no_other_thread_goes_on_in_both_processes
     a_thread_that_was_a_guest_before_the_fork_ends_in_the_forked_process
@@ -364,6 +269,77 @@ mod here {
                     n.spawn(thread::yield_now);
                 }
             });
+        }
+    }
+
+    /// Forks inside of something.
+    type Way = fn(&Pool) -> Split;
+
+    #[test]
+    #[ignore = "run in a process of its own"]
+    fn a_forked_process_may_leave_what_the_child_that_forked_had_begun() {
+        let pool = pool();
+        let ways: [(&str, Way); 7] = [
+            ("nothing", |_| Split::now()),
+            ("nursery", |_| hatchery::nursery(|_| Split::now())),
+            ("join", |_| hatchery::join(Split::now, || ()).0),
+            ("block", |_| hatchery::block_in_place(Split::now)),
+            ("all", |_| {
+                let inner = || hatchery::nursery(|_| hatchery::block_in_place(Split::now));
+                let outer = || hatchery::join(inner, || ()).0;
+                hatchery::join(|| hatchery::nursery(|_| outer()), || ()).0
+            }),
+            ("busy", |pool| {
+                hatchery::nursery(|_| {
+                    let split = Split::now();
+                    if let Split::Child = split {
+                        // Its threads take the stacks of those that are not there.
+                        work_on(pool);
+                    }
+                    split
+                })
+            }),
+            ("partial", |pool| {
+                let split = || Ok::<_, hatchery::Failure<()>>(Split::now());
+                Options::new()
+                    .pool(pool)
+                    .limit(1)
+                    .try_nursery(|_| split())
+                    .unwrap()
+            }),
+        ];
+        for (name, way) in ways {
+            let fork_and_leave = || match way(pool) {
+                Split::Parent(child) => child.has_succeeded(),
+                Split::Child => {
+                    let left = outcome(|| {
+                        let is_told = || hatchery::checkpoint().is_err();
+                        assert!(!is_told(), "after {name}");
+                        assert!(!hatchery::nursery(|n| n.spawn(is_told).join()), "{name}");
+                        work_on(pool);
+                        assert!(!is_told(), "after {name}");
+                    });
+                    processes::end(left)
+                }
+            };
+            let mut ended = None;
+            let _told = Options::new().pool(pool).limit(4).try_nursery(|n| {
+                // What is below it learns that, unless it is below it no more.
+                n.cancel();
+                let run = || {
+                    pool.nursery(|n| {
+                        let child = n.spawn_blocking(fork_and_leave);
+                        // A join might run it here.
+                        while !child.is_finished() {
+                            thread::yield_now();
+                        }
+                        child.join();
+                    });
+                };
+                ended = Some(outcome(run));
+                Ok::<(), hatchery::Failure<()>>(())
+            });
+            ended.expect("run").unwrap();
         }
     }
 

@@ -298,6 +298,7 @@ pub(crate) fn let_go_of(run: Run) {
 }
 
 fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {
+    let process = Process::this();
     let mut permits: Vec<_> = taken
         .iter()
         .map(|limiter| Permit {
@@ -314,12 +315,19 @@ fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {
     HELD.set(innermost);
     // It does not unwind: children are run under a catch.
     let result = f();
-    HELD.set(before);
-    give_back(taken);
+    if process.is_this() {
+        HELD.set(before);
+        give_back(taken);
+    } else {
+        // Forked meanwhile: none of them is in force, nor are those further out, and their nurseries may
+        // be those of threads that are not here.
+        HELD.set(ptr::null());
+    }
     result
 }
 
-/// In a process that was forked: this thread has no permit any more.
+/// In a process that was forked: this thread has no permit any more. That stays so as the children end
+/// that had one: see `permitted`.
 pub(crate) fn forget_stack() {
     HELD.set(ptr::null());
 }

@@ -29,8 +29,9 @@ use crate::task::chunk::Owner;
 pub(crate) struct ScopeFrame {
     /// Written by the home for every child.
     pub(crate) at_home: AtHome,
-    /// The nursery in whose body or child this one was opened.
-    parent: *const ScopeFrame,
+    /// The nursery in whose body or child this one was opened. INVARIANT: it changes only while its process
+    /// has one thread.
+    parent: Cell<*const ScopeFrame>,
     /// Its own limit, if it has one.
     limiter: Cell<*const Limiter>,
     /// The opener's seat; others read its fields that never change.
@@ -56,7 +57,7 @@ pub(crate) struct Rare {
 }
 
 // SAFETY: the pointers are only compared, or followed to what is `Sync` under the arguments
-// given there; the limiter is set before other threads come.
+// given there; the limiter is set before other threads come, and the parent while there are none.
 unsafe impl Sync for ScopeFrame {}
 
 impl ScopeFrame {
@@ -76,7 +77,7 @@ impl ScopeFrame {
     fn below(parent: *const ScopeFrame, seat: &Seat, is_fork: bool) -> Self {
         Self {
             at_home: AtHome::default(),
-            parent,
+            parent: Cell::new(parent),
             limiter: Cell::new(ptr::null()),
             seat,
             rare: Lazy::new(),
@@ -189,7 +190,15 @@ impl ScopeFrame {
     /// The nursery in whose body or child this one was opened.
     pub(crate) fn parent(&self) -> Option<&Self> {
         // SAFETY: a nursery ends before the body or child it was opened in.
-        unsafe { self.parent.as_ref() }
+        unsafe { self.parent.get().as_ref() }
+    }
+
+    /// In a process that was forked, on its only thread, which has opened this nursery: if another
+    /// thread has opened the one around it, that is not there any more.
+    pub(crate) fn forget_foreign_parent(&self) {
+        if self.parent().is_some_and(|parent| !parent.is_home()) {
+            self.parent.set(ptr::null());
+        }
     }
 
     /// What chunks made on the opener's thread carry.

@@ -333,11 +333,6 @@ impl<'a> Task<'a> {
     }
 }
 
-/// In a process that was forked: this thread has no task any more.
-pub(super) fn forget_stack() {
-    CURRENT.set(ptr::null());
-}
-
 /// Who the next child will be that this thread spawns into the nursery.
 #[inline]
 pub(crate) fn origin(scope: &Scope, body: &Spawned) -> Origin {
@@ -359,6 +354,9 @@ fn origin_in_child(scope: &Scope, body: &Spawned) -> Origin {
 }
 
 /// Whether nothing but forks in this task stands between it and here.
+///
+/// In a process that was forked this thread keeps tasks of other threads' nurseries: their frames are not
+/// on its stack any more, so whatever is opened at the address of such a nursery is not taken for it.
 fn is_innermost(task: &Task<'_>) -> bool {
     Frame::with_current(|frame| {
         let is_fork = |scope: &ScopeFrame| {

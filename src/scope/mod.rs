@@ -46,7 +46,6 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
 /// In a process that was forked, on its only thread: see [`Frame::forget_foreign_stack`].
 pub(crate) fn forget_foreign_stack() {
     if Frame::forget_foreign_stack() {
-        lineage::forget_stack();
         limit::forget_stack();
     }
 }

@@ -113,24 +113,27 @@ impl Frame<'_> {
     }
 
     /// Whether nothing but forks that began on top of `frame`, and their children, stands between that
-    /// and this innermost one. `is_fork` tells their nurseries apart.
+    /// and this innermost one, and that is on this stack. `is_fork` tells their nurseries apart.
     pub(crate) fn is_in_forks_of(
         &self,
         frame: *const (),
         is_fork: impl Fn(&ScopeFrame) -> bool,
     ) -> bool {
-        let inner = self
-            .stack()
-            .take_while(|inner| !ptr::addr_eq(*inner, frame));
-        let mut outer = self.stack().skip(1);
-        inner.zip(&mut outer).all(|(inner, outer)| {
+        let mut is_there = false;
+        let inner = self.stack().take_while(|inner| {
+            is_there = ptr::addr_eq(*inner, frame);
+            !is_there
+        });
+        let outer = self.stack().skip(1);
+        let are_forks = inner.zip(outer).all(|(inner, outer)| {
             // SAFETY: the nursery of an entered frame is open.
             match unsafe { inner.scope.get().as_ref() } {
                 None => inner.is_latent(),
                 // The fork's own frame is the outermost of those of its nursery, where it began.
                 Some(scope) => is_fork(scope) && (inner.is_home_of(scope) || outer.is_of(scope)),
             }
-        })
+        });
+        are_forks && is_there
     }
 
     /// The nursery whose children are in the list, once a fork has become one.

@@ -11,6 +11,7 @@
     reason = "erases the frames' lifetimes; see the invariant"
 )]
 
+mod forget;
 mod fork;
 mod report;
 mod stage;
@@ -91,13 +92,14 @@ fn waker(seat: &Seat, scope: &ScopeFrame) -> impl FnOnce(Option<*const ()>) {
     }
 }
 
-/// Makes a frame the innermost one again.
-struct Leave(*const Frame<'static>);
+/// Makes the frame that this one has interrupted the innermost one again. It is asked for that only now:
+/// see [`Frame::forget_foreign_stack`].
+struct Leave<'a>(&'a Cell<*const Frame<'static>>);
 
-impl Drop for Leave {
+impl Drop for Leave<'_> {
     #[inline]
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        CURRENT.set(self.0.get());
     }
 }
 
@@ -337,7 +339,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         let outer = CURRENT.replace(ptr::from_ref(self).cast());
         self.outer.set(outer);
-        let _leave = Leave(outer);
+        let _leave = Leave(&self.outer);
         f()
     }
 
@@ -347,20 +349,6 @@ impl<'a> Frame<'a> {
     pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Frame<'_>>) -> R) -> R {
         // SAFETY: by the invariant of this file; `f` cannot keep the reference.
         f(unsafe { CURRENT.get().as_ref() })
-    }
-
-    /// In a process that was forked, on its only thread: unless all nurseries here are this thread's
-    /// own, it has left them, so that what it opens next is not below a nursery on the stack of a thread
-    /// that is not there. The system may use such a stack again. True if so.
-    pub(crate) fn forget_foreign_stack() -> bool {
-        let is_foreign = Frame::with_current(|current| {
-            let mut frames = current.into_iter().flat_map(Frame::stack);
-            frames.any(|frame| frame.part.get() != Part::Fork && !frame.is_home())
-        });
-        if is_foreign {
-            CURRENT.set(ptr::null());
-        }
-        is_foreign
     }
 
     /// This thread's frames, from the innermost outwards.

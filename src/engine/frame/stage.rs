@@ -5,7 +5,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use super::{CURRENT, Frame, Leave, Part, waker};
+use super::{CURRENT, Frame, Part, waker};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::task::list::PendingList;
@@ -53,6 +53,16 @@ impl Drop for Body<'_> {
         if self.0.is_worn.get() {
             self.0.refresh();
         }
+    }
+}
+
+/// Makes a body's frame the innermost one again.
+struct BackToBody(*const Frame<'static>);
+
+impl Drop for BackToBody {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
     }
 }
 
@@ -144,7 +154,7 @@ impl<'a> Frame<'a> {
 
     fn drain_on_top(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) {
         match self.top() {
-            Some(top) => self.with_top(top, || self.drain_in(top, scope, is_enough)),
+            Some(top) => top.enter(|| self.drain_in(top, scope, is_enough)),
             None => {
                 let top = self.for_child();
                 top.enter(|| self.drain_in(&top, scope, is_enough));
@@ -234,11 +244,13 @@ impl<'a> Frame<'a> {
         self.is_worn.set(false);
     }
 
-    /// Calls `run` with `top` as the innermost frame; so far it was this.
+    /// Calls `run` with `top` as the innermost frame; so far it was this, the body's. It is of this thread's
+    /// own nursery, so it may come back whatever happens: see [`Frame::forget_foreign_stack`].
     #[inline]
     fn with_top<R>(&self, top: &Frame<'_>, run: impl FnOnce() -> R) -> R {
         CURRENT.set(ptr::from_ref(top).cast());
-        let _leave = Leave(ptr::from_ref(self).cast());
+        debug_assert_eq!(self.part.get(), Part::Body);
+        let _leave = BackToBody(ptr::from_ref(self).cast());
         run()
     }
 

@@ -1,0 +1,48 @@
+//! What a process that was forked keeps of the stack of its only thread.
+#![allow(unsafe_code, reason = "follows frames to their open nurseries")]
+
+use std::ptr;
+
+use super::{CURRENT, Frame};
+
+impl Frame<'_> {
+    /// In a process that was forked, on its only thread, before anything else runs there: unless all
+    /// nurseries here are this thread's own, it has left those of other threads, and what is further
+    /// out. They lie on the stacks of threads that are not there, which the system may use again. What
+    /// this thread opens next is not below them, and neither is what it has open further in. True if so.
+    pub(crate) fn forget_foreign_stack() -> bool {
+        Frame::with_current(|innermost| {
+            let innermost = innermost.filter(|frame| frame.stack().any(Frame::is_foreign));
+            innermost.map(Frame::forget_the_foreign).is_some()
+        })
+    }
+
+    /// Cuts this innermost frame's stack at the first foreign frame. None of those further out names
+    /// another any more, so that whichever of them ends, none comes back.
+    fn forget_the_foreign(&self) {
+        let own = self.stack().take_while(|frame| !frame.is_foreign());
+        // A fork names the nursery it is in: one that begins right on top of a foreign frame goes with it.
+        let last = own.filter(|frame| !frame.is_latent()).last();
+        if last.is_none() {
+            CURRENT.set(ptr::null());
+        }
+        let mut is_kept = last.is_some();
+        let mut next = Some(self);
+        while let Some(frame) = next {
+            next = frame.stack().nth(1);
+            is_kept &= last.is_none_or(|last| !ptr::eq(last, frame));
+            if !is_kept {
+                frame.outer.set(ptr::null());
+            }
+            // SAFETY: null, or the nursery of an entered frame, which is open.
+            if let Some(scope) = unsafe { frame.home_of.get().as_ref() } {
+                scope.forget_foreign_parent();
+            }
+        }
+    }
+
+    /// Whether it is part of a nursery of another thread, or the bottom of a pool thread's stack.
+    fn is_foreign(&self) -> bool {
+        !self.is_latent() && !self.is_home()
+    }
+}
