@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::platform::thread::refusals;
 use crate::{Options, Pool, PoolBuilder};
@@ -155,7 +155,8 @@ fn a_nursery_on_a_pool_that_has_ended_is_its_callers_work() {
         let name = format!("ended-{is_first}");
         let prefix = format!("{name}-");
         refusals::plan(&prefix, |_| false);
-        let pool = Pool::builder().threads(2).name(&name).build().unwrap();
+        let builder = Pool::builder().threads(2).name(&name);
+        let pool = builder.watchdog(Duration::from_secs(60)).build().unwrap();
         let options = Options::new().pool(&pool);
         watched(&name, || {
             if !is_first {
@@ -171,7 +172,49 @@ fn a_nursery_on_a_pool_that_has_ended_is_its_callers_work() {
             assert!(runners.into_iter().all(|runner| runner == home));
         });
         let asked = refusals::end(&prefix);
-        assert_eq!(asked, if is_first { 0 } else { 2 }, "threads");
+        assert_eq!(asked, if is_first { 0 } else { 3 }, "threads");
+    }
+}
+
+/// Workers, a side thread and the watchdog, each of them asked for while the pool ends.
+#[test]
+fn the_end_of_a_pool_waits_for_the_threads_that_start_meanwhile() {
+    for k in 0..4 {
+        let name = format!("meanwhile-{k}");
+        let prefix = format!("{name}-");
+        let [is_asked, is_over, is_late] = &*Box::leak(Box::<[AtomicBool; 3]>::default());
+        refusals::plan(&prefix, move |number| {
+            if number == k {
+                is_asked.store(true, Ordering::Relaxed);
+                // A pool that does not wait for this thread has time to end.
+                let begun = Instant::now();
+                while !is_over.load(Ordering::Relaxed) && begun.elapsed().as_millis() < 100 {
+                    thread::yield_now();
+                }
+            }
+            is_late.fetch_or(is_over.load(Ordering::Relaxed), Ordering::Relaxed);
+            false
+        });
+        let builder = Pool::builder().threads(2).name(&name);
+        let pool = builder.watchdog(Duration::from_secs(60)).build().unwrap();
+        let options = Options::new().pool(&pool);
+        watched(&name, || {
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    options.nursery(|n| {
+                        n.spawn_blocking(|| ());
+                        n.spawn(|| ());
+                    });
+                });
+                while !is_asked.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+                pool.shutdown();
+                is_over.store(true, Ordering::Relaxed);
+            });
+        });
+        refusals::end(&prefix);
+        assert!(!is_late.load(Ordering::Relaxed), "thread {k} started later");
     }
 }
 

@@ -18,7 +18,7 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
 use crate::platform::sync::{Arc, Condvar, Mutex, lock};
-use crate::platform::thread::{self, Thread};
+use crate::platform::thread;
 
 /// Side threads of a pool that does not say how many: as many blocking calls as a client usually has
 /// open at once.
@@ -34,7 +34,6 @@ pub(crate) const RETIREMENT: Duration = Duration::from_millis(1);
 struct Side {
     queue: VecDeque<Run>,
     ready: usize,
-    threads: Vec<Thread>,
     started: usize,
     living: usize,
     /// Claims by handles since the queue was last swept.
@@ -122,22 +121,16 @@ impl Blocking {
             drop(side);
             let core = Arc::clone(&seat.core);
             let started = seat.core.start_thread(name, move || Self::main(&core));
-            let mut side = lock(&self.side);
-            match started {
-                Ok(thread) => {
-                    // Retired ones stay until here, so that closing can wait for them.
-                    side.threads.retain(|thread| !thread.is_over());
-                    return side.threads.push(thread);
-                }
-                Err(_) => {
-                    side.ready -= 1;
-                    side.living -= 1;
-                    // A run queued meanwhile may have counted on this thread, and whoever waits
-                    // for it is parked: its home, or a child or plain thread that has spawned it.
-                    drop(side);
-                    return seat.core.roster.unpark_all();
-                }
+            if started.is_some() {
+                return;
             }
+            let mut side = lock(&self.side);
+            side.ready -= 1;
+            side.living -= 1;
+            // A run queued meanwhile may have counted on this thread, and whoever waits for it is
+            // parked: its home, or a child or plain thread that has spawned it.
+            drop(side);
+            return seat.core.roster.unpark_all();
         }
         // Starved: its nursery's home may be parked already.
         home.unpark(seat);
@@ -189,20 +182,9 @@ impl Blocking {
         }
     }
 
-    /// The handles of the threads that there are or were.
-    pub(crate) fn handles_mut(&mut self) -> &mut Vec<Thread> {
-        let side = self.side.get_mut();
-        let side = side.unwrap_or_else(std::sync::PoisonError::into_inner);
-        &mut side.threads
-    }
-
-    /// Lets every side thread end once the queue is empty; returns their handles.
-    pub(crate) fn close(&self) -> Vec<Thread> {
-        let mut side = lock(&self.side);
-        side.is_closed = true;
-        let threads = std::mem::take(&mut side.threads);
-        drop(side);
+    /// Lets every side thread end once the queue is empty.
+    pub(crate) fn close(&self) {
+        lock(&self.side).is_closed = true;
         self.bell.notify_all();
-        threads
     }
 }

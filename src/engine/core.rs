@@ -262,17 +262,37 @@ impl Core {
         self.is_shut_down() || self.is_orphan()
     }
 
-    /// Starts one of the pool's threads.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses it.
+    /// Starts one of the pool's threads, whose end that of the pool waits for; none if the pool is over or
+    /// the system refuses it.
+    #[must_use]
     pub(crate) fn start_thread(
         &self,
         name: String,
         main: impl FnOnce() + Send + 'static,
-    ) -> std::io::Result<Thread> {
-        Thread::start(name, self.config.stack_size, main)
+    ) -> Option<()> {
+        self.start_on(self.config.stack_size, name, main)
+    }
+
+    fn start_on(
+        &self,
+        stack_size: Option<usize>,
+        name: String,
+        main: impl FnOnce() + Send + 'static,
+    ) -> Option<()> {
+        if self.is_orphan() {
+            // A thread that is not here may have the lock.
+            return None;
+        }
+        // Under the lock: a pool that shuts down waits for those whose handles it finds.
+        let mut handles = lock(&self.handles);
+        if self.is_shut_down() {
+            return None;
+        }
+        let thread = Thread::start(name, stack_size, main).ok()?;
+        // Those that have ended stay until here, so that the end of the pool can wait for them.
+        handles.retain(|thread| !thread.is_over());
+        handles.push(thread);
+        Some(())
     }
 
     /// Starts the workers, once. A thread that is refused is done without.
@@ -301,12 +321,11 @@ impl Core {
             let name = self.worker_name(index);
             let started = self.start_thread(name, move || worker::main(core, slot, deque, index));
             match started {
-                Ok(handle) => {
+                Some(()) => {
                     self.living.fetch_add(1, Ordering::Relaxed);
-                    lock(&self.handles).push(handle);
                     self.idle.enlist(index);
                 }
-                Err(_) => {
+                None => {
                     self.worker(index).rename("refused".to_owned());
                     self.worker(index).set_doing(Doing::Away);
                 }
@@ -326,14 +345,14 @@ impl Core {
         let Some(watchdog) = self.config.watchdog else {
             return;
         };
+        if self.is_over() {
+            return;
+        }
         self.is_watched.get_or_init(|| {
             let core = Arc::clone(self);
             let name = format!("{}-watchdog", self.config.name);
             // Not on a stack of the children's size: it runs none.
-            let started = Thread::start(name, None, move || watchdog::main(&core, watchdog));
-            if let Ok(thread) = started {
-                lock(&self.handles).push(thread);
-            }
+            let _done_without = self.start_on(None, name, move || watchdog::main(&core, watchdog));
         });
     }
 
@@ -352,14 +371,7 @@ impl Core {
         let core = self.me.upgrade()?;
         let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
-        // Under the lock: a pool that shuts down waits for those whose handles it finds.
-        let mut handles = lock(&self.handles);
-        if self.is_over() {
-            return None;
-        }
-        let spare = self.start_thread(name, move || worker::spare(core, index));
-        handles.retain(|handle| !handle.is_over());
-        handles.push(spare.ok()?);
+        self.start_thread(name, move || worker::spare(core, index))?;
         self.compensations.add(1);
         Some(())
     }
@@ -388,8 +400,8 @@ impl Core {
         self.is_shut_down.store(true, Ordering::Release);
         self.idle.rouse_all(self);
         self.leash.end();
-        let mut handles = std::mem::take(&mut *lock(&self.handles));
-        handles.extend(self.blocking.close());
+        self.blocking.close();
+        let handles = std::mem::take(&mut *lock(&self.handles));
         handles.into_iter().for_each(Thread::join);
     }
 }
@@ -398,12 +410,10 @@ impl Drop for Core {
     fn drop(&mut self) {
         if self.is_orphan() {
             // To the system these handles mean nothing here, or something else.
-            let workers = self.handles.get_mut();
-            let workers = workers.unwrap_or_else(std::sync::PoisonError::into_inner);
-            let side = self.blocking.handles_mut();
-            std::mem::take(workers)
+            let handles = self.handles.get_mut();
+            let handles = handles.unwrap_or_else(std::sync::PoisonError::into_inner);
+            std::mem::take(handles)
                 .into_iter()
-                .chain(std::mem::take(side))
                 .for_each(std::mem::forget);
         }
     }
