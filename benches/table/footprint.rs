@@ -193,8 +193,8 @@ pub(crate) struct Usage {
     pub(crate) switches: u64,
 }
 
-/// The threads of this process but the calling one, all of which live on; none where the system
-/// does not tell them apart.
+/// The threads of this process but the calling one, all of which live on, but for spare ones that sleep
+/// for long; none where the system does not tell them apart.
 pub(crate) struct Others(Vec<i32>);
 
 impl Others {
@@ -207,8 +207,13 @@ impl Others {
     pub(crate) fn listed() -> Self {
         let own = nix::unistd::gettid().as_raw();
         let tasks = std::fs::read_dir("/proc/self/task").expect("the system lists the threads");
+        let tasks = tasks.map(|task| task.expect("a thread's folder"));
+        // A spare thread of a pool that another row has left idle may end any time.
+        let is_spare = |name: String| name.contains("-spare");
+        let tasks = tasks
+            .filter(|task| !std::fs::read_to_string(task.path().join("comm")).is_ok_and(is_spare));
         let threads = tasks.map(|task| {
-            let name = task.expect("a thread's folder").file_name();
+            let name = task.file_name();
             name.to_str()
                 .and_then(|name| name.parse().ok())
                 .expect("its number")

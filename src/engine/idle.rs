@@ -155,6 +155,20 @@ impl Idle {
         }
     }
 
+    /// The same for one that has given its place up before, and whose wait turns out to be long.
+    pub(crate) fn note_absent(&self, field: &impl Field) {
+        self.absent.fetch_add(1, Ordering::Relaxed);
+        self.likely_spares
+            .store(self.most_spares, Ordering::Relaxed);
+        // ORDERING: SeqCst fence between leaving and looking; partners: `wake_one` and `is_hungry`.
+        // Model: `models::idle_long_wait_is_noticed`.
+        fence(Ordering::SeqCst);
+        if self.lacks_worker() {
+            field.arm_all();
+            self.look(field);
+        }
+    }
+
     /// An absent worker is back, and takes a place or has taken one.
     pub(crate) fn note_return(&self) {
         self.absent.fetch_sub(1, Ordering::Relaxed);

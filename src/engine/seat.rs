@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use crossbeam_deque::Worker as Deque;
 
@@ -17,6 +18,12 @@ use crate::engine::tally::Tally;
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
+
+/// How long a worker parks in a wait before another one may come for it. Most waits of a recursion
+/// are shorter, or are interrupted by something to do below what is waited for: then a spare would take
+/// that away from it. A list of 1000 forks took 1.2 to 1.5 times as long when one came at once, and 1.1
+/// after 20 ms, as without spares.
+const SHORT_WAIT: Duration = Duration::from_millis(20);
 
 /// Children that a frame keeps to itself at first. An offer costs about as much as running eight
 /// empty children.
@@ -231,11 +238,6 @@ impl Seat {
 
     fn take_place(&self) {
         self.core.idle.take_place_anyway();
-        self.has_place_again();
-    }
-
-    /// It has taken a place.
-    fn has_place_again(&self) {
         self.is_active.set(true);
         if self.is_worker() {
             self.core.idle.note_return();
@@ -251,22 +253,35 @@ impl Seat {
         }
     }
 
-    /// Waits without a place until `wait` says that this thread goes on, and has one again then; it
-    /// waits once if this thread had none.
-    pub(crate) fn wait_without_place(&self, mut wait: impl FnMut() -> GoOn) {
-        if !self.is_active() {
-            wait();
+    /// Parks without a place until `look` says that this thread goes on, and has one again then; it
+    /// parks once if this thread had none. A worker is absent once nothing has come for it for a while.
+    pub(crate) fn park_without_place(&self, mut look: impl FnMut() -> GoOn) {
+        let parker = &self.own_slot.parker;
+        if !self.is_active.replace(false) {
+            parker.park();
+            look();
             return;
         }
-        self.give_up_place();
+        self.core.idle.vacate(&*self.core);
+        let mut may_be_short = self.is_worker();
         loop {
-            match wait() {
-                GoOn::Anyway => return self.take_place(),
-                GoOn::IfThereIsRoom if self.core.idle.try_take_place() => {
-                    return self.has_place_again();
-                }
-                GoOn::IfThereIsRoom => {}
+            if !may_be_short {
+                parker.park();
+            } else if !parker.park_for(SHORT_WAIT) {
+                may_be_short = false;
+                self.core.idle.note_absent(&*self.core);
+                continue;
             }
+            match look() {
+                GoOn::Anyway => self.core.idle.take_place_anyway(),
+                GoOn::IfThereIsRoom if self.core.idle.try_take_place() => {}
+                GoOn::IfThereIsRoom => continue,
+            }
+            self.is_active.set(true);
+            if self.is_worker() && !may_be_short {
+                self.core.idle.note_return();
+            }
+            return;
         }
     }
 

@@ -268,8 +268,7 @@ impl Seat {
     /// and a place to do it in. For what only this thread may ever do, it takes a place anyway.
     fn park(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) {
         let limiter = scope.limiter();
-        self.wait_without_place(|| {
-            self.slot().parker.park();
+        self.park_without_place(|| {
             if self.slot().desk.is_wanted() {
                 self.report(Some((scope, awaited.describe())));
             }

@@ -28,6 +28,23 @@ fn idle_absent_worker_is_replaced() {
     });
 }
 
+#[test]
+fn idle_long_wait_is_noticed() {
+    exhaustively(|| {
+        let pool = pool();
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                pool.idle.vacate(&*pool);
+                pool.idle.note_absent(&*pool);
+            })
+        };
+        pool.expose();
+        worker.join().unwrap();
+        assert_eq!(pool.spares.load(Ordering::Relaxed), 1);
+    });
+}
+
 /// What is private is asked for on behalf of a spare, too.
 #[test]
 fn idle_absent_worker_asks() {
