@@ -140,8 +140,7 @@ impl Blocking {
         let _hooks = core.hooks().enter();
         Seat::with(core, |seat| {
             // A guest as any, but for those who look.
-            let name = thread::current().name().unwrap_or_default().to_owned();
-            seat.slot().rename(name);
+            seat.slot().rename(thread::own_name());
             let root = Frame::root(seat);
             root.enter(|| {
                 core.check_process();

@@ -56,7 +56,7 @@ impl Hooks {
         }
         fn call(hook: Option<&Hook>) {
             if let Some(hook) = hook {
-                let name = thread::current().name().unwrap_or_default().to_owned();
+                let name = thread::own_name();
                 let hook = std::panic::AssertUnwindSafe(|| hook(&name));
                 // The panic hook has reported it; the pool does not shrink for it (law E7).
                 if let Err(payload) = std::panic::catch_unwind(hook) {
@@ -378,8 +378,7 @@ impl Core {
 
     /// A seat for a spare worker that has just started.
     pub(crate) fn spare_seat(self: &Arc<Self>, index: usize) -> Seat {
-        let name = thread::current().name().unwrap_or_default().to_owned();
-        let (slot, deque) = self.roster.check_in(name);
+        let (slot, deque) = self.roster.check_in(thread::own_name());
         lock(&self.spares).insert(index, Arc::clone(&slot));
         Seat::new(Arc::clone(self), slot, deque, Kind::Spare)
     }

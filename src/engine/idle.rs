@@ -143,26 +143,30 @@ impl Idle {
 
     /// The event *leave*.
     pub(crate) fn leave(&self, field: &impl Field) {
-        self.absent.fetch_add(1, Ordering::Relaxed);
-        self.likely_spares
-            .store(self.most_spares, Ordering::Relaxed);
+        self.count_absent();
         // Its fence stands between leaving and looking; partners: `wake_one` and `is_hungry`. Model:
         // `models::idle_absent_*`.
         self.vacate(field);
-        if self.lacks_worker() {
-            field.arm_all();
-            self.look(field);
-        }
+        self.look_for_spare(field);
     }
 
     /// The same for one that has given its place up before, and whose wait turns out to be long.
     pub(crate) fn note_absent(&self, field: &impl Field) {
-        self.absent.fetch_add(1, Ordering::Relaxed);
-        self.likely_spares
-            .store(self.most_spares, Ordering::Relaxed);
+        self.count_absent();
         // ORDERING: SeqCst fence between leaving and looking; partners: `wake_one` and `is_hungry`.
         // Model: `models::idle_long_wait_is_noticed`.
         fence(Ordering::SeqCst);
+        self.look_for_spare(field);
+    }
+
+    fn count_absent(&self) {
+        self.absent.fetch_add(1, Ordering::Relaxed);
+        self.likely_spares
+            .store(self.most_spares, Ordering::Relaxed);
+    }
+
+    /// Arms and looks, if a spare may come.
+    fn look_for_spare(&self, field: &impl Field) {
         if self.lacks_worker() {
             field.arm_all();
             self.look(field);

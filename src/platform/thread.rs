@@ -14,6 +14,11 @@ pub(crate) fn token() -> *const u8 {
     TOKEN.with(std::ptr::from_ref)
 }
 
+/// The calling thread's name; empty if it has none.
+pub(crate) fn own_name() -> String {
+    current().name().unwrap_or_default().to_owned()
+}
+
 /// A thread that this crate has started.
 pub(crate) struct Thread {
     handle: JoinHandle<()>,
