@@ -1,0 +1,118 @@
+//! Weakens every memory ordering of the crate in turn, and looks which model test fails.
+//!
+//! The source is copied once, with each ordering replaced by a call that knows its number; the
+//! models are built once from the copy, and an environment variable says which ordering is weak
+//! in a run. A first pass notes which models reach which ordering, so that a mutant is tried
+//! only against models that could tell.
+//!
+//! `hatchery-mutation run` writes the table anew; `hatchery-mutation check` asks, without running
+//! anything, whether the table knows every ordering that stands in the source, and whether each
+//! one that no model misses is argued for where it stands.
+
+mod models;
+mod sites;
+mod table;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use models::Models;
+use sites::Site;
+use table::{Row, Verdict};
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let verb = env::args().nth(1).unwrap_or_default();
+    let outcome = match verb.as_str() {
+        "run" => run(&root),
+        "check" => check(&root),
+        _ => Err("usage: hatchery-mutation run | check".to_owned()),
+    };
+    match outcome {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn table_of(root: &Path) -> PathBuf {
+    root.join("verify/mutation/table.md")
+}
+
+/// Tries every mutant and writes the table.
+fn run(root: &Path) -> Result<String, String> {
+    let sites = sites::all(root)?;
+    let models = Models::build(root, &sites)?;
+    println!("{} models, {} orderings", models.len(), sites.len());
+    let mut rows = Vec::new();
+    for site in &sites {
+        for weaker in site.weaker() {
+            let begun = Instant::now();
+            let verdict = models.verdict(site, weaker)?;
+            println!(
+                "{}: {} -> {weaker}: {verdict} ({} s)",
+                site.name,
+                site.ordering,
+                begun.elapsed().as_secs()
+            );
+            rows.push(Row::new(site, weaker, verdict));
+        }
+    }
+    table::write(&table_of(root), &rows)?;
+    summary(root, &rows)
+}
+
+/// Compares the table that is kept with the orderings in the source.
+fn check(root: &Path) -> Result<String, String> {
+    let rows = table::read(&table_of(root))?;
+    for site in sites::all(root)? {
+        for weaker in site.weaker() {
+            let is_known = |row: &&Row| {
+                row.site == site.name && row.right == site.ordering && row.weaker == *weaker
+            };
+            if rows.iter().find(is_known).is_none() {
+                return Err(format!(
+                    "{}: {} -> {weaker} is not in the table: run `verify/mutate deep`",
+                    site.name, site.ordering
+                ));
+            }
+        }
+    }
+    summary(root, &rows)
+}
+
+/// The counts of a table; an error if a mutant that nothing kills is not argued for.
+fn summary(root: &Path, rows: &[Row]) -> Result<String, String> {
+    let sites = sites::all(root)?;
+    let lives = |row: &&Row| !matches!(row.verdict, Verdict::Killed(_));
+    let argued = |row: &Row| {
+        let is_its = |site: &&Site| site.name == row.site;
+        sites.iter().find(is_its).is_some_and(|site| site.is_argued)
+    };
+    let unargued: Vec<&str> = rows
+        .iter()
+        .filter(lives)
+        .filter(|row| !argued(row))
+        .map(|row| row.site.as_str())
+        .collect();
+    if !unargued.is_empty() {
+        return Err(format!(
+            "no model misses these, and no `ORDERING:` comment argues for them: {}",
+            unargued.join(", ")
+        ));
+    }
+    let alive = rows.iter().filter(lives).count();
+    Ok(format!(
+        "mutate: {} orderings, {} mutants, {} killed by models, {alive} argued for in `ORDERING:`",
+        sites.len(),
+        rows.len(),
+        rows.len() - alive
+    ))
+}

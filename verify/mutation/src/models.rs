@@ -1,0 +1,208 @@
+//! The models, built from a copy of the source whose orderings can be weakened at run time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::sites::{self, Site};
+use crate::table::Verdict;
+
+/// What the copy's orderings call.
+const WEAKEN: &str = include_str!("weaken.rs.txt");
+
+/// A model that takes this many times as long as it should is taken for endless.
+const PATIENCE: u32 = 20;
+
+/// One model, and what it is good for.
+struct Model {
+    name: String,
+    /// The numbers of the sites that it reaches.
+    reached: Vec<usize>,
+    takes: Duration,
+}
+
+/// All models, quickest first.
+pub(crate) struct Models {
+    program: PathBuf,
+    models: Vec<Model>,
+}
+
+impl Models {
+    /// Copies and compiles the source, and runs every model once with nothing weakened.
+    pub(crate) fn build(root: &Path, sites: &[Site]) -> Result<Self, String> {
+        let copy = root.join("verify/mutation/target/copy");
+        let _ = fs::remove_dir_all(&copy);
+        shell(Command::new("mkdir").arg("-p").arg(copy.join("verify")))?;
+        shell(
+            Command::new("cp")
+                .arg("-r")
+                .arg(root.join("src"))
+                .arg(&copy),
+        )?;
+        let package = copy.join("verify/loom");
+        shell(Command::new("mkdir").arg(&package))?;
+        for entry in fs::read_dir(root.join("verify/loom")).map_err(|why| why.to_string())? {
+            let entry = entry.map_err(|why| why.to_string())?;
+            if entry.file_name() != "target" {
+                shell(Command::new("cp").arg("-r").arg(entry.path()).arg(&package))?;
+            }
+        }
+        sites::copy(root, &copy)?;
+        let lib = copy.join("src/lib.rs");
+        let text = fs::read_to_string(&lib).map_err(|why| why.to_string())?;
+        fs::write(&lib, text + "\nmod weaken;\n").map_err(|why| why.to_string())?;
+        fs::write(copy.join("src/weaken.rs"), WEAKEN).map_err(|why| why.to_string())?;
+        let program = compiled(&package, &root.join("verify/mutation/target/models"))?;
+        let models = listed(&program)?;
+        let mut models = models
+            .into_iter()
+            .map(|name| measured(&program, name, &copy))
+            .collect::<Result<Vec<_>, _>>()?;
+        models.sort_by_key(|model| model.takes);
+        for site in sites {
+            if !models
+                .iter()
+                .any(|model| model.reached.contains(&site.number))
+            {
+                println!("{}: no model reaches it", site.name);
+            }
+        }
+        Ok(Self { program, models })
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.models.len()
+    }
+
+    /// Runs the models that reach a site with it weakened, until one fails.
+    pub(crate) fn verdict(&self, site: &Site, weaker: &str) -> Result<Verdict, String> {
+        let mut is_reached = false;
+        for model in &self.models {
+            if !model.reached.contains(&site.number) {
+                continue;
+            }
+            is_reached = true;
+            let mut command = one(&self.program, &model.name);
+            command.env("HATCHERY_WEAKEN", format!("{} {weaker}", site.number));
+            let limit = model.takes * PATIENCE + Duration::from_secs(10);
+            match ends_well(&mut command, limit)? {
+                Some(true) => {}
+                Some(false) => return Ok(Verdict::Killed(model.name.clone())),
+                None => return Ok(Verdict::Killed(format!("{} (does not end)", model.name))),
+            }
+        }
+        Ok(if is_reached {
+            Verdict::Lives
+        } else {
+            Verdict::Unreached
+        })
+    }
+}
+
+/// Compiles the copy's models and finds the program.
+fn compiled(package: &Path, target: &Path) -> Result<PathBuf, String> {
+    let manifest = package.join("Cargo.toml");
+    let mut cargo = Command::new("cargo");
+    cargo.args([
+        "test",
+        "--no-run",
+        "--release",
+        "--lib",
+        "--message-format=json",
+    ]);
+    cargo
+        .arg("--manifest-path")
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(target);
+    let output = cargo
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|why| why.to_string())?;
+    if !output.status.success() {
+        return Err("the copy does not compile".to_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut programs = text.lines().filter_map(|line| {
+        let from = line.find("\"executable\":\"")? + "\"executable\":\"".len();
+        let length = line[from..].find('"')?;
+        Some(PathBuf::from(&line[from..from + length]))
+    });
+    programs
+        .next_back()
+        .ok_or_else(|| "cargo names no program".to_owned())
+}
+
+/// The names of the models.
+fn listed(program: &Path) -> Result<Vec<String>, String> {
+    let output = Command::new(program)
+        .arg("--list")
+        .output()
+        .map_err(|why| why.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
+    // Twins are broken as they are, and unit tests of the harness tell nothing.
+    let is_model = |name: &&str| name.starts_with("models::") && !name.contains("::twins");
+    Ok(names.filter(is_model).map(str::to_owned).collect())
+}
+
+/// Runs a model with nothing weakened.
+fn measured(program: &Path, name: String, scratch: &Path) -> Result<Model, String> {
+    let trace = scratch.join("trace");
+    let _ = fs::remove_file(&trace);
+    let begun = Instant::now();
+    let mut command = one(program, &name);
+    command.env("HATCHERY_WEAKEN_TRACE", &trace);
+    if ends_well(&mut command, Duration::from_secs(600))? != Some(true) {
+        return Err(format!("{name} fails with nothing weakened"));
+    }
+    let takes = begun.elapsed();
+    let text = fs::read_to_string(&trace).unwrap_or_default();
+    let reached = text.lines().filter_map(|line| line.parse().ok()).collect();
+    Ok(Model {
+        name,
+        reached,
+        takes,
+    })
+}
+
+/// The command that runs one model.
+fn one(program: &Path, name: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(["--exact", name])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Whether a command succeeds; nothing if it does not end in time.
+fn ends_well(command: &mut Command, limit: Duration) -> Result<Option<bool>, String> {
+    let mut child = command.spawn().map_err(|why| why.to_string())?;
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().map_err(|why| why.to_string())? {
+            return Ok(Some(status.success()));
+        }
+        if begun.elapsed() > limit {
+            child.kill().map_err(|why| why.to_string())?;
+            child.wait().map_err(|why| why.to_string())?;
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs a command that must succeed.
+fn shell(command: &mut Command) -> Result<(), String> {
+    let status = command
+        .status()
+        .map_err(|why| format!("{command:?}: {why}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{command:?}: {status}"))
+    }
+}
