@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
 mod count;
+mod harness;
 mod idle;
 mod lazy;
 mod mark;
@@ -14,7 +15,8 @@ mod spares;
 mod state;
 
 use loom::cell::UnsafeCell;
-use loom::model::Builder;
+
+use self::harness::{exhaustively, twins, within_bounds};
 
 /// Plain memory, whose races the model reports.
 struct Memory<T>(UnsafeCell<T>);
@@ -33,16 +35,4 @@ impl<T: Copy> Memory<T> {
         // SAFETY: the model fails before any access that races with this.
         self.0.with_mut(|place| unsafe { *place = value });
     }
-}
-
-/// Explores a model of up to two threads without bound.
-fn exhaustively(model: impl Fn() + Sync + Send + 'static) {
-    Builder::new().check(model);
-}
-
-/// Explores a model of more threads up to three preemptions.
-fn within_bounds(model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(model);
 }

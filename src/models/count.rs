@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Memory, within_bounds};
+use super::{Memory, twins, within_bounds};
 use crate::engine::count::Count;
 use crate::platform::parker::Parker;
 
@@ -76,7 +76,19 @@ fn count_foreign_spawn_keeps_it_open() {
         while !frame.count.is_zero() {
             home.park();
         }
-        assert_eq!(frame.slots[1].read(), 1);
+        assert_eq!(frame.slots[1].read(), 1, "the sibling has run");
         child.join().unwrap();
     });
+}
+
+twins! {
+    count_last_release_publishes {
+        what_a_child_did_is_not_published: relaxed("engine/count.rs", "release", "fetch_sub") => Race;
+        zero_is_seen_without_what_led_to_it: relaxed("engine/count.rs", "get", "load") => Race;
+        two_releases_count_once: split("engine/count.rs", "release", "fetch_sub") => Deadlock;
+    }
+    count_foreign_spawn_keeps_it_open {
+        nothing_is_added_for_the_sibling: skipped("engine/count.rs", "add", "fetch_add")
+            => Says("the sibling has run");
+    }
 }

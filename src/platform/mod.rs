@@ -3,10 +3,14 @@
 //! Everything above this folder synchronises through the names given here, so that a protocol
 //! runs unchanged on real threads and inside the model checker.
 
+#[cfg(loom)]
+pub(crate) mod atomic;
 #[cfg(not(loom))]
 pub(crate) mod clock;
 pub(crate) mod lazy;
 pub(crate) mod parker;
+#[cfg(loom)]
+pub(crate) mod planted;
 #[cfg(not(loom))]
 pub(crate) mod process;
 #[cfg(not(loom))]
@@ -15,7 +19,9 @@ pub(crate) mod thread;
 /// Shared-memory primitives.
 pub(crate) mod sync {
     #[cfg(loom)]
-    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
+    pub(crate) use crate::platform::atomic;
+    #[cfg(loom)]
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
     #[cfg(not(loom))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic};
 
