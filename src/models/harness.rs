@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use std::time::Duration;
 use loom::model::Builder;
 
 use crate::platform::planted::{self, Bug, Change};
+use crate::platform::sync::atomic::AtomicUsize;
 
 /// Explores a model without bound: one of two threads, or of more if they do little.
 pub(super) fn exhaustively(model: impl Fn() + Sync + Send + 'static) {
@@ -256,6 +257,29 @@ fn run(test: &str, planted: Bug<'_>) -> (bool, String) {
 fn stop(child: &mut Child, test: &str) -> ! {
     let _ = child.kill();
     panic!("{test} goes on and on with the bug planted");
+}
+
+/// As released, loom never tries the load of the first one after the write: see `verify/loom/checker`.
+#[test]
+fn a_load_before_a_write_hides_nothing() {
+    static WERE_SEEN: [AtomicBool; 2] = [AtomicBool::new(false), AtomicBool::new(false)];
+    Builder::new().check(|| {
+        let value = loom::sync::Arc::new(AtomicUsize::new(0));
+        let other = {
+            let value = loom::sync::Arc::clone(&value);
+            loom::thread::spawn(move || {
+                let next = value.load(Ordering::Relaxed) + 1;
+                value.store(next, Ordering::Relaxed);
+            })
+        };
+        WERE_SEEN[value.load(Ordering::Relaxed)].store(true, Ordering::Relaxed);
+        other.join().unwrap();
+    });
+    assert!(
+        WERE_SEEN
+            .iter()
+            .all(|was_seen| was_seen.load(Ordering::Relaxed))
+    );
 }
 
 /// A model without a twin may be one that cannot fail.

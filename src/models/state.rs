@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Memory, exhaustively};
+use super::{Memory, exhaustively, twins};
 use crate::platform::parker::Parker;
 use crate::task::state::{Dropped, Finished, Outcome, State, Taken, TakenAlone};
 
@@ -144,7 +144,7 @@ impl Record {
     }
 
     fn assert_released(&self) {
-        assert!(self.is_released.read());
+        assert!(self.is_released.read(), "released at all");
     }
 }
 
@@ -335,4 +335,50 @@ fn state_shared_again_at_home_is_released_once() {
         thief.join().unwrap();
         record.assert_released();
     });
+}
+
+twins! {
+    state_awaited_joiner_is_woken_and_sees_the_result {
+        the_result_is_read_before_it_is_there: relaxed("task/state.rs", "outcome", "load") => Race;
+        the_end_is_said_before_the_result_is_there: relaxed("task/state.rs", "set_unless_alone", "fetch_or") => Race;
+        the_end_undoes_the_wish_to_be_told: split("task/state.rs", "set_unless_alone", "fetch_or") => Deadlock;
+        the_wish_to_be_told_undoes_the_end: split("task/state.rs", "set", "fetch_or") => Deadlock;
+    }
+    state_shared_again_by_a_thief_loses_no_claim {
+        two_claims_are_won: split("task/state.rs", "set", "fetch_or") => Says("once");
+    }
+    state_shared_while_running_is_released_once {
+        the_run_reference_ends_unseen: relaxed("task/state.rs", "set_unless_alone", "fetch_or") => Race;
+        the_dropper_does_not_see_the_last_use: relaxed("task/state.rs", "drop_handle", "load") => Race;
+    }
+    state_claimed_by_handle_or_queue {
+        two_claims_are_won: split("task/state.rs", "set", "fetch_or") => Says("once");
+        the_queue_wins_after_the_handle: split("task/state.rs", "set_unless_alone", "fetch_or") => Says("once");
+    }
+    state_abandoned_child_is_emptied_and_released_once {
+        the_last_use_by_the_handle_is_not_seen: relaxed("task/state.rs", "set_unless_alone", "load") => Race;
+        the_handle_ends_before_its_last_use: relaxed("task/state.rs", "set", "fetch_or") => Race;
+        both_leave_the_record_to_the_other: split("task/state.rs", "set", "fetch_or") => Says("released at all");
+    }
+    state_claimed_and_abandoned_child_is_emptied_and_released_once {
+        the_thief_uses_what_is_released: relaxed("task/state.rs", "drop_handle", "load") => Race;
+        both_leave_the_record_to_the_other: split("task/state.rs", "set_unless_alone", "fetch_or") => Says("released at all");
+    }
+    state_abandoned_in_private_is_released_by_the_thief {
+        the_handle_does_not_say_that_it_goes: skipped("task/state.rs", "drop_handle_in_private", "store") => Says("released at all");
+    }
+    state_abandoned_while_lent_is_released_at_home {
+        the_handle_does_not_say_that_it_goes: skipped("task/state.rs", "set", "fetch_or") => Says("released at all");
+    }
+    state_awaited_while_lent_is_run_and_joined_at_home {
+        the_end_is_not_said: skipped("task/state.rs", "finish_alone", "store") => Deadlock;
+    }
+    state_joined_while_lent_comes_back_stale {
+        the_claim_is_not_said: skipped("task/state.rs", "set", "fetch_or") => Says("finished once");
+    }
+    state_shared_again_at_home_is_released_once {
+        the_last_use_by_the_handle_is_not_seen: relaxed("task/state.rs", "set_unless_alone", "load") => Race;
+        the_handle_ends_before_its_last_use: relaxed("task/state.rs", "set", "fetch_or") => Race;
+        both_leave_the_record_to_the_other: split("task/state.rs", "set_unless_alone", "fetch_or") => Says("released at all");
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) enum Change {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bug<'a> {
     /// The call in this file (below `src`), in the function of this name, on the first line that has
-    /// this piece of code, is changed.
+    /// this piece of code, is changed; on the second one with `#2` behind the piece.
     Call(Change, [&'a str; 3]),
     /// The model does its step of this name wrongly.
     Step(&'a str),
@@ -119,9 +119,12 @@ fn line_of([file, function, code]: [&str; 3]) -> Option<usize> {
     let (_, first) = lines.find(|(_, line)| head.iter().any(|head| line.contains(head)))?;
     let indent = first.len() - first.trim_start().len();
     let end = format!("{}}}", &first[..indent]);
-    let mut body = lines.take_while(|(_, line)| *line != end);
+    let body = lines.take_while(|(_, line)| *line != end);
+    let (code, number) = code.split_once('#').unwrap_or((code, "1"));
     let is_code = |line: &str| !line.trim_start().starts_with("//") && line.contains(code);
-    body.find_map(|(at, line)| is_code(line).then_some(at + 1))
+    let mut found = body.filter(|(_, line)| is_code(line));
+    let (at, _) = found.nth(number.parse::<usize>().ok()? - 1)?;
+    Some(at + 1)
 }
 
 /// What is planted at the line that calls this, or that calls the function with `track_caller` that
