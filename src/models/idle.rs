@@ -353,7 +353,6 @@ twins! {
     idle_last_searcher_looks_again {
         it_does_not: skipped("engine/idle.rs", "found", "self.look") => Deadlock;
         it_has_no_fence: acqrel("engine/idle.rs", "found", "fence") => Deadlock;
-        two_are_the_last: split("engine/idle.rs", "found", "fetch_sub") => Deadlock;
     }
     idle_request_is_answered {
         the_sleeper_asks_nobody: skipped("engine/idle.rs", "announce", "arm_all") => Says("asked again");

@@ -77,6 +77,6 @@ fn permits_nobody_stands_in_line_for_ever() {
 twins! {
     permits_nobody_stands_in_line_for_ever {
         who_is_let_go_does_not_run: step("does not run who is let go") => Says("all have run");
-        to_look_and_to_take_are_two_steps: step("looks first, and takes then") => Says("one at a time");
+        to_look_and_to_take_are_two_steps: step("looks first, and takes then") => Race;
     }
 }

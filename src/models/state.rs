@@ -341,19 +341,19 @@ twins! {
     state_awaited_joiner_is_woken_and_sees_the_result {
         the_result_is_read_before_it_is_there: relaxed("task/state.rs", "outcome", "load") => Race;
         the_end_is_said_before_the_result_is_there: relaxed("task/state.rs", "set_unless_alone", "fetch_or") => Race;
-        the_end_undoes_the_wish_to_be_told: split("task/state.rs", "set_unless_alone", "fetch_or") => Deadlock;
+        the_end_undoes_the_wish_to_be_told: split("task/state.rs", "set_unless_alone", "fetch_or") => Says("finished once");
         the_wish_to_be_told_undoes_the_end: split("task/state.rs", "set", "fetch_or") => Deadlock;
     }
     state_shared_again_by_a_thief_loses_no_claim {
-        two_claims_are_won: split("task/state.rs", "set", "fetch_or") => Says("once");
+        two_claims_are_won: split("task/state.rs", "set", "fetch_or") => Says("released at all");
     }
     state_shared_while_running_is_released_once {
         the_run_reference_ends_unseen: relaxed("task/state.rs", "set_unless_alone", "fetch_or") => Race;
         the_dropper_does_not_see_the_last_use: relaxed("task/state.rs", "drop_handle", "load") => Race;
     }
     state_claimed_by_handle_or_queue {
-        two_claims_are_won: split("task/state.rs", "set", "fetch_or") => Says("once");
-        the_queue_wins_after_the_handle: split("task/state.rs", "set_unless_alone", "fetch_or") => Says("once");
+        two_claims_are_won: split("task/state.rs", "set", "fetch_or") => Says("released at all");
+        both_run_it: split("task/state.rs", "set_unless_alone", "fetch_or") => Race;
     }
     state_abandoned_child_is_emptied_and_released_once {
         the_last_use_by_the_handle_is_not_seen: relaxed("task/state.rs", "set_unless_alone", "load") => Race;
@@ -379,6 +379,6 @@ twins! {
     state_shared_again_at_home_is_released_once {
         the_last_use_by_the_handle_is_not_seen: relaxed("task/state.rs", "set_unless_alone", "load") => Race;
         the_handle_ends_before_its_last_use: relaxed("task/state.rs", "set", "fetch_or") => Race;
-        both_leave_the_record_to_the_other: split("task/state.rs", "set_unless_alone", "fetch_or") => Says("released at all");
+        both_leave_the_record_to_the_other: split("task/state.rs", "set_unless_alone", "fetch_or") => Says("finished once");
     }
 }
