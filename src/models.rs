@@ -14,6 +14,8 @@ mod permits;
 mod spares;
 mod state;
 
+use std::mem::ManuallyDrop;
+
 use loom::cell::UnsafeCell;
 
 use self::harness::{exhaustively, twins, within_bounds};
@@ -34,5 +36,31 @@ impl<T: Copy> Memory<T> {
     fn write(&self, value: T) {
         // SAFETY: the model fails before any access that races with this.
         self.0.with_mut(|place| unsafe { *place = value });
+    }
+}
+
+/// A value that ends when its owner says so, not when the last reference does. The model reports
+/// whoever looks at its atomics later, or at the same time.
+struct Place<T>(std::cell::UnsafeCell<ManuallyDrop<T>>);
+
+// SAFETY: it is shared, and ended by one thread; `T` has nothing that ends with it but atomics.
+unsafe impl<T: Send + Sync> Sync for Place<T> {}
+
+impl<T> Place<T> {
+    fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(ManuallyDrop::new(value)))
+    }
+
+    fn get(&self) -> &T {
+        // SAFETY: the memory stays; that the value does is what the model is about.
+        unsafe { &*self.0.get() }
+    }
+
+    /// Ends the value; once.
+    fn free(&self) {
+        // SAFETY: as above.
+        let value = unsafe { &mut *self.0.get() };
+        // SAFETY: by the condition.
+        unsafe { ManuallyDrop::drop(value) };
     }
 }

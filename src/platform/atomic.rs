@@ -95,10 +95,6 @@ macro_rules! atomic {
                 self.try_change(success, failure, whole, &next)
             }
 
-            pub(crate) fn into_inner(self) -> $value {
-                self.0.into_inner()
-            }
-
             /// Does `whole`, or what is planted at the call.
             #[track_caller]
             fn change(
@@ -148,6 +144,25 @@ macro_rules! atomic {
     };
 }
 
+/// The end of a value that is known to be one: it fails if somebody else's access is not before it.
+macro_rules! end {
+    ($name:ident $(<$of:ident>)?, $value:ty) => {
+        impl $(<$of>)? $name $(<$of>)? {
+            pub(crate) fn into_inner(mut self) -> $value {
+                self.0.with_mut(|value| *value)
+            }
+        }
+
+        impl $(<$of>)? Drop for $name $(<$of>)? {
+            fn drop(&mut self) {
+                if !std::thread::panicking() {
+                    self.0.with_mut(|_| ());
+                }
+            }
+        }
+    };
+}
+
 macro_rules! integer {
     ($name:ident, $value:ty) => {
         atomic!(
@@ -159,6 +174,8 @@ macro_rules! integer {
             fetch_and: |now, bits| now & bits,
             fetch_max: |now, other| now.max(other)
         );
+
+        end!($name, $value);
 
         impl Default for $name {
             fn default() -> Self {
@@ -173,6 +190,7 @@ integer!(AtomicU32, u32);
 integer!(AtomicU64, u64);
 integer!(AtomicUsize, usize);
 atomic!(AtomicPtr<T>, *mut T,);
+end!(AtomicPtr<T>, *mut T);
 atomic!(AtomicBool, bool, fetch_or: |now, bit| now | bit, fetch_and: |now, bit| now & bit);
 
 impl Default for AtomicBool {
