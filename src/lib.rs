@@ -144,9 +144,9 @@ mod panicked;
 mod pool;
 #[cfg(not(loom))]
 mod race;
+mod remains;
 #[cfg(not(loom))]
 mod scope;
-#[cfg(not(loom))]
 mod serial;
 #[cfg(not(loom))]
 mod stats;

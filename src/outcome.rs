@@ -2,47 +2,23 @@
 //!
 //! The table stands at [`try_nursery`](crate::try_nursery()).
 
-use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-
 use crate::failure::{Failure, Failures, Kind, Whose};
 use crate::panicked::Panic;
+use crate::remains::Remains;
 use crate::scope::{Cancelled, ChildId, Collect, Payload, Rank, Reason, Verdict, catching};
 use crate::serial::LazySerial;
 
 /// What children have left that nobody has joined.
 pub(crate) struct Left<E> {
-    left: Mutex<Sorted<E>>,
-    /// Whether some child was skipped, or ended because it was told to.
-    are_some_cancelled: AtomicBool,
+    remains: Remains<Failure<E>, Rank>,
     /// The nursery's, for whose failures they are.
     serial: LazySerial,
-}
-
-/// By what follows from it.
-struct Sorted<E> {
-    failures: Vec<Failure<E>>,
-    /// Panics of destructors, with the place of the child whose value it was.
-    dropped: Vec<(Rank, Failure<E>)>,
-    late: Vec<Failure<E>>,
-}
-
-impl<E> Default for Sorted<E> {
-    fn default() -> Self {
-        Self {
-            failures: Vec::new(),
-            dropped: Vec::new(),
-            late: Vec::new(),
-        }
-    }
 }
 
 impl<E> Left<E> {
     pub(crate) fn new() -> Self {
         Self {
-            left: Mutex::default(),
-            are_some_cancelled: AtomicBool::new(false),
+            remains: Remains::new(),
             serial: LazySerial::new(),
         }
     }
@@ -68,36 +44,26 @@ impl<E> Left<E> {
         Failure::whose(Kind::Panic(Panic::new(payload, None)), self.whose(None))
     }
 
-    fn take(&self) -> Sorted<E> {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        mem::take(&mut left)
-    }
-
     #[cold]
     fn add(&self, failure: Failure<E>) {
         if failure.is_cancellation() {
-            // ORDERING: Relaxed: read when all have ended. Mostly it says so already, when a million
-            // children are skipped.
-            if !self.are_some_cancelled.load(Ordering::Relaxed) {
-                self.are_some_cancelled.store(true, Ordering::Relaxed);
-            }
+            self.remains.note_cancelled();
             if !failure.is_late() {
                 return;
             }
         }
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        match failure.is_late() {
+        let is_late = failure.is_late();
+        self.remains.add(|left| match is_late {
             true => left.late.push(failure),
             false => left.failures.push(failure),
-        }
+        });
     }
 
     /// Adds a panic of a destructor after the child in that place.
     #[cold]
     pub(crate) fn add_dropped(&self, rank: Rank, payload: Payload) {
         let panicked = self.panicked(payload);
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.dropped.push((rank, panicked));
+        self.remains.add(|left| left.dropped.push((rank, panicked)));
     }
 
     /// What follows, now that all have ended.
@@ -106,8 +72,8 @@ impl<E> Left<E> {
         body: Result<T, Failure<E>>,
         cancelled: Option<Cancelled>,
     ) -> Result<T, Failures<E>> {
-        let are_some_cancelled = self.are_some_cancelled.load(Ordering::Relaxed);
-        let mut left = self.take();
+        let are_some_cancelled = self.remains.are_some_cancelled();
+        let mut left = self.remains.take();
         let mut of_value = None;
         let own = match body {
             Ok(value) => {

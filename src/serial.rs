@@ -1,7 +1,15 @@
 //! Which nursery a failure is of: a number that is drawn for its first failure.
+//!
+//! Model: `models::failures_*`.
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::platform::sync::atomic::{AtomicU64, Ordering};
+
+#[cfg(not(loom))]
+static DRAWN: AtomicU64 = AtomicU64::new(0);
+#[cfg(loom)]
+loom::lazy_static! { static ref DRAWN: AtomicU64 = AtomicU64::new(0); }
 
 /// A nursery among all there ever were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +18,6 @@ pub(crate) struct Serial(NonZeroU64);
 impl Serial {
     /// One that nobody has.
     pub(crate) fn next() -> Self {
-        static DRAWN: AtomicU64 = AtomicU64::new(0);
         // ORDERING: Relaxed, as all here: a number says nothing of other memory.
         let before = DRAWN.fetch_add(1, Ordering::Relaxed);
         Self(NonZeroU64::MIN.saturating_add(before))
@@ -22,7 +29,7 @@ impl Serial {
 pub(crate) struct LazySerial(AtomicU64);
 
 impl LazySerial {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 

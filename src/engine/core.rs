@@ -8,16 +8,18 @@ use crossbeam_deque::Worker as Deque;
 use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
 use crate::engine::report::Facts;
+use crate::engine::roster;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot, Strays};
 use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
+use crate::engine::threads::Threads;
 use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
 use crate::platform::process::{self, Process};
-use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, Weak, lock};
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
 use crate::platform::thread::{self, Thread};
 
 /// What a pool is made of.
@@ -69,38 +71,18 @@ impl Hooks {
     }
 }
 
-/// Every slot of a pool: the workers' first, then the guests'.
-#[derive(Default)]
-pub(crate) struct Roster {
-    slots: RwLock<Vec<Arc<Slot>>>,
-    /// Slots of guests whose threads have ended.
-    free: Mutex<Vec<(Arc<Slot>, Deque<Run>)>>,
-}
+/// The slots of a pool, whose private halves are deques.
+pub(crate) type Roster = roster::Roster<Slot, Deque<Run>>;
 
 impl Roster {
-    pub(super) fn read<R>(&self, f: impl FnOnce(&[Arc<Slot>]) -> R) -> R {
-        let slots = self
-            .slots
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        f(&slots)
-    }
-
     fn add(&self, owner: String, asleep: bool) -> (Arc<Slot>, Deque<Run>) {
         let deque = Deque::new_lifo();
-        let slot = Arc::new(Slot::new(deque.stealer(), owner, asleep));
-        let mut slots = self
-            .slots
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        slots.push(Arc::clone(&slot));
-        (slot, deque)
+        self.add_slot(Slot::new(deque.stealer(), owner, asleep), deque)
     }
 
     /// A slot for a guest: an old one if there is one.
     pub(crate) fn check_in(&self, owner: String) -> (Arc<Slot>, Deque<Run>) {
-        let free = lock(&self.free).pop();
-        match free {
+        match self.take_free() {
             Some((slot, deque)) => {
                 slot.rename(owner);
                 (slot, deque)
@@ -113,7 +95,7 @@ impl Roster {
     pub(crate) fn check_out(&self, slot: Arc<Slot>, deque: Deque<Run>) {
         debug_assert!(deque.is_empty(), "a guest leaves nothing behind");
         slot.rename("free".to_owned());
-        lock(&self.free).push((slot, deque));
+        self.put_free(slot, deque);
     }
 
     /// Has all that are parked look for what they wait for.
@@ -152,9 +134,8 @@ pub(crate) struct Core {
     spares: Mutex<BTreeMap<usize, Arc<Slot>>>,
     /// The index of the next spare.
     next_spare: AtomicUsize,
-    handles: Mutex<Vec<Thread>>,
+    all_threads: Threads<Thread>,
     living: AtomicUsize,
-    is_shut_down: AtomicBool,
     /// How many times a worker was roused.
     wake_ups: Common,
     /// Whether the watchdog was started, if there is to be one.
@@ -178,9 +159,8 @@ impl Core {
             workers: OnceLock::new(),
             spares: Mutex::default(),
             next_spare: AtomicUsize::new(config.threads),
-            handles: Mutex::new(Vec::new()),
+            all_threads: Threads::new(),
             living: AtomicUsize::new(0),
-            is_shut_down: AtomicBool::new(false),
             config,
             wake_ups: Common::default(),
             is_watched: OnceLock::new(),
@@ -252,9 +232,7 @@ impl Core {
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
-        // ORDERING: Acquire; partner: `shut_down`. A worker that enlists after the last rousing
-        // reads it behind the lock of the sleepers.
-        self.is_shut_down.load(Ordering::Acquire)
+        self.all_threads.is_closed()
     }
 
     /// Whether it has no more threads, and will have none.
@@ -283,16 +261,8 @@ impl Core {
             // A thread that is not here may have the lock.
             return None;
         }
-        // Under the lock: a pool that shuts down waits for those whose handles it finds.
-        let mut handles = lock(&self.handles);
-        if self.is_shut_down() {
-            return None;
-        }
-        let thread = Thread::start(name, stack_size, main).ok()?;
-        // Those that have ended stay until here, so that the end of the pool can wait for them.
-        handles.retain(|thread| !thread.is_over());
-        handles.push(thread);
-        Some(())
+        let start = || Thread::start(name, stack_size, main).ok();
+        self.all_threads.start(start, Thread::is_over)
     }
 
     /// Starts the workers, once. A thread that is refused is done without.
@@ -395,13 +365,11 @@ impl Core {
     /// Ends the workers and side threads and waits for them, destructors of their thread-locals
     /// included; a caller that is one of them ends later, by itself.
     pub(crate) fn shut_down(&self) {
-        // ORDERING: Release; partner: `is_shut_down`.
-        self.is_shut_down.store(true, Ordering::Release);
+        self.all_threads.close();
         self.idle.rouse_all(self);
         self.leash.end();
         self.blocking.close();
-        let handles = std::mem::take(&mut *lock(&self.handles));
-        handles.into_iter().for_each(Thread::join);
+        self.all_threads.take().into_iter().for_each(Thread::join);
     }
 }
 
@@ -409,11 +377,7 @@ impl Drop for Core {
     fn drop(&mut self) {
         if self.is_orphan() {
             // To the system these handles mean nothing here, or something else.
-            let handles = self.handles.get_mut();
-            let handles = handles.unwrap_or_else(std::sync::PoisonError::into_inner);
-            std::mem::take(handles)
-                .into_iter()
-                .for_each(std::mem::forget);
+            self.all_threads.forget();
         }
     }
 }

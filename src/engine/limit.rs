@@ -22,17 +22,16 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::mem;
 use std::ptr;
 
 use crate::engine::core::Core;
-use crate::engine::permits::Permits;
+use crate::engine::permits::{Permits, Wanting};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::platform::process::Process;
-use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Mutex, lock};
+use crate::platform::sync::Arc;
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::task::record::Class;
 
 /// The limit of one nursery.
@@ -44,8 +43,7 @@ pub(crate) struct Limiter {
     process: Process,
     permits: Permits<(Run, Class)>,
     /// The pools whose parked waiters are to be told once a permit is given back.
-    wanted: Mutex<Vec<Arc<Core>>>,
-    is_wanted: AtomicBool,
+    wanting: Wanting<Arc<Core>>,
 }
 
 /// How many limiters there are in this process.
@@ -86,8 +84,7 @@ impl Limiter {
             outer: Cell::new(ptr::null()),
             process: Process::this(),
             permits: Permits::new(most),
-            wanted: Mutex::default(),
-            is_wanted: AtomicBool::new(false),
+            wanting: Wanting::new(),
         }
     }
 
@@ -141,17 +138,9 @@ impl Limiter {
     }
 
     fn has_left_or_is_wanted(&self, seat: &Seat) -> bool {
-        if self.permits.is_left() {
-            return true;
-        }
-        let mut wanted = lock(&self.wanted);
-        if !wanted.iter().any(|core| Arc::ptr_eq(core, &seat.core)) {
-            wanted.push(Arc::clone(&seat.core));
-        }
-        drop(wanted);
-        // ORDERING: Relaxed; ordered by the lock of the permits, which both sides take: see 4.
-        self.is_wanted.store(true, Ordering::Relaxed);
-        self.permits.is_left()
+        let is_same = |core: &Arc<Core>| Arc::ptr_eq(core, &seat.core);
+        let who = || Arc::clone(&seat.core);
+        self.wanting.is_left_for(&self.permits, is_same, who)
     }
 
     /// Gives a permit back, and lets go of what is held back for want of it.
@@ -160,9 +149,8 @@ impl Limiter {
             return;
         }
         let first = self.permits.give_back();
-        // ORDERING: Relaxed, as above.
-        if self.is_wanted.load(Ordering::Relaxed) {
-            self.tell_the_wanting();
+        for core in self.wanting.take() {
+            core.roster.unpark_all();
         }
         first.into_iter().for_each(Self::send_on);
     }
@@ -185,13 +173,6 @@ impl Limiter {
                 }
             }
         });
-    }
-
-    #[cold]
-    fn tell_the_wanting(&self) {
-        self.is_wanted.store(false, Ordering::Relaxed);
-        let wanted = mem::take(&mut *lock(&self.wanted));
-        wanted.iter().for_each(|core| core.roster.unpark_all());
     }
 
     /// Takes the first run of this class, of `scope` or of a nursery below it, that is held back by a

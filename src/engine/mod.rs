@@ -8,6 +8,7 @@ pub(crate) mod blocking;
 #[cfg(not(loom))]
 pub(crate) mod core;
 pub(crate) mod count;
+pub(crate) mod deadlines;
 pub(crate) mod epoch;
 #[cfg(not(loom))]
 pub(crate) mod frame;
@@ -22,16 +23,19 @@ pub(crate) mod permits;
 pub(crate) mod publish;
 #[cfg(not(loom))]
 pub(crate) mod report;
+pub(crate) mod roster;
 #[cfg(not(loom))]
 pub(crate) mod scope_frame;
 #[cfg(not(loom))]
 pub(crate) mod seat;
 #[cfg(not(loom))]
 pub(crate) mod shared;
+pub(crate) mod side;
 #[cfg(not(loom))]
 pub(crate) mod survey;
 #[cfg(not(loom))]
 pub(crate) mod tally;
+pub(crate) mod threads;
 #[cfg(not(loom))]
 pub(crate) mod timer;
 #[cfg(not(loom))]

@@ -4,11 +4,16 @@
 //!    the first in line go. So nobody stands in line while a permit is left.
 //! 2. Who is let go has no permit yet: it asks again, and may be overtaken. If it does not ask, whoever
 //!    knows has the next one [let go](Permits::let_go).
+//! 3. Who would take a permit later, and does not stand in line, [says so](Wanting::is_left_for) before it
+//!    looks for the last time; whoever gives one back looks for it afterwards. Both go through the lock
+//!    of the permits in between.
 //!
 //! Model: `models::permits_*`.
 
 use std::collections::VecDeque;
+use std::mem;
 
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Mutex, lock};
 
 pub(crate) struct Permits<T> {
@@ -97,5 +102,59 @@ impl<T> Permits<T> {
     /// Whether there is one in line.
     pub(crate) fn has(&self, wanted: impl Fn(&T) -> bool) -> bool {
         lock(&self.state).line.iter().any(wanted)
+    }
+}
+
+/// Those who are to be told once a permit is given back.
+pub(crate) struct Wanting<W> {
+    all: Mutex<Vec<W>>,
+    are_some: AtomicBool,
+}
+
+impl<W> Wanting<W> {
+    pub(crate) fn new() -> Self {
+        Self {
+            all: Mutex::new(Vec::new()),
+            are_some: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether a permit is left; if not, `who` is told when there is one, unless one that `is_same` is
+    /// already.
+    pub(crate) fn is_left_for<T>(
+        &self,
+        permits: &Permits<T>,
+        is_same: impl Fn(&W) -> bool,
+        who: impl FnOnce() -> W,
+    ) -> bool {
+        if permits.is_left() {
+            return true;
+        }
+        let mut all = lock(&self.all);
+        if !all.iter().any(is_same) {
+            all.push(who());
+        }
+        drop(all);
+        // ORDERING: Relaxed; ordered by the lock of the permits, which both sides take: see 3. Model:
+        // `models::permits_whoever_wants_one_is_told`.
+        self.are_some.store(true, Ordering::Relaxed);
+        permits.is_left()
+    }
+
+    /// Those to be told by whoever has given a permit back.
+    #[inline]
+    pub(crate) fn take(&self) -> Vec<W> {
+        // ORDERING: Relaxed, as above.
+        if self.are_some.load(Ordering::Relaxed) {
+            self.take_all()
+        } else {
+            Vec::new()
+        }
+    }
+
+    #[cold]
+    fn take_all(&self) -> Vec<W> {
+        self.are_some.store(false, Ordering::Relaxed);
+        mem::take(&mut *lock(&self.all))
     }
 }

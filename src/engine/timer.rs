@@ -6,35 +6,25 @@
 //! up for: at most one wake-up that nobody needed. A forked process starts one of its own, and knows
 //! no deadline of its parent's.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
+use crate::engine::deadlines::{Deadlines, Entry};
 use crate::engine::epoch::EPOCH;
 use crate::platform::clock;
 use crate::platform::process::PerProcess;
-use crate::platform::sync::{Condvar, Mutex, lock};
 use crate::platform::thread::Thread;
 
-struct Timer {
-    pending: Mutex<Pending>,
-    bell: Condvar,
-}
+static TIMER: PerProcess<Deadlines> = PerProcess::first(Deadlines::new());
 
-struct Pending {
-    deadlines: BTreeSet<(Instant, u64)>,
-    /// Tells equal ones apart.
-    number: u64,
-    is_running: bool,
-    /// When the thread will wake up by itself, if it will.
-    wakes_at: Option<Instant>,
+/// That of this process.
+fn own() -> &'static Deadlines {
+    TIMER.get(|_| Deadlines::new())
 }
-
-static TIMER: PerProcess<Timer> = PerProcess::first(Timer::new());
 
 /// A deadline that the thread knows, until this is dropped.
 pub(crate) struct Watch {
-    timer: &'static Timer,
-    entry: (Instant, u64),
+    timer: &'static Deadlines,
+    entry: Entry,
 }
 
 impl Watch {
@@ -44,86 +34,37 @@ impl Watch {
         if crate::platform::thread::refused::are() {
             return None;
         }
-        let timer = Timer::own();
-        let mut pending = lock(&timer.pending);
-        if !pending.is_running {
+        let timer = own();
+        let start = || {
             let name = "hatchery-timer".to_owned();
-            let started = Thread::start(name, None, || timer.main());
-            pending.is_running = started.is_ok();
-            if started.is_err() {
-                return None;
-            }
-        }
-        let number = pending.number;
-        pending.number += 1;
-        let entry = (deadline, number);
-        pending.deadlines.insert(entry);
-        if pending.wakes_at.is_none_or(|wakes_at| deadline < wakes_at) {
-            timer.bell.notify_one();
-        }
+            Thread::start(name, None, || main(timer)).is_ok()
+        };
+        let entry = timer.add(deadline, start)?;
         Some(Self { timer, entry })
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if std::ptr::eq(self.timer, Timer::own()) {
-            lock(&self.timer.pending).deadlines.remove(&self.entry);
+        if std::ptr::eq(self.timer, own()) {
+            self.timer.remove(&self.entry);
         }
     }
 }
 
-impl Timer {
-    const fn new() -> Self {
-        Self {
-            pending: Mutex::new(Pending {
-                deadlines: BTreeSet::new(),
-                number: 0,
-                is_running: false,
-                wakes_at: None,
-            }),
-            bell: Condvar::new(),
+fn main(timer: &Deadlines) {
+    let mut pending = timer.attend();
+    loop {
+        let now = clock::now();
+        if pending.take_passed(now) {
+            EPOCH.advance();
         }
-    }
-
-    /// That of this process.
-    fn own() -> &'static Self {
-        TIMER.get(|_| Self::new())
-    }
-
-    fn main(&self) {
-        let mut pending = lock(&self.pending);
-        loop {
-            let now = clock::now();
-            let mut has_passed = false;
-            while let Some(first) = pending.deadlines.first().copied()
-                && first.0 <= now
-            {
-                pending.deadlines.remove(&first);
-                has_passed = true;
-            }
-            if has_passed {
-                EPOCH.advance();
-            }
-            pending.wakes_at = pending.deadlines.first().map(|first| first.0);
-            let relock = std::sync::PoisonError::into_inner;
-            pending = match pending.wakes_at {
-                None => self.bell.wait(pending).unwrap_or_else(relock),
-                Some(at) => {
-                    let wait = self
-                        .bell
-                        .wait_timeout(pending, at.saturating_duration_since(now));
-                    wait.unwrap_or_else(|error| error.into_inner()).0
-                }
-            };
-        }
+        pending = timer.sleep(pending, now);
     }
 }
 
 /// Has the thread look at a clock that was moved.
 #[cfg(test)]
 pub(crate) fn look_again() {
-    let timer = Timer::own();
-    let _pending = lock(&timer.pending);
-    timer.bell.notify_one();
+    own().look_again();
 }

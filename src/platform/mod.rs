@@ -7,6 +7,8 @@
 pub(crate) mod atomic;
 #[cfg(not(loom))]
 pub(crate) mod clock;
+#[cfg(loom)]
+pub(crate) mod condvar;
 pub(crate) mod lazy;
 pub(crate) mod parker;
 #[cfg(loom)]
@@ -15,13 +17,19 @@ pub(crate) mod planted;
 pub(crate) mod process;
 #[cfg(not(loom))]
 pub(crate) mod thread;
+#[cfg(loom)]
+pub(crate) mod thread {
+    pub(crate) use std::thread::panicking;
+}
 
 /// Shared-memory primitives.
 pub(crate) mod sync {
     #[cfg(loom)]
     pub(crate) use crate::platform::atomic;
     #[cfg(loom)]
-    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use crate::platform::condvar::Condvar;
+    #[cfg(loom)]
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
     #[cfg(not(loom))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic};
 

@@ -6,14 +6,12 @@
 pub(crate) mod arena;
 #[cfg(not(loom))]
 pub(crate) mod chunk;
-#[cfg(not(loom))]
 mod consume;
 #[cfg(not(loom))]
 pub(crate) mod list;
 #[cfg(not(loom))]
 pub(crate) mod record;
-#[cfg(not(loom))]
 pub(crate) mod room;
-#[cfg(not(loom))]
 pub(crate) mod slab;
 pub(crate) mod state;
+pub(crate) mod verdict;

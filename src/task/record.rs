@@ -13,7 +13,6 @@
 //! dropped: each has one method that ends it.
 #![allow(unsafe_code, reason = "erased records: see the invariant above")]
 
-use std::any::Any;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
@@ -23,9 +22,7 @@ use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::task::chunk::{self, ChunkHeader, Releaser};
 pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
-
-/// What a panic carries.
-pub(crate) type Payload = Box<dyn Any + Send>;
+pub(crate) use crate::task::verdict::{Payload, Verdict};
 
 /// Where a child may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,16 +283,6 @@ impl Queued {
     pub(super) unsafe fn from_raw(raw: NonNull<Header>) -> Self {
         Self(raw)
     }
-}
-
-/// How a child ended, with what it left in its slot.
-pub(crate) enum Verdict<T> {
-    /// The value it returned.
-    Done(T),
-    /// What it, or a destructor of something it owned, panicked with.
-    Panicked(Payload),
-    /// Nothing: it was dropped unrun.
-    Skipped,
 }
 
 /// The right and the duty to run one child.

@@ -204,4 +204,5 @@ mod spare {
     }
 }
 
+#[cfg(not(loom))]
 pub(crate) use spare::trim as trim_spare;

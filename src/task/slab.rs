@@ -14,6 +14,8 @@
 //!
 //! INVARIANT: a `Stretch` is the only one with its brand for its range of places; it covers a range
 //! that [`Items::run`] made and [`Stretch::split`] divided, and so does the `Done` that it becomes.
+//!
+//! Model: `models::slab_*`.
 #![allow(
     unsafe_code,
     reason = "memory without marks of what is alive in it: see the invariant"
@@ -28,8 +30,8 @@ use std::slice;
 
 use crate::platform::thread;
 use crate::task::consume::{Apart, Step, consume};
-use crate::task::record::{Payload, Verdict};
 use crate::task::room::Room;
+use crate::task::verdict::{Payload, Verdict};
 
 /// Whether a value fits exactly where its item was.
 const fn in_place<I, T>() -> bool {

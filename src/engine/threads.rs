@@ -1,0 +1,68 @@
+//! The threads that a pool has started, whose end that of the pool waits for.
+//!
+//! A thread is started under the lock under which the pool takes the handles to wait for. So it is
+//! refused, or waited for.
+//!
+//! Model: `models::shutdown_*`.
+
+use std::mem;
+
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::sync::{Mutex, lock};
+
+pub(crate) struct Threads<H> {
+    handles: Mutex<Vec<H>>,
+    is_closed: AtomicBool,
+}
+
+impl<H> Threads<H> {
+    pub(crate) fn new() -> Self {
+        Self {
+            handles: Mutex::new(Vec::new()),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether no more are started.
+    pub(crate) fn is_closed(&self) -> bool {
+        // ORDERING: Acquire; partner: `close`. A worker that enlists after the last rousing reads it
+        // behind the lock of the sleepers. Model: `models::shutdown_*`.
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Starts one, unless it is closed or `start` has none.
+    #[must_use]
+    pub(crate) fn start(
+        &self,
+        start: impl FnOnce() -> Option<H>,
+        is_over: impl Fn(&H) -> bool,
+    ) -> Option<()> {
+        let mut handles = lock(&self.handles);
+        if self.is_closed() {
+            return None;
+        }
+        let thread = start()?;
+        // Those that have ended stay until here, so that the end of the pool can wait for them.
+        handles.retain(|thread| !is_over(thread));
+        handles.push(thread);
+        Some(())
+    }
+
+    /// From now on none is started, as far as the caller is concerned.
+    pub(crate) fn close(&self) {
+        // ORDERING: Release; partner: `is_closed`.
+        self.is_closed.store(true, Ordering::Release);
+    }
+
+    /// Those to wait for once it is closed.
+    pub(crate) fn take(&self) -> Vec<H> {
+        mem::take(&mut *lock(&self.handles))
+    }
+
+    /// Takes them without waiting, nor telling the system.
+    pub(crate) fn forget(&mut self) {
+        let handles = self.handles.get_mut();
+        let handles = handles.unwrap_or_else(std::sync::PoisonError::into_inner);
+        mem::take(handles).into_iter().for_each(mem::forget);
+    }
+}

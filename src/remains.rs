@@ -1,0 +1,70 @@
+//! What children have left that nobody joins, sorted by what follows from it; from any thread.
+//!
+//! 1. Whoever leaves something does so before its child counts as ended. So all is there for whoever
+//!    takes it when all have ended.
+//! 2. A failure is left after its nursery was cancelled for it.
+//!
+//! Model: `models::failures_*`.
+
+use std::mem;
+
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::sync::{Mutex, lock};
+
+/// Failures `F`, and places `R` of children.
+pub(crate) struct Remains<F, R> {
+    sorted: Mutex<Sorted<F, R>>,
+    /// Whether some child was skipped, or ended because it was told to.
+    are_some_cancelled: AtomicBool,
+}
+
+/// By what follows from it.
+pub(crate) struct Sorted<F, R> {
+    pub(crate) failures: Vec<F>,
+    /// Panics of destructors, with the place of the child whose value it was.
+    pub(crate) dropped: Vec<(R, F)>,
+    pub(crate) late: Vec<F>,
+}
+
+impl<F, R> Default for Sorted<F, R> {
+    fn default() -> Self {
+        Self {
+            failures: Vec::new(),
+            dropped: Vec::new(),
+            late: Vec::new(),
+        }
+    }
+}
+
+impl<F, R> Remains<F, R> {
+    pub(crate) fn new() -> Self {
+        Self {
+            sorted: Mutex::new(Sorted::default()),
+            are_some_cancelled: AtomicBool::new(false),
+        }
+    }
+
+    /// A child was skipped, or ended because it was told to.
+    pub(crate) fn note_cancelled(&self) {
+        // ORDERING: Relaxed: read when all have ended. Mostly it says so already, when a million
+        // children are skipped.
+        if !self.are_some_cancelled.load(Ordering::Relaxed) {
+            self.are_some_cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether that is so of any, when all have ended.
+    pub(crate) fn are_some_cancelled(&self) -> bool {
+        self.are_some_cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Adds what a child has left.
+    pub(crate) fn add(&self, add: impl FnOnce(&mut Sorted<F, R>)) {
+        add(&mut lock(&self.sorted));
+    }
+
+    /// Takes all that was left so far.
+    pub(crate) fn take(&self) -> Sorted<F, R> {
+        mem::take(&mut lock(&self.sorted))
+    }
+}

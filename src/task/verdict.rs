@@ -1,0 +1,16 @@
+//! How a child ended.
+
+use std::any::Any;
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// How a child ended, with what it left in its slot.
+pub(crate) enum Verdict<T> {
+    /// The value it returned.
+    Done(T),
+    /// What it, or a destructor of something it owned, panicked with.
+    Panicked(Payload),
+    /// Nothing: it was dropped unrun.
+    Skipped,
+}
