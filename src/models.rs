@@ -4,15 +4,24 @@
 //! threads with at most three preemptions, where bugs of depth three still show.
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
+mod absent;
 mod count;
+mod failures;
 mod harness;
 mod idle;
 mod lazy;
+mod limits;
 mod mark;
 mod parker;
 mod permits;
+mod roster;
+mod shutdown;
+mod side;
+mod slab;
 mod spares;
 mod state;
+mod timer;
+mod tree;
 
 use std::mem::ManuallyDrop;
 
@@ -63,4 +72,15 @@ impl<T> Place<T> {
         // SAFETY: by the condition.
         unsafe { ManuallyDrop::drop(value) };
     }
+}
+
+/// Runs `other` on another thread, and `here` on this one, which may lend what it has.
+fn beside<R>(other: impl FnOnce(), here: impl FnOnce() -> R) -> R {
+    let other: Box<dyn FnOnce() + '_> = Box::new(other);
+    // SAFETY: the thread is over before this returns, and a model that unwinds does not go on.
+    let other: Box<dyn FnOnce() + 'static> = unsafe { std::mem::transmute(other) };
+    let other = loom::thread::spawn(other);
+    let result = here();
+    other.join().unwrap();
+    result
 }

@@ -8,7 +8,7 @@
 //!    looks for the last time; whoever gives one back looks for it afterwards. Both go through the lock
 //!    of the permits in between.
 //!
-//! Model: `models::permits_*`.
+//! Models: `models::permits_*` and `limits_*`.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -136,7 +136,7 @@ impl<W> Wanting<W> {
         }
         drop(all);
         // ORDERING: Relaxed; ordered by the lock of the permits, which both sides take: see 3. Model:
-        // `models::permits_whoever_wants_one_is_told`.
+        // `models::limits_whoever_wants_one_is_told`.
         self.are_some.store(true, Ordering::Relaxed);
         permits.is_left()
     }

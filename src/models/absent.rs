@@ -1,0 +1,54 @@
+//! Workers that leave their places, and come back: all are counted.
+
+use loom::sync::Arc;
+use loom::sync::atomic::Ordering;
+use loom::thread;
+
+use super::idle::{Pool, SLEEPER};
+use super::{twins, within_bounds};
+
+/// A worker blocks and comes back while a spare is started for it: all are counted, and the one too
+/// many stands down.
+#[test]
+fn absent_a_worker_that_comes_back_and_a_spare_are_counted() {
+    within_bounds(|| {
+        let pool = Pool::with_spares(1, 1);
+        pool.idle.take_place_anyway();
+        let worker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                pool.idle.leave(&*pool);
+                pool.idle.take_place_anyway();
+                pool.idle.note_return();
+            })
+        };
+        let pusher = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.expose())
+        };
+        worker.join().unwrap();
+        pusher.join().unwrap();
+        let spares = pool.spares.load(Ordering::Relaxed);
+        let expected = [1 + spares, spares, 0, 0, spares];
+        assert_eq!(pool.idle.snapshot(), expected, "computing to spare");
+        assert_eq!(pool.idle.is_crowded(), spares == 1, "one too many");
+        if spares == 1 {
+            // It stands down, and nobody comes for what is visible: the worker is there.
+            pool.idle.announce(SLEEPER, &*pool);
+            assert!(!pool.idle.is_crowded());
+            assert!(pool.is_asleep.load(Ordering::Relaxed), "no place for it");
+            // Until that leaves again.
+            pool.idle.leave(&*pool);
+            assert!(!pool.is_asleep.load(Ordering::Relaxed), "woken");
+        }
+    });
+}
+
+twins! {
+    absent_a_worker_that_comes_back_and_a_spare_are_counted {
+        a_place_is_lost: split("engine/idle.rs", "take_place_anyway", "fetch_add")
+            => Says("computing to spare");
+        the_absent_are_never_back: skipped("engine/idle.rs", "note_return", "fetch_sub")
+            => Says("computing to spare");
+    }
+}
