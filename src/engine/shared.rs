@@ -142,6 +142,9 @@ impl Doing {
     ];
 }
 
+/// The number of runs stolen that means none: in tests, few before it wraps.
+const NONE_STOLEN: u32 = if cfg!(test) { u32::MAX - 9 } else { 0 };
+
 /// The side of a seat that other threads see.
 pub(crate) struct Slot {
     pub(crate) parker: Parker,
@@ -149,7 +152,8 @@ pub(crate) struct Slot {
     pub(crate) asked: CachePadded<AtomicBool>,
     /// Children in the deque.
     public: AtomicU32,
-    /// Runs stolen from the deque so far.
+    /// Runs stolen from the deque so far; wraps in a long life, which `publish::is_between`
+    /// allows for.
     stolen: AtomicU32,
     /// A waiter that would like to have some of what this thread holds, and may be parked.
     beggar: AtomicPtr<Slot>,
@@ -173,7 +177,7 @@ impl Slot {
             parker: Parker::new(),
             asked: CachePadded::new(AtomicBool::new(true)),
             public: AtomicU32::new(0),
-            stolen: AtomicU32::new(0),
+            stolen: AtomicU32::new(NONE_STOLEN),
             beggar: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(asleep),
             doing: AtomicU8::new(if asleep {
