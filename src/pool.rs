@@ -211,6 +211,10 @@ impl Pool {
 #[derive(Clone)]
 pub(crate) struct Home(Arc<Cores>);
 
+// As a pool, and so are options that name one.
+impl UnwindSafe for Home {}
+impl RefUnwindSafe for Home {}
+
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(core(&self.0).name())

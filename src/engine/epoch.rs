@@ -13,7 +13,7 @@
 
 use crate::platform::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// A count of cancellations.
+/// A count of cancellations, from 1 on; it does not wrap, see `tally`.
 pub(crate) struct Epoch(AtomicU64);
 
 /// That of this process.

@@ -97,11 +97,8 @@ impl Seat {
     }
 
     /// Whether a child shared at this place is probably still in this thread's deque.
-    #[allow(clippy::cast_possible_truncation, reason = "as above")]
     pub(crate) fn shares_at(&self, place: u8) -> bool {
-        let stolen = self.slot().stolen();
-        let left = self.runs.get().wrapping_sub(stolen);
-        self.shares() && u32::from(place.wrapping_sub(stolen as u8)) < left
+        self.shares() && is_between(self.slot().stolen(), place, self.runs.get())
     }
 
     /// Whether this thread shares anything.
@@ -345,6 +342,42 @@ impl Frame<'_> {
         }
         if let Some(waiter) = self.seat.slot().take_beggar() {
             waiter.parker.unpark();
+        }
+    }
+}
+
+/// Whether the run of this place was shared after so many were stolen, and is one of so many that were
+/// shared and not taken back. All three wrap.
+#[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "modulo 256 is enough for a hint"
+)]
+fn is_between(stolen: u32, place: u8, shared: u32) -> bool {
+    u32::from(place.wrapping_sub(stolen as u8)) < shared.wrapping_sub(stolen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_between;
+
+    #[test]
+    fn a_place_is_told_from_those_that_were_stolen_where_the_numbers_wrap() {
+        // Twenty runs were shared, and the first seven of them stolen.
+        for before in [
+            0,
+            200,
+            250,
+            u32::MAX - 25,
+            u32::MAX - 13,
+            u32::MAX - 7,
+            u32::MAX,
+        ] {
+            let at = |run: u32| before.wrapping_add(run);
+            for run in 0..20 {
+                let is_left = is_between(at(7), at(run) as u8, at(20));
+                assert_eq!(is_left, run >= 7, "run {run} after {before}");
+            }
         }
     }
 }

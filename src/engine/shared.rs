@@ -142,6 +142,11 @@ impl Doing {
     ];
 }
 
+/// Claims of strays worth a sweep: few enough not to hold memory, many enough to share its cost.
+const SWEEP: usize = 32;
+/// The number of runs stolen that means none: in tests, few before it wraps.
+const NONE_STOLEN: u32 = if cfg!(test) { u32::MAX - 9 } else { 0 };
+
 /// The side of a seat that other threads see.
 pub(crate) struct Slot {
     pub(crate) parker: Parker,
@@ -149,7 +154,8 @@ pub(crate) struct Slot {
     pub(crate) asked: CachePadded<AtomicBool>,
     /// Children in the deque.
     public: AtomicU32,
-    /// Runs stolen from the deque so far.
+    /// Runs stolen from the deque so far; wraps in a long life, which `publish::is_between`
+    /// allows for.
     stolen: AtomicU32,
     /// A waiter that would like to have some of what this thread holds, and may be parked.
     beggar: AtomicPtr<Slot>,
@@ -173,7 +179,7 @@ impl Slot {
             parker: Parker::new(),
             asked: CachePadded::new(AtomicBool::new(true)),
             public: AtomicU32::new(0),
-            stolen: AtomicU32::new(0),
+            stolen: AtomicU32::new(NONE_STOLEN),
             beggar: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(asleep),
             doing: AtomicU8::new(if asleep {
@@ -364,8 +370,15 @@ impl std::fmt::Debug for Slot {
 /// Runs that no thread's own deque may hold: spawned from outside, or out of order.
 #[derive(Default)]
 pub(crate) struct Strays {
-    queue: Mutex<VecDeque<Run>>,
+    queue: Mutex<Stray>,
     len: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Stray {
+    runs: VecDeque<Run>,
+    /// Claims by handles since the runs were last swept.
+    claims: usize,
 }
 
 impl Strays {
@@ -376,18 +389,37 @@ impl Strays {
 
     pub(crate) fn push(&self, run: Run) {
         let mut queue = lock(&self.queue);
-        queue.push_back(run);
-        self.len.store(queue.len(), Ordering::Relaxed);
+        queue.runs.push_back(run);
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
+    }
+
+    /// A handle has claimed a child that probably stands here, where nobody comes for it as long as all
+    /// are busy. Once half of the runs may be such, they are let go of.
+    pub(crate) fn note_claim(&self) {
+        if self.len() == 0 {
+            return;
+        }
+        let mut queue = lock(&self.queue);
+        queue.claims += 1;
+        if queue.claims < SWEEP || queue.claims * 2 < queue.runs.len() {
+            return;
+        }
+        queue.claims = 0;
+        let (stale, rest) = queue.runs.drain(..).partition(Run::is_stale);
+        queue.runs = rest;
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
+        drop(queue);
+        Vec::from(stale).into_iter().for_each(limit::let_go_of);
     }
 
     /// Whose children they are.
     pub(crate) fn whose(&self) -> Vec<Id> {
         let queue = lock(&self.queue);
-        queue.iter().map(|run| Id::of(run.scope)).collect()
+        queue.runs.iter().map(|run| Id::of(run.scope)).collect()
     }
 
     pub(crate) fn has(&self, wanted: impl Fn(&Run) -> bool) -> bool {
-        self.len() > 0 && lock(&self.queue).iter().any(wanted)
+        self.len() > 0 && lock(&self.queue).runs.iter().any(wanted)
     }
 
     /// Takes the first run that `wanted` accepts.
@@ -396,9 +428,9 @@ impl Strays {
             return None;
         }
         let mut queue = lock(&self.queue);
-        let at = queue.iter().position(wanted)?;
-        let run = queue.remove(at);
-        self.len.store(queue.len(), Ordering::Relaxed);
+        let at = queue.runs.iter().position(wanted)?;
+        let run = queue.runs.remove(at);
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
         run
     }
 }

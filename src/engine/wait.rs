@@ -188,12 +188,16 @@ impl Seat {
     /// Lets go of queue references to children of `scope` that handles have claimed, so that a
     /// task that spawns and joins for ever keeps no memory.
     fn forget_claimed(&self, scope: &ScopeFrame) {
-        Frame::with_current(|current| {
-            if let Some(frame) = current.and_then(|frame| frame.find(scope)) {
-                frame.list.note_claim();
-            }
+        let is_stray = Frame::with_current(|current| {
+            let frame = current.and_then(|frame| frame.find(scope));
+            frame.inspect(|frame| frame.list.note_claim());
+            // What comes from elsewhere, or out of order, never stood in a list or deque for long.
+            !frame.is_some_and(|frame| frame.seat.is_active() && frame.is_orderly())
         });
         self.note_public_claim();
+        if is_stray && !self.core.is_orphan() {
+            self.core.strays.note_claim();
+        }
     }
 
     fn wait(&self, frame: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) {
