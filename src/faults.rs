@@ -29,6 +29,9 @@ use crate::platform::thread::refusals;
 /// A run that takes longer counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often it is tried to be at a point that is seldom reached.
+const ATTEMPTS: usize = 100;
+
 /// What is done at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
@@ -156,7 +159,7 @@ fn plan(act: Act, at: Option<(Point, usize)>, victim: &Victim) -> &'static Plan 
                 Act::Cancel => _ = victim.token.cancel(),
                 Act::Sibling => victim.saboteur.strike(),
                 Act::Next => victim.is_doomed.store(true, Ordering::Relaxed),
-                Act::Here if thread::panicking() => {}
+                Act::Here if thread::panicking() || victim.is_over.load(Ordering::Relaxed) => {}
                 Act::Here => raise(Why::Injected),
             }
         }
@@ -184,6 +187,7 @@ impl Case {
             let world = World::new(builder.build().expect("valid"), plan, &victim);
             watch.begin(self.to_string(), &world.pool);
             let ending = catch_unwind(AssertUnwindSafe(|| (self.program.run)(&world)));
+            victim.is_over.store(true, Ordering::Relaxed);
             let values = world.ledger.balance();
             let was_done = self.at.is_none_or(|(point, hit)| plan.hits(point) >= hit);
             let ending = ending.unwrap_or_else(|payload| {
@@ -385,7 +389,7 @@ fn programs_end_well_under_any_schedule() {
 }
 
 /// Runs the programs with something done at each point that they reach.
-fn bring_down(what: &str, acts: &[Act], hits: impl Fn(Point, usize) -> Vec<usize>) -> Tally {
+fn bring_down(acts: &[Act], hits: impl Fn(Point, usize) -> Vec<usize>) -> Tally {
     let (watch, mut tally) = (Watch::default(), Tally::default());
     let mut rng = fastrand::Rng::with_seed(seed());
     let share = if is_whole() { 1 } else { 24 };
@@ -414,13 +418,27 @@ fn bring_down(what: &str, acts: &[Act], hits: impl Fn(Point, usize) -> Vec<usize
             }
         }
     });
-    tally.print(what);
     tally
 }
 
 /// At every point: the first, the second, and the last hit.
 fn everywhere(what: &str, acts: &[Act]) -> Tally {
-    let tally = bring_down(what, acts, |_, last| vec![1, 2, last]);
+    let mut tally = bring_down(acts, |_, last| vec![1, 2, last]);
+    if is_whole() {
+        // Where two threads have to meet, it takes more than one attempt.
+        let watch = Watch::default();
+        watch.during(|| {
+            for _ in 0..ATTEMPTS {
+                for point in tally.left_alone() {
+                    for case in acts.iter().flat_map(|act| cases(|_| *act)) {
+                        let at = Some((point, 1));
+                        tally.run(Case { at, ..case }, &watch);
+                    }
+                }
+            }
+        });
+    }
+    tally.print(what);
     if is_whole() {
         assert_eq!(tally.left_alone(), [], "nothing was done there");
     }
@@ -440,10 +458,10 @@ fn a_child_may_panic_at_every_point() {
 
 #[test]
 fn user_code_may_panic_wherever_it_returns() {
-    let fibonacci = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377];
-    let tally = bring_down("panicked here", &[Act::Here], |point, _| match point {
-        Point::UserCodeEnds => fibonacci.to_vec(),
+    let tally = bring_down(&[Act::Here], |point, last| match point {
+        Point::UserCodeEnds => (1..=last.min(150)).collect(),
         _ => Vec::new(),
     });
+    tally.print("panicked here");
     assert!(tally.done > 0);
 }

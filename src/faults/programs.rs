@@ -235,8 +235,8 @@ fn blocking(w: &World) -> Ending {
             };
             scope.spawn(plain).join()
         });
-        let of_children: u64 = children.into_iter().map(crate::Child::join).sum();
         let plain = plain.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
+        let of_children: u64 = children.into_iter().map(crate::Child::join).sum();
         of_children + foreign.join() + plain + 7
     }))
 }

@@ -178,6 +178,8 @@ pub(super) struct Victim {
     pub(super) token: CancelToken,
     pub(super) saboteur: Arc<Saboteur>,
     pub(super) is_doomed: Arc<AtomicBool>,
+    /// The program has ended: what else runs in its pool is not to panic.
+    pub(super) is_over: Arc<AtomicBool>,
 }
 
 impl Victim {
@@ -186,6 +188,7 @@ impl Victim {
             token: CancelToken::new(),
             saboteur: Arc::new(Saboteur::new()),
             is_doomed: Arc::default(),
+            is_over: Arc::default(),
         }
     }
 }
@@ -196,6 +199,7 @@ impl World {
             token,
             saboteur,
             is_doomed,
+            ..
         } = victim.clone();
         Self {
             pool: Arc::new(pool),
