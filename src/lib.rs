@@ -106,6 +106,8 @@ mod task;
 #[cfg(all(loom, test))]
 mod models;
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod faults;
 #[cfg(all(test, not(loom)))]
 mod refused;
 

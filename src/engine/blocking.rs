@@ -17,6 +17,7 @@ use crate::engine::report::Id;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
+use crate::platform::point::{self, Point};
 use crate::platform::sync::{Arc, Condvar, Mutex, lock};
 use crate::platform::thread;
 
@@ -119,11 +120,13 @@ impl Blocking {
             side.started += 1;
             let name = format!("{}-side-{}", seat.core.name(), side.started);
             drop(side);
+            point::reach(Point::SideThreadStarts);
             let core = Arc::clone(&seat.core);
             let started = seat.core.start_thread(name, move || Self::main(&core));
             if started.is_some() {
                 return;
             }
+            point::reach(Point::SideThreadRefused);
             let mut side = lock(&self.side);
             side.ready -= 1;
             side.living -= 1;
@@ -144,14 +147,17 @@ impl Blocking {
             let root = Frame::root(seat);
             root.enter(|| {
                 core.check_process();
+                point::reach(Point::SideThreadStarted);
                 while let Some(run) = core.blocking.next() {
                     seat.slot().set_doing(Doing::Running);
+                    point::reach(Point::BlockingTaken);
                     run.execute(seat, || false);
                     // A process that it has forked has no use for a side thread.
                     core.check_process();
                     seat.slot().set_doing(Doing::Away);
                     lock(&core.blocking.side).ready += 1;
                 }
+                point::reach(Point::SideThreadRetires);
             });
         });
     }

@@ -15,6 +15,7 @@ use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
 use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
+use crate::platform::point::{self, Point};
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, Weak, lock};
@@ -307,6 +308,7 @@ impl Core {
         if self.is_over() {
             return;
         }
+        point::reach(Point::WorkersStart);
         let mut deques = Vec::new();
         self.workers.get_or_init(|| {
             let names = (0..self.config.threads).map(|index| self.worker_name(index));
@@ -326,6 +328,7 @@ impl Core {
                     self.idle.enlist(index);
                 }
                 None => {
+                    point::reach(Point::WorkerRefused);
                     self.worker(index).rename("refused".to_owned());
                     self.worker(index).set_doing(Doing::Away);
                 }
@@ -373,6 +376,7 @@ impl Core {
         let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
         self.start_thread(name, move || worker::spare(core, index))?;
         self.compensations.add(1);
+        point::reach(Point::SpareStarted);
         Some(())
     }
 
@@ -397,11 +401,13 @@ impl Core {
     pub(crate) fn shut_down(&self) {
         // ORDERING: Release; partner: `is_shut_down`.
         self.is_shut_down.store(true, Ordering::Release);
+        point::reach(Point::ShutdownBegun);
         self.idle.rouse_all(self);
         self.leash.end();
         self.blocking.close();
         let handles = std::mem::take(&mut *lock(&self.handles));
         handles.into_iter().for_each(Thread::join);
+        point::reach(Point::ShutdownEnded);
     }
 }
 
@@ -433,10 +439,12 @@ impl Field for Core {
         }
         self.roster
             .read(|slots| slots.iter().for_each(|slot| slot.arm()));
+        point::reach(Point::RequestSet);
     }
 
     fn rouse(&self, worker: usize) {
         self.wake_ups.add(1);
+        point::reach(Point::WorkerRoused);
         let spare = lock(&self.spares).get(&worker).cloned();
         if spare.is_some() {
             self.compensations.add(1);

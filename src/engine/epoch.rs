@@ -11,6 +11,7 @@
 //!
 //! Model: `models::mark_*`.
 
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A count of cancellations, from 1 on; it does not wrap, see `tally`.
@@ -38,6 +39,7 @@ impl Epoch {
         // ORDERING: Release: what has been cancelled is seen by whoever reads this number or, by
         // the read-modify-writes of others, a later one.
         self.0.fetch_add(1, Ordering::Release);
+        point::reach(Point::EpochAdvanced);
     }
 }
 

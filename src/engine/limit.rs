@@ -30,6 +30,7 @@ use crate::engine::permits::Permits;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
+use crate::platform::point::{self, Point};
 use crate::platform::process::Process;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
@@ -160,6 +161,7 @@ impl Limiter {
             return;
         }
         let first = self.permits.give_back();
+        point::reach(Point::PermitGivenBack);
         // ORDERING: Relaxed, as above.
         if self.is_wanted.load(Ordering::Relaxed) {
             self.tell_the_wanting();
@@ -269,6 +271,7 @@ pub(crate) fn run_or_hold_back<R>(
         match admitted {
             Some(admitted) => item = admitted,
             None => {
+                point::reach(Point::PermitHeldBack);
                 give_back(taken);
                 if are_several {
                     // One of these may have let it go.
@@ -313,6 +316,7 @@ fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {
         innermost = permit;
     }
     HELD.set(innermost);
+    point::reach_if(!taken.is_empty(), Point::PermitTaken);
     // It does not unwind: children are run under a catch.
     let result = f();
     if process.is_this() {

@@ -14,6 +14,7 @@ use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::Ordering;
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
@@ -74,6 +75,7 @@ impl Seat {
     pub(crate) fn put_back(&self, runs: impl IntoIterator<Item = Run>) {
         let mut runs = runs.into_iter().peekable();
         let are_some = runs.peek().is_some();
+        point::reach_if(are_some, Point::RunPutBack);
         runs.for_each(|run| self.insert(run));
         if are_some && !self.core.is_orphan() {
             self.core.idle.wake_one(&*self.core);
@@ -130,6 +132,7 @@ impl Seat {
 
     /// Queues a child for a side thread.
     pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
+        point::reach(Point::BlockingQueued);
         self.core.start_watchdog();
         let run = Run::new(scope, PendingList::of(child), 0);
         self.core.blocking.submit(self, run);
@@ -139,6 +142,7 @@ impl Seat {
     pub(crate) fn note_stolen(&self, run: &Run) {
         run.scope().count(|numbers| _ = numbers.stolen.add(1));
         self.tally().stolen.add(1);
+        point::reach(Point::RunStolen);
     }
 
     /// Puts a run where idle workers and its nursery's home look.
@@ -149,6 +153,7 @@ impl Seat {
         // Once it is in the list, the run may be over and its nursery closed.
         let home = run.scope().home();
         self.core.strays.push(run);
+        point::reach(Point::StrayPut);
         self.core.idle.wake_one(&*self.core);
         home.unpark(self);
     }
@@ -194,6 +199,7 @@ impl Seat {
     #[inline(never)]
     fn answer(&self) {
         self.tally().answers.add(1);
+        point::reach(Point::RequestAnswered);
         self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
             // Cleared first: see `idle`, proof, 4.
@@ -262,6 +268,7 @@ impl Seat {
                     Reason::Unasked => outermost.expose_all_of(outermost.settle_in_row()),
                 }
             } else if let Some(scope) = outermost.settle() {
+                point::reach(Point::RunSplit);
                 outermost.expose(scope, outermost.list.split_newer_half());
             }
             true
@@ -336,6 +343,7 @@ impl Frame<'_> {
             return self.seat.stray(run);
         }
         self.seat.push(run);
+        point::reach(Point::RunExposed);
         let core = &*self.seat.core;
         if core.idle.wake_one(core) {
             self.seat.eager.set(EAGER);

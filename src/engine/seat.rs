@@ -15,6 +15,7 @@ use crate::engine::frame::Frame;
 use crate::engine::pace::Pace;
 use crate::engine::shared::{Doing, Run, Slot, SlotRef};
 use crate::engine::tally::Tally;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
@@ -101,6 +102,7 @@ impl Seat {
             None => "guest".to_owned(),
         };
         let (slot, deque) = core.roster.check_in(owner);
+        point::reach(Point::GuestTaken);
         Self::new(Arc::clone(core), slot, deque, Kind::Guest)
     }
 
@@ -330,6 +332,7 @@ impl Drop for Seat {
             self.core
                 .roster
                 .check_out(Arc::clone(&self.own_slot), deque);
+            point::reach(Point::GuestReturned);
         }
     }
 }

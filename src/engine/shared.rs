@@ -17,6 +17,7 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Tally;
 use crate::platform::parker::Parker;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
 };
@@ -60,6 +61,7 @@ impl Run {
     pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
         self.children.sweep();
         if self.children.is_empty() {
+            point::reach(Point::RunSwept);
             // SAFETY: open until this unit is released.
             unsafe { &*self.scope }.release(seat);
             return None;
@@ -89,7 +91,10 @@ impl Run {
         };
         match left {
             None => scope.release(seat),
-            Some(children) => seat.stray(Run { scope, children }),
+            Some(children) => {
+                point::reach(Point::RunLeft);
+                seat.stray(Run { scope, children });
+            }
         }
     }
 
@@ -100,6 +105,7 @@ impl Run {
         enough: impl Fn() -> bool,
     ) -> Option<PendingList> {
         scope.note_runner(seat);
+        point::reach_if(scope.is_fork(), Point::ForkStolen);
         seat.is_thief.set(true);
         let only = self.children.only().map(Id::of);
         seat.slot().take_along(Id::of(scope), only, || {
@@ -110,6 +116,11 @@ impl Run {
     /// Gives the children to a frame of their nursery on this thread, its home.
     pub(crate) fn take_back(self, seat: &Seat, frame: &Frame<'_>) {
         frame.list.append(&self.children);
+        point::reach(if self.scope().is_fork() {
+            Point::ForkTakenBack
+        } else {
+            Point::RunTakenBack
+        });
         // The home is here, so there is nobody to wake and the frame stays.
         // SAFETY: as above.
         unsafe { &*self.scope }.release(seat);
@@ -431,6 +442,8 @@ impl Strays {
         let at = queue.runs.iter().position(wanted)?;
         let run = queue.runs.remove(at);
         self.len.store(queue.runs.len(), Ordering::Relaxed);
+        drop(queue);
+        point::reach(Point::StrayTaken);
         run
     }
 }

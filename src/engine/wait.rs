@@ -33,6 +33,7 @@ use crate::engine::report::{Id, WaitsFor};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{GoOn, Seat};
 use crate::engine::shared::{Doing, Run};
+use crate::platform::point::{self, Point};
 use crate::platform::process;
 use crate::platform::thread::spin_loop;
 use crate::task::record::{Class, Handle, Running};
@@ -221,15 +222,19 @@ impl Seat {
             if self.run_blocking(scope, helps, awaited) || !awaited.ask_for_wake() {
                 continue;
             }
+            point::reach(Point::ChildAwaited);
             if helps && let Some(runner) = scope.runner() {
                 runner.with(self, |runner| runner.beg(self.slot()));
+                point::reach(Point::RequestBegged);
             }
             if !mem::replace(&mut has_parked, true) {
                 scope.count(|numbers| _ = numbers.waits.add(1));
                 self.tally().waits.add(1);
             }
             self.slot().set_doing(Doing::Waiting);
+            point::reach(Point::WaiterParks);
             self.park(scope, helps, awaited);
+            point::reach(Point::WaiterWoken);
             self.slot().set_doing(Doing::Running);
         }
     }
@@ -385,6 +390,7 @@ impl Seat {
         if !is_starved && !limiter.is_some_and(Limiter::is_one_held) {
             return false;
         }
+        point::reach(Point::BlockingHelped);
         let run = || {
             let child = awaited.claim(Class::Blocking);
             let child = child.map(|child| {

@@ -19,6 +19,7 @@ use crate::engine::frame::Frame;
 use crate::engine::idle::Field;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
+use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread::{self, spin_loop};
@@ -100,6 +101,7 @@ fn work(seat: &Seat, index: usize) -> bool {
         }
         if was_woken_for_nothing {
             seat.core.idle.leave_for_nap(&*seat.core);
+            point::reach(Point::WorkerNaps);
             thread::sleep(nap);
             nap = (nap * 2).min(LONGEST_NAP);
             seat.slot().asleep.store(true, Ordering::Relaxed);
@@ -127,6 +129,7 @@ fn execute(seat: &Seat, run: Run) {
 fn sleep(seat: &Seat, index: usize) -> bool {
     let slot = seat.slot();
     slot.set_doing(Doing::Sleeping);
+    point::reach(Point::WorkerSleeps);
     // ORDERING: Acquire; partner: the Release in `Core::rouse`. Tokens of earlier waits end the
     // park early, so the flag decides.
     while slot.asleep.load(Ordering::Acquire) {
@@ -138,6 +141,7 @@ fn sleep(seat: &Seat, index: usize) -> bool {
         }
     }
     slot.set_doing(Doing::Running);
+    point::reach(Point::WorkerWoken);
     true
 }
 
@@ -146,6 +150,7 @@ fn search(seat: &Seat) -> Option<Run> {
     let started = Instant::now();
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
+            point::reach(Point::WorkerStandsDown);
             return None;
         }
         if let Some(run) = find(seat) {

@@ -7,6 +7,7 @@
 pub(crate) mod clock;
 pub(crate) mod lazy;
 pub(crate) mod parker;
+pub(crate) mod point;
 #[cfg(not(loom))]
 pub(crate) mod process;
 #[cfg(not(loom))]

@@ -52,6 +52,7 @@ impl Thread {
     ) -> io::Result<Self> {
         #[cfg(test)]
         refusals::check(&name)?;
+        let main = crate::platform::point::inherited(main);
         let is_over = Arc::new(AtomicBool::new(false));
         let last = Last(Arc::clone(&is_over));
         let mut builder = Builder::new().name(name);

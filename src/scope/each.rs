@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::frame::Frame;
 use crate::engine::seat::Seat;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::scope::batches::{Batches, Dispose, Outcome};
@@ -223,6 +224,7 @@ where
     #[cold]
     #[inline(never)]
     fn split_in(self, frame: &Frame<'_>) -> Done<'brand> {
+        point::reach(Point::BatchSplit);
         let (left, right) = self.stretch.split();
         let left = Self {
             stretch: left,

@@ -19,6 +19,7 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr::{self, NonNull};
 
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::task::chunk::{self, ChunkHeader, Releaser};
 pub(crate) use crate::task::state::Outcome;
@@ -321,6 +322,7 @@ impl Running {
             Finished::Left => {}
             Finished::Wake => wake(spawner),
             Finished::Abandoned => {
+                point::reach(Point::ChildEmptied);
                 // SAFETY: as above; the slot is as `call` left it, and nobody else reads it.
                 unsafe { (vtable.dispose)(self.again(), owner, outcome) };
                 release(self.0, who(&self.0));
@@ -460,10 +462,9 @@ impl<T> Handle<T> {
     /// Wins the right to run the child, if nobody started it.
     #[inline]
     pub(crate) fn claim(&self) -> Option<Running> {
-        header(&self.0.0)
-            .state
-            .claim_by_handle()
-            .then_some(Running(self.0.0))
+        let is_claimed = header(&self.0.0).state.claim_by_handle();
+        point::reach_if(is_claimed, Point::ChildClaimed);
+        is_claimed.then_some(Running(self.0.0))
     }
 
     /// The chunk's owner, as given when the chunk was made.
@@ -521,6 +522,7 @@ impl<T> Handle<T> {
             return Err(self);
         }
         header(&self.0.0).state.drop_handle_in_private();
+        point::reach(Point::ChildAbandoned);
         Ok(())
     }
 
@@ -529,6 +531,7 @@ impl<T> Handle<T> {
     pub(crate) fn abandon(self) {
         // The slot is the handle's once the child has finished, though a queue reference may be left:
         // then it was claimed for whoever waited for any of several, and another one was taken.
+        point::reach(Point::ChildAbandoned);
         let outcome = self.outcome();
         if let Some(outcome) = outcome {
             self.dispose(outcome);
@@ -544,6 +547,7 @@ impl<T> Handle<T> {
 
     /// Empties the slot of a child that has finished and is not joined; once.
     fn dispose(&self, outcome: Outcome) {
+        point::reach(Point::ChildEmptied);
         let dispose = header(&self.0.0).vtable.dispose;
         // SAFETY: finished, so the slot is the handle's; the vtable was made for this record's types.
         unsafe { dispose(Running(self.0.0), self.owner(), outcome) };
