@@ -106,6 +106,9 @@ mod task;
 #[cfg(all(loom, test))]
 mod models;
 
+#[cfg(shuttle)]
+pub use platform::shuttled::control;
+
 #[cfg(all(test, not(loom)))]
 mod refused;
 

@@ -49,6 +49,8 @@
 //! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
 //! it directly. Models: `models::idle_*`.
 
+#[cfg(shuttle)]
+use crate::platform::shuttled::is_planted;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::platform::sync::{Mutex, lock};
 
@@ -335,6 +337,10 @@ impl Idle {
         field.arm_all();
         // Its fence also stands between announcing and the last look; partner: `wake_one`.
         self.vacate(field);
+        #[cfg(shuttle)]
+        if is_planted("a sleeper looks no more") {
+            return;
+        }
         self.look(field);
     }
 
