@@ -108,6 +108,9 @@ mod models;
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod faults;
+#[cfg(shuttle)]
+pub use platform::shuttled::control;
+
 #[cfg(all(test, not(loom)))]
 mod refused;
 

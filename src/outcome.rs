@@ -3,11 +3,11 @@
 //! The table stands at [`try_nursery`](crate::try_nursery()).
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::failure::{Failure, Failures, Kind, Whose};
 use crate::panicked::Panic;
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::sync::{Mutex, lock};
 use crate::scope::{Cancelled, ChildId, Collect, Payload, Rank, Reason, Verdict, catching};
 use crate::serial::LazySerial;
 
@@ -69,7 +69,7 @@ impl<E> Left<E> {
     }
 
     fn take(&self) -> Sorted<E> {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.left);
         mem::take(&mut left)
     }
 
@@ -85,7 +85,7 @@ impl<E> Left<E> {
                 return;
             }
         }
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.left);
         match failure.is_late() {
             true => left.late.push(failure),
             false => left.failures.push(failure),
@@ -96,7 +96,7 @@ impl<E> Left<E> {
     #[cold]
     pub(crate) fn add_dropped(&self, rank: Rank, payload: Payload) {
         let panicked = self.panicked(payload);
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.left);
         left.dropped.push((rank, panicked));
     }
 

@@ -98,6 +98,9 @@ impl Pool {
     #[cold]
     #[inline(never)]
     fn new_shared() -> Self {
+        if cfg!(shuttle) {
+            panic!("this pool would outlive the execution");
+        }
         match Self::builder().build() {
             Ok(pool) => pool,
             Err(error) => panic!("the shared pool: {error}"),

@@ -1,7 +1,9 @@
 //! Which nursery a failure is of: a number that is drawn for its first failure.
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::platform::sync::atomic::Ordering;
+use crate::platform::sync::uneventful::AtomicU64;
 
 /// A nursery among all there ever were: 64 bits, so no two are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

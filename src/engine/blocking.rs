@@ -18,7 +18,7 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
 use crate::platform::point::{self, Point};
-use crate::platform::sync::{Arc, Condvar, Mutex, lock};
+use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
 use crate::platform::thread;
 
 /// Side threads of a pool that does not say how many: as many blocking calls as a client usually has
@@ -175,7 +175,7 @@ impl Blocking {
                 let (guard, waited) = self
                     .bell
                     .wait_timeout(side, RETIREMENT)
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                    .unwrap_or_else(PoisonError::into_inner);
                 side = guard;
                 is_over = waited.timed_out() && side.queue.is_empty();
             }

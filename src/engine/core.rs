@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crossbeam_deque::Worker as Deque;
-
 use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
 use crate::engine::report::Facts;
@@ -15,10 +13,11 @@ use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
 use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
+use crate::platform::deque::Worker as Deque;
 use crate::platform::point::{self, Point};
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Mutex, OnceLock, RwLock, Weak, lock};
+use crate::platform::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak, lock};
 use crate::platform::thread::{self, Thread};
 
 /// What a pool is made of.
@@ -80,20 +79,14 @@ pub(crate) struct Roster {
 
 impl Roster {
     pub(super) fn read<R>(&self, f: impl FnOnce(&[Arc<Slot>]) -> R) -> R {
-        let slots = self
-            .slots
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
         f(&slots)
     }
 
     fn add(&self, owner: String, asleep: bool) -> (Arc<Slot>, Deque<Run>) {
         let deque = Deque::new_lifo();
         let slot = Arc::new(Slot::new(deque.stealer(), owner, asleep));
-        let mut slots = self
-            .slots
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         slots.push(Arc::clone(&slot));
         (slot, deque)
     }
@@ -416,7 +409,7 @@ impl Drop for Core {
         if self.is_orphan() {
             // To the system these handles mean nothing here, or something else.
             let handles = self.handles.get_mut();
-            let handles = handles.unwrap_or_else(std::sync::PoisonError::into_inner);
+            let handles = handles.unwrap_or_else(PoisonError::into_inner);
             std::mem::take(handles)
                 .into_iter()
                 .for_each(std::mem::forget);

@@ -17,9 +17,11 @@ use crate::platform::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// A count of cancellations, from 1 on; it does not wrap, see `tally`.
 pub(crate) struct Epoch(AtomicU64);
 
-/// That of this process.
 #[cfg(not(loom))]
-pub(crate) static EPOCH: Epoch = Epoch(AtomicU64::new(1));
+crate::platform::sync::statics! {
+    /// That of this process.
+    pub(crate) static EPOCH: Epoch = Epoch(AtomicU64::new(1));
+}
 
 impl Epoch {
     #[cfg(any(loom, test))]

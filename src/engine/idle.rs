@@ -50,6 +50,8 @@
 //! it directly. Models: `models::idle_*`.
 
 use crate::platform::point::{self, Point};
+#[cfg(shuttle)]
+use crate::platform::shuttled::is_planted;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::platform::sync::{Mutex, lock};
 
@@ -344,6 +346,10 @@ impl Idle {
         field.arm_all();
         // Its fence also stands between announcing and the last look; partner: `wake_one`.
         self.vacate(field);
+        #[cfg(shuttle)]
+        if is_planted("a sleeper looks no more") {
+            return;
+        }
         self.look(field);
     }
 

@@ -33,7 +33,7 @@ use crate::engine::shared::Run;
 use crate::platform::point::{self, Point};
 use crate::platform::process::Process;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Mutex, lock};
+use crate::platform::sync::{Arc, Mutex, lock, statics};
 use crate::task::record::Class;
 
 /// The limit of one nursery.
@@ -49,8 +49,10 @@ pub(crate) struct Limiter {
     is_wanted: AtomicBool,
 }
 
-/// How many limiters there are in this process.
-static NUMBER: AtomicUsize = AtomicUsize::new(0);
+statics! {
+    /// How many limiters there are in this process.
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+}
 
 /// Whether there may be a limiter in a nursery that is open.
 #[inline]
@@ -75,7 +77,7 @@ struct Permit {
     outer: *const Permit,
 }
 
-thread_local! {
+crate::platform::thread::thread_local! {
     // INVARIANT: null, or a permit on this thread's stack; `permitted` restores it.
     static HELD: Cell<*const Permit> = const { Cell::new(ptr::null()) };
 }

@@ -8,13 +8,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crossbeam_deque::Worker as Deque;
-
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::pace::Pace;
 use crate::engine::shared::{Doing, Run, Slot, SlotRef};
 use crate::engine::tally::Tally;
+use crate::platform::deque::Worker as Deque;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
@@ -71,7 +70,7 @@ pub(crate) enum Kind {
     Guest,
 }
 
-thread_local! {
+thread::thread_local! {
     static GUESTS: RefCell<Vec<Rc<Seat>>> = const { RefCell::new(Vec::new()) };
 }
 

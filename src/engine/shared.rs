@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::ptr;
 
-use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
 
 use crate::engine::frame::Frame;
@@ -16,6 +15,7 @@ use crate::engine::report::{Desk, Id};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Tally;
+use crate::platform::deque::{Steal, Stealer};
 use crate::platform::parker::Parker;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{
@@ -104,6 +104,13 @@ impl Run {
         scope: &ScopeFrame,
         enough: impl Fn() -> bool,
     ) -> Option<PendingList> {
+        #[cfg(shuttle)]
+        if crate::platform::shuttled::is_planted("a run is released before it is run") {
+            scope.release(seat);
+            let left = Frame::run_all(seat, scope, self.children, enough);
+            scope.count.add(1);
+            return left;
+        }
         scope.note_runner(seat);
         point::reach_if(scope.is_fork(), Point::ForkStolen);
         seat.is_thief.set(true);

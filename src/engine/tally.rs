@@ -12,7 +12,8 @@
 //!    bits, as other numbers here that only grow (epochs, serials, indices): a thousand million a second
 //!    take five hundred years to wrap.
 
-use crate::platform::sync::atomic::{AtomicU64, Ordering};
+use crate::platform::sync::atomic::Ordering;
+use crate::platform::sync::uneventful::AtomicU64;
 
 /// A number that one thread writes at a time, and any may read.
 #[derive(Default)]

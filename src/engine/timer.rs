@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::engine::epoch::EPOCH;
 use crate::platform::clock;
 use crate::platform::process::PerProcess;
-use crate::platform::sync::{Condvar, Mutex, lock};
+use crate::platform::sync::{Condvar, Mutex, PoisonError, lock, statics};
 use crate::platform::thread::Thread;
 
 struct Timer {
@@ -29,7 +29,9 @@ struct Pending {
     wakes_at: Option<Instant>,
 }
 
-static TIMER: PerProcess<Timer> = PerProcess::first(Timer::new());
+statics! {
+    static TIMER: PerProcess<Timer> = PerProcess::first(Timer::new());
+}
 
 /// A deadline that the thread knows, until this is dropped.
 pub(crate) struct Watch {
@@ -48,7 +50,7 @@ impl Watch {
         let mut pending = lock(&timer.pending);
         if !pending.is_running {
             let name = "hatchery-timer".to_owned();
-            let started = Thread::start(name, None, || timer.main());
+            let started = Thread::start_for_good(name, || timer.main());
             pending.is_running = started.is_ok();
             if started.is_err() {
                 return None;
@@ -106,7 +108,7 @@ impl Timer {
                 EPOCH.advance();
             }
             pending.wakes_at = pending.deadlines.first().map(|first| first.0);
-            let relock = std::sync::PoisonError::into_inner;
+            let relock = PoisonError::into_inner;
             pending = match pending.wakes_at {
                 None => self.bell.wait(pending).unwrap_or_else(relock),
                 Some(at) => {

@@ -9,9 +9,7 @@
 //!
 //! A spare worker begins with a search, and ends when it has slept for long.
 
-use std::time::{Duration, Instant};
-
-use crossbeam_deque::Worker as Deque;
+use std::time::Duration;
 
 use crate::engine::blocking::RETIREMENT;
 use crate::engine::core::Core;
@@ -19,10 +17,12 @@ use crate::engine::frame::Frame;
 use crate::engine::idle::Field;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
+use crate::platform::clock;
+use crate::platform::deque::Worker as Deque;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
-use crate::platform::thread::{self, spin_loop};
+use crate::platform::thread;
 
 /// How long the one searcher that may spin does so: about what waking a thread costs here.
 const SEARCH: Duration = Duration::from_micros(50);
@@ -34,7 +34,7 @@ const SEARCH: Duration = Duration::from_micros(50);
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
-const PAUSES: usize = 32;
+const PAUSES: u32 = 32;
 
 /// Runs the worker of this slot until the pool shuts down.
 pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
@@ -111,6 +111,10 @@ fn work(seat: &Seat, index: usize) -> bool {
             seat.slot().asleep.store(true, Ordering::Relaxed);
             seat.core.idle.announce(index, &*seat.core);
         }
+        #[cfg(shuttle)]
+        if crate::platform::shuttled::is_planted("a worker falls asleep while the pool ends") {
+            continue;
+        }
         if seat.core.is_shut_down() {
             // It may have begun before this worker enlisted itself.
             seat.core.idle.rouse_all(&*seat.core);
@@ -147,7 +151,7 @@ fn sleep(seat: &Seat, index: usize) -> bool {
 
 /// Looks for a run until it seems hopeless, or until this worker is one too many.
 fn search(seat: &Seat) -> Option<Run> {
-    let started = Instant::now();
+    let started = clock::tick();
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
             point::reach(Point::WorkerStandsDown);
@@ -157,12 +161,10 @@ fn search(seat: &Seat) -> Option<Run> {
             return Some(run);
         }
         seat.core.arm_all();
-        if !seat.core.idle.is_only_searcher() || started.elapsed() > SEARCH {
+        if !seat.core.idle.is_only_searcher() || clock::tick() - started > SEARCH {
             return None;
         }
-        for _ in 0..PAUSES {
-            spin_loop();
-        }
+        thread::pause(PAUSES);
     }
 }
 

@@ -27,7 +27,10 @@ impl Process {
 
     /// The calling one, which learns of its forks from now on.
     pub(crate) fn this() -> Self {
-        watch();
+        // No execution under shuttle forks.
+        if !cfg!(shuttle) {
+            watch();
+        }
         Self(FORKS.load(Ordering::Relaxed))
     }
 
@@ -44,7 +47,9 @@ static FORGET: Lazy<fn()> = Lazy::new();
 
 /// Has `forget` called in a forked process, on its only thread, before `fork` returns there.
 pub(crate) fn at_forks(forget: fn()) {
-    FORGET.get_or(|| forget);
+    if !cfg!(shuttle) {
+        FORGET.get_or(|| forget);
+    }
 }
 
 /// Has the forks of this process counted.

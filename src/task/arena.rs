@@ -49,7 +49,7 @@ mod spare {
         len: Cell<u32>,
     }
 
-    thread_local! {
+    crate::platform::thread::thread_local! {
         static SPARE: Spare = const {
             Spare { first: Cell::new(ptr::null_mut()), len: Cell::new(0) }
         };

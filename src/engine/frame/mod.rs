@@ -104,7 +104,7 @@ impl Drop for Leave<'_> {
     }
 }
 
-thread_local! {
+crate::platform::thread::thread_local! {
     static CURRENT: Cell<*const Frame<'static>> = const { Cell::new(ptr::null()) };
 }
 
