@@ -17,11 +17,7 @@ use crate::scope::{Batches, Handle, Held};
 pub struct Child<'scope, T> {
     held: Held<T>,
     _scope: PhantomData<&'scope ()>,
-    _joined_by: OnlyItsSpawnerMayJoinAChild,
 }
-
-/// Waits point from spawner to spawned, so they cannot form a cycle.
-struct OnlyItsSpawnerMayJoinAChild(PhantomData<*const ()>);
 
 // A panic leaves the state of a child as it is: finished, or not.
 impl<T> UnwindSafe for Child<'_, T> {}
@@ -33,7 +29,6 @@ impl<T> Child<'_, T> {
         Self {
             held: Held::new(handle),
             _scope: PhantomData,
-            _joined_by: OnlyItsSpawnerMayJoinAChild(PhantomData),
         }
     }
 
@@ -106,15 +101,11 @@ impl<T> fmt::Debug for Child<'_, T> {
 /// nursery waits for the rest, and drops their values.
 pub struct Children<'scope, T> {
     batches: Batches<'scope, T>,
-    _joined_by: OnlyItsSpawnerMayJoinAChild,
 }
 
 impl<'scope, T> Children<'scope, T> {
     pub(crate) fn new(batches: Batches<'scope, T>) -> Self {
-        Self {
-            batches,
-            _joined_by: OnlyItsSpawnerMayJoinAChild(PhantomData),
-        }
+        Self { batches }
     }
 
     /// Takes the values as they come, each with its place in spawn order.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::child::Child;
 use crate::nursery::{self, Nursery};
@@ -84,6 +85,10 @@ impl<'scope, T: Send + 'scope> Gather<'scope, '_, T> {
         self.nursery.stats()
     }
 }
+
+// As the nursery: what a panic interrupts is no spawn.
+impl<T> UnwindSafe for Gather<'_, '_, T> {}
+impl<T> RefUnwindSafe for Gather<'_, '_, T> {}
 
 impl<T> fmt::Debug for Gather<'_, '_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -109,6 +109,11 @@ mod task;
 #[cfg(all(loom, test))]
 mod models;
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod faults;
+#[cfg(shuttle)]
+pub use platform::shuttled::control;
+
 #[cfg(all(test, not(loom)))]
 mod refused;
 

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::panic::{Location, resume_unwind};
-use std::sync::{Mutex, PoisonError};
 
+use crate::platform::sync::{Mutex, PoisonError};
 use crate::scope::{Payload, discard};
 
 /// A panic that was caught.

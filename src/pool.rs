@@ -98,6 +98,9 @@ impl Pool {
     #[cold]
     #[inline(never)]
     fn new_shared() -> Self {
+        if cfg!(shuttle) {
+            panic!("this pool would outlive the execution");
+        }
         match Self::builder().build() {
             Ok(pool) => pool,
             Err(error) => panic!("the shared pool: {error}"),
@@ -210,6 +213,10 @@ impl Pool {
 /// A pool, for those who outlive the borrow of it.
 #[derive(Clone)]
 pub(crate) struct Home(Arc<Cores>);
+
+// As a pool, and so are options that name one.
+impl UnwindSafe for Home {}
+impl RefUnwindSafe for Home {}
 
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

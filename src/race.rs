@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::panic::{Location, resume_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::failure::Failures;
 use crate::options::{OnFailure, Options};
 use crate::outcome::Left;
+use crate::platform::sync::{Arc, Mutex, lock};
 use crate::scope::{Cancelled, Payload, catching, discard};
 use crate::stats::NurseryStats;
 use crate::try_nursery::TryNursery;
@@ -27,7 +27,7 @@ impl<T> Winner<T> {
 
     /// Takes a success; false if it comes too late, and is dropped.
     fn is_first(&self, value: T) -> bool {
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = lock(&self.0);
         if first.is_some() {
             drop(first);
             return false;
@@ -49,7 +49,7 @@ impl<T> Winner<T> {
     }
 
     fn take(&self) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.0).take()
     }
 }
 
@@ -222,7 +222,7 @@ impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
 
 impl<T, E> fmt::Debug for Race<'_, '_, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let winner = self.winner.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let winner = lock(&self.winner.0);
         f.debug_struct("Race")
             .field("has_winner", &winner.is_some())
             .finish_non_exhaustive()

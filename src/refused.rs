@@ -98,6 +98,7 @@ const SIDE: usize = 4;
 
 #[test]
 fn s1_everything_completes_whichever_thread_is_refused() {
+    let mut cases = 0;
     for threads in [1, 2, 4] {
         for k in 0..threads + SIDE {
             let builder = || Pool::builder().threads(threads);
@@ -108,8 +109,10 @@ fn s1_everything_completes_whichever_thread_is_refused() {
             let name = format!("tight-{threads}-{k}");
             let tight = builder().blocking_threads(1);
             with_refusals(&name, tight, move |number| number == k);
+            cases += 3;
         }
     }
+    println!("refused threads: {cases} cases");
 }
 
 #[test]
@@ -121,6 +124,77 @@ fn s1_everything_completes_if_every_other_thread_is_refused() {
             with_refusals(&name, builder, move |number| number % 2 == odd);
         }
     }
+}
+
+/// Has all workers of a pool lend their places, so that spares are wanted for what is spawned then.
+fn want_spares(pool: &Pool) {
+    let (lent, may_go) = (&AtomicUsize::new(0), &AtomicBool::new(false));
+    let threads = pool.threads();
+    let sum = pool.nursery(|n| {
+        let lends = || {
+            crate::block_in_place(|| {
+                lent.fetch_add(1, Ordering::Relaxed);
+                while !may_go.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+            });
+            1
+        };
+        let lend: Vec<_> = (0..threads).map(|_| n.spawn(lends)).collect();
+        crate::block_in_place(|| {
+            while lent.load(Ordering::Relaxed) < threads {
+                thread::yield_now();
+            }
+        });
+        let wanted: Vec<_> = (0..20)
+            .map(|i| {
+                let child = n.spawn(move || crate::join(|| i, || ()).0);
+                let may_block = n.spawn_blocking(move || n.spawn(|| ()).join());
+                // Whoever is asked for a place comes now, or a spare.
+                crate::block_in_place(|| ());
+                (child, may_block)
+            })
+            .collect();
+        may_go.store(true, Ordering::Relaxed);
+        let sum: usize = lend.into_iter().map(crate::Child::join).sum();
+        let wanted = wanted.into_iter().map(|(child, may_block)| {
+            may_block.join();
+            child.join()
+        });
+        sum + wanted.sum::<usize>()
+    });
+    assert_eq!(sum, threads + 190);
+}
+
+#[test]
+fn s1_everything_completes_whichever_spare_is_refused() {
+    let mut cases = 0;
+    for threads in [1, 2, 4] {
+        for k in 0..3 {
+            for from in [false, true] {
+                for are_side_threads_refused in [false, true] {
+                    let name = format!("spare-{threads}-{k}-{from}-{are_side_threads_refused}");
+                    let [spares, sides] = ["spare", "side"].map(|kind| format!("{name}-{kind}-"));
+                    refusals::plan(&spares, move |number| number == k || from && number > k);
+                    refusals::plan(&sides, move |number| {
+                        are_side_threads_refused && number % 2 == 0
+                    });
+                    let pool = Pool::builder().threads(threads).name(&name).build();
+                    let pool = pool.unwrap();
+                    watched(&name, || {
+                        for _ in 0..3 {
+                            want_spares(&pool);
+                        }
+                        pool.shutdown();
+                    });
+                    assert!(refusals::end(&spares) > 0, "a spare was asked for");
+                    assert!(refusals::end(&sides) > 0, "a side thread was asked for");
+                    cases += 1;
+                }
+            }
+        }
+    }
+    println!("refused spares: {cases} cases");
 }
 
 #[test]

@@ -4,14 +4,15 @@
 
 use std::num::NonZeroU64;
 
-use crate::platform::sync::atomic::{AtomicU64, Ordering};
+use crate::platform::sync::atomic::Ordering;
+use crate::platform::sync::statics;
+use crate::platform::sync::uneventful::AtomicU64;
 
-#[cfg(not(loom))]
-static DRAWN: AtomicU64 = AtomicU64::new(0);
-#[cfg(loom)]
-loom::lazy_static! { static ref DRAWN: AtomicU64 = AtomicU64::new(0); }
+statics! {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+}
 
-/// A nursery among all there ever were.
+/// A nursery among all there ever were: 64 bits, so no two are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Serial(NonZeroU64);
 

@@ -16,7 +16,7 @@ use crate::stats::NurseryStats;
 
 /// A nursery whose children may fail; [`try_nursery`] opens one.
 ///
-/// It is `Send` and `Sync`: children may capture it, spawn siblings and cancel it.
+/// It is `Sync`: children may capture it, spawn siblings and cancel it.
 pub struct TryNursery<'scope, 'env: 'scope, E> {
     nest: PartialNest<'scope, 'env, Left<E>>,
 }

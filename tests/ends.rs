@@ -137,6 +137,64 @@ fn exit_in_a_child_that_may_block() {
     hatchery::nursery(|n| n.spawn_blocking(|| std::process::exit(7)).join());
 }
 
+/// Ends the process when it is dropped.
+struct Exits;
+
+impl Drop for Exits {
+    fn drop(&mut self) {
+        std::process::exit(7);
+    }
+}
+
+#[test]
+#[ignore = "run by a test in a process of its own"]
+fn exit_in_the_destructor_of_a_capture() {
+    be_busy();
+    Pool::shared().nursery(|n| {
+        for _ in 0..100 {
+            let exits = Exits;
+            n.spawn(move || drop(exits));
+        }
+    });
+}
+
+#[test]
+#[ignore = "run by a test in a process of its own"]
+fn exit_in_the_destructor_of_a_value_that_nobody_joins() {
+    be_busy();
+    hatchery::nursery(|n| {
+        n.spawn_each(0..100, |_| Exits);
+        n.spawn_blocking(|| Exits);
+    });
+}
+
+#[test]
+#[ignore = "run by a test in a process of its own"]
+fn exit_in_the_destructor_of_a_child_that_is_skipped() {
+    be_busy();
+    hatchery::try_nursery::<(), (), _>(|n| {
+        n.cancel();
+        let exits = Exits;
+        n.spawn(move || {
+            let _exits = &exits;
+            Ok(())
+        });
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+#[ignore = "run by a test in a process of its own"]
+fn exit_in_the_exit_hook_of_a_thread() {
+    be_busy();
+    let builder = Pool::builder().threads(2);
+    let pool = builder.on_thread_exit(|_| std::process::exit(7)).build();
+    let pool = pool.unwrap();
+    pool.nursery(|n| n.spawn_blocking(|| ()).join());
+    pool.shutdown();
+}
+
 #[test]
 #[ignore = "run by a test in a process of its own"]
 fn return_while_pools_are_busy() {
@@ -150,6 +208,10 @@ fn the_process_ends_quietly_while_pools_are_busy() {
             "exit_while_pools_are_busy",
             "exit_in_a_child",
             "exit_in_a_child_that_may_block",
+            "exit_in_the_destructor_of_a_capture",
+            "exit_in_the_destructor_of_a_value_that_nobody_joins",
+            "exit_in_the_destructor_of_a_child_that_is_skipped",
+            "exit_in_the_exit_hook_of_a_thread",
         ] {
             assert_eq!(end_of(name), (Some(7), String::new()), "{name}");
         }

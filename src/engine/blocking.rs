@@ -16,7 +16,8 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
 use crate::engine::side::{Side, Taker};
-use crate::platform::sync::Arc;
+use crate::platform::point::{self, Point};
+use crate::platform::sync::{Arc, PoisonError};
 use crate::platform::thread;
 
 /// Side threads of a pool that does not say how many: as many blocking calls as a client usually has
@@ -77,9 +78,11 @@ impl Blocking {
             Taker::Ready => {}
             Taker::ToBeStarted(number) => {
                 let name = format!("{}-side-{number}", seat.core.name());
+                point::reach(Point::SideThreadStarts);
                 let core = Arc::clone(&seat.core);
                 let started = seat.core.start_thread(name, move || Self::main(&core));
                 if started.is_none() {
+                    point::reach(Point::SideThreadRefused);
                     self.side.not_started();
                     // A run queued meanwhile may have counted on this thread, and whoever waits for it is
                     // parked: its home, or a child or plain thread that has spawned it.
@@ -99,14 +102,17 @@ impl Blocking {
             let root = Frame::root(seat);
             root.enter(|| {
                 core.check_process();
+                point::reach(Point::SideThreadStarted);
                 while let Some(run) = core.blocking.next() {
                     seat.slot().set_doing(Doing::Running);
+                    point::reach(Point::BlockingTaken);
                     run.execute(seat, || false);
                     // A process that it has forked has no use for a side thread.
                     core.check_process();
                     seat.slot().set_doing(Doing::Away);
                     core.blocking.side.note_ready();
                 }
+                point::reach(Point::SideThreadRetires);
             });
         });
     }
@@ -116,7 +122,7 @@ impl Blocking {
         self.side.next(|bell, side| {
             let (side, waited) = bell
                 .wait_timeout(side, RETIREMENT)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+                .unwrap_or_else(PoisonError::into_inner);
             (side, waited.timed_out())
         })
     }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crossbeam_deque::Worker as Deque;
-
 use crate::engine::blocking::Blocking;
 use crate::engine::idle::{Field, Idle};
 use crate::engine::report::Facts;
@@ -17,6 +15,8 @@ use crate::engine::tally::{Common, Numbers};
 use crate::engine::threads::Threads;
 use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
+use crate::platform::deque::Worker as Deque;
+use crate::platform::point::{self, Point};
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
@@ -277,6 +277,7 @@ impl Core {
         if self.is_over() {
             return;
         }
+        point::reach(Point::WorkersStart);
         let mut deques = Vec::new();
         self.workers.get_or_init(|| {
             let names = (0..self.config.threads).map(|index| self.worker_name(index));
@@ -296,6 +297,7 @@ impl Core {
                     self.idle.enlist(index);
                 }
                 None => {
+                    point::reach(Point::WorkerRefused);
                     self.worker(index).rename("refused".to_owned());
                     self.worker(index).set_doing(Doing::Away);
                 }
@@ -343,6 +345,7 @@ impl Core {
         let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
         self.start_thread(name, move || worker::spare(core, index))?;
         self.compensations.add(1);
+        point::reach(Point::SpareStarted);
         Some(())
     }
 
@@ -366,10 +369,12 @@ impl Core {
     /// included; a caller that is one of them ends later, by itself.
     pub(crate) fn shut_down(&self) {
         self.all_threads.close();
+        point::reach(Point::ShutdownBegun);
         self.idle.rouse_all(self);
         self.leash.end();
         self.blocking.close();
         self.all_threads.take().into_iter().for_each(Thread::join);
+        point::reach(Point::ShutdownEnded);
     }
 }
 
@@ -397,10 +402,12 @@ impl Field for Core {
         }
         self.roster
             .read(|slots| slots.iter().for_each(|slot| slot.arm()));
+        point::reach(Point::RequestSet);
     }
 
     fn rouse(&self, worker: usize) {
         self.wake_ups.add(1);
+        point::reach(Point::WorkerRoused);
         let spare = lock(&self.spares).get(&worker).cloned();
         if spare.is_some() {
             self.compensations.add(1);

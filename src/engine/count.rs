@@ -10,6 +10,7 @@
 //!
 //! Model: `models::count_*`.
 
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) struct Count(AtomicUsize);
@@ -23,6 +24,7 @@ impl Count {
         // ORDERING: Relaxed: the run itself is handed over with the ordering of its queue, and
         // the caller keeps the frame alive meanwhile (it is the opener, or holds a unit).
         self.0.fetch_add(runs, Ordering::Relaxed);
+        point::reach(Point::CountAdded);
     }
 
     /// Gives one unit back; true if it was the last. The frame may be gone when this returns.
@@ -30,7 +32,13 @@ impl Count {
         // ORDERING: AcqRel. Release: all the child did happens before the opener's `is_zero`;
         // the read-modify-writes of other releasers continue the sequence.
         // Model: `models::count_last_release_publishes`.
-        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+        let is_last = self.0.fetch_sub(1, Ordering::AcqRel) == 1;
+        point::reach(if is_last {
+            Point::CountZero
+        } else {
+            Point::CountReleased
+        });
+        is_last
     }
 
     pub(crate) fn is_zero(&self) -> bool {

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::platform::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::platform::sync::{Condvar, Mutex, MutexGuard, PoisonError, lock};
 
 /// A deadline among equal ones.
 pub(crate) type Entry = (Instant, u64);
@@ -106,7 +106,7 @@ impl Deadlines {
         now: Instant,
     ) -> MutexGuard<'a, Pending> {
         pending.wakes_at = pending.deadlines.first().map(|first| first.0);
-        let relock = std::sync::PoisonError::into_inner;
+        let relock = PoisonError::into_inner;
         match pending.wakes_at {
             None => self.bell.wait(pending).unwrap_or_else(relock),
             Some(at) => {

@@ -11,14 +11,17 @@
 //!
 //! Model: `models::mark_*`.
 
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// A count of cancellations.
+/// A count of cancellations, from 1 on; it does not wrap, see `tally`.
 pub(crate) struct Epoch(AtomicU64);
 
-/// That of this process.
 #[cfg(not(loom))]
-pub(crate) static EPOCH: Epoch = Epoch(AtomicU64::new(1));
+crate::platform::sync::statics! {
+    /// That of this process.
+    pub(crate) static EPOCH: Epoch = Epoch(AtomicU64::new(1));
+}
 
 impl Epoch {
     #[cfg(any(loom, test))]
@@ -38,6 +41,7 @@ impl Epoch {
         // ORDERING: Release: what has been cancelled is seen by whoever reads this number or, by
         // the read-modify-writes of others, a later one.
         self.0.fetch_add(1, Ordering::Release);
+        point::reach(Point::EpochAdvanced);
     }
 }
 

@@ -49,6 +49,9 @@
 //! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
 //! it directly. Models: `models::idle_*`.
 
+use crate::platform::point::{self, Point};
+#[cfg(shuttle)]
+use crate::platform::shuttled::is_planted;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::platform::sync::{Mutex, lock};
 
@@ -113,6 +116,7 @@ impl Idle {
     pub(crate) fn take_place_anyway(&self) {
         // ORDERING: Relaxed: nothing is concluded from it; surplus is found by polling.
         self.computing.fetch_add(1, Ordering::Relaxed);
+        point::reach(Point::PlaceTakenAnyway);
     }
 
     /// Whether more threads compute than there are places.
@@ -123,6 +127,7 @@ impl Idle {
     /// The event *vacate*.
     pub(crate) fn vacate(&self, field: &impl Field) {
         self.computing.fetch_sub(1, Ordering::Relaxed);
+        point::reach(Point::PlaceGivenUp);
         // ORDERING: SeqCst fence between giving the place back and reading `refused`; partner:
         // the fence in `has_place`. Model: `models::idle_place_passes_on`.
         fence(Ordering::SeqCst);
@@ -161,6 +166,7 @@ impl Idle {
 
     fn count_absent(&self) {
         self.absent.fetch_add(1, Ordering::Relaxed);
+        point::reach(Point::WorkerAbsent);
         self.likely_spares
             .store(self.most_spares, Ordering::Relaxed);
     }
@@ -176,6 +182,7 @@ impl Idle {
     /// An absent worker is back, and takes a place or has taken one.
     pub(crate) fn note_return(&self) {
         self.absent.fetch_sub(1, Ordering::Relaxed);
+        point::reach(Point::WorkerBack);
     }
 
     /// Whether a spare may come for a worker that is absent.
@@ -207,6 +214,7 @@ impl Idle {
         self.spares.fetch_sub(1, Ordering::Relaxed);
         self.asleep.fetch_sub(1, Ordering::Relaxed);
         drop(sleepers);
+        point::reach(Point::SpareRetires);
         // ORDERING: SeqCst fence between leaving the sleepers and looking; partner: `wake_one`, which
         // may have counted on this one. Model: `models::idle_retired_spare_is_replaced`.
         fence(Ordering::SeqCst);
@@ -266,6 +274,7 @@ impl Idle {
                 return false;
             }
             let has_place = self.try_take_place();
+            point::reach_if(has_place, Point::PlaceTaken);
             let mut is_refused = false;
             if has_place {
                 // The place and the searcher's mark are the worker's then.
@@ -277,6 +286,7 @@ impl Idle {
                     if field.start_spare() {
                         return true;
                     }
+                    point::reach(Point::SpareRefused);
                     let left = self.spares.fetch_sub(1, Ordering::Relaxed) - 1;
                     self.likely_spares.store(left, Ordering::Relaxed);
                     is_refused = true;
@@ -329,12 +339,17 @@ impl Idle {
     /// The event *announce*: a searcher gives up. The caller then waits to be roused.
     pub(crate) fn announce(&self, worker: usize, field: &impl Field) {
         self.enlist(worker);
+        point::reach(Point::WorkerAnnounced);
         self.searching.fetch_sub(1, Ordering::Relaxed);
         // ORDERING: SeqCst fence between announcing and arming; partner: `is_hungry`.
         fence(Ordering::SeqCst);
         field.arm_all();
         // Its fence also stands between announcing and the last look; partner: `wake_one`.
         self.vacate(field);
+        #[cfg(shuttle)]
+        if is_planted("a sleeper looks no more") {
+            return;
+        }
         self.look(field);
     }
 
@@ -348,6 +363,7 @@ impl Idle {
     /// The second half of *announce*, for a worker that left the search before.
     pub(crate) fn return_from_nap(&self, worker: usize, field: &impl Field) {
         self.enlist(worker);
+        point::reach(Point::WorkerAnnounced);
         // ORDERING: SeqCst fence between announcing and arming, and between announcing and the
         // last look; partners: `is_hungry` and `wake_one`. Model: `models::idle_nap_*`.
         fence(Ordering::SeqCst);

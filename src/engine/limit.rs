@@ -29,9 +29,10 @@ use crate::engine::permits::{Permits, Wanting};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
+use crate::platform::point::{self, Point};
 use crate::platform::process::Process;
-use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::{Arc, statics};
 use crate::task::record::Class;
 
 /// The limit of one nursery.
@@ -46,8 +47,10 @@ pub(crate) struct Limiter {
     wanting: Wanting<Arc<Core>>,
 }
 
-/// How many limiters there are in this process.
-static NUMBER: AtomicUsize = AtomicUsize::new(0);
+statics! {
+    /// How many limiters there are in this process.
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+}
 
 /// Whether there may be a limiter in a nursery that is open.
 #[inline]
@@ -72,7 +75,7 @@ struct Permit {
     outer: *const Permit,
 }
 
-thread_local! {
+crate::platform::thread::thread_local! {
     // INVARIANT: null, or a permit on this thread's stack; `permitted` restores it.
     static HELD: Cell<*const Permit> = const { Cell::new(ptr::null()) };
 }
@@ -149,6 +152,7 @@ impl Limiter {
             return;
         }
         let first = self.permits.give_back();
+        point::reach(Point::PermitGivenBack);
         for core in self.wanting.take() {
             core.roster.unpark_all();
         }
@@ -250,6 +254,7 @@ pub(crate) fn run_or_hold_back<R>(
         match admitted {
             Some(admitted) => item = admitted,
             None => {
+                point::reach(Point::PermitHeldBack);
                 give_back(taken);
                 if are_several {
                     // One of these may have let it go.
@@ -294,6 +299,7 @@ fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {
         innermost = permit;
     }
     HELD.set(innermost);
+    point::reach_if(!taken.is_empty(), Point::PermitTaken);
     // It does not unwind: children are run under a catch.
     let result = f();
     if process.is_this() {

@@ -13,6 +13,7 @@ use std::ptr;
 use std::time::Instant;
 
 use crate::engine::epoch::{CleanAt, Epoch};
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// Of a state: the reason; none is zero.
@@ -157,6 +158,7 @@ pub(crate) fn cancel<N: Cancellable>(nursery: &N, epoch: &Epoch, reason: u8, fla
         is_inherited: false,
     };
     let is_first = nursery.mark().set(own, flags);
+    point::reach(Point::CancelMarked);
     nursery.mark().spread(epoch);
     is_first
 }
@@ -199,6 +201,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
                 is_inherited: false,
             };
             owner.mark().set(own, 0);
+            point::reach(Point::CancelNoticed);
             owner.mark().spread(epoch);
             if !ptr::eq(owner, nursery)
                 && let Some(known) = owner.mark().known()

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use crate::platform::clock;
+
 /// One in so many looks at the clock, which takes 25 ns here.
 const TIMED: u32 = 8;
 /// From this time on, what happens is coarse: worth the 0.1 us of showing a fork. Much longer than
@@ -33,7 +35,7 @@ impl Pace {
         let left = self.left.get() - 1;
         self.left.set(left);
         if left == 0 {
-            self.note(Instant::now());
+            self.note(clock::tick());
         }
         self.were_coarse.get()
     }

@@ -14,6 +14,7 @@ use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::Ordering;
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
@@ -74,6 +75,7 @@ impl Seat {
     pub(crate) fn put_back(&self, runs: impl IntoIterator<Item = Run>) {
         let mut runs = runs.into_iter().peekable();
         let are_some = runs.peek().is_some();
+        point::reach_if(are_some, Point::RunPutBack);
         runs.for_each(|run| self.insert(run));
         if are_some && !self.core.is_orphan() {
             self.core.idle.wake_one(&*self.core);
@@ -97,11 +99,8 @@ impl Seat {
     }
 
     /// Whether a child shared at this place is probably still in this thread's deque.
-    #[allow(clippy::cast_possible_truncation, reason = "as above")]
     pub(crate) fn shares_at(&self, place: u8) -> bool {
-        let stolen = self.slot().stolen();
-        let left = self.runs.get().wrapping_sub(stolen);
-        self.shares() && u32::from(place.wrapping_sub(stolen as u8)) < left
+        self.shares() && is_between(self.slot().stolen(), place, self.runs.get())
     }
 
     /// Whether this thread shares anything.
@@ -133,6 +132,7 @@ impl Seat {
 
     /// Queues a child for a side thread.
     pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
+        point::reach(Point::BlockingQueued);
         self.core.start_watchdog();
         let run = Run::new(scope, PendingList::of(child), 0);
         self.core.blocking.submit(self, run);
@@ -142,6 +142,7 @@ impl Seat {
     pub(crate) fn note_stolen(&self, run: &Run) {
         run.scope().count(|numbers| _ = numbers.stolen.add(1));
         self.tally().stolen.add(1);
+        point::reach(Point::RunStolen);
     }
 
     /// Puts a run where idle workers and its nursery's home look.
@@ -152,6 +153,7 @@ impl Seat {
         // Once it is in the list, the run may be over and its nursery closed.
         let home = run.scope().home();
         self.core.strays.push(run);
+        point::reach(Point::StrayPut);
         self.core.idle.wake_one(&*self.core);
         home.unpark(self);
     }
@@ -197,6 +199,7 @@ impl Seat {
     #[inline(never)]
     fn answer(&self) {
         self.tally().answers.add(1);
+        point::reach(Point::RequestAnswered);
         self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
             // Cleared first: see `idle`, proof, 4.
@@ -265,6 +268,7 @@ impl Seat {
                     Reason::Unasked => outermost.expose_all_of(outermost.settle_in_row()),
                 }
             } else if let Some(scope) = outermost.settle() {
+                point::reach(Point::RunSplit);
                 outermost.expose(scope, outermost.list.split_newer_half());
             }
             true
@@ -339,12 +343,49 @@ impl Frame<'_> {
             return self.seat.stray(run);
         }
         self.seat.push(run);
+        point::reach(Point::RunExposed);
         let core = &*self.seat.core;
         if core.idle.wake_one(core) {
             self.seat.eager.set(EAGER);
         }
         if let Some(waiter) = self.seat.slot().take_beggar() {
             waiter.parker.unpark();
+        }
+    }
+}
+
+/// Whether the run of this place was shared after so many were stolen, and is one of so many that were
+/// shared and not taken back. All three wrap.
+#[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "modulo 256 is enough for a hint"
+)]
+fn is_between(stolen: u32, place: u8, shared: u32) -> bool {
+    u32::from(place.wrapping_sub(stolen as u8)) < shared.wrapping_sub(stolen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_between;
+
+    #[test]
+    fn a_place_is_told_from_those_that_were_stolen_where_the_numbers_wrap() {
+        // Twenty runs were shared, and the first seven of them stolen.
+        for before in [
+            0,
+            200,
+            250,
+            u32::MAX - 25,
+            u32::MAX - 13,
+            u32::MAX - 7,
+            u32::MAX,
+        ] {
+            let at = |run: u32| before.wrapping_add(run);
+            for run in 0..20 {
+                let is_left = is_between(at(7), at(run) as u8, at(20));
+                assert_eq!(is_left, run >= 7, "run {run} after {before}");
+            }
         }
     }
 }

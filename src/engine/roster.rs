@@ -8,7 +8,7 @@
 //!
 //! Model: `models::roster_*`.
 
-use crate::platform::sync::{Arc, Mutex, RwLock, lock};
+use crate::platform::sync::{Arc, Mutex, PoisonError, RwLock, lock};
 
 /// Every slot of a pool: the workers' first, then the guests'.
 pub(crate) struct Roster<S, P> {
@@ -28,20 +28,14 @@ impl<S, P> Default for Roster<S, P> {
 
 impl<S, P> Roster<S, P> {
     pub(crate) fn read<R>(&self, f: impl FnOnce(&[Arc<S>]) -> R) -> R {
-        let slots = self
-            .slots
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
         f(&slots)
     }
 
     /// One more slot, which is the caller's.
     pub(crate) fn add_slot(&self, slot: S, private: P) -> (Arc<S>, P) {
         let slot = Arc::new(slot);
-        let mut slots = self
-            .slots
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         slots.push(Arc::clone(&slot));
         (slot, private)
     }

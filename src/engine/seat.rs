@@ -8,13 +8,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crossbeam_deque::Worker as Deque;
-
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::pace::Pace;
 use crate::engine::shared::{Doing, Run, Slot, SlotRef};
 use crate::engine::tally::Tally;
+use crate::platform::deque::Worker as Deque;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
@@ -70,7 +70,7 @@ pub(crate) enum Kind {
     Guest,
 }
 
-thread_local! {
+thread::thread_local! {
     static GUESTS: RefCell<Vec<Rc<Seat>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -101,6 +101,7 @@ impl Seat {
             None => "guest".to_owned(),
         };
         let (slot, deque) = core.roster.check_in(owner);
+        point::reach(Point::GuestTaken);
         Self::new(Arc::clone(core), slot, deque, Kind::Guest)
     }
 
@@ -330,6 +331,7 @@ impl Drop for Seat {
             self.core
                 .roster
                 .check_out(Arc::clone(&self.own_slot), deque);
+            point::reach(Point::GuestReturned);
         }
     }
 }

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::ptr;
 
-use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
 
 use crate::engine::frame::Frame;
@@ -16,7 +15,9 @@ use crate::engine::report::{Desk, Id};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Tally;
+use crate::platform::deque::{Steal, Stealer};
 use crate::platform::parker::Parker;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
 };
@@ -60,6 +61,7 @@ impl Run {
     pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
         self.children.sweep();
         if self.children.is_empty() {
+            point::reach(Point::RunSwept);
             // SAFETY: open until this unit is released.
             unsafe { &*self.scope }.release(seat);
             return None;
@@ -89,7 +91,10 @@ impl Run {
         };
         match left {
             None => scope.release(seat),
-            Some(children) => seat.stray(Run { scope, children }),
+            Some(children) => {
+                point::reach(Point::RunLeft);
+                seat.stray(Run { scope, children });
+            }
         }
     }
 
@@ -99,7 +104,15 @@ impl Run {
         scope: &ScopeFrame,
         enough: impl Fn() -> bool,
     ) -> Option<PendingList> {
+        #[cfg(shuttle)]
+        if crate::platform::shuttled::is_planted("a run is released before it is run") {
+            scope.release(seat);
+            let left = Frame::run_all(seat, scope, self.children, enough);
+            scope.count.add(1);
+            return left;
+        }
         scope.note_runner(seat);
+        point::reach_if(scope.is_fork(), Point::ForkStolen);
         seat.is_thief.set(true);
         let only = self.children.only().map(Id::of);
         seat.slot().take_along(Id::of(scope), only, || {
@@ -110,6 +123,11 @@ impl Run {
     /// Gives the children to a frame of their nursery on this thread, its home.
     pub(crate) fn take_back(self, seat: &Seat, frame: &Frame<'_>) {
         frame.list.append(&self.children);
+        point::reach(if self.scope().is_fork() {
+            Point::ForkTakenBack
+        } else {
+            Point::RunTakenBack
+        });
         // The home is here, so there is nobody to wake and the frame stays.
         // SAFETY: as above.
         unsafe { &*self.scope }.release(seat);
@@ -142,6 +160,11 @@ impl Doing {
     ];
 }
 
+/// Claims of strays worth a sweep: few enough not to hold memory, many enough to share its cost.
+const SWEEP: usize = 32;
+/// The number of runs stolen that means none: in tests, few before it wraps.
+const NONE_STOLEN: u32 = if cfg!(test) { u32::MAX - 9 } else { 0 };
+
 /// The side of a seat that other threads see.
 pub(crate) struct Slot {
     pub(crate) parker: Parker,
@@ -149,7 +172,8 @@ pub(crate) struct Slot {
     pub(crate) asked: CachePadded<AtomicBool>,
     /// Children in the deque.
     public: AtomicU32,
-    /// Runs stolen from the deque so far.
+    /// Runs stolen from the deque so far; wraps in a long life, which `publish::is_between`
+    /// allows for.
     stolen: AtomicU32,
     /// A waiter that would like to have some of what this thread holds, and may be parked.
     beggar: AtomicPtr<Slot>,
@@ -173,7 +197,7 @@ impl Slot {
             parker: Parker::new(),
             asked: CachePadded::new(AtomicBool::new(true)),
             public: AtomicU32::new(0),
-            stolen: AtomicU32::new(0),
+            stolen: AtomicU32::new(NONE_STOLEN),
             beggar: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(asleep),
             doing: AtomicU8::new(if asleep {
@@ -364,8 +388,15 @@ impl std::fmt::Debug for Slot {
 /// Runs that no thread's own deque may hold: spawned from outside, or out of order.
 #[derive(Default)]
 pub(crate) struct Strays {
-    queue: Mutex<VecDeque<Run>>,
+    queue: Mutex<Stray>,
     len: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Stray {
+    runs: VecDeque<Run>,
+    /// Claims by handles since the runs were last swept.
+    claims: usize,
 }
 
 impl Strays {
@@ -376,18 +407,37 @@ impl Strays {
 
     pub(crate) fn push(&self, run: Run) {
         let mut queue = lock(&self.queue);
-        queue.push_back(run);
-        self.len.store(queue.len(), Ordering::Relaxed);
+        queue.runs.push_back(run);
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
+    }
+
+    /// A handle has claimed a child that probably stands here, where nobody comes for it as long as all
+    /// are busy. Once half of the runs may be such, they are let go of.
+    pub(crate) fn note_claim(&self) {
+        if self.len() == 0 {
+            return;
+        }
+        let mut queue = lock(&self.queue);
+        queue.claims += 1;
+        if queue.claims < SWEEP || queue.claims * 2 < queue.runs.len() {
+            return;
+        }
+        queue.claims = 0;
+        let (stale, rest) = queue.runs.drain(..).partition(Run::is_stale);
+        queue.runs = rest;
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
+        drop(queue);
+        Vec::from(stale).into_iter().for_each(limit::let_go_of);
     }
 
     /// Whose children they are.
     pub(crate) fn whose(&self) -> Vec<Id> {
         let queue = lock(&self.queue);
-        queue.iter().map(|run| Id::of(run.scope)).collect()
+        queue.runs.iter().map(|run| Id::of(run.scope)).collect()
     }
 
     pub(crate) fn has(&self, wanted: impl Fn(&Run) -> bool) -> bool {
-        self.len() > 0 && lock(&self.queue).iter().any(wanted)
+        self.len() > 0 && lock(&self.queue).runs.iter().any(wanted)
     }
 
     /// Takes the first run that `wanted` accepts.
@@ -396,9 +446,11 @@ impl Strays {
             return None;
         }
         let mut queue = lock(&self.queue);
-        let at = queue.iter().position(wanted)?;
-        let run = queue.remove(at);
-        self.len.store(queue.len(), Ordering::Relaxed);
+        let at = queue.runs.iter().position(wanted)?;
+        let run = queue.runs.remove(at);
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
+        drop(queue);
+        point::reach(Point::StrayTaken);
         run
     }
 }

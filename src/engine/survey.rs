@@ -1,11 +1,12 @@
 //! Asking all threads of a pool what they have open: see `report`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::core::Core;
 use crate::engine::report::{self, Id, Report};
 use crate::engine::shared::{Doing, Slot};
-use crate::platform::sync::{Arc, Condvar, Mutex, lock};
+use crate::platform::clock;
+use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
 
 /// How long to wait for reports: a child of that length is a long one.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ impl Answers {
 
     fn wait(&self) {
         let waited = self.bell.wait_timeout(lock(&self.gate), LOOK);
-        drop(waited.unwrap_or_else(std::sync::PoisonError::into_inner));
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -87,7 +88,7 @@ impl Core {
             report: None,
         };
         let mut asked: Vec<_> = self.roster.read(|slots| slots.iter().map(ask).collect());
-        let started = Instant::now();
+        let started = clock::tick();
         loop {
             let open = asked
                 .iter_mut()
@@ -97,7 +98,7 @@ impl Core {
             if report::report_here(self) {
                 continue;
             }
-            if !are_some_open || started.elapsed() > PATIENCE {
+            if !are_some_open || clock::tick() - started > PATIENCE {
                 break;
             }
             self.answers.wait();

@@ -8,9 +8,12 @@
 //! 1. A child *begins* when somebody has won the right to run it; it is counted before it runs.
 //! 2. A child that is dropped unrun has begun like any other, and is *skipped* as well: so what ran is
 //!    the difference, and the common case need not know which of the two it is.
-//! 3. Numbers only grow. Those of a slot outlive its owner, and go on with the next one.
+//! 3. Numbers only grow. Those of a slot outlive its owner, and go on with the next one. They have 64
+//!    bits, as other numbers here that only grow (epochs, serials, indices): a thousand million a second
+//!    take five hundred years to wrap.
 
-use crate::platform::sync::atomic::{AtomicU64, Ordering};
+use crate::platform::sync::atomic::Ordering;
+use crate::platform::sync::uneventful::AtomicU64;
 
 /// A number that one thread writes at a time, and any may read.
 #[derive(Default)]

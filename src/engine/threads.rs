@@ -8,7 +8,7 @@
 use std::mem;
 
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
-use crate::platform::sync::{Mutex, lock};
+use crate::platform::sync::{Mutex, PoisonError, lock};
 
 pub(crate) struct Threads<H> {
     handles: Mutex<Vec<H>>,
@@ -62,7 +62,7 @@ impl<H> Threads<H> {
     /// Takes them without waiting, nor telling the system.
     pub(crate) fn forget(&mut self) {
         let handles = self.handles.get_mut();
-        let handles = handles.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let handles = handles.unwrap_or_else(PoisonError::into_inner);
         mem::take(handles).into_iter().for_each(mem::forget);
     }
 }

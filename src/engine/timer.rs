@@ -12,9 +12,12 @@ use crate::engine::deadlines::{Deadlines, Entry};
 use crate::engine::epoch::EPOCH;
 use crate::platform::clock;
 use crate::platform::process::PerProcess;
+use crate::platform::sync::statics;
 use crate::platform::thread::Thread;
 
-static TIMER: PerProcess<Deadlines> = PerProcess::first(Deadlines::new());
+statics! {
+    static TIMER: PerProcess<Deadlines> = PerProcess::first(Deadlines::new());
+}
 
 /// That of this process.
 fn own() -> &'static Deadlines {
@@ -37,7 +40,7 @@ impl Watch {
         let timer = own();
         let start = || {
             let name = "hatchery-timer".to_owned();
-            Thread::start(name, None, || main(timer)).is_ok()
+            Thread::start_for_good(name, || main(timer)).is_ok()
         };
         let entry = timer.add(deadline, start)?;
         Some(Self { timer, entry })

@@ -1,11 +1,12 @@
 //! A thread that looks whether anything moves, in a pool that was asked to have one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::core::Core;
 use crate::engine::idle::Field;
 use crate::engine::tally::Numbers;
-use crate::platform::sync::{Condvar, Mutex, lock};
+use crate::platform::clock;
+use crate::platform::sync::{Condvar, Mutex, PoisonError, lock};
 
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -33,11 +34,11 @@ impl Leash {
     /// Waits so long; true if it is over before.
     fn wait(&self, time: Duration) -> bool {
         // A time too far away to be named never comes.
-        let end = Instant::now().checked_add(time);
+        let end = clock::tick().checked_add(time);
         let mut is_over = lock(&self.is_over);
         while !*is_over {
-            let relock = std::sync::PoisonError::into_inner;
-            is_over = match end.map(|end| end.saturating_duration_since(Instant::now())) {
+            let relock = PoisonError::into_inner;
+            is_over = match end.map(|end| end.saturating_duration_since(clock::tick())) {
                 None => self.bell.wait(is_over).unwrap_or_else(relock),
                 Some(Duration::ZERO) => return false,
                 Some(left) => {

@@ -9,9 +9,7 @@
 //!
 //! A spare worker begins with a search, and ends when it has slept for long.
 
-use std::time::{Duration, Instant};
-
-use crossbeam_deque::Worker as Deque;
+use std::time::Duration;
 
 use crate::engine::blocking::RETIREMENT;
 use crate::engine::core::Core;
@@ -19,9 +17,12 @@ use crate::engine::frame::Frame;
 use crate::engine::idle::Field;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
+use crate::platform::clock;
+use crate::platform::deque::Worker as Deque;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
-use crate::platform::thread::{self, spin_loop};
+use crate::platform::thread;
 
 /// How long the one searcher that may spin does so: about what waking a thread costs here.
 const SEARCH: Duration = Duration::from_micros(50);
@@ -33,7 +34,7 @@ const SEARCH: Duration = Duration::from_micros(50);
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
-const PAUSES: usize = 32;
+const PAUSES: u32 = 32;
 
 /// Runs the worker of this slot until the pool shuts down.
 pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
@@ -100,6 +101,7 @@ fn work(seat: &Seat, index: usize) -> bool {
         }
         if was_woken_for_nothing {
             seat.core.idle.leave_for_nap(&*seat.core);
+            point::reach(Point::WorkerNaps);
             thread::sleep(nap);
             nap = (nap * 2).min(LONGEST_NAP);
             seat.slot().asleep.store(true, Ordering::Relaxed);
@@ -108,6 +110,10 @@ fn work(seat: &Seat, index: usize) -> bool {
             nap = SHORTEST_NAP;
             seat.slot().asleep.store(true, Ordering::Relaxed);
             seat.core.idle.announce(index, &*seat.core);
+        }
+        #[cfg(shuttle)]
+        if crate::platform::shuttled::is_planted("a worker falls asleep while the pool ends") {
+            continue;
         }
         if seat.core.is_shut_down() {
             // It may have begun before this worker enlisted itself.
@@ -127,6 +133,7 @@ fn execute(seat: &Seat, run: Run) {
 fn sleep(seat: &Seat, index: usize) -> bool {
     let slot = seat.slot();
     slot.set_doing(Doing::Sleeping);
+    point::reach(Point::WorkerSleeps);
     // ORDERING: Acquire; partner: the Release in `Core::rouse`. Tokens of earlier waits end the
     // park early, so the flag decides.
     while slot.asleep.load(Ordering::Acquire) {
@@ -138,26 +145,26 @@ fn sleep(seat: &Seat, index: usize) -> bool {
         }
     }
     slot.set_doing(Doing::Running);
+    point::reach(Point::WorkerWoken);
     true
 }
 
 /// Looks for a run until it seems hopeless, or until this worker is one too many.
 fn search(seat: &Seat) -> Option<Run> {
-    let started = Instant::now();
+    let started = clock::tick();
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
+            point::reach(Point::WorkerStandsDown);
             return None;
         }
         if let Some(run) = find(seat) {
             return Some(run);
         }
         seat.core.arm_all();
-        if !seat.core.idle.is_only_searcher() || started.elapsed() > SEARCH {
+        if !seat.core.idle.is_only_searcher() || clock::tick() - started > SEARCH {
             return None;
         }
-        for _ in 0..PAUSES {
-            spin_loop();
-        }
+        thread::pause(PAUSES);
     }
 }
 

@@ -1,13 +1,25 @@
-//! The clock that deadlines go by; tests move it.
+//! The clocks: one that deadlines go by, which tests move, and one for how long something takes.
 
+#[cfg(not(shuttle))]
 use std::time::Instant;
 
+#[cfg(shuttle)]
+pub(crate) use super::shuttled::{now, now as tick};
+
 /// What time it is.
+#[cfg(not(shuttle))]
 pub(crate) fn now() -> Instant {
     let now = Instant::now();
     #[cfg(test)]
     let now = now + moved::by();
     now
+}
+
+/// The same where no test moves it: two of these say how long something took.
+#[cfg(not(shuttle))]
+#[inline]
+pub(crate) fn tick() -> Instant {
+    Instant::now()
 }
 
 /// How far the clock has been moved.

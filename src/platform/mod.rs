@@ -1,7 +1,9 @@
-//! The only door to `std::sync` and `std::thread`, and to their models under `--cfg loom`.
+//! The only door to `std::sync`, `std::thread` and the clocks, and to their models.
 //!
 //! Everything above this folder synchronises through the names given here, so that a protocol
-//! runs unchanged on real threads and inside the model checker.
+//! runs unchanged on real threads, inside the model checker (`--cfg loom`), and under a scheduler that
+//! draws the order of all steps (`--cfg shuttle`, see [`shuttled`]). `tests/tidy.rs` has the list of what
+//! nobody else may name.
 
 #[cfg(loom)]
 pub(crate) mod atomic;
@@ -9,36 +11,70 @@ pub(crate) mod atomic;
 pub(crate) mod clock;
 #[cfg(loom)]
 pub(crate) mod condvar;
+#[cfg(not(loom))]
+pub(crate) mod deque;
 pub(crate) mod lazy;
 pub(crate) mod parker;
 #[cfg(loom)]
 pub(crate) mod planted;
+pub(crate) mod point;
 #[cfg(not(loom))]
 pub(crate) mod process;
+#[cfg(shuttle)]
+pub(crate) mod shuttled;
 #[cfg(not(loom))]
 pub(crate) mod thread;
 #[cfg(loom)]
 pub(crate) mod thread {
     pub(crate) use std::thread::panicking;
+    pub(crate) use std::thread_local;
 }
 
 /// Shared-memory primitives.
 pub(crate) mod sync {
+    #[cfg(shuttle)]
+    pub(crate) use super::shuttled::{Condvar, Mutex, MutexGuard, OnceLock, statics};
     #[cfg(loom)]
     pub(crate) use crate::platform::atomic;
     #[cfg(loom)]
     pub(crate) use crate::platform::condvar::Condvar;
     #[cfg(loom)]
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
-    #[cfg(not(loom))]
+    #[cfg(shuttle)]
+    pub(crate) use shuttle::sync::{Arc, RwLock, Weak, atomic};
+    pub(crate) use std::sync::PoisonError;
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic};
+
+    /// Cells that are counted in and decide nothing: real ones under every scheduler that draws, for which
+    /// they are no steps.
+    pub(crate) mod uneventful {
+        #[cfg(loom)]
+        pub(crate) use crate::platform::atomic::AtomicU64;
+        #[cfg(not(loom))]
+        pub(crate) use std::sync::atomic::AtomicU64;
+    }
 
     /// Locks one of the crate's own mutexes.
     ///
     /// No user code ever runs under one, so a poisoned lock still guards a consistent value.
     pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-        mutex
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Statics whose values do not outlive an execution, where there are many in a process.
+    #[cfg(not(any(loom, shuttle)))]
+    macro_rules! statics {
+        ($($(#[$attr:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;)+) => {
+            $($(#[$attr])* $vis static $name: $type = $init;)+
+        };
+    }
+    #[cfg(loom)]
+    macro_rules! statics {
+        ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {
+            loom::lazy_static! { $(#[$attr])* static ref $name: $type = $init; }
+        };
+    }
+    #[cfg(not(shuttle))]
+    pub(crate) use statics;
 }

@@ -14,7 +14,7 @@
 //! mutex that the sleeper held when it announced itself. Model: `models::parker_loses_no_token`.
 
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
-use crate::platform::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::platform::sync::{Condvar, Mutex, MutexGuard, PoisonError, lock};
 
 const EMPTY: u8 = 0;
 const PARKED: u8 = 1;
@@ -56,10 +56,7 @@ impl Parker {
             return;
         }
         while !self.take_token() {
-            gate = self
-                .bell
-                .wait(gate)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            gate = self.bell.wait(gate).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -104,6 +101,10 @@ impl Parker {
         if self.state.swap(NOTIFIED, Ordering::AcqRel) == PARKED {
             // The sleeper announced itself under this lock and has not released it before it
             // waits, so the bell cannot ring between its announcement and its wait.
+            #[cfg(shuttle)]
+            if crate::platform::shuttled::is_planted("an unpark passes by the gate") {
+                return self.bell.notify_one();
+            }
             drop(lock(&self.gate));
             self.bell.notify_one();
         }

@@ -1,12 +1,33 @@
-//! Threads, and the hint that a core is busy waiting.
+//! Threads, what is theirs alone, and how they pass the time.
 
 use std::cell::RefCell;
-pub(crate) use std::hint::spin_loop;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+pub(crate) use std::thread::panicking;
+#[cfg(not(shuttle))]
 use std::thread::{Builder, JoinHandle};
-pub(crate) use std::thread::{current, panicking, sleep};
+#[cfg(not(shuttle))]
+pub(crate) use std::{
+    thread::{current, sleep},
+    thread_local,
+};
+
+#[cfg(shuttle)]
+pub(crate) use super::shuttled::{pause, sleep, thread_local};
+#[cfg(shuttle)]
+pub(crate) use shuttle::thread::current;
+#[cfg(shuttle)]
+use shuttle::thread::{Builder, JoinHandle};
+
+/// Keeps the core busy for so many pause instructions.
+#[cfg(not(shuttle))]
+#[inline(always)]
+pub(crate) fn pause(times: u32) {
+    for _ in 0..times {
+        std::hint::spin_loop();
+    }
+}
 
 /// An address that is this thread's alone while it lives.
 pub(crate) fn token() -> *const u8 {
@@ -50,8 +71,9 @@ impl Thread {
         stack_size: Option<usize>,
         main: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
-        #[cfg(test)]
+        #[cfg(any(test, shuttle))]
         refusals::check(&name)?;
+        let main = crate::platform::point::inherited(main);
         let is_over = Arc::new(AtomicBool::new(false));
         let last = Last(Arc::clone(&is_over));
         let mut builder = Builder::new().name(name);
@@ -68,7 +90,27 @@ impl Thread {
     /// Whether no code of this crate or its users runs on it any more, not even as a destructor of a
     /// thread-local.
     pub(crate) fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Acquire)
+        // Not under shuttle, which ends the oldest thread-local first: there whoever asks waits.
+        !cfg!(shuttle) && self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Starts a thread that nothing waits for and that never ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub(crate) fn start_for_good(
+        name: String,
+        main: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        #[cfg(not(shuttle))]
+        return Self::start(name, None, main).map(drop);
+        #[cfg(shuttle)]
+        {
+            refusals::check(&name)?;
+            super::shuttled::start_for_good(main);
+            Ok(())
+        }
     }
 
     /// Waits for its end, destructors of thread-locals included, unless it is the caller.
@@ -81,12 +123,10 @@ impl Thread {
 }
 
 /// Thread creations that fail because a test wants them to.
-#[cfg(test)]
+#[cfg(any(test, shuttle))]
 pub(crate) mod refusals {
     use std::io;
-    use std::sync::Mutex;
-
-    use crate::platform::sync::lock;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     type Verdict = Box<dyn Fn(usize) -> bool + Send>;
 
@@ -98,9 +138,13 @@ pub(crate) mod refusals {
 
     static PLANS: Mutex<Vec<Plan>> = Mutex::new(Vec::new());
 
+    fn plans() -> MutexGuard<'static, Vec<Plan>> {
+        PLANS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Of the threads whose names begin with `prefix`, those are refused whose number, from 0, says so.
     pub(crate) fn plan(prefix: &str, is_refused: impl Fn(usize) -> bool + Send + 'static) {
-        lock(&PLANS).push(Plan {
+        plans().push(Plan {
             prefix: prefix.to_owned(),
             asked: 0,
             is_refused: Box::new(is_refused),
@@ -109,13 +153,13 @@ pub(crate) mod refusals {
 
     /// How many threads were asked for with that prefix; the plan is over.
     pub(crate) fn end(prefix: &str) -> usize {
-        let mut plans = lock(&PLANS);
+        let mut plans = plans();
         let at = plans.iter().position(|plan| plan.prefix == prefix);
         plans.swap_remove(at.expect("planned")).asked
     }
 
     pub(super) fn check(name: &str) -> io::Result<()> {
-        let mut plans = lock(&PLANS);
+        let mut plans = plans();
         let Some(plan) = plans.iter_mut().find(|plan| name.starts_with(&plan.prefix)) else {
             return Ok(());
         };

@@ -23,6 +23,7 @@ use crate::engine::report::Facts;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::timer::Watch;
 use crate::platform::clock;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicPtr, Ordering};
 use crate::scope::{Scope, lineage};
@@ -194,7 +195,10 @@ impl Terms {
             return Some((Reason::Token, None));
         }
         let deadline = self.deadline?;
-        (deadline <= clock::now()).then_some((Reason::Deadline, Some(deadline)))
+        (deadline <= clock::now()).then(|| {
+            point::reach(Point::DeadlinePassed);
+            (Reason::Deadline, Some(deadline))
+        })
     }
 
     /// Whether it takes a look at the clock to know.
@@ -333,6 +337,7 @@ impl Scope {
         if !self.terms().is_some_and(|terms| terms.continues) {
             self.cancel(reason);
         }
+        point::reach(Point::FailureRecorded);
     }
 
     /// Whether it is a fork.

@@ -10,10 +10,12 @@
 
 use std::mem;
 use std::panic::resume_unwind;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::frame::Frame;
 use crate::engine::seat::Seat;
+use crate::platform::clock;
+use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::scope::batches::{Batches, Dispose, Outcome};
@@ -197,9 +199,9 @@ where
     #[inline(never)]
     fn run_timed(&mut self, spawned: &Frame<'_>) -> bool {
         let before = self.stretch.len();
-        let started = Instant::now();
+        let started = clock::tick();
         let is_well = self.run_undisturbed(spawned);
-        let per_item = started.elapsed() / (before - self.stretch.len());
+        let per_item = (clock::tick() - started) / (before - self.stretch.len());
         let are_long = per_item >= LONG && spawned.seat.core.threads() > 1;
         if are_long != self.are_long() {
             self.shared.are_long.store(are_long, Ordering::Relaxed);
@@ -223,6 +225,7 @@ where
     #[cold]
     #[inline(never)]
     fn split_in(self, frame: &Frame<'_>) -> Done<'brand> {
+        point::reach(Point::BatchSplit);
         let (left, right) = self.stretch.split();
         let left = Self {
             stretch: left,
@@ -321,7 +324,7 @@ impl<'scope> Nest<'scope, '_> {
             })),
         };
         let mut pace = Pace::new::<I::Item, T>();
-        let mut now = Instant::now();
+        let mut now = clock::tick();
         let ended = loop {
             let mut pulled = None;
             let goes_on = catching(|| {
@@ -329,7 +332,7 @@ impl<'scope> Nest<'scope, '_> {
                 let pulled = pulled.insert(Items::with_capacity(size));
                 pulled.fill(&mut items)
             });
-            let started = mem::replace(&mut now, Instant::now());
+            let started = mem::replace(&mut now, clock::tick());
             if let Some(pulled) = pulled.filter(|pulled| pulled.len() > 0) {
                 let len = pulled.len();
                 pace.note(len, now - started);

@@ -14,6 +14,7 @@ use std::ptr::{self, NonNull};
 
 use crate::engine::frame::{ForkFrame, Frame};
 use crate::engine::seat::Seat;
+use crate::platform::point::{self, Point};
 use crate::scope::nest::{Child, Total};
 use crate::scope::panics::{catching, discard};
 use crate::scope::{Reason, Scope};
@@ -156,6 +157,7 @@ where
     };
     let _address = ptr::from_ref(&fork).expose_provenance();
     let left = fork.frame.frame.occupy(|| {
+        point::reach(Point::ForkBegins);
         seat.answer_request();
         fork.frame.frame.show_forks();
         let left = catching(a);
@@ -169,6 +171,7 @@ where
         left
     });
     let Some(handle) = fork.handle.take() else {
+        point::reach(Point::ForkKept);
         // This fork is over for others: what they ask for now must come from the ones around it.
         seat.answer_request();
         // SAFETY: latent to the end, so the closure is still there.

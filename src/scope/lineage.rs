@@ -259,7 +259,7 @@ pub(crate) struct Task<'a> {
     was_told: Cell<bool>,
 }
 
-thread_local! {
+crate::platform::thread::thread_local! {
     // INVARIANT: null, or a task that is being entered; `enter` restores it on every path.
     static CURRENT: Cell<*const Task<'static>> = const { Cell::new(ptr::null()) };
 }

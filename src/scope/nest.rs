@@ -12,6 +12,7 @@ use std::ptr;
 use crate::engine::frame::{Frame, Stage};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
+use crate::platform::point::{self, Point};
 use crate::scope::panics::catching;
 use crate::scope::{Reason, Scope, Terms};
 use crate::task::arena::Arena;
@@ -78,11 +79,14 @@ impl<'scope> Nest<'scope, '_> {
             stage.frame.keep_nothing();
         }
         stage.set().occupy(|| {
+            point::reach(Point::NurseryOpened);
             let result = catching(body);
             if result.is_err() {
                 scope.fail(Reason::BodyPanicked);
             }
+            point::reach(Point::NurseryClosing);
             seat.wait_for_end(&stage.frame, &scope.frame);
+            point::reach(Point::NurseryClosed);
             scope.frame.settle(seat);
             result
         })
@@ -248,6 +252,7 @@ where
             // SAFETY: a child runs once, here or below.
             return scope.skip::<F>(&child, unsafe { child.take_closure() });
         }
+        point::reach(Point::ChildStarted);
         // SAFETY: as above. It is moved where it is called, and nowhere in between.
         match P::run(|| unsafe { child.take_closure::<F>() }()) {
             // SAFETY: the closure has been moved out, and the result type is `T`.
@@ -285,6 +290,7 @@ where
             // SAFETY: a child runs once, here or below.
             scope.skip::<F>(&child, unsafe { child.take_closure() })
         } else {
+            point::reach(Point::ChildStarted);
             // SAFETY: as above.
             match P::run(|| unsafe { child.take_closure::<F>() }()) {
                 Ok(_) => return,
@@ -301,6 +307,7 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn skip<F>(&self, child: &Running, closure: F) -> Outcome {
+        point::reach(Point::ChildSkipped);
         self.note_skipped(1);
         match catching(|| drop(closure)) {
             Ok(()) => Outcome::Skipped,
@@ -312,6 +319,7 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn panicked(&self, child: &Running, payload: Payload) -> Outcome {
+        point::reach(Point::ChildPanicked);
         self.note_panic();
         // SAFETY: the callers have moved the closure out.
         unsafe { child.store_payload(payload) }

@@ -10,6 +10,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
+use crate::platform::point::{self, Point};
 use crate::task::chunk::{ChunkHeader, Owner, free, heap_chunk, place, size_for, write_record};
 use crate::task::record::{Class, Handle, Home, Kind, Queued, Rank, Record, Vtable};
 
@@ -48,7 +49,7 @@ mod spare {
         len: Cell<u32>,
     }
 
-    thread_local! {
+    crate::platform::thread::thread_local! {
         static SPARE: Spare = const {
             Spare { first: Cell::new(ptr::null_mut()), len: Cell::new(0) }
         };
@@ -206,6 +207,7 @@ impl Arena {
     #[cold]
     #[inline(never)]
     fn grow(&self, owner: Owner, record: Layout) {
+        point::reach(Point::ChunkGrows);
         if let Some(full) = NonNull::new(self.current.get()) {
             if self.reuse(full, owner, record) {
                 return;
@@ -239,6 +241,7 @@ impl Arena {
         let fits = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record).1 <= size;
         let can = fits && header.is_dead();
         if can {
+            point::reach(Point::ChunkReused);
             self.restart(chunk, owner, size);
         }
         can
@@ -289,6 +292,7 @@ impl Arena {
 
     #[cold]
     fn free_all(&self) {
+        point::reach(Point::ChunksFreed);
         let in_frame: *mut ChunkHeader = self.first.get().cast();
         if let Some(current) = NonNull::new(self.current.get()) {
             self.push_full(current);

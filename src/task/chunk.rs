@@ -12,6 +12,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
 use crate::task::record::{Class, Handle, Header, Home, Kind, Queued, Rank, Record, Vtable};
 
@@ -188,6 +189,7 @@ pub(crate) unsafe fn single<F, T>(
     vtable: &'static Vtable,
     closure: impl FnOnce(Rank) -> F,
 ) -> (Queued, Handle<T>) {
+    point::reach(Point::ChunkOfOne);
     let record = Layout::new::<Record<F, T>>();
     let chunk = heap_chunk(owner, sequence, size_for(record));
     let (start, _) = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record);

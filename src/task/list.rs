@@ -23,6 +23,7 @@ const SWEEP: u32 = 32;
 pub(crate) struct PendingList {
     oldest: Cell<*mut Header>,
     newest: Cell<*mut Header>,
+    /// Does not wrap: so many records take more than 100 GiB.
     len: Cell<u32>,
     /// Claims since the last sweep: no fewer than there are stale children.
     claimed: Cell<u32>,

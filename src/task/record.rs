@@ -18,6 +18,7 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr::{self, NonNull};
 
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::task::chunk::{self, ChunkHeader, Releaser};
 pub(crate) use crate::task::state::Outcome;
@@ -153,7 +154,10 @@ impl<F, T> Record<F, T> {
                 place: AtomicU8::new(0),
             });
         }
-        (Queued(header), Handle(header, PhantomData))
+        (
+            Queued(header),
+            Handle(OnlyItsSpawnerMayJoinAChild(header), PhantomData),
+        )
     }
 }
 
@@ -305,6 +309,7 @@ impl Running {
             Finished::Left => {}
             Finished::Wake => wake(spawner),
             Finished::Abandoned => {
+                point::reach(Point::ChildEmptied);
                 // SAFETY: as above; the slot is as `call` left it, and nobody else reads it.
                 unsafe { (vtable.dispose)(self.again(), owner, outcome) };
                 release(self.0, who(&self.0));
@@ -374,11 +379,14 @@ impl Running {
 
 /// What a `Child` owns: the right to the outcome.
 #[must_use]
-pub(crate) struct Handle<T>(NonNull<Header>, PhantomData<T>);
+pub(crate) struct Handle<T>(OnlyItsSpawnerMayJoinAChild, PhantomData<T>);
 
-// SAFETY: a handle moved to another thread still is the only one, and what it takes is a `T`.
-// That `Child` is not `Send` is a rule of nurseries, not of records.
-unsafe impl<T: Send> Send for Handle<T> {}
+/// A record, on the thread that spawned it: as long as nobody else has seen the child, its state is
+/// read and written without a lock or an atomic exchange, so a handle is neither `Send` nor `Sync`.
+/// Waits then point from spawner to spawned, too, so they cannot form a cycle.
+///
+/// It is named for the compiler's messages.
+struct OnlyItsSpawnerMayJoinAChild(NonNull<Header>);
 
 impl<T> Handle<T> {
     /// Runs or skips an unstarted child whose queue reference is `queued`; what it leaves is for
@@ -389,7 +397,7 @@ impl<T> Handle<T> {
     #[inline]
     pub(crate) fn run_alone(&self, queued: Queued, owner: *const ()) -> Outcome {
         debug_assert!(self.is_of(queued.0.as_ptr()) && !self.is_started());
-        let call = header(&self.0).vtable.call;
+        let call = header(&self.0.0).vtable.call;
         // SAFETY: the vtable was made for this record's types.
         unsafe { call(Running(queued.into_raw()), owner) }
     }
@@ -402,8 +410,8 @@ impl<T> Handle<T> {
     #[inline]
     pub(crate) unsafe fn take_alone(self, outcome: Outcome) -> Verdict<T> {
         // SAFETY: by contract, and `T` is its result type.
-        let verdict = unsafe { read_verdict(self.0, outcome) };
-        release(self.0, Releaser::Spawner);
+        let verdict = unsafe { read_verdict(self.0.0, outcome) };
+        release(self.0.0, Releaser::Spawner);
         verdict
     }
 
@@ -415,70 +423,69 @@ impl<T> Handle<T> {
     #[inline]
     pub(crate) unsafe fn take_value(self) -> T {
         // SAFETY: by contract, and `T` is its result type.
-        let value = unsafe { slot(self.0).read() };
-        chunk_header(&self.0).release(Releaser::Spawner);
+        let value = unsafe { slot(self.0.0).read() };
+        chunk_header(&self.0.0).release(Releaser::Spawner);
         value
     }
 
     /// Whether somebody has won the right to run the child.
     #[inline]
     pub(crate) fn is_started(&self) -> bool {
-        header(&self.0).state.is_started()
+        header(&self.0.0).state.is_started()
     }
 
     /// Whether the child is unstarted and has never been shared.
     #[inline]
     pub(crate) fn is_private_and_unstarted(&self) -> bool {
-        header(&self.0).state.is_private_and_unstarted()
+        header(&self.0.0).state.is_private_and_unstarted()
     }
 
     /// Whether this is a handle of the child that `queued` is a reference to.
     #[inline]
     pub(super) fn is_of(&self, queued: *const Header) -> bool {
-        ptr::eq(self.0.as_ptr(), queued)
+        ptr::eq(self.0.0.as_ptr(), queued)
     }
 
     /// Wins the right to run the child, if nobody started it.
     #[inline]
     pub(crate) fn claim(&self) -> Option<Running> {
-        header(&self.0)
-            .state
-            .claim_by_handle()
-            .then_some(Running(self.0))
+        let is_claimed = header(&self.0.0).state.claim_by_handle();
+        point::reach_if(is_claimed, Point::ChildClaimed);
+        is_claimed.then_some(Running(self.0.0))
     }
 
     /// The chunk's owner, as given when the chunk was made.
     pub(crate) fn owner(&self) -> *const () {
-        chunk_header(&self.0).owner()
+        chunk_header(&self.0.0).owner()
     }
 
     /// Where its record lies, for those who compare.
     pub(crate) fn address(&self) -> *const () {
-        self.0.as_ptr().cast()
+        self.0.0.as_ptr().cast()
     }
 
     pub(crate) fn class(&self) -> Class {
-        header(&self.0).kind.class
+        header(&self.0.0).kind.class
     }
 
     /// Where the child stands in the order of spawning, among those of its nursery.
     pub(crate) fn rank(&self) -> Rank {
-        rank(&self.0)
+        rank(&self.0.0)
     }
 
     /// Where the child was shared last, if it was.
     pub(crate) fn place(&self) -> u8 {
-        header(&self.0).place.load(Ordering::Relaxed)
+        header(&self.0.0).place.load(Ordering::Relaxed)
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        header(&self.0).state.outcome()
+        header(&self.0.0).state.outcome()
     }
 
     /// See [`State::ask_for_wake`].
     #[must_use]
     pub(crate) fn ask_for_wake(&self) -> bool {
-        header(&self.0).state.ask_for_wake()
+        header(&self.0.0).state.ask_for_wake()
     }
 
     /// Takes the verdict of a finished child; gives the handle back before that.
@@ -488,9 +495,9 @@ impl<T> Handle<T> {
             return Err(self);
         };
         // SAFETY: finished, and the handle has not ended: the slot is its own.
-        let verdict = unsafe { read_verdict(self.0, outcome) };
-        if header(&self.0).state.drop_handle() == Dropped::Last {
-            release(self.0, Releaser::Spawner);
+        let verdict = unsafe { read_verdict(self.0.0, outcome) };
+        if header(&self.0.0).state.drop_handle() == Dropped::Last {
+            release(self.0.0, Releaser::Spawner);
         }
         Ok(verdict)
     }
@@ -501,7 +508,8 @@ impl<T> Handle<T> {
         if !self.is_private_and_unstarted() {
             return Err(self);
         }
-        header(&self.0).state.drop_handle_in_private();
+        header(&self.0.0).state.drop_handle_in_private();
+        point::reach(Point::ChildAbandoned);
         Ok(())
     }
 
@@ -510,24 +518,26 @@ impl<T> Handle<T> {
     pub(crate) fn abandon(self) {
         // The slot is the handle's once the child has finished, though a queue reference may be left:
         // then it was claimed for whoever waited for any of several, and another one was taken.
+        point::reach(Point::ChildAbandoned);
         let outcome = self.outcome();
         if let Some(outcome) = outcome {
             self.dispose(outcome);
         }
-        if header(&self.0).state.drop_handle() == Dropped::Last {
+        if header(&self.0.0).state.drop_handle() == Dropped::Last {
             if outcome.is_none() {
                 let outcome = self.outcome();
                 self.dispose(outcome.expect("the last reference ends after the run"));
             }
-            release(self.0, Releaser::Spawner);
+            release(self.0.0, Releaser::Spawner);
         }
     }
 
     /// Empties the slot of a child that has finished and is not joined; once.
     fn dispose(&self, outcome: Outcome) {
-        let dispose = header(&self.0).vtable.dispose;
+        point::reach(Point::ChildEmptied);
+        let dispose = header(&self.0.0).vtable.dispose;
         // SAFETY: finished, so the slot is the handle's; the vtable was made for this record's types.
-        unsafe { dispose(Running(self.0), self.owner(), outcome) };
+        unsafe { dispose(Running(self.0.0), self.owner(), outcome) };
     }
 }
 

@@ -100,7 +100,7 @@ mod spare {
 
     struct Spare([Stack; 3]);
 
-    thread_local! {
+    crate::platform::thread::thread_local! {
         static SPARE: Spare = const { Spare([Stack::new(), Stack::new(), Stack::new()]) };
     }
 

@@ -30,6 +30,7 @@
 //!
 //! Models: `models::state_*`.
 
+use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 
 /// Somebody won the right to run (or skip) the child. Set once, by either claim.
@@ -159,6 +160,7 @@ impl State {
     #[inline]
     pub(crate) fn take_alone(&self) -> TakenAlone {
         let now = self.now();
+        point::reach(Point::ChildTaken);
         if now & STARTED == 0 {
             if now & UNHANDLED != 0 {
                 // Nobody will look at it again.
@@ -185,6 +187,7 @@ impl State {
         // ORDERING: Relaxed: see 7.
         self.0
             .store(now | FINISHED | outcome.bits(), Ordering::Relaxed);
+        point::reach(Point::ChildFinished);
     }
 
     /// Ends the handle reference of a child that [`Self::is_private_and_unstarted`].
@@ -236,6 +239,11 @@ impl State {
         // Model: `models::state_claimed_by_handle_or_queue`.
         let before = self.set_unless_alone(STARTED | UNQUEUED, Ordering::AcqRel);
         debug_assert_eq!(before & UNQUEUED, 0, "one queue reference");
+        point::reach(if before & STARTED == 0 {
+            Point::ChildTaken
+        } else {
+            Point::ChildStale
+        });
         if before & STARTED == 0 {
             Taken::Run
         } else if (before | UNQUEUED) & ALL_GONE == ALL_GONE {
@@ -270,6 +278,7 @@ impl State {
         // L4). Acquire: an abandoned record is released here. Model: `models::state_awaited_*`.
         let before = self.set_unless_alone(FINISHED | outcome.bits(), Ordering::AcqRel);
         debug_assert_eq!(before & (STARTED | FINISHED), STARTED, "finished once");
+        point::reach(Point::ChildFinished);
         if before & (UNHANDLED | AWAITED) == 0 {
             Finished::Left
         } else if before & UNHANDLED != 0 {

@@ -6,6 +6,7 @@ use std::ptr::{self, NonNull};
 use super::{Frame, Part};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
+use crate::platform::point::{self, Point};
 use crate::task::record::Queued;
 
 /// Forks in a row that nobody has asked for, from which on a further one is not worth offering:
@@ -66,6 +67,7 @@ impl<'a> ForkFrame<'a> {
         self.frame.part.set(Part::Body);
         self.frame.forks.set(0);
         self.frame.list.push(child);
+        point::reach(Point::ForkShown);
     }
 }
 
@@ -87,6 +89,7 @@ impl Frame<'_> {
             return None;
         }
         self.hidden.set(self.hidden.get() + 1);
+        point::reach(Point::ForkHidden);
         Some(Hidden(self))
     }
 

@@ -26,6 +26,7 @@ pub(crate) use stage::Stage;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{Came, Seat};
 use crate::engine::shared::{Run, SlotRef};
+use crate::platform::point::{self, Point};
 use crate::task::list::PendingList;
 use crate::task::record::{Queued, Running};
 
@@ -103,7 +104,7 @@ impl Drop for Leave<'_> {
     }
 }
 
-thread_local! {
+crate::platform::thread::thread_local! {
     static CURRENT: Cell<*const Frame<'static>> = const { Cell::new(ptr::null()) };
 }
 
@@ -253,6 +254,7 @@ impl<'a> Frame<'a> {
         if !seat.is_active() {
             return f();
         }
+        point::reach(Point::BlockInPlace);
         if self.holders().next().is_some() {
             seat.core.start_workers();
         }

@@ -166,7 +166,7 @@ fn next_ordering(line: &str) -> Option<(&str, &'static str, &str)> {
         let at = line.find(&format!("Ordering::{ordering}"))?;
         Some((at, *ordering))
     };
-    let (at, ordering) = STRONG.iter().filter_map(|ordering| found(ordering)).min()?;
+    let (at, ordering) = STRONG.iter().filter_map(found).min()?;
     let end = at + "Ordering::".len() + ordering.len();
     Some((&line[..at], ordering, &line[end..]))
 }

@@ -1,0 +1,306 @@
+//! Fail points: named moments between two steps of a protocol, where a check may step in.
+//!
+//! Ordinary builds have nothing of them: [`reach`] is an empty function then, and so it is under loom,
+//! whose models are exhaustive anyway. Where the crate is compiled for checking, a thread with a
+//! [`Plan`] counts the points that it reaches and does there what the plan says. Threads of a pool have
+//! the plan of the thread that had them started, and all others have none.
+#![cfg_attr(
+    not(all(test, not(loom))),
+    allow(dead_code, reason = "some of it is for tests on real threads")
+)]
+
+macro_rules! points {
+    ($($(#[$doc:meta])+ $name:ident,)*) => {
+        /// A moment between two steps of a protocol.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Point {
+            $($(#[$doc])+ $name,)*
+        }
+
+        #[cfg(all(any(test, shuttle), not(loom)))]
+        impl Point {
+            /// All of them, in the order of their numbers.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+points! {
+    /// A child has left its queue, and its taker is about to run it.
+    ChildTaken,
+    /// A child that its handle had claimed has left its queue.
+    ChildStale,
+    /// A handle has claimed a child that stands in a queue.
+    ChildClaimed,
+    /// A child's closure is about to be called.
+    ChildStarted,
+    /// A child is about to be dropped unrun.
+    ChildSkipped,
+    /// What a child has panicked with is about to be noted.
+    ChildPanicked,
+    /// A child's outcome is out.
+    ChildFinished,
+    /// A joiner has asked to be woken by a child's end.
+    ChildAwaited,
+    /// A child's handle has been dropped before the last other reference was.
+    ChildAbandoned,
+    /// What a child has left that nobody joins is about to be disposed of.
+    ChildEmptied,
+    /// Children are in a thread's deque, and nobody has been woken for them.
+    RunExposed,
+    /// A run has been taken from another thread's deque.
+    RunStolen,
+    /// The newer half of a list has been cut off.
+    RunSplit,
+    /// A run has come back to a frame of its nursery's home.
+    RunTakenBack,
+    /// What is left of a run is about to be shared again.
+    RunLeft,
+    /// Runs that were taken from the own deque are about to go back there.
+    RunPutBack,
+    /// A run of claimed children has been swept out.
+    RunSwept,
+    /// All threads have been asked for work.
+    RequestSet,
+    /// A waiter has asked one thread for work.
+    RequestBegged,
+    /// A thread is about to answer a request.
+    RequestAnswered,
+    /// A run is among the strays, and nobody has been told.
+    StrayPut,
+    /// A run has been taken out of the strays.
+    StrayTaken,
+    /// A run counts in its nursery, and nobody else can see it yet.
+    CountAdded,
+    /// A run does not count any more; others do.
+    CountReleased,
+    /// The last run does not count any more; its nursery may be gone.
+    CountZero,
+    /// A thread that waits in a nursery is about to park.
+    WaiterParks,
+    /// It goes on.
+    WaiterWoken,
+    /// A worker is about to park.
+    WorkerSleeps,
+    /// A worker has been roused.
+    WorkerWoken,
+    /// A worker that was woken for nothing has left the search and its place.
+    WorkerNaps,
+    /// A worker is among the sleepers, and has not looked once more.
+    WorkerAnnounced,
+    /// A worker has been taken out of the sleepers and is about to be roused.
+    WorkerRoused,
+    /// A worker is one too many and stops after its present child.
+    WorkerStandsDown,
+    /// The workers are about to be started.
+    WorkersStart,
+    /// A worker has been refused.
+    WorkerRefused,
+    /// A place has been given up, and nobody has been told.
+    PlaceGivenUp,
+    /// A place has been taken because there was one left.
+    PlaceTaken,
+    /// A place has been taken whether there was one left or not.
+    PlaceTakenAnyway,
+    /// A worker counts as absent, and nobody has looked for a spare.
+    WorkerAbsent,
+    /// An absent worker has come back.
+    WorkerBack,
+    /// A spare has been started.
+    SpareStarted,
+    /// A spare has been refused.
+    SpareRefused,
+    /// A spare that was not needed for long has left the sleepers.
+    SpareRetires,
+    /// A thread has the permits that a child needs.
+    PermitTaken,
+    /// A run is held back for want of a permit.
+    PermitHeldBack,
+    /// A permit has been given back, and who was let go has not been sent on.
+    PermitGivenBack,
+    /// A child that may block is about to be queued.
+    BlockingQueued,
+    /// A side thread has taken a child that may block.
+    BlockingTaken,
+    /// A waiter runs a child that may block.
+    BlockingHelped,
+    /// A side thread is about to be started.
+    SideThreadStarts,
+    /// A side thread has been refused.
+    SideThreadRefused,
+    /// A side thread has started.
+    SideThreadStarted,
+    /// A side thread is about to end.
+    SideThreadRetires,
+    /// A fork begins that others may see.
+    ForkBegins,
+    /// A fork begins that is hidden behind many others.
+    ForkHidden,
+    /// A fork has become a nursery.
+    ForkShown,
+    /// The second closure of a fork is about to run by the hands of who took it.
+    ForkStolen,
+    /// A fork that was shown has come back to its thread.
+    ForkTakenBack,
+    /// A fork that nobody has asked for is over for others.
+    ForkKept,
+    /// A nursery's body is about to begin.
+    NurseryOpened,
+    /// A nursery's body has ended, and its children are about to be waited for.
+    NurseryClosing,
+    /// A nursery's last child has ended.
+    NurseryClosed,
+    /// A nursery has a reason, and the epoch has not advanced.
+    CancelMarked,
+    /// A nursery has learnt of a cancellation further out, or by its terms.
+    CancelNoticed,
+    /// A failure has been recorded, and the siblings know.
+    FailureRecorded,
+    /// A panic that nobody joins is about to be kept.
+    PanicKept,
+    /// A deadline is found to have passed.
+    DeadlinePassed,
+    /// The epoch has advanced.
+    EpochAdvanced,
+    /// A thread has a guest's seat.
+    GuestTaken,
+    /// A guest's seat has been returned.
+    GuestReturned,
+    /// A nursery needs another chunk.
+    ChunkGrows,
+    /// A chunk without live records is about to be filled again.
+    ChunkReused,
+    /// A nursery's chunks are about to be given back.
+    ChunksFreed,
+    /// A child is about to get a chunk of its own.
+    ChunkOfOne,
+    /// A batch of items is about to be split.
+    BatchSplit,
+    /// A thread is about to lend its place while it blocks.
+    BlockInPlace,
+    /// User code has returned under the catch that it was called in: it could as well have panicked.
+    UserCodeEnds,
+    /// A pool says that it is over, and nobody has been told.
+    ShutdownBegun,
+    /// A pool's threads have ended.
+    ShutdownEnded,
+}
+
+/// The calling thread is at this point, if that is so.
+#[allow(clippy::inline_always, reason = "mostly there is nothing to call")]
+#[inline(always)]
+pub(crate) fn reach_if(is_so: bool, point: Point) {
+    if is_so {
+        reach(point);
+    }
+}
+
+/// The calling thread is at this point.
+#[cfg(not(all(any(test, shuttle), not(loom))))]
+#[allow(clippy::inline_always, reason = "there is nothing to call")]
+#[inline(always)]
+pub(crate) fn reach(_point: Point) {}
+
+/// The main function of a new thread, with the plan of the calling one.
+#[cfg(not(all(any(test, shuttle), not(loom))))]
+#[allow(clippy::inline_always, reason = "there is nothing to call")]
+#[inline(always)]
+pub(crate) fn inherited<F>(main: F) -> F {
+    main
+}
+
+#[cfg(all(any(test, shuttle), not(loom)))]
+pub(crate) use checked::{Plan, inherited, reach};
+
+#[cfg(all(any(test, shuttle), not(loom)))]
+mod checked {
+    use std::cell::Cell;
+    // Not those of the platform: to count is no step of a schedule.
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, PoisonError};
+
+    use super::Point;
+
+    /// What a plan does at a point that is reached for the so-manieth time, from 1.
+    type Act = Box<dyn Fn(Point, usize) + Send + Sync>;
+
+    /// Counts what the threads that have it reach, and steps in.
+    pub(crate) struct Plan {
+        hits: Vec<AtomicUsize>,
+        act: Act,
+    }
+
+    thread_local! {
+        // Without a destructor: points are reached while others are run.
+        static PLAN: Cell<Option<&'static Plan>> = const { Cell::new(None) };
+        /// What is done at a point reaches others, which do not count.
+        static IS_ACTING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// A thread may outlive the test that had it started, so plans stay, and are found by those who
+    /// look for leaks.
+    static PLANS: Mutex<Vec<&'static Plan>> = Mutex::new(Vec::new());
+
+    /// The calling thread acts, until this is dropped.
+    struct Acting;
+
+    impl Drop for Acting {
+        fn drop(&mut self) {
+            IS_ACTING.set(false);
+        }
+    }
+
+    impl Plan {
+        /// A plan that calls `act` wherever a thread that has it comes by.
+        pub(crate) fn new(act: impl Fn(Point, usize) + Send + Sync + 'static) -> &'static Self {
+            let plan: &'static Self = Box::leak(Box::new(Self {
+                hits: Point::ALL.iter().map(|_| AtomicUsize::new(0)).collect(),
+                act: Box::new(act),
+            }));
+            let mut plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
+            plans.push(plan);
+            plan
+        }
+
+        /// How often this point was reached so far.
+        pub(crate) fn hits(&self, point: Point) -> usize {
+            self.hits[point as usize].load(Ordering::Relaxed)
+        }
+
+        /// Gives this plan to the calling thread, and to those that it has pools start from now on.
+        pub(crate) fn adopt(&'static self) {
+            PLAN.set(Some(self));
+        }
+
+        /// That of the calling thread.
+        pub(crate) fn current() -> Option<&'static Self> {
+            PLAN.get()
+        }
+
+        fn reach(&self, point: Point) {
+            let hit = self.hits[point as usize].fetch_add(1, Ordering::Relaxed) + 1;
+            (self.act)(point, hit);
+        }
+    }
+
+    /// The calling thread is at this point.
+    pub(crate) fn reach(point: Point) {
+        if let Some(plan) = PLAN.get()
+            && !IS_ACTING.replace(true)
+        {
+            let _acting = Acting;
+            plan.reach(point);
+        }
+    }
+
+    /// The main function of a new thread, with the plan of the calling one.
+    pub(crate) fn inherited<F: FnOnce() + Send + 'static>(
+        main: F,
+    ) -> impl FnOnce() + Send + 'static {
+        let plan = Plan::current();
+        move || {
+            PLAN.set(plan);
+            main();
+        }
+    }
+}

@@ -1,0 +1,6 @@
+fn main() {
+    let _ = hatchery::race(|r| {
+        let local = 1;
+        r.spawn(|| Ok::<_, ()>(local + 1));
+    });
+}

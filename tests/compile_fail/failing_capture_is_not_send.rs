@@ -1,0 +1,9 @@
+use std::rc::Rc;
+
+fn main() {
+    let shared = Rc::new(1);
+    let _ = hatchery::try_nursery::<(), _, _>(|n| {
+        n.spawn(move || Ok(*shared)).join()?;
+        Ok(())
+    });
+}

@@ -1,0 +1,5 @@
+use std::rc::Rc;
+
+fn main() {
+    let _ = hatchery::try_nursery::<(), _, _>(|n| n.spawn(|| Ok(Rc::new(1))).join());
+}

@@ -1,0 +1,6 @@
+use std::rc::Rc;
+
+fn main() {
+    hatchery::join(|| Rc::new(1), || 2);
+    hatchery::join(|| 1, || Rc::new(2));
+}

@@ -1,0 +1,3 @@
+fn main() {
+    hatchery::gather(|g| g.spawn(|| g.spawn(|| ())));
+}

@@ -1,0 +1,6 @@
+fn main() {
+    hatchery::gather(|g| {
+        g.spawn(|| 1);
+        g.spawn(|| "text");
+    });
+}

@@ -1,0 +1,3 @@
+fn main() {
+    let _escaped = hatchery::nursery(|n| n.spawn(move || n).join());
+}

@@ -1,0 +1,264 @@
+//! Children that block, wait for each other, or stand in line.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hatchery::{Options, Pool, block_in_place};
+use shuttle::sync::mpsc;
+
+use crate::common::{Ledger, pause, pool};
+use crate::explore::Scenario;
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "blocking_children",
+        share: 80,
+        play: blocking_children,
+    },
+    Scenario {
+        name: "blocking_children_talk",
+        share: 80,
+        play: blocking_children_talk,
+    },
+    Scenario {
+        name: "blocking_without_side_threads",
+        share: 80,
+        play: without_side_threads,
+    },
+    Scenario {
+        name: "blocking_in_place",
+        share: 80,
+        play: blocking_in_place,
+    },
+    Scenario {
+        name: "blocking_in_place_in_a_child",
+        share: 60,
+        play: blocking_in_place_in_a_child,
+    },
+    Scenario {
+        name: "blocking_in_place_again",
+        share: 120,
+        play: blocking_in_place_again,
+    },
+    Scenario {
+        name: "limited",
+        share: 80,
+        play: limited,
+    },
+    Scenario {
+        name: "limited_nested",
+        share: 60,
+        play: limited_nested,
+    },
+    Scenario {
+        name: "limited_blocking",
+        share: 60,
+        play: limited_blocking,
+    },
+];
+
+fn blocking_children() {
+    let ledger = Ledger::default();
+    let pool = pool(2);
+    let sum: u32 = pool.nursery(|n| {
+        let children = [1, 2, 3].map(|i| {
+            let value = ledger.value();
+            n.spawn_blocking(move || {
+                pause();
+                let more = hatchery::nursery(|n| n.spawn(move || i).join());
+                (more, value)
+            })
+        });
+        n.spawn(pause);
+        children.into_iter().map(|child| child.join().0).sum()
+    });
+    ledger.check(3);
+    assert_eq!(sum, 6);
+}
+
+/// One waits for what the other sends, and the body for both.
+fn blocking_children_talk() {
+    let ledger = Ledger::default();
+    let pool = pool(1);
+    let received = pool.nursery(|n| {
+        let (sender, receiver) = mpsc::channel();
+        let (back, answers) = mpsc::channel();
+        let value = ledger.value();
+        n.spawn_blocking(move || {
+            for number in receiver {
+                back.send(number * 2).expect("somebody listens");
+            }
+            drop(value);
+        });
+        let asking = n.spawn_blocking(move || {
+            sender.send(1).expect("somebody listens");
+            let first: u32 = answers.recv().expect("an answer");
+            sender.send(first + 1).expect("somebody listens");
+            answers.recv().expect("an answer")
+        });
+        asking.join()
+    });
+    ledger.check(1);
+    assert_eq!(received, 6);
+}
+
+/// Whoever waits runs them.
+fn without_side_threads() {
+    let ledger = Ledger::default();
+    let built = Pool::builder().threads(1).blocking_threads(0).build();
+    let pool = built.expect("a pool");
+    let sum = pool.nursery(|n| {
+        let (a, b) = (ledger.value(), ledger.value());
+        let first = n.spawn_blocking(move || (1, a));
+        let other = n.spawn(move || n.spawn_blocking(move || (2, b)).join().0);
+        other.join() + first.join().0
+    });
+    ledger.check(2);
+    assert_eq!(sum, 3);
+}
+
+fn blocking_in_place() {
+    let ledger = Ledger::default();
+    let pool = pool(1);
+    let sum = pool.nursery(|n| {
+        let (sender, receiver) = mpsc::channel();
+        let value = ledger.value();
+        n.spawn(move || {
+            drop(value);
+            sender.send(20)
+        });
+        let received: u32 = block_in_place(|| receiver.recv().expect("a number"));
+        received + 1
+    });
+    ledger.check(1);
+    assert_eq!(sum, 21);
+}
+
+/// A worker blocks, and what it waits for comes from a child that nobody but a spare can run, or the body.
+fn blocking_in_place_in_a_child() {
+    let ledger = Ledger::default();
+    let pool = pool(1);
+    let sum: u32 = pool.nursery(|n| {
+        let ledger = &ledger;
+        let children = [1, 2].map(|i| {
+            n.spawn(move || {
+                let (sender, receiver) = mpsc::channel();
+                let value = ledger.value();
+                n.spawn(move || {
+                    drop(value);
+                    sender.send(i)
+                });
+                block_in_place(|| receiver.recv().expect("a number"))
+            })
+        });
+        children.into_iter().map(|child| child.join()).sum()
+    });
+    ledger.check(2);
+    assert_eq!(sum, 3);
+}
+
+/// So that workers go to sleep and have to be woken, or the body waits for ever.
+fn blocking_in_place_again() {
+    let ledger = Ledger::default();
+    let pool = pool(2);
+    let sum = pool.nursery(|n| {
+        let (sender, receiver) = mpsc::channel();
+        let mut sum = 0;
+        for i in 1..=4 {
+            let (value, sender) = (ledger.value(), sender.clone());
+            n.spawn(move || {
+                drop(value);
+                sender.send(i)
+            });
+            sum += block_in_place(|| receiver.recv().expect("a number"));
+        }
+        sum
+    });
+    ledger.check(4);
+    assert_eq!(sum, 10);
+}
+
+/// How many are at it, and how many there were at most.
+#[derive(Default)]
+struct Gauge {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Gauge {
+    fn during<R>(&self, f: impl FnOnce() -> R) -> R {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        pause();
+        let result = f();
+        self.now.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+
+    #[track_caller]
+    fn check(&self, most: usize) {
+        assert!(
+            self.most.load(Ordering::Relaxed) <= most,
+            "too many at a time"
+        );
+    }
+}
+
+fn limited() {
+    let (ledger, gauge) = (Ledger::default(), Gauge::default());
+    let pool = pool(3);
+    let limited = Options::new().pool(&pool).limit(2);
+    let sum: u32 = limited.nursery(|n| {
+        let gauge = &gauge;
+        let children = [1, 2, 3, 4, 5].map(|i| {
+            let value = ledger.value();
+            n.spawn(move || gauge.during(|| (i, value)))
+        });
+        children.into_iter().map(|child| child.join().0).sum()
+    });
+    ledger.check(5);
+    gauge.check(2);
+    assert_eq!(sum, 15);
+}
+
+/// What a child runs on its own thread counts as part of it; elsewhere it needs a permit.
+fn limited_nested() {
+    let ledger = Ledger::default();
+    let pool = pool(2);
+    let limited = Options::new().pool(&pool).limit(1);
+    let sum: u32 = limited.nursery(|n| {
+        let ledger = &ledger;
+        let children = [1, 2].map(|i| {
+            n.spawn(move || {
+                hatchery::nursery(|inner| {
+                    let value = ledger.value();
+                    let child = inner.spawn(move || (i, value));
+                    pause();
+                    child.join().0
+                })
+            })
+        });
+        children.into_iter().map(|child| child.join()).sum()
+    });
+    ledger.check(2);
+    assert_eq!(sum, 3);
+}
+
+fn limited_blocking() {
+    let (ledger, gauge) = (Ledger::default(), Gauge::default());
+    let pool = pool(2);
+    let limited = Options::new().pool(&pool).limit(1);
+    let sum: u32 = limited.nursery(|n| {
+        let gauge = &gauge;
+        let blocking = [1, 2].map(|i| {
+            let value = ledger.value();
+            n.spawn_blocking(move || gauge.during(|| (i, value)))
+        });
+        let value = ledger.value();
+        let computing = n.spawn(move || gauge.during(|| (3, value)));
+        let sum: u32 = blocking.into_iter().map(|child| child.join().0).sum();
+        sum + computing.join().0
+    });
+    ledger.check(3);
+    gauge.check(1);
+    assert_eq!(sum, 6);
+}
