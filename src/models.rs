@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
 mod count;
+mod harness;
 mod idle;
 mod lazy;
 mod mark;
@@ -13,8 +14,11 @@ mod permits;
 mod spares;
 mod state;
 
+use std::mem::ManuallyDrop;
+
 use loom::cell::UnsafeCell;
-use loom::model::Builder;
+
+use self::harness::{exhaustively, twins, within_bounds};
 
 /// Plain memory, whose races the model reports.
 struct Memory<T>(UnsafeCell<T>);
@@ -35,14 +39,28 @@ impl<T: Copy> Memory<T> {
     }
 }
 
-/// Explores a model of up to two threads without bound.
-fn exhaustively(model: impl Fn() + Sync + Send + 'static) {
-    Builder::new().check(model);
-}
+/// A value that ends when its owner says so, not when the last reference does. The model reports
+/// whoever looks at its atomics later, or at the same time.
+struct Place<T>(std::cell::UnsafeCell<ManuallyDrop<T>>);
 
-/// Explores a model of more threads up to three preemptions.
-fn within_bounds(model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(model);
+// SAFETY: it is shared, and ended by one thread; `T` has nothing that ends with it but atomics.
+unsafe impl<T: Send + Sync> Sync for Place<T> {}
+
+impl<T> Place<T> {
+    fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(ManuallyDrop::new(value)))
+    }
+
+    fn get(&self) -> &T {
+        // SAFETY: the memory stays; that the value does is what the model is about.
+        unsafe { &*self.0.get() }
+    }
+
+    /// Ends the value; once.
+    fn free(&self) {
+        // SAFETY: as above.
+        let value = unsafe { &mut *self.0.get() };
+        // SAFETY: by the condition.
+        unsafe { ManuallyDrop::drop(value) };
+    }
 }

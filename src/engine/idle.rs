@@ -371,6 +371,8 @@ impl Idle {
         self.look(field);
     }
 
+    // So that a model can have one look of all find nothing.
+    #[cfg_attr(loom, track_caller)]
     fn look(&self, field: &impl Field) {
         if field.has_visible_work() {
             self.wake_one(field);

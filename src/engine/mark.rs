@@ -7,7 +7,6 @@
 //!    and the advance advances it, too. So whoever was told finds the nurseries further in cancelled.
 //!
 //! Model: `models::mark_*`.
-#![cfg_attr(loom, allow(dead_code, reason = "no model is about the flags"))]
 
 use std::iter;
 use std::ptr;

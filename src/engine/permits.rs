@@ -33,7 +33,6 @@ impl<T> Permits<T> {
     }
 
     /// Takes a permit if one is left.
-    #[cfg_attr(loom, allow(dead_code, reason = "half of the one below"))]
     pub(crate) fn take(&self) -> bool {
         let mut state = lock(&self.state);
         let is_left = state.taken < self.most;
@@ -42,7 +41,6 @@ impl<T> Permits<T> {
     }
 
     /// Whether a permit is left.
-    #[cfg_attr(loom, allow(dead_code, reason = "a look under the same lock"))]
     pub(crate) fn is_left(&self) -> bool {
         lock(&self.state).taken < self.most
     }
@@ -80,7 +78,6 @@ impl<T> Permits<T> {
     }
 
     /// Lets the first in line go if a permit is left.
-    #[cfg_attr(loom, allow(dead_code, reason = "half of the one above"))]
     #[must_use]
     pub(crate) fn let_go(&self) -> Option<T> {
         let mut state = lock(&self.state);
@@ -91,7 +88,6 @@ impl<T> Permits<T> {
     }
 
     /// Takes the first one that is `wanted` out of the line.
-    #[cfg_attr(loom, allow(dead_code, reason = "removal under the same lock"))]
     pub(crate) fn take_out(&self, wanted: impl Fn(&T) -> bool) -> Option<T> {
         let mut state = lock(&self.state);
         let at = state.line.iter().position(wanted)?;
@@ -99,7 +95,6 @@ impl<T> Permits<T> {
     }
 
     /// Whether there is one in line.
-    #[cfg_attr(loom, allow(dead_code, reason = "a look under the same lock"))]
     pub(crate) fn has(&self, wanted: impl Fn(&T) -> bool) -> bool {
         lock(&self.state).line.iter().any(wanted)
     }

@@ -3,9 +3,11 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Memory, within_bounds};
+use super::harness::within;
+use super::{Memory, Place, exhaustively, twins, within_bounds};
 use crate::engine::count::Count;
 use crate::platform::parker::Parker;
+use crate::platform::planted;
 
 struct Frame {
     count: Count,
@@ -76,7 +78,94 @@ fn count_foreign_spawn_keeps_it_open() {
         while !frame.count.is_zero() {
             home.park();
         }
-        assert_eq!(frame.slots[1].read(), 1);
+        assert_eq!(frame.slots[1].read(), 1, "the sibling has run");
         child.join().unwrap();
     });
+}
+
+/// What a thief does with the one child of its run.
+fn finish(frame: &Place<Frame>, index: usize, home: &Parker) {
+    frame.get().slots[index].write(1);
+    let is_last = frame.get().count.release();
+    if planted::step("looks at the count after its release") {
+        let _ = frame.get().count.is_zero();
+    }
+    if is_last {
+        home.unpark();
+    }
+}
+
+fn frame_of_two() -> Arc<Place<Frame>> {
+    let frame = Frame {
+        count: Count::new(),
+        slots: [Memory::new(0), Memory::new(0)],
+    };
+    frame.count.add(2);
+    Arc::new(Place::new(frame))
+}
+
+/// The frame ends with the last release, while both thieves go on.
+#[test]
+fn count_frame_is_freed_after_the_last_release() {
+    within(4, || {
+        let home = Arc::new(Parker::new());
+        let frame = frame_of_two();
+        let thieves = [0, 1].map(|index| {
+            let (home, frame) = (Arc::clone(&home), Arc::clone(&frame));
+            thread::spawn(move || finish(&frame, index, &home))
+        });
+        while !frame.get().count.is_zero() {
+            home.park();
+        }
+        for slot in &frame.get().slots {
+            slot.write(2);
+        }
+        frame.free();
+        for thief in thieves {
+            thief.join().unwrap();
+        }
+    });
+}
+
+/// The home finishes one child itself.
+#[test]
+fn count_frame_is_freed_after_the_other_ones_release() {
+    exhaustively(|| {
+        let home = Arc::new(Parker::new());
+        let frame = frame_of_two();
+        let thief = {
+            let (home, frame) = (Arc::clone(&home), Arc::clone(&frame));
+            thread::spawn(move || finish(&frame, 0, &home))
+        };
+        finish(&frame, 1, &home);
+        while !frame.get().count.is_zero() {
+            home.park();
+        }
+        for slot in &frame.get().slots {
+            slot.write(2);
+        }
+        frame.free();
+        thief.join().unwrap();
+    });
+}
+
+twins! {
+    count_last_release_publishes {
+        what_a_child_did_is_not_published: relaxed("engine/count.rs", "release", "fetch_sub") => Race;
+        zero_is_seen_without_what_led_to_it: relaxed("engine/count.rs", "get", "load") => Race;
+        two_releases_count_once: split("engine/count.rs", "release", "fetch_sub") => Deadlock;
+    }
+    count_foreign_spawn_keeps_it_open {
+        nothing_is_added_for_the_sibling: skipped("engine/count.rs", "add", "fetch_add")
+            => Says("the sibling has run");
+    }
+    count_frame_is_freed_after_the_last_release {
+        a_thief_looks_at_it_later: step("looks at the count after its release") => Race;
+        zero_is_seen_without_what_led_to_it: relaxed("engine/count.rs", "get", "load") => Race;
+        what_a_child_did_is_not_published: relaxed("engine/count.rs", "release", "fetch_sub") => Race;
+    }
+    count_frame_is_freed_after_the_other_ones_release {
+        the_thief_looks_at_it_later: step("looks at the count after its release") => Race;
+        two_releases_count_once: split("engine/count.rs", "release", "fetch_sub") => Deadlock;
+    }
 }

@@ -1,12 +1,13 @@
 //! Places and wake-ups: nobody sleeps while work is visible and a place is free.
 
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::thread;
 
-use super::{exhaustively, within_bounds};
+use super::{exhaustively, twins, within_bounds};
 use crate::engine::idle::{Field, Idle};
 use crate::platform::parker::Parker;
+use crate::platform::planted;
 
 pub(super) const SLEEPER: usize = 0;
 
@@ -23,12 +24,16 @@ pub(super) struct Pool {
 }
 
 impl Field for Pool {
+    #[track_caller]
     fn has_visible_work(&self) -> bool {
-        self.visible.load(Ordering::Relaxed) > 0
+        !planted::skips() && self.visible.load(Ordering::Relaxed) > 0
     }
 
+    #[track_caller]
     fn arm_all(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+        if !planted::skips() {
+            self.asked.store(true, Ordering::Relaxed);
+        }
     }
 
     fn rouse(&self, worker: usize) {
@@ -259,8 +264,9 @@ fn idle_request_is_answered() {
         fence(Ordering::SeqCst);
         let is_visible = pool.visible.load(Ordering::Relaxed) > 0;
         let is_asked_again = pool.asked.load(Ordering::Relaxed);
-        assert!(is_visible || is_asked_again);
-        assert!(!is_visible || !pool.is_asleep.load(Ordering::Relaxed));
+        assert!(is_visible || is_asked_again, "shown or asked again");
+        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
+        assert!(!is_visible || !is_asleep, "shown to somebody");
     });
 }
 
@@ -285,7 +291,80 @@ fn idle_request_refused_for_want_of_a_place_is_repeated() {
         leaver.join().unwrap();
         let is_visible = pool.visible.load(Ordering::Relaxed) > 0;
         let is_asked_again = pool.asked.load(Ordering::Relaxed);
-        assert!(is_visible || is_asked_again);
-        assert!(!is_visible || !pool.is_asleep.load(Ordering::Relaxed));
+        assert!(is_visible || is_asked_again, "shown or asked again");
+        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
+        assert!(!is_visible || !is_asleep, "shown to somebody");
     });
+}
+
+/// A worker that falls asleep while the pool shuts down rouses itself.
+#[test]
+fn idle_shutdown_leaves_nobody_asleep() {
+    exhaustively(|| {
+        let pool = Pool::new(2);
+        let is_over = Arc::new(AtomicBool::new(false));
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let worker = {
+            let (pool, is_over) = (Arc::clone(&pool), Arc::clone(&is_over));
+            thread::spawn(move || {
+                while !is_over.load(Ordering::Acquire) {
+                    pool.is_asleep.store(true, Ordering::Relaxed);
+                    pool.idle.announce(SLEEPER, &*pool);
+                    let looks_again = !planted::step("does not look whether it is over");
+                    if looks_again && is_over.load(Ordering::Acquire) {
+                        pool.idle.rouse_all(&*pool);
+                    }
+                    pool.sleep();
+                }
+            })
+        };
+        is_over.store(true, Ordering::Release);
+        pool.idle.rouse_all(&*pool);
+        worker.join().unwrap();
+    });
+}
+
+twins! {
+    idle_push_wakes_or_is_seen {
+        the_sleeper_does_not_look: skipped("engine/idle.rs", "announce", "self.look") => Deadlock;
+        the_pusher_has_no_fence: acqrel("engine/idle.rs", "wake_one", "fence") => Deadlock;
+        the_sleeper_is_not_counted: skipped("engine/idle.rs", "enlist", "fetch_add") => Deadlock;
+    }
+    idle_nap_ends_with_a_look {
+        it_does_not: skipped("engine/idle.rs", "return_from_nap", "self.look") => Deadlock;
+        it_has_no_fence: relaxed("engine/idle.rs", "return_from_nap", "fence") => Deadlock;
+        the_pusher_has_no_fence: acqrel("engine/idle.rs", "wake_one", "fence") => Deadlock;
+    }
+    idle_request_at_the_end_of_a_nap_is_answered {
+        the_nap_asks_nobody: skipped("engine/idle.rs", "return_from_nap", "arm_all") => Says("asked again");
+        the_nap_has_no_fence: acqrel("engine/idle.rs", "return_from_nap", "fence") => Says("asked again");
+        who_is_asked_has_no_fence: acqrel("engine/idle.rs", "is_hungry", "fence") => Says("asked again");
+    }
+    idle_place_passes_on {
+        who_leaves_does_not_look: skipped("engine/idle.rs", "hand_over", "self.look") => Deadlock;
+        the_flag_is_cleared_without_a_fence: relaxed("engine/idle.rs", "hand_over", "fence") => Deadlock;
+        nobody_says_that_it_was_refused: skipped("engine/idle.rs", "has_place", "store") => Deadlock;
+    }
+    idle_failed_waker_looks_again {
+        it_does_not: skipped("engine/idle.rs", "wake_one", "has_visible_work") => Deadlock;
+        it_has_no_fence: acqrel("engine/idle.rs", "wake_one", "fence#2") => Deadlock;
+    }
+    idle_last_searcher_looks_again {
+        it_does_not: skipped("engine/idle.rs", "found", "self.look") => Deadlock;
+        it_has_no_fence: acqrel("engine/idle.rs", "found", "fence") => Deadlock;
+    }
+    idle_request_is_answered {
+        the_sleeper_asks_nobody: skipped("engine/idle.rs", "announce", "arm_all") => Says("asked again");
+        the_sleeper_has_no_fence: acqrel("engine/idle.rs", "announce", "fence") => Says("asked again");
+        who_is_asked_has_no_fence: acqrel("engine/idle.rs", "is_hungry", "fence") => Says("asked again");
+    }
+    idle_request_refused_for_want_of_a_place_is_repeated {
+        it_is_not: skipped("engine/idle.rs", "hand_over", "arm_all") => Says("asked again");
+        who_leaves_has_no_fence: acqrel("engine/idle.rs", "vacate", "fence") => Says("asked again");
+        who_is_refused_has_no_fence: acqrel("engine/idle.rs", "has_place", "fence") => Says("asked again");
+    }
+    idle_shutdown_leaves_nobody_asleep {
+        it_does_not_look_whether_it_is_over: step("does not look whether it is over") => Deadlock;
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use super::within_bounds;
+use super::harness::within;
+use super::{Memory, exhaustively, twins, within_bounds};
 use crate::engine::epoch::{Epoch, Switch};
 use crate::engine::mark::{self, Cancellable, Mark};
 
@@ -63,26 +64,177 @@ fn mark_whoever_knows_of_a_cancellation_further_out_is_told_of_it() {
         let epoch = Arc::new(Epoch::new());
         let is_known = Arc::new(AtomicBool::new(false));
         let outer = nursery(None, None);
-        let inner = nursery(Some(&outer), None);
+        let middle = nursery(Some(&outer), None);
+        let inner = nursery(Some(&middle), None);
+        assert!(!is_cancelled(&inner, &epoch));
         let canceller = {
-            let (epoch, outer, is_known) = (epoch.clone(), outer.clone(), is_known.clone());
+            let (epoch, is_known) = (epoch.clone(), is_known.clone());
             thread::spawn(move || {
                 assert!(mark::cancel(&*outer, &epoch, REQUESTED, 0));
                 is_known.store(true, Ordering::Release);
             })
         };
         let sibling = {
-            let (epoch, outer) = (epoch.clone(), outer.clone());
-            // One that finds the outer one clean, on which the inner one relies then.
-            thread::spawn(move || is_cancelled(&outer, &epoch))
+            let epoch = epoch.clone();
+            // One that may find those around clean, on which the inner one relies then.
+            thread::spawn(move || is_cancelled(&middle, &epoch))
         };
-        is_cancelled(&inner, &epoch);
         if is_known.load(Ordering::Acquire) {
-            assert!(is_cancelled(&inner, &epoch));
+            assert!(is_cancelled(&inner, &epoch), "told of it");
         }
         canceller.join().unwrap();
         sibling.join().unwrap();
-        assert!(is_cancelled(&inner, &epoch));
+        assert!(is_cancelled(&inner, &epoch), "told of it");
+    });
+}
+
+/// The nursery around was found clean by the one that is inside, which does not look there again.
+#[test]
+fn mark_whoever_is_told_finds_those_further_in_cancelled() {
+    exhaustively(|| {
+        let epoch = Arc::new(Epoch::new());
+        let outer = nursery(None, None);
+        let inner = nursery(Some(&outer), None);
+        assert!(!is_cancelled(&inner, &epoch));
+        let cause = Arc::new(Memory::new(0));
+        let canceller = {
+            let (epoch, outer, cause) = (epoch.clone(), outer.clone(), cause.clone());
+            thread::spawn(move || {
+                cause.write(1);
+                mark::cancel(&*outer, &epoch, REQUESTED, 0)
+            })
+        };
+        if is_cancelled(&outer, &epoch) {
+            assert_eq!(cause.read(), 1);
+            assert!(is_cancelled(&inner, &epoch), "the inner one, too");
+        }
+        assert!(canceller.join().unwrap());
+    });
+}
+
+/// The same, told by way of another nursery inside.
+#[test]
+fn mark_whoever_is_told_further_in_finds_those_beside_cancelled() {
+    exhaustively(|| {
+        let epoch = Arc::new(Epoch::new());
+        let outer = nursery(None, None);
+        let [inner, beside] = [(); 2].map(|()| nursery(Some(&outer), None));
+        assert!(!is_cancelled(&inner, &epoch));
+        let canceller = {
+            let (epoch, outer) = (epoch.clone(), outer.clone());
+            thread::spawn(move || mark::cancel(&*outer, &epoch, REQUESTED, 0))
+        };
+        if is_cancelled(&beside, &epoch) {
+            assert!(is_cancelled(&inner, &epoch), "the other one, too");
+        }
+        assert!(canceller.join().unwrap());
+    });
+}
+
+/// A token that is turned on while somebody looks is seen the next time at the latest.
+#[test]
+fn mark_a_look_at_the_present_epoch_has_seen_the_token() {
+    exhaustively(|| {
+        let epoch = Arc::new(Epoch::new());
+        let token = Arc::new(Switch::default());
+        let nursery = nursery(None, Some(&token));
+        let cause = Arc::new(Memory::new(0));
+        let other = {
+            let (epoch, token, cause) = (epoch.clone(), token.clone(), cause.clone());
+            thread::spawn(move || {
+                cause.write(1);
+                assert!(token.turn_on(&epoch));
+            })
+        };
+        if is_cancelled(&nursery, &epoch) {
+            assert_eq!(cause.read(), 1);
+        }
+        other.join().unwrap();
+        assert!(is_cancelled(&nursery, &epoch), "seen at last");
+    });
+}
+
+/// Two tokens: who has seen the epoch of the second has seen the first one, too.
+#[test]
+fn mark_a_later_epoch_answers_for_an_earlier_one() {
+    within_bounds(|| {
+        let epoch = Arc::new(Epoch::new());
+        let tokens = [(); 2].map(|()| Arc::new(Switch::default()));
+        let nursery = nursery(None, Some(&tokens[0]));
+        let others = tokens.map(|token| {
+            let epoch = epoch.clone();
+            thread::spawn(move || token.turn_on(&epoch))
+        });
+        is_cancelled(&nursery, &epoch);
+        for other in others {
+            assert!(other.join().unwrap());
+        }
+        assert!(is_cancelled(&nursery, &epoch), "seen at last");
+    });
+}
+
+#[test]
+fn mark_what_led_to_it_is_seen_by_whoever_is_told() {
+    exhaustively(|| {
+        let epoch = Arc::new(Epoch::new());
+        let outer = nursery(None, None);
+        let inner = nursery(Some(&outer), None);
+        let cause = Arc::new(Memory::new(0));
+        let canceller = {
+            let (epoch, outer, cause) = (epoch.clone(), outer.clone(), cause.clone());
+            thread::spawn(move || {
+                cause.write(1);
+                assert!(mark::cancel(&*outer, &epoch, REQUESTED, 0));
+            })
+        };
+        if is_cancelled(&inner, &epoch) {
+            assert_eq!(cause.read(), 1);
+        }
+        canceller.join().unwrap();
+        assert!(is_cancelled(&inner, &epoch), "seen at last");
+    });
+}
+
+#[test]
+fn mark_one_of_two_reasons_is_the_first_and_stays() {
+    // Not to the end, which takes hours.
+    within(4, || {
+        let epoch = Arc::new(Epoch::new());
+        let nursery = nursery(None, None);
+        let other = {
+            let (epoch, nursery) = (epoch.clone(), nursery.clone());
+            thread::spawn(move || mark::cancel(&*nursery, &epoch, FAILED, mark::SKIPS))
+        };
+        let is_first = mark::cancel(&*nursery, &epoch, REQUESTED, 0);
+        assert_ne!(is_first, other.join().unwrap(), "exactly one is the first");
+        let expected = if is_first { REQUESTED } else { FAILED };
+        assert_eq!(nursery.mark.known().unwrap().reason, expected, "it stays");
+        assert!(nursery.mark.has(mark::SKIPS), "flags are set in any case");
+    });
+}
+
+/// A flag that comes while a reason does.
+#[test]
+fn mark_a_flag_and_a_reason_do_not_undo_each_other() {
+    exhaustively(|| {
+        let epoch = Arc::new(Epoch::new());
+        let nursery = nursery(None, None);
+        let cause = Arc::new(Memory::new(0));
+        let other = {
+            let (nursery, cause) = (nursery.clone(), cause.clone());
+            thread::spawn(move || {
+                cause.write(1);
+                nursery.mark.add(mark::FAILED);
+            })
+        };
+        assert!(mark::cancel(&*nursery, &epoch, REQUESTED, 0));
+        if nursery.mark.has(mark::FAILED) {
+            assert_eq!(cause.read(), 1);
+        }
+        other.join().unwrap();
+        let known = nursery.mark.known().expect("the reason is there");
+        assert_eq!(known.reason, REQUESTED);
+        assert!(nursery.mark.has(mark::FAILED), "the flag is there");
     });
 }
 
@@ -105,19 +257,64 @@ fn mark_whoever_has_turned_the_token_on_first_or_not_knows_of_it() {
 
 #[test]
 fn mark_a_reason_is_inherited_if_and_only_if_it_is_that_of_another_one() {
-    within_bounds(|| {
+    // Not to the end, which takes hours.
+    within(4, || {
         let epoch = Arc::new(Epoch::new());
         let outer = nursery(None, None);
         let inner = nursery(Some(&outer), None);
-        let others = [(outer, REQUESTED), (inner.clone(), FAILED)].map(|(nursery, reason)| {
-            let epoch = epoch.clone();
-            thread::spawn(move || mark::cancel(&*nursery, &epoch, reason, 0))
-        });
-        is_cancelled(&inner, &epoch);
-        let [outer_is_first, inner_is_first] = others.map(|other| other.join().unwrap());
+        let other = {
+            let (epoch, inner) = (epoch.clone(), inner.clone());
+            thread::spawn(move || {
+                assert!(mark::cancel(&*outer, &epoch, REQUESTED, 0));
+                is_cancelled(&inner, &epoch)
+            })
+        };
+        let inner_is_first = mark::cancel(&*inner, &epoch, FAILED, 0);
+        assert!(other.join().unwrap());
         let known = mark::look(&*inner, &epoch).unwrap();
-        assert!(outer_is_first);
         assert_eq!(known.is_inherited, known.reason == REQUESTED);
         assert_eq!(inner_is_first, known.reason == FAILED);
     });
+}
+
+twins! {
+    mark_whoever_is_told_finds_those_further_in_cancelled {
+        the_state_is_read_without_its_cause: relaxed("engine/mark.rs", "state", "load") => Race;
+        who_cancels_has_not_spread_it_before: relaxed("engine/mark.rs", "spread", "load") => Says("the inner one, too");
+        it_is_said_to_be_spread_too_early: relaxed("engine/mark.rs", "spread", "store") => Says("the inner one, too");
+    }
+    mark_whoever_is_told_further_in_finds_those_beside_cancelled {
+        it_is_said_to_be_spread_too_early: relaxed("engine/mark.rs", "spread", "store") => Says("the other one, too");
+    }
+    mark_a_look_at_the_present_epoch_has_seen_the_token {
+        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load") => Says("seen at last");
+        it_advances_without_what_came_before: relaxed("engine/epoch.rs", "advance", "fetch_add") => Says("seen at last");
+        the_token_is_seen_without_its_cause: relaxed("engine/epoch.rs", "is_on", "load") => Race;
+        the_token_is_on_without_its_cause: relaxed("engine/epoch.rs", "turn_on", "swap") => Race;
+    }
+    mark_a_later_epoch_answers_for_an_earlier_one {
+        two_advances_are_one: split("engine/epoch.rs", "advance", "fetch_add") => Says("seen at last");
+    }
+    mark_what_led_to_it_is_seen_by_whoever_is_told {
+        the_reason_is_set_without_its_cause: relaxed("engine/mark.rs", "set", "fetch_update") => Race;
+    }
+    mark_one_of_two_reasons_is_the_first_and_stays {
+        both_are_the_first: split("engine/mark.rs", "set", "fetch_update") => Says("the first");
+    }
+    mark_a_flag_and_a_reason_do_not_undo_each_other {
+        the_reason_undoes_the_flag: split("engine/mark.rs", "add", "fetch_or") => Says("the flag is there");
+        the_flag_undoes_the_reason: split("engine/mark.rs", "set", "fetch_update") => Says("the reason is there");
+        the_flag_comes_without_its_cause: relaxed("engine/mark.rs", "add", "fetch_or") => Race;
+    }
+    mark_whoever_knows_of_a_cancellation_further_out_is_told_of_it {
+        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("told of it");
+        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load") => Says("told of it");
+    }
+    mark_whoever_has_turned_the_token_on_first_or_not_knows_of_it {
+        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("is_cancelled");
+        both_are_the_first: split("engine/epoch.rs", "turn_on", "swap") => Says("exactly one is the first");
+    }
+    mark_a_reason_is_inherited_if_and_only_if_it_is_that_of_another_one {
+        a_reason_is_set_over_another: split("engine/mark.rs", "set", "fetch_update") => Says("left");
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use super::{Memory, within_bounds};
+use super::{Memory, twins, within_bounds};
 use crate::engine::permits::Permits;
+use crate::platform::planted;
 
 struct Limited {
     permits: Permits<u32>,
@@ -19,6 +20,11 @@ struct Limited {
 
 impl Limited {
     fn take_or_stand_in_line(&self, item: u32) -> Option<u32> {
+        if planted::step("looks first, and takes then") && self.permits.is_left() {
+            // As if what was left was its own.
+            let _ = self.permits.take();
+            return Some(item);
+        }
         let none = |_: &u32| false;
         self.permits
             .take_or_stand_in_line(item, none, &mut VecDeque::new())
@@ -40,6 +46,9 @@ impl Limited {
             self.inside.fetch_sub(1, Ordering::Relaxed);
             self.done.fetch_add(1, Ordering::Relaxed);
             next = self.permits.give_back();
+            if planted::step("does not run who is let go") {
+                next = None;
+            }
         }
     }
 }
@@ -63,4 +72,11 @@ fn permits_nobody_stands_in_line_for_ever() {
         }
         assert_eq!(limited.done.load(Ordering::Relaxed), 3, "all have run");
     });
+}
+
+twins! {
+    permits_nobody_stands_in_line_for_ever {
+        who_is_let_go_does_not_run: step("does not run who is let go") => Says("all have run");
+        to_look_and_to_take_are_two_steps: step("looks first, and takes then") => Race;
+    }
 }

@@ -1,11 +1,11 @@
 //! Absent workers: nothing stays visible while a place is free and a spare could be had.
 
+use crate::platform::sync::atomic::Ordering;
 use loom::sync::Arc;
-use loom::sync::atomic::Ordering;
 use loom::thread;
 
 use super::idle::{Pool, SLEEPER};
-use super::{exhaustively, within_bounds};
+use super::{exhaustively, twins, within_bounds};
 
 /// A pool of one place, whose worker computes and will leave, and that may have one spare.
 fn pool() -> Arc<Pool> {
@@ -24,7 +24,7 @@ fn idle_absent_worker_is_replaced() {
         };
         pool.expose();
         worker.join().unwrap();
-        assert_eq!(pool.spares.load(Ordering::Relaxed), 1);
+        assert_eq!(pool.spares.load(Ordering::Relaxed), 1, "one has come");
     });
 }
 
@@ -41,7 +41,7 @@ fn idle_long_wait_is_noticed() {
         };
         pool.expose();
         worker.join().unwrap();
-        assert_eq!(pool.spares.load(Ordering::Relaxed), 1);
+        assert_eq!(pool.spares.load(Ordering::Relaxed), 1, "one has come");
     });
 }
 
@@ -85,7 +85,7 @@ fn idle_as_many_spares_come_as_workers_are_absent() {
         // The first one searches, and nobody else comes until it has found something.
         assert_eq!(spares, 1);
         pool.idle.found(&*pool);
-        assert_eq!(pool.spares.load(Ordering::Relaxed), 2);
+        assert_eq!(pool.spares.load(Ordering::Relaxed), 2, "the next one");
         pool.idle.found(&*pool);
         assert_eq!(pool.spares.load(Ordering::Relaxed), 2);
     });
@@ -109,8 +109,12 @@ fn idle_retired_spare_is_replaced() {
         pool.expose();
         let is_gone = spare.join().unwrap();
         let is_awake = !pool.is_asleep.load(Ordering::Relaxed);
-        assert_eq!(is_gone, !is_awake);
-        assert_eq!(pool.spares.load(Ordering::Relaxed), usize::from(is_gone));
+        assert_eq!(is_gone, !is_awake, "either");
+        assert_eq!(
+            pool.spares.load(Ordering::Relaxed),
+            usize::from(is_gone),
+            "replaced"
+        );
     });
 }
 
@@ -134,6 +138,34 @@ fn idle_refused_spare_is_not_waited_for() {
         pool.expose();
         leaver.join().unwrap();
         worker.join().unwrap();
-        assert!(!pool.is_asleep.load(Ordering::Relaxed));
+        assert!(!pool.is_asleep.load(Ordering::Relaxed), "woken");
     });
+}
+
+twins! {
+    idle_absent_worker_is_replaced {
+        who_leaves_does_not_look: skipped("engine/idle.rs", "look_for_spare", "self.look") => Says("one has come");
+        the_pusher_has_no_fence: acqrel("engine/idle.rs", "wake_one", "fence") => Says("one has come");
+        who_leaves_has_no_fence: acqrel("engine/idle.rs", "vacate", "fence") => Says("one has come");
+    }
+    idle_long_wait_is_noticed {
+        it_does_not_look: skipped("engine/idle.rs", "look_for_spare", "self.look") => Says("one has come");
+        it_has_no_fence: acqrel("engine/idle.rs", "note_absent", "fence") => Says("one has come");
+    }
+    idle_absent_worker_asks {
+        it_does_not: skipped("engine/idle.rs", "look_for_spare", "arm_all") => Says("asked again");
+        who_is_asked_has_no_fence: acqrel("engine/idle.rs", "is_hungry", "fence") => Says("asked again");
+    }
+    idle_as_many_spares_come_as_workers_are_absent {
+        who_has_found_something_does_not_look: skipped("engine/idle.rs", "found", "self.look") => Says("the next one");
+        absences_are_lost: split("engine/idle.rs", "count_absent", "fetch_add") => Says("the next one");
+    }
+    idle_retired_spare_is_replaced {
+        it_does_not_look: skipped("engine/idle.rs", "retire", "self.look") => Says("replaced");
+        it_has_no_fence: acqrel("engine/idle.rs", "retire", "fence") => Says("replaced");
+        it_is_still_counted: skipped("engine/idle.rs", "retire", ".spares") => Says("replaced");
+    }
+    idle_refused_spare_is_not_waited_for {
+        the_waker_does_not_look_again: skipped("engine/idle.rs", "wake_one", "has_visible_work") => Says("woken");
+    }
 }

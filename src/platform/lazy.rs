@@ -73,7 +73,6 @@ impl<T> Lazy<T> {
     }
 
     /// The value, if there is one.
-    #[cfg_attr(loom, allow(dead_code, reason = "the first half of the above"))]
     pub(crate) fn peek(&self) -> Option<&T> {
         // ORDERING: Acquire, as above.
         let value = self.0.load(Ordering::Acquire);

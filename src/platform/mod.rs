@@ -5,12 +5,16 @@
 //! draws the order of all steps (`--cfg shuttle`, see [`shuttled`]). `tests/tidy.rs` has the list of what
 //! nobody else may name.
 
+#[cfg(loom)]
+pub(crate) mod atomic;
 #[cfg(not(loom))]
 pub(crate) mod clock;
 #[cfg(not(loom))]
 pub(crate) mod deque;
 pub(crate) mod lazy;
 pub(crate) mod parker;
+#[cfg(loom)]
+pub(crate) mod planted;
 pub(crate) mod point;
 #[cfg(not(loom))]
 pub(crate) mod process;
@@ -24,7 +28,9 @@ pub(crate) mod sync {
     #[cfg(shuttle)]
     pub(crate) use super::shuttled::{Condvar, Mutex, MutexGuard, OnceLock, statics};
     #[cfg(loom)]
-    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
+    pub(crate) use crate::platform::atomic;
+    #[cfg(loom)]
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
     #[cfg(shuttle)]
     pub(crate) use shuttle::sync::{Arc, RwLock, Weak, atomic};
     pub(crate) use std::sync::PoisonError;

@@ -14,7 +14,7 @@
 //! mutex that the sleeper held when it announced itself. Model: `models::parker_loses_no_token`.
 
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
-use crate::platform::sync::{Condvar, Mutex, PoisonError, lock};
+use crate::platform::sync::{Condvar, Mutex, MutexGuard, PoisonError, lock};
 
 const EMPTY: u8 = 0;
 const PARKED: u8 = 1;
@@ -63,6 +63,14 @@ impl Parker {
     /// The same, but not for longer than that; whether a token came.
     #[cfg(not(loom))]
     pub(crate) fn park_for(&self, time: std::time::Duration) -> bool {
+        self.park_unless(|bell, gate| {
+            let is_parked = |_: &mut ()| self.state.load(Ordering::Relaxed) == PARKED;
+            drop(bell.wait_timeout_while(gate, time, is_parked));
+        })
+    }
+
+    /// Parks by this `wait`, which may end without a token; whether one came.
+    pub(crate) fn park_unless(&self, wait: impl FnOnce(&Condvar, MutexGuard<'_, ()>)) -> bool {
         if self.take_token() {
             return true;
         }
@@ -72,11 +80,18 @@ impl Parker {
             self.state
                 .compare_exchange(EMPTY, PARKED, Ordering::AcqRel, Ordering::Acquire);
         if announced.is_ok() {
-            let is_parked = |_: &mut ()| self.state.load(Ordering::Relaxed) == PARKED;
-            drop(self.bell.wait_timeout_while(gate, time, is_parked));
+            wait(&self.bell, gate);
         }
         // ORDERING: AcqRel as in `park`. A token that comes at the last moment is taken.
+        // Model: `models::parker_whose_time_is_up_loses_no_token`.
         self.state.swap(EMPTY, Ordering::AcqRel) == NOTIFIED
+    }
+
+    /// Wakes the owner without reason.
+    #[cfg(all(loom, test))]
+    pub(crate) fn ring(&self) {
+        drop(lock(&self.gate));
+        self.bell.notify_one();
     }
 
     /// Leaves a token and wakes the owner if it sleeps.

@@ -144,14 +144,12 @@ impl State {
     }
 
     /// Whether another thread may hold a reference.
-    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the record"))]
     #[inline]
     pub(crate) fn is_shared(&self) -> bool {
         self.now() & SHARED != 0
     }
 
     /// Whether the child is unstarted and all of its references are on this thread.
-    #[cfg_attr(loom, allow(dead_code, reason = "a fast path of the scope layer"))]
     #[inline]
     pub(crate) fn is_private_and_unstarted(&self) -> bool {
         self.now() & (SHARED | STARTED) == 0
@@ -264,7 +262,6 @@ impl State {
     }
 
     /// Whether somebody has won the right to run.
-    #[cfg_attr(loom, allow(dead_code, reason = "a hint for the record"))]
     #[inline]
     pub(crate) fn is_started(&self) -> bool {
         // ORDERING: Relaxed: a hint for whoever holds the queue reference; `take_from_queue`
