@@ -71,6 +71,7 @@ impl Run {
 
     /// Runs the children here, oldest first, until `enough`; the rest is shared again.
     pub(crate) fn execute(self, seat: &Seat, enough: impl Fn() -> bool) {
+        debug_assert!(self.children.is_shared(), "others may have them");
         // SAFETY: open until the unit is released below, or passed on.
         let scope = unsafe { &*self.scope };
         let left = match scope.limiter() {
@@ -92,6 +93,8 @@ impl Run {
         match left {
             None => scope.release(seat),
             Some(children) => {
+                // Among them is what this thread has spawned meanwhile.
+                children.share(0);
                 point::reach(Point::RunLeft);
                 seat.stray(Run { scope, children });
             }

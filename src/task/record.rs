@@ -189,6 +189,11 @@ impl Queued {
         header(&self.0).state.is_started()
     }
 
+    /// Whether this reference may go to another thread.
+    pub(crate) fn is_shared(&self) -> bool {
+        header(&self.0).state.is_shared()
+    }
+
     /// Allows this reference to go to another thread, at this place.
     pub(crate) fn share(&self, place: u8) {
         let header = header(&self.0);
