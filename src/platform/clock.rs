@@ -1,17 +1,17 @@
-//! The clock that deadlines go by; tests move it.
+//! The clock that deadlines go by; tests move it, and so do programs that check the crate.
 
 use std::time::Instant;
 
 /// What time it is.
 pub(crate) fn now() -> Instant {
     let now = Instant::now();
-    #[cfg(test)]
+    #[cfg(any(test, hatchery_clock))]
     let now = now + moved::by();
     now
 }
 
 /// How far the clock has been moved.
-#[cfg(test)]
+#[cfg(any(test, hatchery_clock))]
 pub(crate) mod moved {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
