@@ -6,6 +6,7 @@ mod common;
 mod everything;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::env;
 
 use common::{REFUSED_STACK, seeded, watched};
@@ -133,4 +134,31 @@ fn programs_that_have_failed_do_not_fail_again() {
             result.unwrap_or_else(|wrong| panic!("{line}: {wrong}"));
         }
     });
+}
+
+/// For whoever has planted a bug: how many of these programs it makes fail, and which laws they break.
+#[test]
+#[ignore = "counts what fails, and does not fail"]
+fn how_many_random_programs_fail() {
+    let count = env::var("HATCHERY_PROGRAMS").ok();
+    let count = count.map_or(FEW, |count| count.parse().expect("a number of programs"));
+    let pools = pools();
+    let mut rng = seeded("how_many");
+    let mut laws = BTreeMap::<String, u32>::new();
+    watched(&pools[2].1, || {
+        for _ in 0..count {
+            let mut bytes = [0; BYTES];
+            rng.fill(&mut bytes);
+            let length = rng.usize(1..BYTES);
+            if let Err(wrong) = check(&pools, &bytes[..length], 1) {
+                let wrong = wrong.to_string();
+                let law = wrong
+                    .split(": ")
+                    .next()
+                    .and_then(|text| text.rsplit(", ").next());
+                *laws.entry(law.unwrap_or("?").to_owned()).or_default() += 1;
+            }
+        }
+    });
+    println!("{} of {count} fail: {laws:?}", laws.values().sum::<u32>());
 }
