@@ -19,7 +19,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 const BATCH: u32 = 500;
 
 /// Programs of an ordinary test run.
-const FEW: u32 = 2000;
+const FEW: u32 = 1000;
 
 /// Bytes of the longest program.
 const BYTES: usize = 160;
