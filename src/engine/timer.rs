@@ -123,7 +123,7 @@ impl Timer {
 }
 
 /// Has the thread look at a clock that was moved.
-#[cfg(test)]
+#[cfg(any(test, hatchery_clock))]
 pub(crate) fn look_again() {
     let timer = Timer::own();
     let _pending = lock(&timer.pending);
