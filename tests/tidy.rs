@@ -122,7 +122,9 @@ const BEHIND_THE_DOOR: [&str; 14] = [
 
 /// Modules that are compiled for tests only.
 fn is_test_module(file: &str) -> bool {
-    file == "src/refused.rs" || file.starts_with("src/models")
+    ["src/refused.rs", "src/faults", "src/models"]
+        .iter()
+        .any(|start| file.starts_with(start))
 }
 
 /// The name behind the door that this line of code has, if there is one.
