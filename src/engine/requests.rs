@@ -12,7 +12,7 @@ use std::ptr::{self, NonNull};
 use crossbeam_utils::CachePadded;
 
 use crate::engine::idle::Idle;
-use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 
 /// What others want of one thread; `W` is what they know a waiter by.
 pub(crate) struct Requests<W> {
@@ -62,6 +62,7 @@ impl<W> Requests<W> {
     }
 
     /// Whether exposing something now would reach somebody; the owner has cleared the flag before.
+    /// The look at `idle` begins with a fence, behind which it looks for a beggar.
     pub(crate) fn are_wanted(&self, idle: &Idle) -> bool {
         idle.is_hungry() || self.has_beggar()
     }
@@ -73,6 +74,11 @@ impl<W> Requests<W> {
         // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool.
         self.beggar
             .store(ptr::from_ref(waiter).cast_mut(), Ordering::Release);
+        // ORDERING: SeqCst fence between leaving word and looking whether the flag is set; partner:
+        // `are_wanted`, whose fence stands between clearing the flag and looking for a word. So a
+        // request that the owner is about to clear counts for this one only if it sees the word.
+        // Model: `models::leapfrog_request_is_answered_or_stands`.
+        fence(Ordering::SeqCst);
         self.arm();
     }
 
