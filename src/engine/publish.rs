@@ -9,6 +9,8 @@
 //! 2. a frame whose leftovers would outlive it on top of another nursery's is not *orderly*, and
 //!    gives to the strays instead: a child that its handle claimed from inside another nursery;
 //! 3. so does a frame that gets children while another one is innermost.
+//!
+//! Models: `models::publish_*`, `models::split_*`, `models::fork_*`, `models::foreign_*`.
 
 use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;

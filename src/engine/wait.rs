@@ -23,7 +23,7 @@
 //! unparked to say what it waits for.
 //!
 //! Leapfrogging is Wagner and Calder's ("Leapfrogging: a portable technique for implementing
-//! efficient futures", 1993), by nurseries instead of by single tasks.
+//! efficient futures", 1993), by nurseries instead of by single tasks. Models: `models::leapfrog_*`.
 
 use std::mem;
 

@@ -4,13 +4,10 @@
 
 #[cfg(not(loom))]
 pub(crate) mod arena;
-#[cfg_attr(loom, allow(dead_code, reason = "models use some of it"))]
 pub(crate) mod chunk;
 #[cfg(not(loom))]
 mod consume;
-#[cfg_attr(loom, allow(dead_code, reason = "models use some of it"))]
 pub(crate) mod list;
-#[cfg_attr(loom, allow(dead_code, reason = "models use some of it"))]
 pub(crate) mod record;
 #[cfg(not(loom))]
 pub(crate) mod room;
