@@ -5,14 +5,23 @@
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
 mod count;
+mod deque;
+mod foreign;
+mod fork;
 mod harness;
 mod idle;
 mod lazy;
+mod leapfrog;
 mod mark;
+mod nursery;
 mod parker;
 mod permits;
+mod publish;
+mod runs;
 mod spares;
+mod split;
 mod state;
+mod strays;
 
 use std::mem::ManuallyDrop;
 

@@ -22,12 +22,14 @@ pub(crate) mod permits;
 pub(crate) mod publish;
 #[cfg(not(loom))]
 pub(crate) mod report;
+pub(crate) mod requests;
 #[cfg(not(loom))]
 pub(crate) mod scope_frame;
 #[cfg(not(loom))]
 pub(crate) mod seat;
 #[cfg(not(loom))]
 pub(crate) mod shared;
+pub(crate) mod strays;
 #[cfg(not(loom))]
 pub(crate) mod survey;
 #[cfg(not(loom))]

@@ -4,13 +4,10 @@
 
 #[cfg(not(loom))]
 pub(crate) mod arena;
-#[cfg(not(loom))]
 pub(crate) mod chunk;
 #[cfg(not(loom))]
 mod consume;
-#[cfg(not(loom))]
 pub(crate) mod list;
-#[cfg(not(loom))]
 pub(crate) mod record;
 #[cfg(not(loom))]
 pub(crate) mod room;
