@@ -6,20 +6,29 @@
 
 mod absent;
 mod count;
+mod deque;
 mod failures;
+mod foreign;
+mod fork;
 mod harness;
 mod idle;
 mod lazy;
+mod leapfrog;
 mod limits;
 mod mark;
+mod nursery;
 mod parker;
 mod permits;
+mod publish;
 mod roster;
+mod runs;
 mod shutdown;
 mod side;
 mod slab;
 mod spares;
+mod split;
 mod state;
+mod strays;
 mod timer;
 mod tree;
 

@@ -365,3 +365,21 @@ fn s1_a_nursery_in_the_body_may_wait_for_a_blocking_child_of_the_limited_one() {
         });
     });
 }
+
+/// What it has spawned there is left over when the wait in the body ends, and anybody's from then on.
+/// In a debug build the pool itself looks whether it is marked so.
+#[test]
+fn an_awaited_child_leaves_what_it_has_spawned_to_all_threads() {
+    on_limits(|_, _, options| {
+        let ran = AtomicUsize::new(0);
+        for _ in 0..100 {
+            options.nursery(|n| {
+                let awaited = n.spawn(|| {
+                    n.spawn(|| ran.fetch_add(1, Ordering::Relaxed));
+                });
+                awaited.join();
+            });
+        }
+        assert_eq!(ran.into_inner(), 100);
+    });
+}

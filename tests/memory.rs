@@ -249,7 +249,7 @@ fn s8_threads_that_have_ended_leave_no_memory_behind() {
 /// The body keeps its place and does not help, so nobody comes for what stands among the strays.
 #[test]
 fn s8_children_of_a_thread_outside_joined_by_their_handles_leave_nothing_among_the_strays() {
-    fn spawn_and_join<'s>(n: &'s Nursery<'s, '_>) {
+    fn spawn_and_join<'s>(n: &'s Nursery<'s, '_>) -> usize {
         let mut after_first = 0;
         for i in 0..20_000 {
             assert_eq!(n.spawn(move || [i; 16]).join(), [i; 16]);
@@ -257,23 +257,26 @@ fn s8_children_of_a_thread_outside_joined_by_their_handles_leave_nothing_among_t
                 after_first = IN_USE.load(Ordering::Relaxed);
             }
         }
-        let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
-        assert!(grown < SLACK, "{grown} bytes more");
+        IN_USE.load(Ordering::Relaxed).saturating_sub(after_first)
     }
     let _alone = ALONE.lock();
     on_pool(Pool::builder().threads(1), |pool| {
         pool.nursery(|n| {
-            std::thread::scope(|scope| scope.spawn(|| spawn_and_join(n)).join().unwrap());
+            let grown = std::thread::scope(|scope| scope.spawn(|| spawn_and_join(n)).join());
+            let grown = grown.unwrap();
+            assert!(grown < SLACK, "{grown} bytes more");
         });
         // Nor for what a child spawns that may block.
         let over = Gate::default();
         pool.nursery(|n| {
             let child = n.spawn_blocking(|| {
-                spawn_and_join(n);
+                let grown = spawn_and_join(n);
                 over.open();
+                grown
             });
             over.wait();
-            child.join();
+            let grown = child.join();
+            assert!(grown < SLACK, "{grown} bytes more");
         });
     });
 }

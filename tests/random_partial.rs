@@ -1,6 +1,6 @@
 //! Random programs of partial nurseries on pools of every size: what happened is what may happen.
 //!
-//! `HATCHERY_SEED` repeats a run.
+//! `HATCHERY_SEED` repeats a run, `HATCHERY_PROGRAMS` says how many programs it has.
 
 mod common;
 #[path = "random_partial/facts.rs"]
@@ -34,6 +34,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 
 use crate::making::Programs;
 use crate::program::Program;
+
+/// Programs of an ordinary test run; `verify/programs` has more.
+const FEW: u32 = 10_000;
 
 /// Programs that share a watchdog.
 const BATCH: u32 = 1000;
@@ -113,7 +116,10 @@ fn programs(count: u32, tasks: usize) {
 
 #[test]
 fn random_programs_do_what_they_may() {
-    programs(50_000, 14);
+    let count = std::env::var("HATCHERY_PROGRAMS").ok();
+    let count = count.map_or(FEW, |count| count.parse().expect("a number of programs"));
+    programs(count, 14);
+    println!("random_partial: {count} programs on each of 4 pools");
 }
 
 #[test]

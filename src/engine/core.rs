@@ -9,7 +9,8 @@ use crate::engine::report::Facts;
 use crate::engine::roster;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{Kind, Seat};
-use crate::engine::shared::{Doing, Run, Slot, Strays};
+use crate::engine::shared::{Doing, Run, Slot};
+use crate::engine::strays::Strays;
 use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
 use crate::engine::threads::Threads;
@@ -126,7 +127,7 @@ pub(crate) struct Core {
     config: Config,
     pub(crate) idle: Idle,
     pub(crate) roster: Roster,
-    pub(crate) strays: Strays,
+    pub(crate) strays: Strays<Run>,
     pub(crate) blocking: Blocking,
     /// The workers' slots, by their index among the sleepers; set by the first child.
     workers: OnceLock<Vec<Arc<Slot>>>,
@@ -154,7 +155,7 @@ impl Core {
             process: Process::this(),
             idle: Idle::new(config.threads, config.spares),
             roster: Roster::default(),
-            strays: Strays::default(),
+            strays: Strays::new(),
             blocking: Blocking::new(config.blocking_threads),
             workers: OnceLock::new(),
             spares: Mutex::default(),
@@ -401,7 +402,7 @@ impl Field for Core {
             return;
         }
         self.roster
-            .read(|slots| slots.iter().for_each(|slot| slot.arm()));
+            .read(|slots| slots.iter().for_each(|slot| slot.requests.arm()));
         point::reach(Point::RequestSet);
     }
 

@@ -23,6 +23,7 @@ pub(crate) mod permits;
 pub(crate) mod publish;
 #[cfg(not(loom))]
 pub(crate) mod report;
+pub(crate) mod requests;
 pub(crate) mod roster;
 #[cfg(not(loom))]
 pub(crate) mod scope_frame;
@@ -31,6 +32,7 @@ pub(crate) mod seat;
 #[cfg(not(loom))]
 pub(crate) mod shared;
 pub(crate) mod side;
+pub(crate) mod strays;
 #[cfg(not(loom))]
 pub(crate) mod survey;
 #[cfg(not(loom))]

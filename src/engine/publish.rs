@@ -9,13 +9,14 @@
 //! 2. a frame whose leftovers would outlive it on top of another nursery's is not *orderly*, and
 //!    gives to the strays instead: a child that its handle claimed from inside another nursery;
 //! 3. so does a frame that gets children while another one is innermost.
+//!
+//! Models: `models::publish_*`, `models::split_*`, `models::fork_*`, `models::foreign_*`.
 
 use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::platform::point::{self, Point};
-use crate::platform::sync::atomic::Ordering;
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
 
@@ -161,7 +162,7 @@ impl Seat {
     /// Whether somebody asks for work.
     #[inline]
     pub(crate) fn is_asked(&self) -> bool {
-        self.slot().asked.load(Ordering::Relaxed)
+        self.slot().requests.are_made()
     }
 
     /// Exposes work if somebody asked.
@@ -185,12 +186,13 @@ impl Seat {
         if !self.is_asked() {
             return false;
         }
-        // Nothing was given. Cleared first: see `idle`, proof, 4.
-        self.slot().asked.store(false, Ordering::Relaxed);
-        let is_wanted = self.core.idle.is_hungry() || self.slot().has_beggar();
+        // Nothing was given.
+        let requests = &self.slot().requests;
+        requests.clear();
+        let is_wanted = requests.are_wanted(&self.core.idle);
         if is_wanted {
             // The fork that follows answers.
-            self.slot().asked.store(true, Ordering::Relaxed);
+            requests.renew();
         }
         is_wanted
     }
@@ -202,19 +204,18 @@ impl Seat {
         point::reach(Point::RequestAnswered);
         self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
-            // Cleared first: see `idle`, proof, 4.
-            self.slot().asked.store(false, Ordering::Relaxed);
+            self.slot().requests.clear();
             if self.core.is_orphan() {
                 return false;
             }
             self.core.start_workers();
-            self.core.idle.is_hungry() || self.slot().has_beggar()
+            self.slot().requests.are_wanted(&self.core.idle)
         });
         let eager = self.eager.get();
         if has_given && eager > 0 && self.core.idle.is_searched() {
             // Until it is here it cannot ask, and what comes next may take long.
             self.eager.set(eager - 1);
-            self.slot().asked.store(true, Ordering::Relaxed);
+            self.slot().requests.renew();
         }
     }
 

@@ -16,7 +16,6 @@ use crate::engine::tally::Tally;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
-use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
 
 /// How long a worker parks in a wait before another one may come for it. Most waits of a recursion
@@ -207,7 +206,7 @@ impl Seat {
         self.own_slot.set_doing(Doing::Running);
         self.take_place();
         // Who went to sleep before may not have asked this seat.
-        self.own_slot.asked.store(true, Ordering::Relaxed);
+        self.own_slot.requests.renew();
         match other {
             Some(()) => Came::FromAnotherPool,
             None => Came::FromOutside,

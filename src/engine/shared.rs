@@ -1,26 +1,24 @@
-//! What threads share: runs, the slots they are stolen from, and strays.
+//! What threads share: runs, and the slots they are stolen from.
 //!
 //! A run is some consecutive unstarted children that left their nursery's private lists. It is
 //! counted in the nursery ([`crate::engine::count::Count`]), which stays open while it exists.
 #![allow(unsafe_code, reason = "follows a run to its open nursery")]
 
-use std::collections::VecDeque;
-use std::ptr;
+use std::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
 use crate::engine::frame::Frame;
 use crate::engine::limit;
 use crate::engine::report::{Desk, Id};
+use crate::engine::requests::Requests;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Tally;
 use crate::platform::deque::{Steal, Stealer};
 use crate::platform::parker::Parker;
 use crate::platform::point::{self, Point};
-use crate::platform::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
-};
+use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
 use crate::task::list::PendingList;
 use crate::task::record::Class;
@@ -71,6 +69,7 @@ impl Run {
 
     /// Runs the children here, oldest first, until `enough`; the rest is shared again.
     pub(crate) fn execute(self, seat: &Seat, enough: impl Fn() -> bool) {
+        debug_assert!(self.children.is_shared(), "others may have them");
         // SAFETY: open until the unit is released below, or passed on.
         let scope = unsafe { &*self.scope };
         let left = match scope.limiter() {
@@ -92,6 +91,8 @@ impl Run {
         match left {
             None => scope.release(seat),
             Some(children) => {
+                // Among them is what this thread has spawned meanwhile.
+                children.share(0);
                 point::reach(Point::RunLeft);
                 seat.stray(Run { scope, children });
             }
@@ -160,23 +161,19 @@ impl Doing {
     ];
 }
 
-/// Claims of strays worth a sweep: few enough not to hold memory, many enough to share its cost.
-const SWEEP: usize = 32;
 /// The number of runs stolen that means none: in tests, few before it wraps.
 const NONE_STOLEN: u32 = if cfg!(test) { u32::MAX - 9 } else { 0 };
 
 /// The side of a seat that other threads see.
 pub(crate) struct Slot {
     pub(crate) parker: Parker,
-    /// A request to expose private work; set by the hungry, cleared by the owner.
-    pub(crate) asked: CachePadded<AtomicBool>,
+    /// What the hungry want of the owner.
+    pub(crate) requests: Requests<Slot>,
     /// Children in the deque.
     public: AtomicU32,
     /// Runs stolen from the deque so far; wraps in a long life, which `publish::is_between`
     /// allows for.
     stolen: AtomicU32,
-    /// A waiter that would like to have some of what this thread holds, and may be parked.
-    beggar: AtomicPtr<Slot>,
     /// Set while a worker is enlisted among the sleepers.
     pub(crate) asleep: AtomicBool,
     doing: AtomicU8,
@@ -195,10 +192,9 @@ impl Slot {
     pub(crate) fn new(stealer: Stealer<Run>, owner: String, asleep: bool) -> Self {
         Self {
             parker: Parker::new(),
-            asked: CachePadded::new(AtomicBool::new(true)),
+            requests: Requests::new(),
             public: AtomicU32::new(0),
             stolen: AtomicU32::new(NONE_STOLEN),
-            beggar: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(asleep),
             doing: AtomicU8::new(if asleep {
                 Doing::Sleeping as u8
@@ -252,28 +248,11 @@ impl Slot {
         !self.stealer.is_empty()
     }
 
-    /// Leaves word that `waiter` would like to be unparked when this thread exposes something.
-    ///
-    /// Nothing depends on it but parallelism: what a waiter waits for wakes it anyway.
-    pub(crate) fn beg(&self, waiter: &Slot) {
-        // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool.
-        self.beggar
-            .store(ptr::from_ref(waiter).cast_mut(), Ordering::Release);
-        self.arm();
-    }
-
-    pub(crate) fn has_beggar(&self) -> bool {
-        !self.beggar.load(Ordering::Relaxed).is_null()
-    }
-
     /// The waiter that asked last.
     pub(crate) fn take_beggar(&self) -> Option<&Slot> {
-        if !self.has_beggar() {
-            return None;
-        }
-        let waiter = self.beggar.swap(ptr::null_mut(), Ordering::Acquire);
+        let waiter = self.requests.take_beggar();
         // SAFETY: slots live as long as their pool, and this one is of the same pool.
-        unsafe { waiter.as_ref() }
+        waiter.map(|waiter: NonNull<Slot>| unsafe { waiter.as_ref() })
     }
 
     /// Takes the run that was shared first.
@@ -310,14 +289,6 @@ impl Slot {
     /// A run was taken from the deque.
     pub(crate) fn note_taken(&self, run: &Run) {
         self.public.fetch_sub(run.len(), Ordering::Relaxed);
-    }
-
-    /// Asks the owner to expose something at its next spawn or child.
-    pub(crate) fn arm(&self) {
-        // ORDERING: Relaxed; ordered by the fences of `idle` (proof, 4).
-        if !self.asked.load(Ordering::Relaxed) {
-            self.asked.store(true, Ordering::Relaxed);
-        }
     }
 
     pub(crate) fn set_doing(&self, doing: Doing) {
@@ -380,77 +351,7 @@ impl std::fmt::Debug for Slot {
             .field("owner", &*lock(&self.owner))
             .field("doing", &self.doing())
             .field("shared_runs", &self.stealer.len())
-            .field("asked", &self.asked.load(Ordering::Relaxed))
+            .field("asked", &self.requests.are_made())
             .finish()
-    }
-}
-
-/// Runs that no thread's own deque may hold: spawned from outside, or out of order.
-#[derive(Default)]
-pub(crate) struct Strays {
-    queue: Mutex<Stray>,
-    len: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Stray {
-    runs: VecDeque<Run>,
-    /// Claims by handles since the runs were last swept.
-    claims: usize,
-}
-
-impl Strays {
-    pub(crate) fn len(&self) -> usize {
-        // ORDERING: Relaxed; ordered by the fences of `idle`, and by the home's unpark.
-        self.len.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn push(&self, run: Run) {
-        let mut queue = lock(&self.queue);
-        queue.runs.push_back(run);
-        self.len.store(queue.runs.len(), Ordering::Relaxed);
-    }
-
-    /// A handle has claimed a child that probably stands here, where nobody comes for it as long as all
-    /// are busy. Once half of the runs may be such, they are let go of.
-    pub(crate) fn note_claim(&self) {
-        if self.len() == 0 {
-            return;
-        }
-        let mut queue = lock(&self.queue);
-        queue.claims += 1;
-        if queue.claims < SWEEP || queue.claims * 2 < queue.runs.len() {
-            return;
-        }
-        queue.claims = 0;
-        let (stale, rest) = queue.runs.drain(..).partition(Run::is_stale);
-        queue.runs = rest;
-        self.len.store(queue.runs.len(), Ordering::Relaxed);
-        drop(queue);
-        Vec::from(stale).into_iter().for_each(limit::let_go_of);
-    }
-
-    /// Whose children they are.
-    pub(crate) fn whose(&self) -> Vec<Id> {
-        let queue = lock(&self.queue);
-        queue.runs.iter().map(|run| Id::of(run.scope)).collect()
-    }
-
-    pub(crate) fn has(&self, wanted: impl Fn(&Run) -> bool) -> bool {
-        self.len() > 0 && lock(&self.queue).runs.iter().any(wanted)
-    }
-
-    /// Takes the first run that `wanted` accepts.
-    pub(crate) fn take(&self, wanted: impl Fn(&Run) -> bool) -> Option<Run> {
-        if self.len() == 0 {
-            return None;
-        }
-        let mut queue = lock(&self.queue);
-        let at = queue.runs.iter().position(wanted)?;
-        let run = queue.runs.remove(at);
-        self.len.store(queue.runs.len(), Ordering::Relaxed);
-        drop(queue);
-        point::reach(Point::StrayTaken);
-        run
     }
 }

@@ -69,7 +69,7 @@ impl Asked {
         let is_open = self.report.is_none() && matches!(doing, Doing::Running | Doing::Waiting);
         if is_open {
             self.slot.desk.remind();
-            self.slot.arm();
+            self.slot.requests.arm();
             if doing == Doing::Waiting {
                 // It finds the reminder behind the token.
                 self.slot.parker.unpark();
@@ -105,7 +105,7 @@ impl Core {
         }
         Survey {
             slots: asked.into_iter().map(Self::find).collect(),
-            strays: self.strays.whose(),
+            strays: self.strays.each(|run| Id::of(run.scope())),
             blocking: self.blocking.whose(),
         }
     }

@@ -67,7 +67,7 @@ fn main(timer: &Deadlines) {
 }
 
 /// Has the thread look at a clock that was moved.
-#[cfg(test)]
+#[cfg(any(test, hatchery_clock))]
 pub(crate) fn look_again() {
     own().look_again();
 }

@@ -23,7 +23,7 @@
 //! unparked to say what it waits for.
 //!
 //! Leapfrogging is Wagner and Calder's ("Leapfrogging: a portable technique for implementing
-//! efficient futures", 1993), by nurseries instead of by single tasks.
+//! efficient futures", 1993), by nurseries instead of by single tasks. Models: `models::leapfrog_*`.
 
 use std::mem;
 
@@ -204,7 +204,7 @@ impl Seat {
         });
         self.note_public_claim();
         if is_stray && !self.core.is_orphan() {
-            self.core.strays.note_claim();
+            self.core.strays.note_claim(Run::is_stale, limit::let_go_of);
         }
     }
 
@@ -231,7 +231,7 @@ impl Seat {
             }
             point::reach(Point::ChildAwaited);
             if helps && let Some(runner) = scope.runner() {
-                runner.with(self, |runner| runner.beg(self.slot()));
+                runner.with(self, |runner| runner.requests.beg(self.slot()));
                 point::reach(Point::RequestBegged);
             }
             if !mem::replace(&mut has_parked, true) {
@@ -323,7 +323,7 @@ impl Seat {
                 return None;
             }
             if !runner.has_work() {
-                runner.beg(self.slot());
+                runner.requests.beg(self.slot());
                 return None;
             }
             runner.steal()

@@ -54,7 +54,7 @@ impl Field for Pool {
 }
 
 impl Pool {
-    fn new(places: usize) -> Arc<Self> {
+    pub(super) fn new(places: usize) -> Arc<Self> {
         Self::with_spares(places, 0)
     }
 
@@ -75,21 +75,21 @@ impl Pool {
         self.idle.wake_one(self);
     }
 
-    fn take(&self) -> bool {
+    pub(super) fn take(&self) -> bool {
         self.visible
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| n.checked_sub(1))
             .is_ok()
     }
 
     /// Sleeps until roused; a lost wake-up is a deadlock that the model reports.
-    fn sleep(&self) {
+    pub(super) fn sleep(&self) {
         while self.is_asleep.load(Ordering::Acquire) {
             self.parker.park();
         }
     }
 
     /// A worker that searches with a place, and sleeps between looks, until it has one entry.
-    fn work_once(&self) {
+    pub(super) fn work_once(&self) {
         while !self.take() {
             self.is_asleep.store(true, Ordering::Relaxed);
             self.idle.announce(SLEEPER, self);

@@ -1,4 +1,5 @@
-//! The clocks: one that deadlines go by, which tests move, and one for how long something takes.
+//! The clocks: one that deadlines go by, which tests and programs that check the crate move, and one
+//! for how long something takes.
 
 #[cfg(not(shuttle))]
 use std::time::Instant;
@@ -10,7 +11,7 @@ pub(crate) use super::shuttled::{now, now as tick};
 #[cfg(not(shuttle))]
 pub(crate) fn now() -> Instant {
     let now = Instant::now();
-    #[cfg(test)]
+    #[cfg(any(test, hatchery_clock))]
     let now = now + moved::by();
     now
 }
@@ -23,7 +24,7 @@ pub(crate) fn tick() -> Instant {
 }
 
 /// How far the clock has been moved.
-#[cfg(test)]
+#[cfg(any(test, hatchery_clock))]
 pub(crate) mod moved {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;

@@ -29,6 +29,15 @@ pub(crate) mod thread {
     pub(crate) use std::thread::panicking;
     pub(crate) use std::thread_local;
 }
+pub(crate) mod witness;
+
+/// A cell that one thread at a time has the right to use, which the model checker sees to.
+pub(crate) mod cell {
+    #[cfg(loom)]
+    pub(crate) use loom::cell::Cell;
+    #[cfg(not(loom))]
+    pub(crate) use std::cell::Cell;
+}
 
 /// Shared-memory primitives.
 pub(crate) mod sync {

@@ -12,7 +12,10 @@
 macro_rules! points {
     ($($(#[$doc:meta])+ $name:ident,)*) => {
         /// A moment between two steps of a protocol.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(
+            all(any(test, shuttle), not(loom)),
+            derive(Clone, Copy, Debug, PartialEq, Eq)
+        )]
         pub(crate) enum Point {
             $($(#[$doc])+ $name,)*
         }
@@ -209,8 +212,10 @@ pub(crate) fn inherited<F>(main: F) -> F {
     main
 }
 
+#[cfg(all(test, not(loom)))]
+pub(crate) use checked::Plan;
 #[cfg(all(any(test, shuttle), not(loom)))]
-pub(crate) use checked::{Plan, inherited, reach};
+pub(crate) use checked::{inherited, reach};
 
 #[cfg(all(any(test, shuttle), not(loom)))]
 mod checked {

@@ -214,7 +214,7 @@ where
     #[inline(never)]
     fn run_undisturbed(&mut self, spawned: &Frame<'_>) -> bool {
         let cancel = &self.scope.cancel;
-        let is_asked = &*spawned.seat.slot().asked;
+        let is_asked = spawned.seat.slot().requests.flag();
         self.stretch.run(&self.shared.f, || {
             // Without `&&`: the branches are what the loop of an empty item spends its time on.
             // ORDERING: Relaxed: whoever is told to stop looks again.

@@ -222,6 +222,18 @@ impl<F, T> ForkChunk<F, T> {
         NonNull::from(&self.record).cast()
     }
 
+    /// Whether the record has been given back, and just once.
+    ///
+    /// # Safety
+    ///
+    /// [`publish`](Self::publish) was called.
+    #[cfg(loom)]
+    pub(crate) unsafe fn is_released(&self) -> bool {
+        let chunk = NonNull::from(self).cast::<ChunkHeader>();
+        // SAFETY: `publish` has put it there.
+        unsafe { chunk.as_ref() }.is_dead()
+    }
+
     /// Moves the closure out.
     ///
     /// # Safety

@@ -228,6 +228,11 @@ impl PendingList {
         });
     }
 
+    /// Whether all of the queue references may be on any thread.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.all(Queued::is_shared)
+    }
+
     /// Whether `f` is true for each child; it is asked from the oldest one on, until it is not.
     fn all(&self, f: impl Fn(&Queued) -> bool) -> bool {
         let mut next = NonNull::new(self.oldest.get());

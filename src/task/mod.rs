@@ -4,12 +4,9 @@
 
 #[cfg(not(loom))]
 pub(crate) mod arena;
-#[cfg(not(loom))]
 pub(crate) mod chunk;
 mod consume;
-#[cfg(not(loom))]
 pub(crate) mod list;
-#[cfg(not(loom))]
 pub(crate) mod record;
 pub(crate) mod room;
 pub(crate) mod slab;

@@ -13,13 +13,14 @@
 //! dropped: each has one method that ends it.
 #![allow(unsafe_code, reason = "erased records: see the invariant above")]
 
-use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr::{self, NonNull};
 
+use crate::platform::cell::Cell;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
+use crate::platform::witness::Witness;
 use crate::task::chunk::{self, ChunkHeader, Releaser};
 pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
@@ -58,6 +59,8 @@ pub(crate) struct Header {
     state: State,
     /// Where the child was shared last: a hint, and the spawner's to interpret.
     place: AtomicU8,
+    /// For the model checker: the slot, and the whole once it is given back.
+    slot: Witness,
 }
 
 /// What a record is from the start on.
@@ -152,6 +155,7 @@ impl<F, T> Record<F, T> {
                 kind,
                 state: State::new(),
                 place: AtomicU8::new(0),
+                slot: Witness::new(),
             });
         }
         (
@@ -184,6 +188,11 @@ impl Queued {
     /// Whether the handle has claimed the child, so that there is nothing left to take.
     pub(crate) fn is_stale(&self) -> bool {
         header(&self.0).state.is_started()
+    }
+
+    /// Whether this reference may go to another thread.
+    pub(crate) fn is_shared(&self) -> bool {
+        header(&self.0).state.is_shared()
     }
 
     /// Allows this reference to go to another thread, at this place.
@@ -339,6 +348,7 @@ impl Running {
     /// The closure is an `F` and has not been moved out before.
     #[inline]
     pub(crate) unsafe fn take_closure<F>(&self) -> F {
+        header(&self.0).slot.note_use();
         // SAFETY: the slot holds an `F` by contract, and belongs to the runner until it finishes.
         unsafe { slot(self.0).read() }
     }
@@ -350,6 +360,7 @@ impl Running {
     /// The closure has been moved out, and the record's result type is `T`.
     #[inline]
     pub(crate) unsafe fn store<T>(&self, value: T) -> Outcome {
+        header(&self.0).slot.note_use();
         // SAFETY: an empty slot with room for a `T`.
         unsafe { slot(self.0).write(value) };
         Outcome::Done
@@ -361,6 +372,7 @@ impl Running {
     ///
     /// The closure has been moved out.
     pub(crate) unsafe fn store_payload(&self, payload: Payload) -> Outcome {
+        header(&self.0).slot.note_use();
         // SAFETY: an empty slot with room for a payload.
         unsafe { slot(self.0).write(payload) };
         Outcome::Panicked
@@ -597,6 +609,7 @@ fn who(at: &NonNull<Header>) -> Releaser {
 /// Gives a record's memory back, once its last reference has ended.
 #[inline]
 fn release(at: NonNull<Header>, releaser: Releaser) {
+    header(&at).slot.note_use();
     match header(&at).kind.home {
         Home::Owned => chunk_header(&at).release(releaser),
         // SAFETY: state invariant 2: one caller per record, after which nobody touches it.
@@ -609,6 +622,7 @@ fn release(at: NonNull<Header>, releaser: Releaser) {
 /// The record finished with `outcome`, its result type is `T`, and its slot is read once.
 #[inline]
 unsafe fn read_verdict<T>(at: NonNull<Header>, outcome: Outcome) -> Verdict<T> {
+    header(&at).slot.note_use();
     match outcome {
         // SAFETY: `store` left a `T`.
         Outcome::Done => Verdict::Done(unsafe { slot(at).read() }),

@@ -1,0 +1,96 @@
+//! Asking a thread for some of what it holds.
+//!
+//! | what     | set by                                  | taken back by                            |
+//! |----------|-----------------------------------------|------------------------------------------|
+//! | `asked`  | whoever is hungry                       | its thread, before it looks who is       |
+//! | `beggar` | a waiter whose children it has taken    | its thread, once it has shown something  |
+//!
+//! Models: `models::publish_*`, `models::leapfrog_*`.
+
+use std::ptr::{self, NonNull};
+
+use crossbeam_utils::CachePadded;
+
+use crate::engine::idle::Idle;
+use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+
+/// What others want of one thread; `W` is what they know a waiter by.
+pub(crate) struct Requests<W> {
+    /// A request to expose private work.
+    asked: CachePadded<AtomicBool>,
+    /// A waiter that would like to have some of what this thread holds, and may be parked.
+    beggar: AtomicPtr<W>,
+}
+
+impl<W> Requests<W> {
+    /// Those of a thread that nobody has asked yet, so that it looks for itself.
+    pub(crate) fn new() -> Self {
+        Self {
+            asked: CachePadded::new(AtomicBool::new(true)),
+            beggar: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// The flag itself, for a loop that looks at nothing else.
+    #[inline]
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.asked
+    }
+
+    /// Whether somebody asks for work.
+    #[inline]
+    pub(crate) fn are_made(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Asks the owner to expose something at its next spawn or child.
+    pub(crate) fn arm(&self) {
+        // ORDERING: Relaxed; ordered by the fences of `idle` (proof, 4).
+        if !self.are_made() {
+            self.asked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The owner asks itself, so that it looks again.
+    pub(crate) fn renew(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// The owner is about to look who is hungry. Cleared first: see `idle`, proof, 4.
+    pub(crate) fn clear(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether exposing something now would reach somebody; the owner has cleared the flag before.
+    /// The look at `idle` begins with a fence, behind which it looks for a beggar.
+    pub(crate) fn are_wanted(&self, idle: &Idle) -> bool {
+        idle.is_hungry() || self.has_beggar()
+    }
+
+    /// Leaves word that `waiter` would like to be unparked when this thread exposes something.
+    ///
+    /// Nothing depends on it but parallelism: what a waiter waits for wakes it anyway.
+    pub(crate) fn beg(&self, waiter: &W) {
+        // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool.
+        self.beggar
+            .store(ptr::from_ref(waiter).cast_mut(), Ordering::Release);
+        // ORDERING: SeqCst fence between leaving word and looking whether the flag is set; partner:
+        // `are_wanted`, whose fence stands between clearing the flag and looking for a word. So a
+        // request that the owner is about to clear counts for this one only if it sees the word.
+        // Model: `models::leapfrog_request_is_answered_or_stands`.
+        fence(Ordering::SeqCst);
+        self.arm();
+    }
+
+    fn has_beggar(&self) -> bool {
+        !self.beggar.load(Ordering::Relaxed).is_null()
+    }
+
+    /// The waiter that asked last.
+    pub(crate) fn take_beggar(&self) -> Option<NonNull<W>> {
+        if !self.has_beggar() {
+            return None;
+        }
+        NonNull::new(self.beggar.swap(ptr::null_mut(), Ordering::Acquire))
+    }
+}

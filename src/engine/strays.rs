@@ -1,0 +1,92 @@
+//! Runs that no thread's own deque may hold: spawned from outside, or out of order.
+//!
+//! Two kinds of sleepers look here: the home of the nursery, which parks for events of its own, and
+//! workers, which are woken by [`crate::engine::idle`]. Whoever puts a run in tells both of them
+//! after that, so none needs to look at the right moment. Models: `models::strays_*`.
+
+use std::collections::VecDeque;
+
+use crate::platform::point::{self, Point};
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::{Mutex, lock};
+
+/// Claims worth a sweep: few enough not to hold memory, many enough to share its cost.
+const SWEEP: usize = 32;
+
+/// A list that any thread puts runs in, and takes those it may run from.
+pub(crate) struct Strays<R> {
+    queue: Mutex<Stray<R>>,
+    len: AtomicUsize,
+}
+
+struct Stray<R> {
+    runs: VecDeque<R>,
+    /// Claims by handles since the runs were last swept.
+    claims: usize,
+}
+
+impl<R> Strays<R> {
+    pub(crate) fn new() -> Self {
+        let none = Stray {
+            runs: VecDeque::new(),
+            claims: 0,
+        };
+        Self {
+            queue: Mutex::new(none),
+            len: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        // ORDERING: Relaxed; ordered by the fences of `idle`, and by the home's unpark.
+        self.len.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn push(&self, run: R) {
+        let mut queue = lock(&self.queue);
+        queue.runs.push_back(run);
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
+    }
+
+    /// A handle has claimed a child that probably stands here, where nobody comes for it as long as all
+    /// are busy. Once half of the runs may be such, those that `is_stale` says it of are let go of.
+    pub(crate) fn note_claim(&self, is_stale: impl Fn(&R) -> bool, let_go_of: impl Fn(R)) {
+        if self.len() == 0 {
+            return;
+        }
+        let mut queue = lock(&self.queue);
+        queue.claims += 1;
+        if queue.claims < SWEEP || queue.claims * 2 < queue.runs.len() {
+            return;
+        }
+        queue.claims = 0;
+        let (stale, rest) = queue.runs.drain(..).partition(is_stale);
+        queue.runs = rest;
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
+        drop(queue);
+        Vec::from(stale).into_iter().for_each(let_go_of);
+    }
+
+    /// What `look` says of each of them.
+    pub(crate) fn each<T>(&self, look: impl Fn(&R) -> T) -> Vec<T> {
+        lock(&self.queue).runs.iter().map(look).collect()
+    }
+
+    pub(crate) fn has(&self, wanted: impl Fn(&R) -> bool) -> bool {
+        self.len() > 0 && lock(&self.queue).runs.iter().any(wanted)
+    }
+
+    /// Takes the first run that `wanted` accepts.
+    pub(crate) fn take(&self, wanted: impl Fn(&R) -> bool) -> Option<R> {
+        if self.len() == 0 {
+            return None;
+        }
+        let mut queue = lock(&self.queue);
+        let at = queue.runs.iter().position(wanted)?;
+        let run = queue.runs.remove(at);
+        self.len.store(queue.runs.len(), Ordering::Relaxed);
+        drop(queue);
+        point::reach(Point::StrayTaken);
+        run
+    }
+}

@@ -1,0 +1,187 @@
+//! A nursery and its children, for models that pass them around.
+//!
+//! Records and the count are the real ones. Each child says whether it runs once, after what its spawner
+//! did, and before the nursery ends.
+#![allow(
+    unsafe_code,
+    reason = "makes and runs records, as the scope layer does"
+)]
+
+use std::ptr;
+use std::sync::{Arc, Weak};
+
+use super::Memory;
+use crate::engine::count::Count;
+use crate::task::chunk::{self, ForkChunk, Owner};
+use crate::task::record::{Class, Handle, Outcome, Queued, Running, Verdict, Vtable};
+
+type Task = Box<dyn FnOnce() -> usize + Send>;
+
+/// As `scope::nest::Child`, for children that do not panic.
+const VTABLE: &Vtable = &Vtable {
+    call,
+    dispose,
+    call_and_dispose,
+};
+
+unsafe fn call(child: Running, _owner: *const ()) -> Outcome {
+    // SAFETY: all records here hold a task, and run once.
+    let task = unsafe { child.take_closure::<Task>() };
+    let value = task();
+    // SAFETY: their results are of this type.
+    unsafe { child.store(value) }
+}
+
+unsafe fn dispose(child: Running, _owner: *const (), outcome: Outcome) {
+    // SAFETY: as above.
+    let _ = unsafe { child.take::<usize>(outcome) };
+}
+
+unsafe fn call_and_dispose(child: Running, owner: *const ()) {
+    // SAFETY: by contract.
+    let outcome = unsafe { call(child.again(), owner) };
+    // SAFETY: by contract.
+    unsafe { dispose(child, owner, outcome) };
+}
+
+/// One child's record, and what it reads and writes.
+struct Child {
+    /// As in a fork's frame, for any child: a chunk with this one record.
+    chunk: ForkChunk<Task, usize>,
+    is_spawned: Memory<bool>,
+    has_run: Memory<bool>,
+}
+
+/// A nursery in the frame of its home, as `ScopeFrame`.
+pub(super) struct Nursery {
+    pub(super) count: Count,
+    home: usize,
+    /// Whether the frame is there: whoever looks at it reads this, and its end is a write.
+    is_open: Memory<bool>,
+    children: Vec<Child>,
+}
+
+// SAFETY: a chunk is used by whoever has a reference to its record.
+unsafe impl Send for Nursery {}
+// SAFETY: as above.
+unsafe impl Sync for Nursery {}
+
+impl Nursery {
+    pub(super) fn new(home: usize, children: usize) -> Arc<Self> {
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            let child = |index| {
+                let this = this.clone();
+                let task: Task = Box::new(move || {
+                    let nursery = this.upgrade().expect("kept by the model");
+                    nursery.run(index);
+                    index
+                });
+                Child {
+                    chunk: ForkChunk::new(task),
+                    is_spawned: Memory::new(false),
+                    has_run: Memory::new(false),
+                }
+            };
+            Self {
+                count: Count::new(),
+                home,
+                is_open: Memory::new(true),
+                children: (0..children).map(child).collect(),
+            }
+        })
+    }
+
+    fn run(&self, index: usize) {
+        self.touch();
+        assert!(self.children[index].is_spawned.read());
+        assert!(!self.children[index].has_run.read(), "run once");
+        self.children[index].has_run.write(true);
+    }
+
+    /// Makes the record of a child that nobody will join.
+    pub(super) fn spawn_unjoined(&self, index: usize) -> Queued {
+        let (child, handle) = self.spawn(index);
+        let abandoned = handle.abandon_in_private();
+        assert!(abandoned.is_ok());
+        child
+    }
+
+    /// Makes the record of a child.
+    pub(super) fn spawn(&self, index: usize) -> (Queued, Handle<usize>) {
+        let child = &self.children[index];
+        child.is_spawned.write(true);
+        let owner = Owner {
+            scope: ptr::null(),
+            spawner: ptr::null(),
+        };
+        // SAFETY: once for each child, whose chunk stays in place; the vtable is of these types.
+        unsafe { child.chunk.publish(owner, VTABLE) }
+    }
+
+    /// The same in a chunk of its own, for a spawner that is not at home.
+    pub(super) fn spawn_single(self: &Arc<Self>, index: usize) -> (Queued, Handle<usize>) {
+        self.touch();
+        self.children[index].is_spawned.write(true);
+        let owner = Owner {
+            scope: ptr::null(),
+            spawner: ptr::null(),
+        };
+        let this = Arc::clone(self);
+        let task: Task = Box::new(move || {
+            this.run(index);
+            index
+        });
+        // SAFETY: nobody looks at the owner; the vtable is of these types.
+        unsafe { chunk::single(owner, 0, Class::Compute, VTABLE, |_| task) }
+    }
+
+    pub(super) fn touch(&self) {
+        assert!(self.is_open.read(), "the frame is gone");
+    }
+
+    /// As `ScopeFrame::home`.
+    pub(super) fn home(&self) -> usize {
+        self.touch();
+        self.home
+    }
+
+    /// The home goes on, and uses the memory for something else.
+    pub(super) fn close(&self) {
+        self.end();
+        for index in 0..self.children.len() {
+            assert!(self.is_released(index), "released once");
+        }
+    }
+
+    /// The same where records lie elsewhere, or are none.
+    pub(super) fn end(&self) {
+        self.is_open.write(false);
+        for child in &self.children {
+            assert!(child.has_run.read(), "every child has run");
+            child.has_run.write(false);
+        }
+    }
+    /// The closure of a child that has no record yet, which is called here.
+    pub(super) fn call(&self, index: usize) -> usize {
+        let child = &self.children[index];
+        child.is_spawned.write(true);
+        // SAFETY: the closure is still there.
+        let task = unsafe { child.chunk.take() };
+        task()
+    }
+
+    /// What a child that has ended has left.
+    pub(super) fn result(&self, child: Handle<usize>) -> usize {
+        self.touch();
+        match child.take() {
+            Ok(Verdict::Done(value)) => value,
+            _ => unreachable!("waited for"),
+        }
+    }
+
+    /// Whether the record of this child has been given back.
+    pub(super) fn is_released(&self, index: usize) -> bool {
+        // SAFETY: it is spawned.
+        unsafe { self.children[index].chunk.is_released() }
+    }
+}

@@ -1,0 +1,23 @@
+//! What the model checker sees of memory that is used by way of raw pointers.
+
+/// Stands next to a piece of memory that one thread at a time has the right to use. In ordinary builds
+/// it is nothing.
+pub(crate) struct Witness(#[cfg(loom)] loom::cell::UnsafeCell<()>);
+
+impl Witness {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        #[cfg(loom)]
+        return Self(loom::cell::UnsafeCell::new(()));
+        #[cfg(not(loom))]
+        Self()
+    }
+
+    /// The memory is used: a model fails if nothing orders that and another use.
+    #[allow(clippy::inline_always, reason = "nothing")]
+    #[inline(always)]
+    pub(crate) fn note_use(&self) {
+        #[cfg(loom)]
+        self.0.with_mut(|_| ());
+    }
+}

@@ -1,0 +1,33 @@
+//! The programs that a fuzzer has found worth keeping, on pools of two sizes: see `fuzz/`.
+
+mod common;
+mod everything;
+
+use std::fs;
+use std::path::Path;
+
+use common::watched;
+use hatchery::Pool;
+
+#[test]
+fn the_programs_of_the_corpus_do_what_they_may() {
+    let [one, two] = [1, 2].map(|threads| Pool::builder().threads(threads).build().unwrap());
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/programs");
+    let Ok(corpus) = fs::read_dir(corpus) else {
+        panic!("the corpus is part of the repository");
+    };
+    let mut count = 0;
+    for file in corpus {
+        let file = file.unwrap().path();
+        let program = everything::program(&fs::read(&file).unwrap());
+        watched(&two, || {
+            for (pool, other) in [(&one, &two), (&two, &one)] {
+                let result = everything::check(pool, other, &program);
+                result.unwrap_or_else(|wrong| panic!("{}: {wrong}\n{program}", file.display()));
+            }
+        });
+        count += 1;
+    }
+    println!("corpus: {count} programs on each of 2 pools");
+    assert!(count >= 24, "{count} programs are too few to be all");
+}

@@ -1,0 +1,164 @@
+//! Random programs of everything on pools of every size: what happened is what may happen.
+//!
+//! `HATCHERY_SEED` repeats a run, `HATCHERY_PROGRAMS` says how many programs it has.
+
+mod common;
+mod everything;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::env;
+
+use common::{REFUSED_STACK, seeded, watched};
+use hatchery::Pool;
+use proptest::collection::vec;
+use proptest::num::u8::ANY;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+
+/// Programs that share a watchdog.
+const BATCH: u32 = 500;
+
+/// Programs of an ordinary test run.
+const FEW: u32 = 1000;
+
+/// Bytes of the longest program.
+const BYTES: usize = 160;
+
+/// How often a program that is made smaller is run on each pool: what fails may depend on the schedule.
+const REPEATS: usize = 50;
+
+/// Programs that have failed once, as `hex` writes them.
+const FAILED: &str = include_str!("everything/failed.txt");
+
+/// Pools of many sizes, one whose threads are all refused, and one whose children that may block have
+/// no threads of their own.
+fn pools() -> Vec<(&'static str, Pool)> {
+    let sized = |threads| Pool::builder().threads(threads);
+    let builders = [
+        ("w0", sized(2).stack_size(REFUSED_STACK)),
+        ("w1", sized(1)),
+        ("w2", sized(2)),
+        (
+            "w2, no side threads",
+            sized(2).blocking_threads(0).spare_threads(0),
+        ),
+        ("w3", sized(3)),
+        ("w4", sized(4)),
+        ("w8", sized(8)),
+    ];
+    let build = |(name, builder): (&'static str, hatchery::PoolBuilder)| {
+        let pool = builder.name(name).build();
+        (name, pool.expect("a valid configuration"))
+    };
+    builders.map(build).into()
+}
+
+fn check(pools: &[(&str, Pool)], bytes: &[u8], repeats: usize) -> Result<(), TestCaseError> {
+    let program = everything::program(bytes);
+    for (nth, (name, pool)) in pools.iter().enumerate() {
+        let other = &pools[(nth + 2) % pools.len()].1;
+        for _ in 0..repeats {
+            let result = everything::check(pool, other, &program);
+            result.map_err(|wrong| TestCaseError::fail(format!("on {name}, {wrong}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let pairs = (0..hex.len() / 2).map(|at| &hex[2 * at..2 * at + 2]);
+    pairs
+        .map(|pair| u8::from_str_radix(pair, 16).expect("hex"))
+        .collect()
+}
+
+/// So many programs, each on every pool.
+fn programs(count: u32) {
+    let pools = pools();
+    let mut rng = seeded("random_everything");
+    let config = Config {
+        cases: BATCH,
+        failure_persistence: None,
+        max_shrink_iters: 4000,
+        ..Config::default()
+    };
+    for _ in 0..count.div_ceil(BATCH) {
+        let mut seed = [0; 16];
+        rng.fill(&mut seed);
+        let source = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
+        let mut runner = TestRunner::new_with_rng(config.clone(), source);
+        let repeats = Cell::new(1);
+        watched(&pools[2].1, || {
+            let result = runner.run(&vec(ANY, 1..BYTES), |bytes| {
+                let result = check(&pools, &bytes, repeats.get());
+                if result.is_err() {
+                    repeats.set(REPEATS);
+                }
+                result
+            });
+            match result {
+                Ok(()) => {}
+                Err(TestError::Fail(wrong, bytes)) => {
+                    let program = everything::program(&bytes);
+                    panic!(
+                        "{wrong}\n{program}\nin everything/failed.txt: {}",
+                        hex(&bytes)
+                    );
+                }
+                Err(TestError::Abort(why)) => panic!("{why}"),
+            }
+        });
+    }
+    println!(
+        "random_everything: {count} programs on each of {} pools",
+        pools.len()
+    );
+}
+
+#[test]
+fn random_programs_of_everything_do_what_they_may() {
+    let count = env::var("HATCHERY_PROGRAMS").ok();
+    programs(count.map_or(FEW, |count| count.parse().expect("a number of programs")));
+}
+
+#[test]
+fn programs_that_have_failed_do_not_fail_again() {
+    let pools = pools();
+    watched(&pools[2].1, || {
+        for line in FAILED.lines().filter(|line| !line.starts_with('#')) {
+            let result = check(&pools, &bytes(line), REPEATS);
+            result.unwrap_or_else(|wrong| panic!("{line}: {wrong}"));
+        }
+    });
+}
+
+/// For whoever has planted a bug: how many of these programs it makes fail, and which laws they break.
+#[test]
+#[ignore = "counts what fails, and does not fail"]
+fn how_many_random_programs_fail() {
+    let count = env::var("HATCHERY_PROGRAMS").ok();
+    let count = count.map_or(FEW, |count| count.parse().expect("a number of programs"));
+    let pools = pools();
+    let mut rng = seeded("how_many");
+    let mut laws = BTreeMap::<String, u32>::new();
+    watched(&pools[2].1, || {
+        for _ in 0..count {
+            let mut bytes = [0; BYTES];
+            rng.fill(&mut bytes);
+            let length = rng.usize(1..BYTES);
+            if let Err(wrong) = check(&pools, &bytes[..length], 1) {
+                let wrong = wrong.to_string();
+                let law = wrong
+                    .split(": ")
+                    .next()
+                    .and_then(|text| text.rsplit(", ").next());
+                *laws.entry(law.unwrap_or("?").to_owned()).or_default() += 1;
+            }
+        }
+    });
+    println!("{} of {count} fail: {laws:?}", laws.values().sum::<u32>());
+}

@@ -1,0 +1,71 @@
+//! Test files as modules of one program, which is built much faster than a program for each. Each
+//! module runs in a process of its own (`all module::`), so that its tests meet only each other.
+
+#[path = "../../tests/accounts.rs"]
+mod accounts;
+#[path = "../../tests/block_in_place.rs"]
+mod block_in_place;
+#[path = "../../tests/cancel.rs"]
+mod cancel;
+#[path = "../../tests/cancellation.rs"]
+mod cancellation;
+#[path = "../../tests/checks.rs"]
+mod checks;
+#[path = "../../tests/compiles.rs"]
+mod compiles;
+#[path = "../../tests/destructors.rs"]
+mod destructors;
+#[path = "../../tests/dump.rs"]
+mod dump;
+#[path = "../../tests/each.rs"]
+mod each;
+#[path = "../../tests/each_failures.rs"]
+mod each_failures;
+#[path = "../../tests/failures.rs"]
+mod failures;
+#[path = "../../tests/foreign_code.rs"]
+mod foreign_code;
+#[path = "../../tests/identity.rs"]
+mod identity;
+#[path = "../../tests/idle.rs"]
+mod idle;
+#[path = "../../tests/late.rs"]
+mod late;
+#[path = "../../tests/lifetime.rs"]
+mod lifetime;
+#[path = "../../tests/limits.rs"]
+mod limits;
+#[path = "../../tests/limits_blocking.rs"]
+mod limits_blocking;
+#[path = "../../tests/outcomes.rs"]
+mod outcomes;
+#[path = "../../tests/outside.rs"]
+mod outside;
+#[path = "../../tests/panic_grid.rs"]
+mod panic_grid;
+#[path = "../../tests/panics.rs"]
+mod panics;
+#[path = "../../tests/partial.rs"]
+mod partial;
+#[path = "../../tests/places.rs"]
+mod places;
+#[path = "../../tests/results.rs"]
+mod results;
+#[path = "../../tests/scale.rs"]
+mod scale;
+#[path = "../../tests/scheduling.rs"]
+mod scheduling;
+#[path = "../../tests/several_pools.rs"]
+mod several_pools;
+#[path = "../../tests/side_threads.rs"]
+mod side_threads;
+#[path = "../../tests/signals.rs"]
+mod signals;
+#[path = "../../tests/stacks.rs"]
+mod stacks;
+#[path = "../../tests/stats.rs"]
+mod stats;
+#[path = "../../tests/std_examples.rs"]
+mod std_examples;
+#[path = "../../tests/stress.rs"]
+mod stress;
