@@ -11,6 +11,7 @@ mod lazy;
 mod mark;
 mod parker;
 mod permits;
+mod skipped;
 mod spares;
 mod state;
 
