@@ -18,6 +18,7 @@ mod parker;
 mod permits;
 mod publish;
 mod runs;
+mod skipped;
 mod spares;
 mod split;
 mod state;
