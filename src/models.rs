@@ -1,6 +1,6 @@
 //! Model tests: every interleaving (and every allowed reordering) of the protocols.
 //!
-//! Run with `cargo test --release --manifest-path verify/loom/Cargo.toml`. Two threads run unbounded, three
+//! Run by `verify/models`. Two threads run unbounded, three
 //! threads with at most three preemptions, where bugs of depth three still show.
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
@@ -24,6 +24,7 @@ mod roster;
 mod runs;
 mod shutdown;
 mod side;
+mod skipped;
 mod slab;
 mod spares;
 mod split;

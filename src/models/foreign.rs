@@ -62,7 +62,7 @@ fn foreign_spawn_from_further_in_keeps_the_nursery_open() {
             })
         };
         let worker = {
-            let outer = Arc::clone(&outer);
+            let (outer, inner) = (Arc::clone(&outer), Arc::clone(&inner));
             thread::spawn(move || {
                 home_of_inner.wait_for_end(&inner, &PendingList::new());
                 inner.close();

@@ -52,7 +52,8 @@ struct Child {
     has_run: Memory<bool>,
 }
 
-/// A nursery in the frame of its home, as `ScopeFrame`.
+/// A nursery in the frame of its home, as `ScopeFrame`. Its end is what `end` says; the model
+/// keeps the memory itself until all threads are done.
 pub(super) struct Nursery {
     pub(super) count: Count,
     home: usize,

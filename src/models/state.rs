@@ -3,19 +3,18 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Memory, exhaustively, twins, within_bounds};
+use super::{Memory, exhaustively, twins};
 use crate::platform::parker::Parker;
-use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::task::state::{Dropped, Finished, Outcome, State, Taken, TakenAlone};
 
 /// A record: its state, its slot, and the memory that somebody releases.
-struct Record {
-    state: State,
+pub(super) struct Record {
+    pub(super) state: State,
     /// What everybody who holds a reference reads: vtable, offset, class.
     header: Memory<u32>,
-    slot: Memory<Option<u32>>,
+    pub(super) slot: Memory<Option<u32>>,
     is_released: Memory<bool>,
-    spawner: Parker,
+    pub(super) spawner: Parker,
 }
 
 impl Record {
@@ -31,22 +30,22 @@ impl Record {
     }
 
     /// A record whose queue reference is about to go to another thread.
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         let record = Self::in_private();
         record.state.share();
         record
     }
 
-    fn fill(&self) {
+    pub(super) fn fill(&self) {
         self.slot.write(Some(7));
     }
 
-    fn empty(&self) {
+    pub(super) fn empty(&self) {
         assert_eq!(self.slot.read(), Some(7), "the slot is emptied once");
         self.slot.write(None);
     }
 
-    fn release(&self) {
+    pub(super) fn release(&self) {
         assert!(!self.is_released.read(), "released once");
         self.is_released.write(true);
         // Whoever gets the memory next writes to it.
@@ -144,7 +143,7 @@ impl Record {
         }
     }
 
-    fn assert_released(&self) {
+    pub(super) fn assert_released(&self) {
         assert!(self.is_released.read(), "released at all");
     }
 }
@@ -338,118 +337,6 @@ fn state_shared_again_at_home_is_released_once() {
     });
 }
 
-/// A child of a nursery that somebody cancels.
-struct Cancellable {
-    record: Arc<Record>,
-    is_cancelled: AtomicBool,
-    closure: Memory<bool>,
-}
-
-impl Cancellable {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            record: Record::new(),
-            is_cancelled: AtomicBool::new(false),
-            closure: Memory::new(true),
-        })
-    }
-
-    /// What whoever has won the right to run does; how the child ends.
-    fn run_or_skip(&self) -> Outcome {
-        assert!(self.closure.read(), "consumed once");
-        self.closure.write(false);
-        let outcome = if self.is_cancelled.load(Ordering::Relaxed) {
-            Outcome::Skipped
-        } else {
-            self.record.fill();
-            Outcome::Done
-        };
-        match self.record.state.finish(outcome) {
-            Finished::Left => {}
-            Finished::Wake => self.record.spawner.unpark(),
-            Finished::Abandoned => unreachable!("it is joined"),
-        }
-        outcome
-    }
-
-    fn take_and_run_or_skip(&self) -> Option<Outcome> {
-        match self.record.state.take_from_queue() {
-            Taken::Run => Some(self.run_or_skip()),
-            Taken::Stale => None,
-            Taken::StaleLast => {
-                self.record.release();
-                None
-            }
-        }
-    }
-
-    /// How the child has ended, for its joiner.
-    fn join(&self) -> Outcome {
-        let state = &self.record.state;
-        let outcome = loop {
-            if let Some(outcome) = state.outcome() {
-                break outcome;
-            }
-            if state.ask_for_wake() {
-                self.record.spawner.park();
-            }
-        };
-        let is_filled = self.record.slot.read().is_some();
-        assert_eq!(is_filled, outcome == Outcome::Done, "a value if it ran");
-        if is_filled {
-            self.record.empty();
-        }
-        if state.drop_handle() == Dropped::Last {
-            self.record.release();
-        }
-        outcome
-    }
-}
-
-/// Thief, canceller and joiner.
-#[test]
-fn state_cancelled_child_runs_or_is_skipped() {
-    within_bounds(|| {
-        let child = Cancellable::new();
-        let thief = {
-            let child = Arc::clone(&child);
-            thread::spawn(move || child.take_and_run_or_skip())
-        };
-        let canceller = {
-            let child = Arc::clone(&child);
-            thread::spawn(move || child.is_cancelled.store(true, Ordering::Relaxed))
-        };
-        let outcome = child.join();
-        assert_eq!(thief.join().unwrap(), Some(outcome));
-        canceller.join().unwrap();
-        child.record.assert_released();
-    });
-}
-
-/// The joiner claims the child if the thief has not, and a canceller comes between.
-#[test]
-fn state_cancelled_child_is_claimed_once() {
-    within_bounds(|| {
-        let child = Cancellable::new();
-        let thief = {
-            let child = Arc::clone(&child);
-            thread::spawn(move || child.take_and_run_or_skip())
-        };
-        let canceller = {
-            let child = Arc::clone(&child);
-            thread::spawn(move || child.is_cancelled.store(true, Ordering::Relaxed))
-        };
-        let claimed = child.record.state.claim_by_handle();
-        let own = claimed.then(|| child.run_or_skip());
-        let outcome = child.join();
-        let stolen = thief.join().unwrap();
-        assert_eq!(own.or(stolen), Some(outcome));
-        assert!(own.is_none() || stolen.is_none(), "run once");
-        canceller.join().unwrap();
-        child.record.assert_released();
-    });
-}
-
 twins! {
     state_awaited_joiner_is_woken_and_sees_the_result {
         the_result_is_read_before_it_is_there: relaxed("task/state.rs", "outcome", "load") => Race;
@@ -493,12 +380,5 @@ twins! {
         the_last_use_by_the_handle_is_not_seen: relaxed("task/state.rs", "set_unless_alone", "load") => Race;
         the_handle_ends_before_its_last_use: relaxed("task/state.rs", "set", "fetch_or") => Race;
         both_leave_the_record_to_the_other: split("task/state.rs", "set_unless_alone", "fetch_or") => Says("finished once");
-    }
-    state_cancelled_child_runs_or_is_skipped {
-        the_end_is_said_before_the_result_is_there: relaxed("task/state.rs", "set_unless_alone", "fetch_or") => Race;
-        the_wish_to_be_told_undoes_the_end: split("task/state.rs", "set", "fetch_or") => Deadlock;
-    }
-    state_cancelled_child_is_claimed_once {
-        two_claims_are_won: split("task/state.rs", "set_unless_alone", "fetch_or") => Race;
     }
 }

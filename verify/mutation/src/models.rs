@@ -31,6 +31,7 @@ pub(crate) struct Models {
 impl Models {
     /// Copies and compiles the source, and runs every model once with nothing weakened.
     pub(crate) fn build(root: &Path, sites: &[Site]) -> Result<Self, String> {
+        shell(&mut Command::new(root.join("verify/checker")))?;
         let copy = root.join("verify/mutation/target/copy");
         let _ = fs::remove_dir_all(&copy);
         shell(Command::new("mkdir").arg("-p").arg(copy.join("verify")))?;
