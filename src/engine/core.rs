@@ -414,7 +414,8 @@ impl Field for Core {
             self.compensations.add(1);
         }
         let slot = spare.as_ref().unwrap_or_else(|| self.worker(worker));
-        // ORDERING: Release; partner: the Acquire in `worker::sleep`.
+        // ORDERING: Release; partner: the Acquire in `worker::sleep`. No model: the token orders the
+        // same, except for a sleeper that an old one has woken.
         slot.asleep.store(false, Ordering::Release);
         slot.parker.unpark();
     }

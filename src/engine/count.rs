@@ -29,10 +29,10 @@ impl Count {
 
     /// Gives one unit back; true if it was the last. The frame may be gone when this returns.
     pub(crate) fn release(&self) -> bool {
-        // ORDERING: AcqRel. Release: all the child did happens before the opener's `is_zero`;
-        // the read-modify-writes of other releasers continue the sequence.
-        // Model: `models::count_last_release_publishes`.
-        let is_last = self.0.fetch_sub(1, Ordering::AcqRel) == 1;
+        // ORDERING: Release: all the child did happens before the opener's `is_zero`; the
+        // read-modify-writes of other releasers continue the sequence. Who is last reads nothing of
+        // theirs: it wakes the opener. Model: `models::count_last_release_publishes`.
+        let is_last = self.0.fetch_sub(1, Ordering::Release) == 1;
         point::reach(if is_last {
             Point::CountZero
         } else {

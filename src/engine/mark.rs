@@ -122,7 +122,8 @@ impl Mark {
 
     /// Sets flags.
     pub(crate) fn add(&self, flags: u8) {
-        self.state.fetch_or(flags, Ordering::AcqRel);
+        // ORDERING: Release; partners: all that load the state.
+        self.state.fetch_or(flags, Ordering::Release);
     }
 
     /// Sets the reason, with what goes with it, unless there is one; and `flags` in any case. True if
@@ -141,7 +142,7 @@ impl Mark {
         // ORDERING: Release; partners: all that load the state.
         let before = self
             .state
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+            .fetch_update(Ordering::Release, Ordering::Relaxed, next);
         before.is_ok_and(|before| before & REASON == 0)
     }
 }
@@ -212,7 +213,8 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
                     ..known
                 };
                 if nursery.mark().set(inherited, 0) {
-                    // The owner's has been.
+                    // ORDERING: Release as in `spread`: who reads it relies on the advance that this
+                    // thread has seen. No model: it takes a third thread that has not seen it.
                     nursery.mark().is_spread.store(true, Ordering::Release);
                 } else {
                     nursery.mark().spread(epoch);

@@ -71,7 +71,8 @@ impl<W> Requests<W> {
     ///
     /// Nothing depends on it but parallelism: what a waiter waits for wakes it anyway.
     pub(crate) fn beg(&self, waiter: &W) {
-        // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool.
+        // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool, and may be newer than
+        // what the taker knows of it. No model: theirs are there before their threads.
         self.beggar
             .store(ptr::from_ref(waiter).cast_mut(), Ordering::Release);
         // ORDERING: SeqCst fence between leaving word and looking whether the flag is set; partner:
@@ -91,6 +92,7 @@ impl<W> Requests<W> {
         if !self.has_beggar() {
             return None;
         }
+        // ORDERING: Acquire; partner: `beg`. No model, see there.
         NonNull::new(self.beggar.swap(ptr::null_mut(), Ordering::Acquire))
     }
 }

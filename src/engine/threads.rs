@@ -27,6 +27,7 @@ impl<H> Threads<H> {
     pub(crate) fn is_closed(&self) -> bool {
         // ORDERING: Acquire; partner: `close`. A worker that enlists after the last rousing reads it
         // behind the lock of the sleepers. Model: `models::shutdown_*`.
+        // No model needs more than these locks, which not everybody takes who asks.
         self.is_closed.load(Ordering::Acquire)
     }
 
@@ -50,7 +51,7 @@ impl<H> Threads<H> {
 
     /// From now on none is started, as far as the caller is concerned.
     pub(crate) fn close(&self) {
-        // ORDERING: Release; partner: `is_closed`.
+        // ORDERING: Release; partner: `is_closed`. No model needs it, see there.
         self.is_closed.store(true, Ordering::Release);
     }
 

@@ -135,7 +135,7 @@ fn sleep(seat: &Seat, index: usize) -> bool {
     slot.set_doing(Doing::Sleeping);
     point::reach(Point::WorkerSleeps);
     // ORDERING: Acquire; partner: the Release in `Core::rouse`. Tokens of earlier waits end the
-    // park early, so the flag decides.
+    // park early, so the flag decides. No model, see there.
     while slot.asleep.load(Ordering::Acquire) {
         if !seat.is_spare() {
             slot.parker.park();

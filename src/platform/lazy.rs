@@ -74,7 +74,7 @@ impl<T> Lazy<T> {
 
     /// The value, if there is one.
     pub(crate) fn peek(&self) -> Option<&T> {
-        // ORDERING: Acquire, as above.
+        // ORDERING: Acquire, as above. No model looks without filling.
         let value = self.0.load(Ordering::Acquire);
         // SAFETY: by the invariant; it lives as long as `self`.
         unsafe { value.as_ref() }

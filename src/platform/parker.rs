@@ -44,15 +44,16 @@ impl Parker {
             return;
         }
         let mut gate = lock(&self.gate);
-        // ORDERING: AcqRel as in `unpark`; a failure means that a token came in between.
+        // ORDERING: Relaxed: a sleeper tells its wakers nothing; a failure means that a token came in
+        // between, which is taken below.
         if self
             .state
-            .compare_exchange(EMPTY, PARKED, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed)
             .is_err()
         {
-            // ORDERING: AcqRel: the token taken may be a later one than the failure saw.
-            // Model: `models::parker_passes_on_what_two_wakers_did`.
-            self.state.swap(EMPTY, Ordering::AcqRel);
+            // ORDERING: Acquire; partner: `unpark`. The token taken may be a later one than the failure
+            // saw. Model: `models::parker_passes_on_what_two_wakers_did`.
+            self.state.swap(EMPTY, Ordering::Acquire);
             return;
         }
         while !self.take_token() {
@@ -75,16 +76,16 @@ impl Parker {
             return true;
         }
         let gate = lock(&self.gate);
-        // ORDERING: AcqRel as in `park`.
+        // ORDERING: Relaxed as in `park`.
         let announced =
             self.state
-                .compare_exchange(EMPTY, PARKED, Ordering::AcqRel, Ordering::Acquire);
+                .compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed);
         if announced.is_ok() {
             wait(&self.bell, gate);
         }
-        // ORDERING: AcqRel as in `park`. A token that comes at the last moment is taken.
+        // ORDERING: Acquire; partner: `unpark`. A token that comes at the last moment is taken.
         // Model: `models::parker_whose_time_is_up_loses_no_token`.
-        self.state.swap(EMPTY, Ordering::AcqRel) == NOTIFIED
+        self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED
     }
 
     /// Wakes the owner without reason.
@@ -96,9 +97,10 @@ impl Parker {
 
     /// Leaves a token and wakes the owner if it sleeps.
     pub(crate) fn unpark(&self) {
-        // ORDERING: AcqRel publishes what the caller did before to the `park` that takes the
-        // token. Partner: `take_token`. Model: `models::parker_loses_no_token`.
-        if self.state.swap(NOTIFIED, Ordering::AcqRel) == PARKED {
+        // ORDERING: Release publishes what the caller did before to the `park` that takes the
+        // token; a later waker's exchange continues the sequence. Partner: `take_token`.
+        // Model: `models::parker_loses_no_token`.
+        if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
             // The sleeper announced itself under this lock and has not released it before it
             // waits, so the bell cannot ring between its announcement and its wait.
             #[cfg(shuttle)]
@@ -111,8 +113,9 @@ impl Parker {
     }
 
     fn take_token(&self) -> bool {
+        // ORDERING: Acquire; partner: `unpark`.
         self.state
-            .compare_exchange(NOTIFIED, EMPTY, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
     }
 }

@@ -58,6 +58,8 @@ fn watch() {
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
     // No lock: one that is held during a fork is held for ever. Two that come at once both ask,
     // and each fork counts twice.
+    // ORDERING: Acquire and Release: who finds that the system has been told may fork. No model: the
+    // system is not in one.
     if !IS_WATCHED.load(Ordering::Acquire) {
         system::call_after_forks();
         IS_WATCHED.store(true, Ordering::Release);

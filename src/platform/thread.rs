@@ -51,7 +51,7 @@ struct Last(Arc<AtomicBool>);
 
 impl Drop for Last {
     fn drop(&mut self) {
-        // ORDERING: Release; partner: `Thread::is_over`.
+        // ORDERING: Release; partner: `Thread::is_over`. No model: it has no thread-locals that end.
         self.0.store(true, Ordering::Release);
     }
 }
@@ -91,6 +91,7 @@ impl Thread {
     /// thread-local.
     pub(crate) fn is_over(&self) -> bool {
         // Not under shuttle, which ends the oldest thread-local first: there whoever asks waits.
+        // ORDERING: Acquire; partner: the drop of `Last`. No model, see there.
         !cfg!(shuttle) && self.is_over.load(Ordering::Acquire)
     }
 

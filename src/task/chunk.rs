@@ -71,7 +71,7 @@ impl ChunkHeader {
         match releaser {
             Releaser::Spawner => self.released_here.set(self.released_here.get() + 1),
             // ORDERING: Release; partner: the Acquire in `is_dead`. The record's last use happens
-            // before its memory is handed out again.
+            // before its memory is handed out again. No model hands it out; sanitized tests do.
             Releaser::Anybody => {
                 self.released_elsewhere.fetch_add(1, Ordering::Release);
             }
@@ -79,7 +79,7 @@ impl ChunkHeader {
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        // ORDERING: Acquire; partner: the Release in `release`.
+        // ORDERING: Acquire; partner: the Release in `release`. No model, see there.
         let elsewhere = self.released_elsewhere.load(Ordering::Acquire);
         self.released_here.get() + elsewhere == self.allocated.get()
     }

@@ -5,10 +5,12 @@
 //! in a run. A first pass notes which models reach which ordering, so that a mutant is tried
 //! only against models that could tell.
 //!
-//! `hatchery-mutation run` writes the table anew; `hatchery-mutation check` asks, without running
+//! `hatchery-mutation run` writes the table anew, with the program of `build` if it is named;
+//! `hatchery-mutation check` asks, without running
 //! anything, whether the table knows every ordering that stands in the source, and whether each
 //! one that no model misses is argued for where it stands.
 
+mod crew;
 mod models;
 mod sites;
 mod table;
@@ -23,12 +25,18 @@ use sites::Site;
 use table::{Row, Verdict};
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let verb = env::args().nth(1).unwrap_or_default();
-    let outcome = match verb.as_str() {
-        "run" => run(&root),
-        "check" => check(&root),
-        _ => Err("usage: hatchery-mutation run | check".to_owned()),
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = Path::new(".");
+    let outcome = match arguments[..] {
+        ["run"] => models::built(root).and_then(|program| run(root, &program)),
+        ["build"] => models::built(root).map(|program| program.display().to_string()),
+        ["run", program] => run(root, Path::new(program)),
+        ["check"] => check(root),
+        _ => Err(
+            "usage, in the root of the repository: hatchery-mutation build | run [PROGRAM] | check"
+                .into(),
+        ),
     };
     match outcome {
         Ok(said) => {
@@ -47,24 +55,22 @@ fn table_of(root: &Path) -> PathBuf {
 }
 
 /// Tries every mutant and writes the table.
-fn run(root: &Path) -> Result<String, String> {
+fn run(root: &Path, program: &Path) -> Result<String, String> {
     let sites = sites::all(root)?;
-    let models = Models::build(root, &sites)?;
+    let models = Models::measured(program, &sites)?;
     println!("{} models, {} orderings", models.len(), sites.len());
-    let mut rows = Vec::new();
-    for site in &sites {
-        for weaker in site.weaker() {
-            let begun = Instant::now();
-            let verdict = models.verdict(site, weaker)?;
-            println!(
-                "{}: {} -> {weaker}: {verdict} ({} s)",
-                site.name,
-                site.ordering,
-                begun.elapsed().as_secs()
-            );
-            rows.push(Row::new(site, weaker, verdict));
-        }
-    }
+    let mutants: Vec<(&Site, &str)> = sites
+        .iter()
+        .flat_map(|site| site.weaker().iter().map(move |weaker| (site, *weaker)))
+        .collect();
+    let rows = crew::each(&mutants, |(site, weaker)| {
+        let begun = Instant::now();
+        let verdict = models.verdict(site, weaker)?;
+        let seconds = begun.elapsed().as_secs();
+        let Site { name, ordering, .. } = site;
+        println!("{name}: {ordering} -> {weaker}: {verdict} ({seconds} s)");
+        Ok(Row::new(site, weaker, verdict))
+    })?;
     table::write(&table_of(root), &rows)?;
     summary(root, &rows)
 }
@@ -104,7 +110,7 @@ fn summary(root: &Path, rows: &[Row]) -> Result<String, String> {
         .collect();
     if !unargued.is_empty() {
         return Err(format!(
-            "no model misses these, and no `ORDERING:` comment argues for them: {}",
+            "no model misses these, and no `ORDERING:` comment says `No model` and why: {}",
             unargued.join(", ")
         ));
     }

@@ -1,10 +1,12 @@
 //! The models, built from a copy of the source whose orderings can be weakened at run time.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::crew;
 use crate::sites::{self, Site};
 use crate::table::Verdict;
 
@@ -28,38 +30,46 @@ pub(crate) struct Models {
     models: Vec<Model>,
 }
 
-impl Models {
-    /// Copies and compiles the source, and runs every model once with nothing weakened.
-    pub(crate) fn build(root: &Path, sites: &[Site]) -> Result<Self, String> {
-        shell(&mut Command::new(root.join("verify/checker")))?;
-        let copy = root.join("verify/mutation/target/copy");
-        let _ = fs::remove_dir_all(&copy);
-        shell(Command::new("mkdir").arg("-p").arg(copy.join("verify")))?;
+/// Copies and compiles the source; the program.
+pub(crate) fn built(root: &Path) -> Result<PathBuf, String> {
+    shell(&mut Command::new(root.join("verify/checker")))?;
+    let copy = root.join("verify/mutation/target/copy");
+    let _ = fs::remove_dir_all(&copy);
+    shell(
+        Command::new("mkdir")
+            .arg("-p")
+            .arg(copy.join("verify/loom")),
+    )?;
+    shell(
+        Command::new("cp")
+            .arg("-r")
+            .arg(root.join("src"))
+            .arg(&copy),
+    )?;
+    for part in ["Cargo.toml", "Cargo.lock", "build.rs", "checker"] {
+        let from = root.join("verify/loom").join(part);
         shell(
             Command::new("cp")
                 .arg("-r")
-                .arg(root.join("src"))
-                .arg(&copy),
+                .arg(from)
+                .arg(copy.join("verify/loom")),
         )?;
-        let package = copy.join("verify/loom");
-        shell(Command::new("mkdir").arg(&package))?;
-        for entry in fs::read_dir(root.join("verify/loom")).map_err(|why| why.to_string())? {
-            let entry = entry.map_err(|why| why.to_string())?;
-            if entry.file_name() != "target" {
-                shell(Command::new("cp").arg("-r").arg(entry.path()).arg(&package))?;
-            }
-        }
-        sites::copy(root, &copy)?;
-        let lib = copy.join("src/lib.rs");
-        let text = fs::read_to_string(&lib).map_err(|why| why.to_string())?;
-        fs::write(&lib, text + "\nmod weaken;\n").map_err(|why| why.to_string())?;
-        fs::write(copy.join("src/weaken.rs"), WEAKEN).map_err(|why| why.to_string())?;
-        let program = compiled(&package, &root.join("verify/mutation/target/models"))?;
-        let models = listed(&program)?;
-        let mut models = models
-            .into_iter()
-            .map(|name| measured(&program, name, &copy))
-            .collect::<Result<Vec<_>, _>>()?;
+    }
+    sites::copy(root, &copy)?;
+    let lib = copy.join("src/lib.rs");
+    let text = fs::read_to_string(&lib).map_err(|why| why.to_string())?;
+    fs::write(&lib, text + "\nmod weaken;\n").map_err(|why| why.to_string())?;
+    fs::write(copy.join("src/weaken.rs"), WEAKEN).map_err(|why| why.to_string())?;
+    compiled(
+        &copy.join("verify/loom"),
+        &root.join("verify/mutation/target/models"),
+    )
+}
+
+impl Models {
+    /// Runs every model once with nothing weakened.
+    pub(crate) fn measured(program: &Path, sites: &[Site]) -> Result<Self, String> {
+        let mut models = crew::each(&listed(program)?, |name| measured(program, name))?;
         models.sort_by_key(|model| model.takes);
         for site in sites {
             if !models
@@ -69,7 +79,10 @@ impl Models {
                 println!("{}: no model reaches it", site.name);
             }
         }
-        Ok(Self { program, models })
+        Ok(Self {
+            program: program.to_owned(),
+            models,
+        })
     }
 
     /// How many there are.
@@ -152,18 +165,20 @@ fn listed(program: &Path) -> Result<Vec<String>, String> {
 }
 
 /// Runs a model with nothing weakened.
-fn measured(program: &Path, name: String, scratch: &Path) -> Result<Model, String> {
-    let trace = scratch.join("trace");
+fn measured(program: &Path, name: &str) -> Result<Model, String> {
+    let trace = env::temp_dir().join(format!("reached-{}-{name}", std::process::id()));
     let _ = fs::remove_file(&trace);
     let begun = Instant::now();
-    let mut command = one(program, &name);
+    let mut command = one(program, name);
     command.env("HATCHERY_WEAKEN_TRACE", &trace);
     if ends_well(&mut command, Duration::from_secs(600))? != Some(true) {
         return Err(format!("{name} fails with nothing weakened"));
     }
     let takes = begun.elapsed();
     let text = fs::read_to_string(&trace).unwrap_or_default();
+    let _ = fs::remove_file(&trace);
     let reached = text.lines().filter_map(|line| line.parse().ok()).collect();
+    let name = name.to_owned();
     Ok(Model {
         name,
         reached,
