@@ -128,7 +128,7 @@ impl Deadlines {
     }
 
     /// Has the thread look at a clock that was moved.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(all(any(test, hatchery_clock), not(loom)))]
     pub(crate) fn look_again(&self) {
         let _pending = lock(&self.pending);
         self.bell.notify_one();

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::everything::program::{Deadline, Kind, Nest, Program, Task};
-use crate::everything::seen::{Answer, Got, Outcome, Raw, Thrown};
+use crate::everything::seen::{Answer, Got, Outcome, Raw, Seen, Thrown};
 use crate::everything::world::{Entry, NOWHERE, Opened, Time, What, World};
 
 /// How a task came to be one of its nursery.
@@ -40,8 +40,8 @@ pub(crate) struct TaskFacts<'p> {
     pub(crate) is_forgotten: bool,
     /// Whether it may have learned of a cancellation.
     pub(crate) may_know: bool,
-    /// What it left has panicked when it was dropped.
-    pub(crate) has_exploded: bool,
+    /// What it left has panicked when it was dropped: whose that was, its own or what it was handed.
+    pub(crate) exploded: Option<usize>,
     pub(crate) end: End,
 }
 
@@ -89,7 +89,8 @@ impl<'p> Facts<'p> {
             let task = &mut facts.tasks[id];
             task.consumed = accounts.captures.when_dropped();
             let exploded = [&accounts.values, &accounts.errors];
-            task.has_exploded = exploded.iter().any(|of| of.when_exploded().is_some());
+            let has_exploded = exploded.iter().any(|of| of.when_exploded().is_some());
+            task.exploded = has_exploded.then_some(id);
         }
         for (id, diary) in world.diaries.iter().enumerate() {
             for entry in diary.lock().unwrap().iter() {
@@ -113,6 +114,10 @@ impl<'p> Facts<'p> {
                 None => End::Skipped,
                 Some((_, raw)) => End::Came(raw.clone()),
             };
+            if let End::Came(Raw::Passed(Seen::Error(of))) = task.end {
+                let errors = &world.books.tasks[of].errors;
+                task.exploded = errors.when_exploded().map(|_| of);
+            }
         }
         for nest in &mut facts.nests {
             let tasks = &facts.tasks;
@@ -217,6 +222,10 @@ impl<'p> Facts<'p> {
                     nest.maybe_panicked = nest.maybe_panicked.min(at);
                 }
             }
+            if let (true, Some(of)) = (nest.nest.kind.is_total(), task.exploded) {
+                let at = world.books.tasks[of].errors.when_exploded();
+                nest.maybe_panicked = nest.maybe_panicked.min(at.unwrap_or(Time::MAX));
+            }
             // Law E5: who has failed has cancelled before that is known.
             if let (Some(known), true) = (task.joined_at, task.thrown().is_some()) {
                 nest.certainly_panicked = nest.certainly_panicked.min(known);
@@ -316,7 +325,7 @@ fn tasks(program: &Program) -> Vec<TaskFacts<'_>> {
             joined_at: None,
             is_forgotten: false,
             may_know: false,
-            has_exploded: false,
+            exploded: None,
             end: End::Skipped,
         });
     });

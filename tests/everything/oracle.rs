@@ -263,7 +263,7 @@ impl Facts<'_> {
             // A join on a skipped child unwinds as a consequence, which is not raised on its own.
             let thrown = child.thrown().filter(|own| **own != Thrown::Other);
             let has_thrown = thrown.is_some_and(|own| !nest.raised.contains(own));
-            let has_exploded = child.has_exploded && nest.nest.kind.has_body();
+            let has_exploded = child.exploded.is_some() && nest.nest.kind.has_body();
             let is_fine = !has_thrown && !has_exploded;
             ensure!(
                 "E1",
@@ -297,12 +297,16 @@ impl Facts<'_> {
         let mut first = None;
         let (mut is_anybodys, mut are_all_own) = (false, own.is_empty());
         for child in self.children(nest) {
-            let exploded = Thrown::Exploded(child.task.id);
-            let thrown = child.thrown().filter(|_| child.is_left());
-            let thrown = thrown.or_else(|| child.has_exploded.then_some(&exploded));
-            let Some(thrown) = thrown else { continue };
+            let exploded = child.exploded.map(Thrown::Exploded);
+            let thrown = child.thrown().or(exploded.as_ref());
+            let Some(thrown) = thrown.filter(|_| child.is_left()) else {
+                continue;
+            };
             is_anybodys |= thrown == raised;
-            first.get_or_insert_with(|| thrown.clone());
+            // That of a join on a skipped child gives way to a real one.
+            if *thrown != Thrown::Other {
+                first.get_or_insert_with(|| thrown.clone());
+            }
             let body = nest.nest.tasks[0].id;
             are_all_own &= child.part == Part::Child(body) && nest.nest.kind == Kind::Total;
             // Which of them a join has raised is not known.
@@ -319,7 +323,8 @@ impl Facts<'_> {
         };
         let is_right = is_own || is_anybodys || is_told;
         ensure!("E1", is_right, "nobody has panicked with {raised:?}");
-        if are_all_own && !is_told {
+        // It may also be that of a nursery further out, and then it is as real as any.
+        if are_all_own && !is_told && *raised != Thrown::Other {
             let is_first = first.as_ref() == Some(raised);
             ensure!("E3", is_first, "{first:?} comes first");
         }

@@ -33,7 +33,7 @@ impl Facts<'_> {
         for child in self.children(nest).filter(|child| child.is_left()) {
             let is_fine = match &child.end {
                 End::Skipped => !nest.cancels.is_empty(),
-                End::Came(Raw::Value(_)) => !child.has_exploded,
+                End::Came(Raw::Value(_)) => child.exploded.is_none(),
                 End::Came(Raw::Error) => child.may_know,
                 End::Came(Raw::Told) => true,
                 End::Came(Raw::Passed(seen)) => child.may_know || seen.may_follow(),
@@ -56,7 +56,14 @@ impl Facts<'_> {
         ensure!("E2", is_listed, "nothing is listed");
         let is_cancelled = matches!(&failures[..], [Seen::Cancelled(..)]);
         let left = self.children(nest).filter(|child| child.is_left());
-        for task in left.chain(body) {
+        let mut left: Vec<_> = left.chain(body).collect();
+        // Those first of whom it is known what stands for them.
+        left.sort_by_key(|task| match &task.end {
+            End::Came(Raw::Panicked(Thrown::Other)) => 1,
+            End::Came(Raw::Passed(_) | Raw::Told) => 2,
+            _ => 0,
+        });
+        for task in left {
             let End::Came(raw) = &task.end else { continue };
             let id = task.task.id;
             let mut is_found = |is_it: &dyn Fn(&Seen) -> bool| {
@@ -64,9 +71,13 @@ impl Facts<'_> {
             };
             let own = |seen: &Seen| is_of(seen, id, raw, task.may_know);
             let is_found = match raw {
-                Raw::Value(_) if !task.has_exploded => true,
+                Raw::Value(_) if task.exploded.is_none() => true,
                 Raw::Value(_) => is_found(&|seen| is_explosion(seen, id)),
-                Raw::Error | Raw::Panicked(_) => is_found(&own),
+                Raw::Error => is_found(&own),
+                // Whose panic it is may not be known; if it is, that goes first.
+                Raw::Panicked(thrown) => {
+                    is_found(&|seen| *seen == Seen::Panic(thrown.clone())) || is_found(&own)
+                }
                 // It is listed where nothing else is.
                 Raw::Told => {
                     is_found(&own);
@@ -99,7 +110,7 @@ impl Facts<'_> {
         let mut all = all.chain(nest.children.iter().copied());
         match seen {
             Seen::Panic(Thrown::Exploded(id)) => {
-                all.any(|task| task == *id) && self.tasks[*id].has_exploded
+                all.any(|task| task == *id) && self.tasks[*id].exploded.is_some()
             }
             Seen::Panic(Thrown::Other) => all.any(|task| self.tasks[task].thrown().is_some()),
             _ => false,
