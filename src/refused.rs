@@ -253,10 +253,10 @@ fn a_nursery_on_a_pool_that_has_ended_is_its_callers_work() {
 /// Workers, a side thread and the watchdog, each of them asked for while the pool ends.
 #[test]
 fn the_end_of_a_pool_waits_for_the_threads_that_start_meanwhile() {
-    for k in 0..4 {
+    static SEEN: [[AtomicBool; 3]; 4] = [const { [const { AtomicBool::new(false) }; 3] }; 4];
+    for (k, [is_asked, is_over, is_late]) in SEEN.iter().enumerate() {
         let name = format!("meanwhile-{k}");
         let prefix = format!("{name}-");
-        let [is_asked, is_over, is_late] = &*Box::leak(Box::<[AtomicBool; 3]>::default());
         refusals::plan(&prefix, move |number| {
             if number == k {
                 is_asked.store(true, Ordering::Relaxed);
