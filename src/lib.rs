@@ -34,8 +34,9 @@
 //!
 //! A thread that waits in a nursery runs children of that nursery and their descendants, and
 //! nothing else. So a lock, a borrow or a `OnceLock` held *around a whole* [`nursery()`] or [`join`]
-//! call never meets foreign code on its own stack, and the stack is never deeper than the nesting
-//! of tasks times a constant. Two programs can still hang, and so they would with any pool; see
+//! call never meets foreign code on its own stack, unless something in that call joins a child of a
+//! nursery further out: then it waits in that one. The stack is never deeper than the nesting of
+//! tasks times a constant. Two programs can still hang, and so they would with any pool; see
 //! [`Nursery::spawn`] and [`Child::join`].
 //!
 //! # Panics
