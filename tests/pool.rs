@@ -4,6 +4,7 @@ mod common;
 
 use std::cell::RefCell;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -34,13 +35,21 @@ fn invalid_configurations_are_refused_with_a_reason() {
 
 #[test]
 fn threads_have_the_pools_name_and_the_hooks_see_each_of_them_twice() {
+    /// A hook that panics is no harm, and what it panics with is not kept.
+    struct Payload(Arc<AtomicUsize>);
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let dropped = Arc::new(AtomicUsize::new(0));
     let log = Arc::new(Mutex::new(Vec::new()));
     let note = |what: &'static str| {
-        let log = Arc::clone(&log);
+        let (log, dropped) = (Arc::clone(&log), Arc::clone(&dropped));
         move |name: &str| {
             assert_eq!(thread::current().name(), Some(name));
             log.lock().unwrap().push((name.to_owned(), what));
-            std::panic::resume_unwind(Box::new("a hook that panics is no harm"));
+            std::panic::resume_unwind(Box::new(Payload(Arc::clone(&dropped))));
         }
     };
     let builder = Pool::builder()
@@ -61,6 +70,7 @@ fn threads_have_the_pools_name_and_the_hooks_see_each_of_them_twice() {
     let expected = ["named-0", "named-1", "named-side-1"]
         .map(|name| ["exit", "start"].map(|what| (name.to_owned(), what)));
     assert_eq!(log, expected.concat());
+    assert_eq!(dropped.load(Ordering::Relaxed), log.len());
 }
 
 #[test]

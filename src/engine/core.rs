@@ -22,6 +22,7 @@ use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
 use crate::platform::thread::{self, Thread};
+use crate::task::verdict::lose;
 
 /// What a pool is made of.
 #[derive(Clone)]
@@ -63,7 +64,7 @@ impl Hooks {
                 let hook = std::panic::AssertUnwindSafe(|| hook(&name));
                 // The panic hook has reported it; the pool does not shrink for it (law E7).
                 if let Err(payload) = std::panic::catch_unwind(hook) {
-                    std::mem::forget(payload);
+                    lose(payload);
                 }
             }
         }

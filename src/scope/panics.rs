@@ -4,7 +4,6 @@
 //! more panic of the nursery and never an early return.
 
 use std::any::Any;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::platform::point::{self, Point};
@@ -12,6 +11,7 @@ use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Mutex, lock};
 use crate::scope::{Reason, Scope};
 use crate::task::record::{Payload, Rank, Verdict};
+use crate::task::verdict::lose;
 
 /// Runs user code.
 pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
@@ -29,10 +29,8 @@ pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
 /// Drops what may panic on drop; the panic hook has reported it then, and a payload that panics
 /// on drop a second time is leaked rather than chased.
 pub(crate) fn discard<T>(value: T) {
-    if let Err(payload) = catching(|| drop(value))
-        && let Err(again) = catching(|| drop(payload))
-    {
-        mem::forget(again);
+    if let Err(payload) = catching(|| drop(value)) {
+        lose(payload);
     }
 }
 

@@ -31,7 +31,7 @@ use std::slice;
 use crate::platform::thread;
 use crate::task::consume::{Apart, Step, consume};
 use crate::task::room::Room;
-use crate::task::verdict::{Payload, Verdict};
+use crate::task::verdict::{Payload, Verdict, lose};
 
 /// Whether a value fits exactly where its item was.
 const fn in_place<I, T>() -> bool {
@@ -314,13 +314,6 @@ fn drop_all<S>(mut next: impl FnMut() -> Option<S>) {
         Some(payload) if thread::panicking() => lose(payload),
         Some(payload) => resume_unwind(payload),
         None => {}
-    }
-}
-
-/// Drops a payload; one that panics itself is leaked rather than chased.
-fn lose(payload: Payload) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(again);
     }
 }
 
