@@ -161,15 +161,19 @@ impl ScopeFrame {
 
     /// Children of this nursery run on this seat's thread from now on.
     pub(crate) fn note_runner(&self, seat: &Seat) {
-        // ORDERING: Relaxed: a hint.
         let slot = seat.slot.erase().cast_mut();
-        self.runner.store(slot, Ordering::Relaxed);
+        // ORDERING: Release; partner: `runner`. The slot was made before: who follows the pointer has
+        // perhaps never met this thread. No model: those have no slots, and ThreadSanitizer reports
+        // weaker ones (`verify/sanitize`).
+        self.runner.store(slot, Ordering::Release);
     }
 
     /// Where children of this nursery were last taken to.
     pub(crate) fn runner(&self) -> Option<SlotRef> {
+        // ORDERING: Acquire; partner: `note_runner`. No model, as there.
+        let slot = self.runner.load(Ordering::Acquire);
         // SAFETY: null, or stored by `note_runner`.
-        unsafe { SlotRef::restore_some(self.runner.load(Ordering::Relaxed)) }
+        unsafe { SlotRef::restore_some(slot) }
     }
 
     /// What that thread holds is not this nursery's.
