@@ -119,7 +119,7 @@ twins! {
     publish_a_run_is_stolen_or_taken_back {
         a_run_is_pushed_without_its_contents: relaxed("models/deque.rs", "push", "fence") => Race;
         the_last_run_is_taken_by_both: split("models/deque.rs", "pop", "compare_exchange")
-            => Deadlock;
+            => Race;
         whom_to_wake_is_looked_up_after_the_release:
             step("whom to wake is looked up after the release") => Race;
     }
