@@ -1,7 +1,7 @@
 //! Model tests: every interleaving (and every allowed reordering) of the protocols.
 //!
-//! Run by `verify/models`. Two threads run unbounded, three
-//! threads with at most three preemptions, where bugs of depth three still show.
+//! Run by `verify/models`. Two threads run unbounded, three threads with up to three preemptions at
+//! least, where bugs of depth three still show.
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
 mod absent;

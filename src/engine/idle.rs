@@ -141,7 +141,8 @@ impl Idle {
         self.refused.store(false, Ordering::Relaxed);
         // ORDERING: SeqCst fence between clearing the flag and looking: a refusal that this
         // clears without having seen its work comes after it. Model: `models::idle_place_passes_on`.
-        // No model needs it stronger than Acquire and Release, as its partners have to be.
+        // No model tells it from Acquire and Release, but it stands between a store and loads, which
+        // the proof wants in this order.
         fence(Ordering::SeqCst);
         field.arm_all();
         self.look(field);

@@ -53,11 +53,13 @@ impl<W> Requests<W> {
 
     /// The owner asks itself, so that it looks again.
     pub(crate) fn renew(&self) {
+        // ORDERING: Relaxed: only the owner looks for what it has asked itself.
         self.asked.store(true, Ordering::Relaxed);
     }
 
     /// The owner is about to look who is hungry. Cleared first: see `idle`, proof, 4.
     pub(crate) fn clear(&self) {
+        // ORDERING: Relaxed; ordered by the fence in `are_wanted`, partner of the one in `beg`.
         self.asked.store(false, Ordering::Relaxed);
     }
 

@@ -259,7 +259,7 @@ fn stop(child: &mut Child, test: &str) -> ! {
     panic!("{test} goes on and on with the bug planted");
 }
 
-/// As released, loom never tries the load of the first one after the write: see `verify/loom/checker`.
+/// As released, loom never tries the load of the first one after the write: see `verify/checker`.
 #[test]
 fn a_load_before_a_write_hides_nothing() {
     static WERE_SEEN: [AtomicBool; 2] = [AtomicBool::new(false), AtomicBool::new(false)];

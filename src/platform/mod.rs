@@ -2,7 +2,7 @@
 //!
 //! Everything above this folder synchronises through the names given here, so that a protocol
 //! runs unchanged on real threads, inside the model checker (`--cfg loom`), and under a scheduler that
-//! draws the order of all steps (`--cfg shuttle`, see [`shuttled`]). `tests/tidy.rs` has the list of what
+//! draws the order of all steps (`--cfg shuttle`, see `shuttled`). `tests/tidy.rs` has the list of what
 //! nobody else may name.
 
 #[cfg(loom)]

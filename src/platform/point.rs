@@ -2,7 +2,7 @@
 //!
 //! Ordinary builds have nothing of them: [`reach`] is an empty function then, and so it is under loom,
 //! whose models are exhaustive anyway. Where the crate is compiled for checking, a thread with a
-//! [`Plan`] counts the points that it reaches and does there what the plan says. Threads of a pool have
+//! `Plan` counts the points that it reaches and does there what the plan says. Threads of a pool have
 //! the plan of the thread that had them started, and all others have none.
 #![cfg_attr(
     not(all(test, not(loom))),

@@ -16,6 +16,7 @@ mod sites;
 mod table;
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -75,10 +76,30 @@ fn run(root: &Path, program: &Path) -> Result<String, String> {
     summary(root, &rows)
 }
 
-/// Compares the table that is kept with the orderings in the source.
+/// Compares the table that is kept with the orderings in the source, and with the models there are.
 fn check(root: &Path) -> Result<String, String> {
     let rows = table::read(&table_of(root))?;
-    for site in sites::all(root)? {
+    let sites = sites::all(root)?;
+    let models = root.join("verify/loom/executions.txt");
+    let models = fs::read_to_string(&models).map_err(|why| why.to_string())?;
+    for row in &rows {
+        if !sites.iter().any(|site| site.name == row.site) {
+            return Err(format!(
+                "{} is in the table only: run `verify/mutate deep`",
+                row.site
+            ));
+        }
+        let Verdict::Killed(by) = &row.verdict else {
+            continue;
+        };
+        let name = by.rsplit("::").next().unwrap_or_default().split(' ').next();
+        if !models.lines().any(|line| line.split(' ').next() == name) {
+            return Err(format!(
+                "{by} is no model any more: run `verify/mutate deep`"
+            ));
+        }
+    }
+    for site in &sites {
         for weaker in site.weaker() {
             let is_known = |row: &&Row| {
                 row.site == site.name && row.right == site.ordering && row.weaker == *weaker

@@ -20,8 +20,9 @@ const STEPS: usize = 200_000;
 const STACK: usize = 1 << 18;
 /// Processes at a time.
 const AT_ONCE: usize = 2;
-/// How long one may take: all of them together take less.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long one may take for each thousand schedules of an average one, and the first: all of them
+/// together take less in a minute.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The variable that names a bug to plant.
 const PLANTED: &str = "HATCHERY_PLANTED";
@@ -138,7 +139,7 @@ impl Playing {
     /// Whether it went well, once it is over.
     fn result(&mut self) -> Option<bool> {
         let status = self.process.try_wait().expect("a process");
-        if status.is_none() && self.since.elapsed() > PATIENCE {
+        if status.is_none() && self.since.elapsed() > PATIENCE * (1 + schedules() as u32 / 1000) {
             println!("{} takes too long", self.what);
             self.process.kill().expect("a process");
             return Some(false);
@@ -212,7 +213,7 @@ pub(crate) fn all(all: &[Scenario]) -> ExitCode {
         .map(|(file, name)| move || Playing::start(file.clone(), &["replay", file, name]));
     let mut failed = play_all(replays.collect());
 
-    let average = number_from("SCHEDULES").map_or(SCHEDULES, |number| number as usize);
+    let average = schedules();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = number_from("SEED").unwrap_or_else(|| now.map_or(0, |now| now.as_nanos() as u64));
     println!("SEED={seed}");
@@ -285,4 +286,9 @@ pub(crate) fn planted() -> ExitCode {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// How many schedules are drawn for a scenario of average weight.
+fn schedules() -> usize {
+    number_from("SCHEDULES").map_or(SCHEDULES, |number| number as usize)
 }
