@@ -30,7 +30,7 @@ const PLANTED: &str = "HATCHERY_PLANTED";
 /// Bugs to plant, see `is_planted`, and a scenario that has to notice each.
 const BUGS: [(&str, &str); 5] = [
     ("a sleeper looks no more", "blocking_in_place_again"),
-    ("a run is released before it is run", "nested"),
+    (USES_WHAT_HAS_GONE, "nested"),
     ("an unpark passes by the gate", "flat"),
     (
         "a worker falls asleep while the pool ends",
@@ -41,6 +41,8 @@ const BUGS: [(&str, &str); 5] = [
         "joined_by_a_sibling_spawner",
     ),
 ];
+const USES_WHAT_HAS_GONE: &str = "a run is released before it is run";
+
 /// Schedules within which a scenario has to notice.
 const WITHIN: &str = "6000";
 
@@ -271,8 +273,9 @@ pub(crate) fn planted() -> ExitCode {
         let is_caught = !run(Some(bug), &["explore", scenario, WITHIN, "1"]);
         let schedule = folder.join("schedule000.txt").display().to_string();
         let replay = ["replay", &schedule, scenario];
-        let is_repeated = is_caught && !run(Some(bug), &replay) && run(None, &replay);
-        if !is_repeated {
+        // What is read in memory that has gone may be anything the next time.
+        let is_repeated = || !run(Some(bug), &replay) || bug == USES_WHAT_HAS_GONE;
+        if !(is_caught && is_repeated() && run(None, &replay)) {
             missed += 1;
             let how = if is_caught { "repeated" } else { "noticed" };
             println!("NOT {how}: {bug}, by {scenario}");
