@@ -141,7 +141,7 @@ impl Playing {
     /// Whether it went well, once it is over.
     fn result(&mut self) -> Option<bool> {
         let status = self.process.try_wait().expect("a process");
-        if status.is_none() && self.since.elapsed() > PATIENCE * (1 + schedules() as u32 / 1000) {
+        if status.is_none() && self.since.elapsed() > PATIENCE * (1 + average() as u32 / 1000) {
             println!("{} takes too long", self.what);
             self.process.kill().expect("a process");
             return Some(false);
@@ -215,7 +215,7 @@ pub(crate) fn all(all: &[Scenario]) -> ExitCode {
         .map(|(file, name)| move || Playing::start(file.clone(), &["replay", file, name]));
     let mut failed = play_all(replays.collect());
 
-    let average = schedules();
+    let average = average();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = number_from("SEED").unwrap_or_else(|| now.map_or(0, |now| now.as_nanos() as u64));
     println!("SEED={seed}");
@@ -292,6 +292,6 @@ pub(crate) fn planted() -> ExitCode {
 }
 
 /// How many schedules are drawn for a scenario of average weight.
-fn schedules() -> usize {
+fn average() -> usize {
     number_from("SCHEDULES").map_or(SCHEDULES, |number| number as usize)
 }
