@@ -24,22 +24,25 @@ impl Shared {
 }
 
 /// Two children write one cell, at the same time on two threads. A relaxed counter sees to that, and
-/// orders nothing.
+/// orders nothing. Once in a while the pool orders them all the same: one ends before the other one
+/// looks at its thread again. So there are many.
 fn race(pool: &Pool) {
-    let cell = &Shared(UnsafeCell::new(0));
-    let there = &AtomicUsize::new(0);
-    pool.nursery(|n| {
-        for number in [1, 2] {
-            n.spawn(move || {
-                there.fetch_add(1, Ordering::Relaxed);
-                while there.load(Ordering::Relaxed) < 2 {
-                    // Answers the worker that asks for the other child.
-                    hatchery::join(|| (), || ());
-                }
-                cell.add(number);
-            });
-        }
-    });
+    for _ in 0..200 {
+        let cell = &Shared(UnsafeCell::new(0));
+        let there = &AtomicUsize::new(0);
+        pool.nursery(|n| {
+            for number in [1, 2] {
+                n.spawn(move || {
+                    there.fetch_add(1, Ordering::Relaxed);
+                    while there.load(Ordering::Relaxed) < 2 {
+                        // Answers the worker that asks for the other child.
+                        hatchery::join(|| (), || ());
+                    }
+                    cell.add(number);
+                });
+            }
+        });
+    }
 }
 
 /// The same, one after the other: the end of a nursery is before what comes behind it, and a join
