@@ -188,7 +188,8 @@ fn children_spawn_siblings_through_a_function_that_names_the_nursery() {
         partial(n, 4);
         Ok(n.stats())
     });
-    assert_eq!(ended.unwrap().spawned, 1);
+    // Others may have begun by then.
+    assert!((1..=5).contains(&ended.unwrap().spawned));
 }
 
 #[test]
