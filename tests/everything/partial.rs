@@ -72,7 +72,11 @@ impl Facts<'_> {
             let own = |seen: &Seen| is_of(seen, id, raw, task.may_know);
             let is_found = match raw {
                 Raw::Value(_) if task.exploded.is_none() => true,
-                Raw::Value(_) => is_found(&|seen| is_explosion(seen, id)),
+                // As below: what is known to be its own is nobody else's.
+                Raw::Value(_) => {
+                    is_found(&|seen| *seen == Seen::Panic(Thrown::Exploded(id)))
+                        || is_found(&|seen| *seen == Seen::Panic(Thrown::Other))
+                }
                 Raw::Error => is_found(&own),
                 // Whose panic it is may not be known; if it is, that goes first.
                 Raw::Panicked(thrown) => {
@@ -116,11 +120,6 @@ impl Facts<'_> {
             _ => false,
         }
     }
-}
-
-fn is_explosion(seen: &Seen, id: usize) -> bool {
-    matches!(seen, Seen::Panic(Thrown::Exploded(own)) if *own == id)
-        || *seen == Seen::Panic(Thrown::Other)
 }
 
 fn take(from: &mut Vec<Seen>, is_it: impl Fn(&Seen) -> bool) -> bool {
