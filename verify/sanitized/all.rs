@@ -1,5 +1,6 @@
 //! Test files as modules of one program, which is built much faster than a program for each. Each
 //! module runs in a process of its own (`all module::`), so that its tests meet only each other.
+#![allow(clippy::duplicate_mod, reason = "each has its own, as a program would")]
 
 #[path = "../../tests/accounts.rs"]
 mod accounts;
