@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::env;
 
-use common::{REFUSED_STACK, seeded, watched};
+use common::{REFUSED_STACK, doing, seeded, watched_in};
 use hatchery::Pool;
 use proptest::collection::vec;
 use proptest::num::u8::ANY;
@@ -53,8 +53,13 @@ fn pools() -> Vec<(&'static str, Pool)> {
     builders.map(build).into()
 }
 
+fn all<'a>(pools: &'a [(&str, Pool)]) -> Vec<&'a Pool> {
+    pools.iter().map(|(_, pool)| pool).collect()
+}
+
 fn check(pools: &[(&str, Pool)], bytes: &[u8], repeats: usize) -> Result<(), TestCaseError> {
     let program = everything::program(bytes);
+    doing(hex(bytes));
     for (nth, (name, pool)) in pools.iter().enumerate() {
         let other = &pools[(nth + 2) % pools.len()].1;
         for _ in 0..repeats {
@@ -92,11 +97,14 @@ fn programs(count: u32) {
         let source = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
         let mut runner = TestRunner::new_with_rng(config.clone(), source);
         let repeats = Cell::new(1);
-        watched(&pools[2].1, || {
+        watched_in(&all(&pools), || {
             let result = runner.run(&vec(ANY, 1..BYTES), |bytes| {
                 let result = check(&pools, &bytes, repeats.get());
-                if result.is_err() {
-                    repeats.set(REPEATS);
+                if let Err(wrong) = &result
+                    && repeats.replace(REPEATS) == 1
+                {
+                    // It may take long to make it smaller.
+                    eprintln!("{wrong}\nof {}", hex(&bytes));
                 }
                 result
             });
@@ -128,12 +136,12 @@ fn random_programs_of_everything_do_what_they_may() {
 #[test]
 fn programs_that_have_failed_do_not_fail_again() {
     let pools = pools();
-    watched(&pools[2].1, || {
-        for line in FAILED.lines().filter(|line| !line.starts_with('#')) {
+    for line in FAILED.lines().filter(|line| !line.starts_with('#')) {
+        watched_in(&all(&pools), || {
             let result = check(&pools, &bytes(line), REPEATS);
             result.unwrap_or_else(|wrong| panic!("{line}: {wrong}"));
-        }
-    });
+        });
+    }
 }
 
 /// For whoever has planted a bug: how many of these programs it makes fail, and which laws they break.
@@ -145,7 +153,7 @@ fn how_many_random_programs_fail() {
     let pools = pools();
     let mut rng = seeded("how_many");
     let mut laws = BTreeMap::<String, u32>::new();
-    watched(&pools[2].1, || {
+    watched_in(&all(&pools), || {
         for _ in 0..count {
             let mut bytes = [0; BYTES];
             rng.fill(&mut bytes);

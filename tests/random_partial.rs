@@ -28,7 +28,7 @@ mod world;
 
 use std::cell::Cell;
 
-use common::{REFUSED_STACK, seeded, watched};
+use common::{REFUSED_STACK, doing, seeded, watched_in};
 use hatchery::Pool;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
@@ -64,6 +64,7 @@ fn pools() -> [(&'static str, Pool); 4] {
 
 fn check(pools: &[(&str, Pool)], program: &Program, repeats: usize) -> Result<(), TestCaseError> {
     let mut first = None;
+    doing(program.to_string());
     for (name, pool) in pools {
         for _ in 0..repeats {
             let world = run::run(pool, program);
@@ -97,11 +98,15 @@ fn programs(count: u32, tasks: usize) {
         let source = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
         let mut runner = TestRunner::new_with_rng(config.clone(), source);
         let repeats = Cell::new(1);
-        watched(&pools[2].1, || {
+        let all: Vec<_> = pools.iter().map(|(_, pool)| pool).collect();
+        watched_in(&all, || {
             let result = runner.run(&Programs { tasks }, |program| {
                 let result = check(&pools, &program, repeats.get());
-                if result.is_err() {
-                    repeats.set(REPEATS);
+                if let Err(wrong) = &result
+                    && repeats.replace(REPEATS) == 1
+                {
+                    // It may take long to make it smaller.
+                    eprintln!("{wrong}\nof {program}");
                 }
                 result
             });

@@ -15,6 +15,10 @@
 //!    that one by its handle, so that it need not be told.
 //! 4. Whoever waits for one child, has no permit, and would run it (a plain thread, a fork of the body)
 //!    says so before it looks for a permit; whoever gives one back looks for it afterwards.
+//! 5. What was let go may lie where nobody comes for it, while its home waits further in for what stands
+//!    behind it. So whoever waits for that says so, too, and does not wait for its turn: once permits are
+//!    left it takes its own out of the line, or the child by its handle. Model:
+//!    `models::limits_nobody_waits_for_a_turn`.
 #![allow(
     unsafe_code,
     reason = "follows limiters in the frames of open nurseries"
@@ -24,11 +28,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ptr;
 
-use crate::engine::core::Core;
 use crate::engine::permits::{Permits, Wanting};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
-use crate::engine::shared::Run;
+use crate::engine::shared::{Run, Slot};
 use crate::platform::point::{self, Point};
 use crate::platform::process::Process;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
@@ -43,8 +46,8 @@ pub(crate) struct Limiter {
     /// Whose threads it limits: those of a process forked from it are others.
     process: Process,
     permits: Permits<(Run, Class)>,
-    /// The pools whose parked waiters are to be told once a permit is given back.
-    wanting: Wanting<Arc<Core>>,
+    /// The waiters who are to be told once a permit is given back.
+    wanting: Wanting<Arc<Slot>>,
 }
 
 statics! {
@@ -128,22 +131,17 @@ impl Limiter {
         self.chain().filter(|limiter| !limiter.is_held())
     }
 
-    /// Whether this thread has a permit of this one, or of one further out.
-    pub(crate) fn is_one_held(&self) -> bool {
-        self.chain().any(Self::is_held)
+    /// Whether this thread could have all permits that it has not.
+    fn are_left(&self) -> bool {
+        self.missing().all(|limiter| limiter.permits.is_left())
     }
 
-    /// Whether this thread has no permit and could have one now. If not, all that are parked in the pool
-    /// are told when there is one.
-    pub(crate) fn is_to_be_had(&self, seat: &Seat) -> bool {
-        let mut missing = self.missing().peekable();
-        missing.peek().is_some() && missing.all(|limiter| limiter.has_left_or_is_wanted(seat))
-    }
-
-    fn has_left_or_is_wanted(&self, seat: &Seat) -> bool {
-        let is_same = |core: &Arc<Core>| Arc::ptr_eq(core, &seat.core);
-        let who = || Arc::clone(&seat.core);
-        self.wanting.is_left_for(&self.permits, is_same, who)
+    /// The same; it is told of the next one that is given back.
+    pub(crate) fn are_left_for(&self, seat: &Seat) -> bool {
+        let is_same = |slot: &Arc<Slot>| ptr::eq(&**slot, seat.slot());
+        let who = || seat.shared_slot();
+        self.missing()
+            .all(|limiter| limiter.wanting.is_left_for(&limiter.permits, is_same, who))
     }
 
     /// Gives a permit back, and lets go of what is held back for want of it.
@@ -153,8 +151,8 @@ impl Limiter {
         }
         let first = self.permits.give_back();
         point::reach(Point::PermitGivenBack);
-        for core in self.wanting.take() {
-            core.roster.unpark_all();
+        for slot in self.wanting.take() {
+            slot.parker.unpark();
         }
         first.into_iter().for_each(Self::send_on);
     }
@@ -179,36 +177,40 @@ impl Limiter {
         });
     }
 
+    /// Whether what is held back may be run by this thread: it has a permit, or some are left although
+    /// somebody stands in line.
+    pub(crate) fn may_run_held_back(&self) -> bool {
+        let is_stuck = |limiter: &Self| limiter.permits.has(|_| true);
+        self.chain().any(Self::is_held) || (self.missing().any(is_stuck) && self.are_left())
+    }
+
     /// Takes the first run of this class, of `scope` or of a nursery below it, that is held back by a
-    /// limiter of which this thread has a permit.
+    /// limiter of which this thread has a permit, or could have one now.
     pub(crate) fn take_below(&self, scope: &ScopeFrame, class: Class) -> Option<Run> {
-        let is_wanted = |(run, of): &(Run, Class)| *of == class && run.scope().is_within(scope);
-        let mut held = self.chain().filter(|limiter| limiter.is_held());
-        let run = held.find_map(|limiter| limiter.permits.take_out(is_wanted));
+        let are_left = self.are_left();
+        let is_wanted = |(run, of): &(Run, Class)| *of == class && is_below(run, scope);
+        let mut may_ask = self.chain().filter(|limiter| are_left || limiter.is_held());
+        let run = may_ask.find_map(|limiter| limiter.permits.take_out(is_wanted));
         run.map(|(run, _)| run)
     }
 
-    /// Whether there is one of any class.
-    pub(crate) fn has_below(&self, scope: &ScopeFrame) -> bool {
-        let is_below = |(run, _): &(Run, Class)| run.scope().is_within(scope);
+    /// Whether there is one of any class; if there are no permits for it, this thread is told of the next.
+    pub(crate) fn has_below(&self, scope: &ScopeFrame, seat: &Seat) -> bool {
+        let has = |limiter: &Self| limiter.permits.has(|(run, _)| is_below(run, scope));
         let mut held = self.chain().filter(|limiter| limiter.is_held());
-        held.any(|limiter| limiter.permits.has(is_below))
+        held.any(has) || (self.missing().any(has) && self.are_left_for(seat))
     }
 }
 
-/// Runs `f` with the permits that a child of the limited nursery needs, unless there are none left: then
-/// all that are parked in the pool of `to_tell` are told when there is one.
-pub(crate) fn with_permits<R>(
-    limiter: &Limiter,
-    to_tell: Option<&Seat>,
-    f: impl FnOnce() -> R,
-) -> Option<R> {
+/// Whether a helper in the body of `scope` may run it: those of another pool have helpers of their own.
+fn is_below(run: &Run, scope: &ScopeFrame) -> bool {
+    run.scope().is_within(scope) && Arc::ptr_eq(run.scope().core(), scope.core())
+}
+
+/// Runs `f` with the permits that a child of the limited nursery needs, unless there are none left.
+pub(crate) fn with_permits<R>(limiter: &Limiter, f: impl FnOnce() -> R) -> Option<R> {
     // First a look: to take some in vain would have others look in vain.
-    let is_left = |limiter: &Limiter| match to_tell {
-        Some(seat) => limiter.has_left_or_is_wanted(seat),
-        None => limiter.permits.is_left(),
-    };
-    while limiter.missing().all(is_left) {
+    while limiter.are_left() {
         let missing = limiter.missing();
         let taken: Vec<_> = missing
             .take_while(|limiter| limiter.permits.take())

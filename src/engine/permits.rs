@@ -4,9 +4,9 @@
 //!    the first in line go. So nobody stands in line while a permit is left.
 //! 2. Who is let go has no permit yet: it asks again, and may be overtaken. If it does not ask, whoever
 //!    knows has the next one [let go](Permits::let_go).
-//! 3. Who would take a permit later, and does not stand in line, [says so](Wanting::is_left_for) before it
-//!    looks for the last time; whoever gives one back looks for it afterwards. Both go through the lock
-//!    of the permits in between.
+//! 3. Who would take a permit later, and does not wait for its turn, [says so](Wanting::is_left_for)
+//!    before it looks for the last time; whoever gives one back looks for it afterwards. Both go through
+//!    the lock of the permits in between.
 //!
 //! Models: `models::permits_*` and `limits_*`.
 
@@ -119,7 +119,7 @@ impl<W> Wanting<W> {
         }
     }
 
-    /// Whether a permit is left; if not, `who` is told when there is one, unless one that `is_same` is
+    /// Whether a permit is left; `who` is told when one is given back, unless one that `is_same` is
     /// already.
     pub(crate) fn is_left_for<T>(
         &self,
@@ -127,9 +127,6 @@ impl<W> Wanting<W> {
         is_same: impl Fn(&W) -> bool,
         who: impl FnOnce() -> W,
     ) -> bool {
-        if permits.is_left() {
-            return true;
-        }
         let mut all = lock(&self.all);
         if !all.iter().any(is_same) {
             all.push(who());

@@ -156,7 +156,9 @@ impl Seat {
         self.core.strays.push(run);
         point::reach(Point::StrayPut);
         self.core.idle.wake_one(&*self.core);
-        home.unpark(self);
+        // Itself, too: a waiter that gives a permit back after its last look lets go of what was held
+        // back, and is about to park. Model: `models::limits_a_vain_look_loses_nothing`.
+        home.leave_token(self);
     }
 
     /// Whether somebody asks for work.

@@ -119,6 +119,11 @@ impl Seat {
         &self.own_slot
     }
 
+    /// The same, for those whom it may outlive.
+    pub(crate) fn shared_slot(&self) -> Arc<Slot> {
+        Arc::clone(&self.own_slot)
+    }
+
     /// What its thread has done; written by it only.
     #[inline]
     pub(crate) fn tally(&self) -> &Tally {

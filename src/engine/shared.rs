@@ -335,11 +335,16 @@ impl SlotRef {
         f(unsafe { &*self.0 })
     }
 
-    /// Wakes the slot's thread from a wait; `seat` is the caller's, in the same pool.
+    /// Wakes the slot's thread from a wait; `seat` is the caller's, in the same pool. Not its own: that
+    /// looks again before it parks.
     pub(crate) fn unpark(self, seat: &Seat) {
-        if std::ptr::eq(self.0, seat.slot()) {
-            return;
+        if !std::ptr::eq(self.0, seat.slot()) {
+            self.leave_token(seat);
         }
+    }
+
+    /// The same for what the caller may have done between its last look and parking.
+    pub(crate) fn leave_token(self, _seat: &Seat) {
         // SAFETY: `seat` keeps the pool alive, see the invariant.
         unsafe { &*self.0 }.parker.unpark();
     }

@@ -52,6 +52,9 @@ trait Awaited {
     /// Arranges for this thread to be unparked when it is over; false if that comes too late.
     fn ask_for_wake(&self) -> bool;
 
+    /// Whether `claim` may give anything: to take permits for nothing keeps others from them.
+    fn is_unclaimed(&self, class: Class) -> bool;
+
     /// The right to run it, if it is one child of this class that nobody has started.
     fn claim(&self, class: Class) -> Option<Running>;
 
@@ -72,6 +75,10 @@ impl<T> Awaited for Handle<T> {
             return true;
         }
         Handle::ask_for_wake(self)
+    }
+
+    fn is_unclaimed(&self, class: Class) -> bool {
+        self.class() == class && !self.is_started()
     }
 
     fn claim(&self, class: Class) -> Option<Running> {
@@ -100,6 +107,10 @@ impl Awaited for End<'_> {
         true
     }
 
+    fn is_unclaimed(&self, _class: Class) -> bool {
+        false
+    }
+
     fn claim(&self, _class: Class) -> Option<Running> {
         None
     }
@@ -123,6 +134,10 @@ where
 
     fn ask_for_wake(&self) -> bool {
         (self.0)().all(Handle::ask_for_wake)
+    }
+
+    fn is_unclaimed(&self, class: Class) -> bool {
+        (self.0)().any(|child| Awaited::is_unclaimed(child, class))
     }
 
     fn claim(&self, class: Class) -> Option<Running> {
@@ -222,11 +237,14 @@ impl Seat {
             if self.look_around(scope, helps, awaited) {
                 continue;
             }
-            if self.run_awaited(scope, helps, awaited) {
+            if self.run_awaited(scope, awaited) {
                 continue;
             }
             self.expose_all();
             if self.run_blocking(scope, helps, awaited) || !awaited.ask_for_wake() {
+                continue;
+            }
+            if self.is_let_go(scope, helps, awaited) {
                 continue;
             }
             point::reach(Point::ChildAwaited);
@@ -273,17 +291,17 @@ impl Seat {
     }
 
     /// Step 3; false if somebody has started it, or the nursery's limit leaves no room for it.
-    fn run_awaited(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
-        self.within_limit(scope.limiter(), helps, || {
+    fn run_awaited(&self, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
+        let run = || {
             let child = awaited.claim(Class::Compute);
             child.map(|child| self.run_claimed(scope, child)).is_some()
-        })
+        };
+        awaited.is_unclaimed(Class::Compute) && within_limit(scope.limiter(), run)
     }
 
     /// Step 4, until the wait may go on: it is over, or there is something to do for this thread
     /// and a place to do it in. For what only this thread may ever do, it takes a place anyway.
     fn park(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) {
-        let limiter = scope.limiter();
         self.park_without_place(|| {
             if self.slot().desk.is_wanted() {
                 self.report(Some((scope, awaited.describe())));
@@ -291,9 +309,7 @@ impl Seat {
             let is_needed = awaited.is_over()
                 || self.core.blocking.is_starved()
                 || self.core.strays.has(|run| run.scope().is_within(scope))
-                || limiter.is_some_and(|limiter| {
-                    limiter.has_below(scope) || (!helps && limiter.is_to_be_had(self))
-                });
+                || self.is_let_go(scope, helps, awaited);
             if is_needed {
                 GoOn::Anyway
             } else {
@@ -387,12 +403,12 @@ impl Seat {
     }
 
     /// Runs one blocking child that no side thread will come for, or that may be held back for want of
-    /// a permit that this thread has: the awaited one, or one that `helps` allows.
+    /// a permit that this thread can have: the awaited one, or one that `helps` allows.
     fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
         let blocking = &self.core.blocking;
         let is_starved = blocking.is_starved();
         let limiter = scope.limiter();
-        if !is_starved && !limiter.is_some_and(Limiter::is_one_held) {
+        if !is_starved && !limiter.is_some_and(Limiter::may_run_held_back) {
             return false;
         }
         point::reach(Point::BlockingHelped);
@@ -407,7 +423,7 @@ impl Seat {
             });
             child.is_some()
         };
-        if self.within_limit(limiter, helps, run) {
+        if awaited.is_unclaimed(Class::Blocking) && within_limit(limiter, run) {
             return true;
         }
         let queued = || is_starved.then(|| blocking.take_below(scope))?;
@@ -419,18 +435,28 @@ impl Seat {
         true
     }
 
-    /// Calls `run` with the permits of a nursery with this limit; false if there are none left.
-    fn within_limit(
-        &self,
-        limiter: Option<&Limiter>,
-        helps: bool,
-        run: impl FnOnce() -> bool,
-    ) -> bool {
-        // If a helper wants for a permit, what it waits for is held back, and comes to it.
-        let to_tell = (!helps).then_some(self);
-        match limiter {
-            None => run(),
-            Some(limiter) => limit::with_permits(limiter, to_tell, run).unwrap_or(false),
+    /// Whether the nursery's limit leaves room for what it kept from being run: what a helper may take out
+    /// of the line, or the awaited child. If not, this thread is told when it does.
+    fn is_let_go(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
+        let Some(limiter) = scope.limiter() else {
+            return false;
+        };
+        if helps {
+            return limiter.has_below(scope, self);
         }
+        let [computes, blocks] =
+            [Class::Compute, Class::Blocking].map(|class| awaited.is_unclaimed(class));
+        (computes || blocks)
+            && limiter.are_left_for(self)
+            // A side thread comes for it, unless it stands in line.
+            && (computes || limiter.may_run_held_back())
+    }
+}
+
+/// Calls `run` with the permits of a nursery with this limit; false if there are none left.
+fn within_limit(limiter: Option<&Limiter>, run: impl FnOnce() -> bool) -> bool {
+    match limiter {
+        None => run(),
+        Some(limiter) => limit::with_permits(limiter, run).unwrap_or(false),
     }
 }

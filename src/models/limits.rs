@@ -1,15 +1,19 @@
-//! Limits: whoever wants a permit is told of it, and nobody is forgotten between two limits.
+//! Limits: whoever wants a permit is told of it, nobody is forgotten between two limits, and nobody waits
+//! for the turn of another.
 //!
-//! What threads do here mirrors `limit::with_permits`, `run_or_hold_back`, and `Limiter::give_back`.
+//! What threads do here mirrors `limit::with_permits`, `run_or_hold_back`, `Limiter::give_back`, and what
+//! `Seat::wait` does about limits.
 
 use std::collections::VecDeque;
 
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
+use super::harness::within;
 use super::{Memory, twins, within_bounds};
 use crate::engine::permits::{Permits, Wanting};
+use crate::engine::strays::Strays;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
 
@@ -173,6 +177,137 @@ fn limits_who_was_let_go_and_does_not_ask_passes_it_on() {
     });
 }
 
+/// One permit, and two homes that wait for a run each: those are their numbers.
+struct Turns {
+    permits: Permits<usize>,
+    wanting: Wanting<usize>,
+    strays: [Strays<usize>; 2],
+    homes: [Parker; 2],
+    have_ended: [AtomicBool; 2],
+}
+
+impl Turns {
+    /// Both runs are held back, that of home 1 first.
+    fn held_back() -> Arc<Self> {
+        let turns = Arc::new(Self {
+            permits: Permits::new(1),
+            wanting: Wanting::new(),
+            strays: [Strays::new(), Strays::new()],
+            homes: [Parker::new(), Parker::new()],
+            have_ended: [AtomicBool::new(false), AtomicBool::new(false)],
+        });
+        assert!(turns.permits.take());
+        turns.run(1, 1);
+        turns.run(0, 0);
+        turns
+    }
+
+    /// What `Seat::stray` does on the thread of home `by`.
+    fn stray(&self, run: usize, by: usize) {
+        self.strays[run].push(run);
+        if run != by || !planted::step("leaves no token for itself") {
+            self.homes[run].unpark();
+        }
+    }
+
+    fn give_back(&self, by: usize) {
+        let first = self.permits.give_back();
+        self.wanting
+            .take()
+            .into_iter()
+            .for_each(|home| self.homes[home].unpark());
+        first.into_iter().for_each(|run| self.stray(run, by));
+    }
+
+    /// What `limit::run_or_hold_back` does.
+    fn run(&self, run: usize, by: usize) {
+        let none = |_: &usize| false;
+        let admitted = self
+            .permits
+            .take_or_stand_in_line(run, none, &mut VecDeque::new());
+        if admitted.is_some() {
+            self.have_ended[run].store(true, Ordering::Release);
+            self.give_back(by);
+        } else if run != by {
+            self.homes[run].unpark();
+        }
+    }
+
+    /// Takes a permit, and finds that there is nothing to run.
+    fn look_in_vain(&self, by: usize) {
+        if self.permits.take() {
+            self.give_back(by);
+        }
+    }
+
+    /// What `Seat::wait` does.
+    fn wait(&self, home: usize, looks_in_vain: bool) {
+        let is_own = |run: &usize| *run == home;
+        while !self.have_ended[home].load(Ordering::Acquire) {
+            if let Some(run) = self.strays[home].take(is_own) {
+                self.run(run, home);
+                continue;
+            }
+            let takes_turns = planted::step("waits for its turn");
+            if !takes_turns
+                && self.permits.is_left()
+                && let Some(run) = self.permits.take_out(is_own)
+            {
+                self.run(run, home);
+                continue;
+            }
+            if looks_in_vain {
+                self.look_in_vain(home);
+            }
+            let is_left = || self.wanting.is_left_for(&self.permits, is_own, || home);
+            if !takes_turns && self.permits.has(is_own) && is_left() {
+                continue;
+            }
+            self.homes[home].park();
+        }
+    }
+}
+
+/// The home lets go of its own run after its last look, while the first in line has not asked yet.
+#[test]
+fn limits_a_vain_look_loses_nothing() {
+    within(5, || {
+        let turns = Turns::held_back();
+        let other = {
+            let turns = Arc::clone(&turns);
+            thread::spawn(move || {
+                let first = turns.permits.give_back();
+                first.into_iter().for_each(|run| turns.run(run, 1));
+            })
+        };
+        turns.wait(0, true);
+        other.join().unwrap();
+        turns.wait(1, false);
+        assert!(turns.permits.is_left(), "all are given back");
+    });
+}
+
+/// Who is let go lies where nobody looks, for its home waits for who stands behind it.
+#[test]
+fn limits_nobody_waits_for_a_turn() {
+    within_bounds(|| {
+        let turns = Turns::held_back();
+        let holder = {
+            let turns = Arc::clone(&turns);
+            thread::spawn(move || turns.give_back(1))
+        };
+        let passer_by = {
+            let turns = Arc::clone(&turns);
+            thread::spawn(move || turns.look_in_vain(1))
+        };
+        turns.wait(0, false);
+        holder.join().unwrap();
+        passer_by.join().unwrap();
+        turns.wait(1, false);
+        assert!(turns.permits.is_left(), "all are given back");
+    });
+}
+
 twins! {
     limits_whoever_wants_one_is_told {
         it_looks_too_early: step("looks who is to be told before it gives the permit back") => Deadlock;
@@ -181,5 +316,13 @@ twins! {
     limits_who_was_let_go_and_does_not_ask_passes_it_on {
         it_is_not_passed_on: step("does not pass on what it was let go of for")
             => Says("nobody stands in line while a permit is left");
+    }
+    limits_a_vain_look_loses_nothing {
+        it_leaves_no_token_for_itself: step("leaves no token for itself") => Deadlock;
+    }
+    limits_nobody_waits_for_a_turn {
+        the_turns_are_kept: step("waits for its turn") => Deadlock;
+        it_is_not_said_either: skipped("engine/permits.rs", "is_left_for", "are_some.store")
+            => Deadlock;
     }
 }

@@ -20,6 +20,12 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The seeds used so far, for the watchdog: what tests have printed is lost when it ends them.
 static SEEDS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+/// The random program that runs, for the watchdog.
+static DOING: Mutex<String> = Mutex::new(String::new());
+
+/// How many of those were begun.
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
+
 /// A stack that no thread can be given, so that every creation is refused.
 pub(crate) const REFUSED_STACK: usize = 1 << 46;
 
@@ -51,17 +57,34 @@ pub(crate) fn on_pool<R>(builder: hatchery::PoolBuilder, test: impl FnOnce(&Pool
 
 /// Runs `test`; if it hangs, prints what waits in `pool` and ends the process.
 pub(crate) fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
+    watched_in(&[pool], test)
+}
+
+/// The same for a test that uses several pools.
+pub(crate) fn watched_in<R>(pools: &[&Pool], test: impl FnOnce() -> R) -> R {
     let (finished, is_finished) = channel::<()>();
     let name = std::thread::current().name().unwrap_or("?").to_owned();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            if is_finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let mut begun = BEGUN.load(Ordering::Relaxed);
+            while is_finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                let before = begun;
+                begun = BEGUN.load(Ordering::Relaxed);
+                if begun != before {
+                    continue;
+                }
                 let seeds = SEEDS.lock().unwrap().join(", ");
-                say(&format!("{name} hangs. Seeds: {seeds}\n{}", threads()));
+                let doing = DOING.lock().unwrap();
+                say(&format!(
+                    "{name} hangs. Seeds: {seeds}. {doing}\n{}",
+                    threads()
+                ));
                 // Last, and not for ever: whoever hangs may hold a lock that it takes.
                 std::thread::scope(|scope| {
                     scope.spawn(|| {
-                        say(&format!("{}{pool:#?}\n", pool.dump()));
+                        for pool in pools {
+                            say(&format!("{}{pool:#?}\n", pool.dump()));
+                        }
                         std::process::exit(101);
                     });
                     std::thread::sleep(GRACE);
@@ -74,6 +97,12 @@ pub(crate) fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
         drop(finished);
         result.unwrap_or_else(|payload| resume_unwind(payload))
     })
+}
+
+/// Says which random program is run next, should it hang; the watchdog waits for that alone.
+pub(crate) fn doing(program: String) {
+    *DOING.lock().unwrap() = program;
+    BEGUN.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Writes past the test harness, which would keep it and lose it at the exit.
