@@ -21,9 +21,7 @@ impl Facts<'_> {
                 ensure!("R1", is_bodys, "the body has {body:?}");
                 self.check_nothing_is_lost(nest)
             }
-            Outcome::Failed(failures, late) => {
-                self.check_failures(nest, body, failures.clone(), late.clone())
-            }
+            Outcome::Failed(failures, late) => self.check_failures(nest, body, failures, late),
             _ => Err("a partial nursery does not panic".to_owned()),
         }
     }
@@ -49,62 +47,37 @@ impl Facts<'_> {
         &self,
         nest: &NestFacts<'_>,
         body: Option<&TaskFacts<'_>>,
-        mut failures: Vec<Seen>,
-        mut late: Vec<Seen>,
+        failures: &[Seen],
+        late: &[Seen],
     ) -> Result<(), Wrong> {
-        let is_listed = !failures.is_empty();
-        ensure!("E2", is_listed, "nothing is listed");
-        let is_cancelled = matches!(&failures[..], [Seen::Cancelled(..)]);
+        ensure!("E2", !failures.is_empty(), "nothing is listed");
         let left = self.children(nest).filter(|child| child.is_left());
-        let mut left: Vec<_> = left.chain(body).collect();
-        // Those first of whom it is known what stands for them.
-        left.sort_by_key(|task| match &task.end {
-            End::Came(Raw::Panicked(Thrown::Other)) => 1,
-            End::Came(Raw::Passed(_) | Raw::Told) => 2,
-            _ => 0,
-        });
-        for task in left {
-            let End::Came(raw) = &task.end else { continue };
-            let id = task.task.id;
-            let mut is_found = |is_it: &dyn Fn(&Seen) -> bool| {
-                take(&mut failures, is_it) || take(&mut late, is_it)
-            };
-            let own = |seen: &Seen| is_of(seen, id, raw, task.may_know);
-            let is_found = match raw {
-                Raw::Value(_) if task.exploded.is_none() => true,
-                // As below: what is known to be its own is nobody else's.
-                Raw::Value(_) => {
-                    is_found(&|seen| *seen == Seen::Panic(Thrown::Exploded(id)))
-                        || is_found(&|seen| *seen == Seen::Panic(Thrown::Other))
-                }
-                Raw::Error => is_found(&own),
-                // Whose panic it is may not be known; if it is, that goes first.
-                Raw::Panicked(thrown) => {
-                    is_found(&|seen| *seen == Seen::Panic(thrown.clone())) || is_found(&own)
-                }
-                // It is listed where nothing else is.
-                Raw::Told => {
-                    is_found(&own);
-                    true
-                }
-                Raw::Passed(seen) => is_found(&own) || task.may_know || seen.may_follow(),
-            };
-            ensure!("E1", is_found, "task {id} is not listed: {task:?}");
+        let tasks: Vec<_> = left.chain(body).collect();
+        let must_be: Vec<_> = tasks.iter().filter(|task| must_be_listed(task)).collect();
+        let listed: Vec<_> = failures.iter().chain(late).collect();
+        // Whose a panic is may not be known, so that several may be that of several. If one assignment
+        // has all that must be listed, and one has all that is, there is one that has both (Mendelsohn
+        // and Dulmage, "Some generalizations of the problem of distinct representatives", 1958).
+        let lost = unassigned(&must_be, &listed, |task, seen| may_be_of(seen, task));
+        if let Some(task) = lost {
+            return Err(format!("E1: task {} is not listed: {task:?}", task.task.id));
         }
-        // What else may be there.
-        failures.retain(|seen| !self.is_by_the_way(nest, seen));
-        late.retain(|seen| !self.is_by_the_way(nest, seen));
-        ensure!("E1", late.is_empty(), "nobody is late with {late:?}");
-        match &failures[..] {
-            [] => Ok(()),
-            [Seen::Cancelled(..)] if is_cancelled => {
-                let may_be = self.may_be_cancelled(nest.nest.id, Time::MAX);
-                let is_nobodys = nest.nest.kind.is_race() && nest.children.is_empty();
-                ensure!("X3", may_be || is_nobodys, "nobody has cancelled it");
-                Ok(())
-            }
-            others => Err(format!("E4: nobody has failed with {others:?}")),
+        let is_cancelled = matches!(failures, [Seen::Cancelled(..)]);
+        let unexplained: Vec<_> = listed
+            .into_iter()
+            .filter(|seen| !self.is_by_the_way(nest, seen))
+            .filter(|seen| !(is_cancelled && matches!(seen, Seen::Cancelled(..))))
+            .collect();
+        let made_up = unassigned(&unexplained, &tasks, |seen, task| may_be_of(seen, task));
+        if let Some(seen) = made_up {
+            return Err(format!("E4: nobody has failed with {seen:?}"));
         }
+        if is_cancelled && !tasks.iter().any(|task| may_be_of(&failures[0], task)) {
+            let may_be = self.may_be_cancelled(nest.nest.id, Time::MAX);
+            let is_nobodys = nest.nest.kind.is_race() && nest.children.is_empty();
+            ensure!("X3", may_be || is_nobodys, "nobody has cancelled it");
+        }
+        Ok(())
     }
 
     /// What is listed although nobody has returned it: destructors of errors, and failures of a child
@@ -122,12 +95,59 @@ impl Facts<'_> {
     }
 }
 
-fn take(from: &mut Vec<Seen>, is_it: impl Fn(&Seen) -> bool) -> bool {
-    match from.iter().position(is_it) {
-        Some(place) => {
-            from.remove(place);
-            true
+/// Whether that is what the nursery has made of what the task has come to.
+fn may_be_of(seen: &Seen, task: &TaskFacts<'_>) -> bool {
+    match &task.end {
+        End::Skipped => false,
+        End::Came(Raw::Value(_)) => {
+            let own = Seen::Panic(Thrown::Exploded(task.task.id));
+            task.exploded.is_some() && (*seen == own || *seen == Seen::Panic(Thrown::Other))
         }
-        None => false,
+        End::Came(raw) => is_of(seen, task.task.id, raw, task.may_know),
     }
+}
+
+fn must_be_listed(task: &TaskFacts<'_>) -> bool {
+    match &task.end {
+        End::Skipped => false,
+        End::Came(Raw::Value(_)) => task.exploded.is_some(),
+        // It is listed where nothing else is.
+        End::Came(Raw::Told) => false,
+        End::Came(Raw::Passed(seen)) => !task.may_know && !seen.may_follow(),
+        End::Came(Raw::Error | Raw::Panicked(_)) => true,
+    }
+}
+
+/// One of `those` that is left over, whichever of `others` each of them is assigned to (by augmenting
+/// paths).
+fn unassigned<'a, A, B>(
+    those: &'a [A],
+    others: &[B],
+    fit: impl Fn(&A, &B) -> bool,
+) -> Option<&'a A> {
+    fn assign(
+        this: usize,
+        fit: &dyn Fn(usize, usize) -> bool,
+        seen: &mut [bool],
+        owners: &mut [Option<usize>],
+    ) -> bool {
+        for other in 0..owners.len() {
+            if !fit(this, other) || std::mem::replace(&mut seen[other], true) {
+                continue;
+            }
+            let owner = owners[other];
+            if owner.is_none_or(|owner| assign(owner, fit, seen, owners)) {
+                owners[other] = Some(this);
+                return true;
+            }
+        }
+        false
+    }
+    let mut owners = vec![None; others.len()];
+    let fit = |this: usize, other: usize| fit(&those[this], &others[other]);
+    let left_over = |this: &usize| {
+        let mut seen = vec![false; others.len()];
+        !assign(*this, &fit, &mut seen, &mut owners)
+    };
+    (0..those.len()).find(left_over).map(|this| &those[this])
 }
