@@ -62,12 +62,11 @@ impl Facts<'_> {
         if let Some(task) = lost {
             return Err(format!("E1: task {} is not listed: {task:?}", task.task.id));
         }
+        // Alone it is nobody's failure.
         let is_cancelled = matches!(failures, [Seen::Cancelled(..)]);
-        let unexplained: Vec<_> = listed
-            .into_iter()
-            .filter(|seen| !self.is_by_the_way(nest, seen))
-            .filter(|seen| !(is_cancelled && matches!(seen, Seen::Cancelled(..))))
-            .collect();
+        let mut unexplained = listed;
+        unexplained.drain(..usize::from(is_cancelled));
+        unexplained.retain(|seen| !self.is_by_the_way(nest, seen));
         let made_up = unassigned(&unexplained, &tasks, |seen, task| may_be_of(seen, task));
         if let Some(seen) = made_up {
             return Err(format!("E4: nobody has failed with {seen:?}"));
