@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::env;
 
-use common::{REFUSED_STACK, doing, seeded, watched_in};
+use common::{REFUSED_STACK, doing, note_failure, seeded, watched_in};
 use hatchery::Pool;
 use proptest::collection::vec;
 use proptest::num::u8::ANY;
@@ -53,10 +53,6 @@ fn pools() -> Vec<(&'static str, Pool)> {
     builders.map(build).into()
 }
 
-fn all<'a>(pools: &'a [(&str, Pool)]) -> Vec<&'a Pool> {
-    pools.iter().map(|(_, pool)| pool).collect()
-}
-
 fn check(pools: &[(&str, Pool)], bytes: &[u8], repeats: usize) -> Result<(), TestCaseError> {
     let program = everything::program(bytes);
     doing(hex(bytes));
@@ -97,16 +93,10 @@ fn programs(count: u32) {
         let source = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
         let mut runner = TestRunner::new_with_rng(config.clone(), source);
         let repeats = Cell::new(1);
-        watched_in(&all(&pools), || {
+        watched_in(pools.iter().map(|(_, pool)| pool), || {
             let result = runner.run(&vec(ANY, 1..BYTES), |bytes| {
-                let result = check(&pools, &bytes, repeats.get());
-                if let Err(wrong) = &result
-                    && repeats.replace(REPEATS) == 1
-                {
-                    // It may take long to make it smaller.
-                    eprintln!("{wrong}\nof {}", hex(&bytes));
-                }
-                result
+                check(&pools, &bytes, repeats.get())
+                    .inspect_err(|wrong| note_failure(wrong, &hex(&bytes), &repeats, REPEATS))
             });
             match result {
                 Ok(()) => {}
@@ -137,7 +127,7 @@ fn random_programs_of_everything_do_what_they_may() {
 fn programs_that_have_failed_do_not_fail_again() {
     let pools = pools();
     for line in FAILED.lines().filter(|line| !line.starts_with('#')) {
-        watched_in(&all(&pools), || {
+        watched_in(pools.iter().map(|(_, pool)| pool), || {
             let result = check(&pools, &bytes(line), REPEATS);
             result.unwrap_or_else(|wrong| panic!("{line}: {wrong}"));
         });
@@ -153,7 +143,7 @@ fn how_many_random_programs_fail() {
     let pools = pools();
     let mut rng = seeded("how_many");
     let mut laws = BTreeMap::<String, u32>::new();
-    watched_in(&all(&pools), || {
+    watched_in(pools.iter().map(|(_, pool)| pool), || {
         for _ in 0..count {
             let mut bytes = [0; BYTES];
             rng.fill(&mut bytes);

@@ -28,7 +28,7 @@ mod world;
 
 use std::cell::Cell;
 
-use common::{REFUSED_STACK, doing, seeded, watched_in};
+use common::{REFUSED_STACK, doing, note_failure, seeded, watched_in};
 use hatchery::Pool;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
@@ -98,17 +98,10 @@ fn programs(count: u32, tasks: usize) {
         let source = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
         let mut runner = TestRunner::new_with_rng(config.clone(), source);
         let repeats = Cell::new(1);
-        let all: Vec<_> = pools.iter().map(|(_, pool)| pool).collect();
-        watched_in(&all, || {
+        watched_in(pools.iter().map(|(_, pool)| pool), || {
             let result = runner.run(&Programs { tasks }, |program| {
-                let result = check(&pools, &program, repeats.get());
-                if let Err(wrong) = &result
-                    && repeats.replace(REPEATS) == 1
-                {
-                    // It may take long to make it smaller.
-                    eprintln!("{wrong}\nof {program}");
-                }
-                result
+                check(&pools, &program, repeats.get())
+                    .inspect_err(|wrong| note_failure(wrong, &program, &repeats, REPEATS))
             });
             match result {
                 Ok(()) => {}

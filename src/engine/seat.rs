@@ -332,9 +332,7 @@ impl Drop for Seat {
         if self.kind != Kind::Worker && !self.core.is_orphan() {
             let gone = Deque::new_lifo();
             let deque = std::mem::replace(&mut self.deque, gone);
-            self.core
-                .roster
-                .check_out(Arc::clone(&self.own_slot), deque);
+            self.core.roster.check_out(self.shared_slot(), deque);
             point::reach(Point::GuestReturned);
         }
     }

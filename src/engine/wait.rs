@@ -18,7 +18,7 @@
 //! of its own that no side thread will come for, or that need a permit which it may have itself.
 //!
 //! A waiter is unparked by what it waits for: the last unit of the count, the finish of a child
-//! it asked to be told of, a stray of its nursery. Each of them leaves a token in its parker after
+//! it asked to be told of, a stray of its nursery, a permit it wants. Each of them leaves a token in its parker after
 //! the fact, and the waiter looks for the fact between taking tokens, so none is missed. It is also
 //! unparked to say what it waits for.
 //!
@@ -241,10 +241,10 @@ impl Seat {
                 continue;
             }
             self.expose_all();
-            if self.run_blocking(scope, helps, awaited) || !awaited.ask_for_wake() {
-                continue;
-            }
-            if self.is_let_go(scope, helps, awaited) {
+            if self.run_blocking(scope, helps, awaited)
+                || !awaited.ask_for_wake()
+                || self.is_let_go(scope, helps, awaited)
+            {
                 continue;
             }
             point::reach(Point::ChildAwaited);

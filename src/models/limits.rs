@@ -212,10 +212,9 @@ impl Turns {
 
     fn give_back(&self, by: usize) {
         let first = self.permits.give_back();
-        self.wanting
-            .take()
-            .into_iter()
-            .for_each(|home| self.homes[home].unpark());
+        for home in self.wanting.take() {
+            self.homes[home].unpark();
+        }
         first.into_iter().for_each(|run| self.stray(run, by));
     }
 
@@ -259,8 +258,10 @@ impl Turns {
             if looks_in_vain {
                 self.look_in_vain(home);
             }
-            let is_left = || self.wanting.is_left_for(&self.permits, is_own, || home);
-            if !takes_turns && self.permits.has(is_own) && is_left() {
+            if !takes_turns
+                && self.permits.has(is_own)
+                && self.wanting.is_left_for(&self.permits, is_own, || home)
+            {
                 continue;
             }
             self.homes[home].park();

@@ -1,6 +1,8 @@
 //! What the tests share: a pool of every size, each under a watchdog.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::cell::Cell;
+use std::fmt::Display;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,11 +59,15 @@ pub(crate) fn on_pool<R>(builder: hatchery::PoolBuilder, test: impl FnOnce(&Pool
 
 /// Runs `test`; if it hangs, prints what waits in `pool` and ends the process.
 pub(crate) fn watched<R>(pool: &Pool, test: impl FnOnce() -> R) -> R {
-    watched_in(&[pool], test)
+    watched_in([pool], test)
 }
 
 /// The same for a test that uses several pools.
-pub(crate) fn watched_in<R>(pools: &[&Pool], test: impl FnOnce() -> R) -> R {
+pub(crate) fn watched_in<'p, R>(
+    pools: impl IntoIterator<Item = &'p Pool>,
+    test: impl FnOnce() -> R,
+) -> R {
+    let pools: Vec<_> = pools.into_iter().collect();
     let (finished, is_finished) = channel::<()>();
     let name = std::thread::current().name().unwrap_or("?").to_owned();
     std::thread::scope(|scope| {
@@ -103,6 +109,19 @@ pub(crate) fn watched_in<R>(pools: &[&Pool], test: impl FnOnce() -> R) -> R {
 pub(crate) fn doing(program: String) {
     *DOING.lock().unwrap() = program;
     BEGUN.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Says what went wrong first, for it may take long to make the program smaller; those that are smaller
+/// are run so many times each, as what fails may depend on the schedule.
+pub(crate) fn note_failure(
+    wrong: &impl Display,
+    program: &impl Display,
+    repeats: &Cell<usize>,
+    many: usize,
+) {
+    if repeats.replace(many) != many {
+        eprintln!("{wrong}\nof {program}");
+    }
 }
 
 /// Writes past the test harness, which would keep it and lose it at the exit.
