@@ -51,8 +51,9 @@ unsafe impl GlobalAlloc for Failing {
     }
 }
 
-/// Chunks that grow, children that may block, forks, batches, failures, a deadline.
-fn program(pool: &Pool) -> u64 {
+/// Chunks that grow, children that may block, forks, batches, failures, a deadline; the sum of what they
+/// come to, and which child failed first.
+fn program(pool: &Pool) -> (u64, u64) {
     let options = Options::new().pool(pool).timeout(Duration::from_secs(600));
     let total: u64 = options.nursery(|n| {
         let room = [1_u8; 300];
@@ -75,10 +76,13 @@ fn program(pool: &Pool) -> u64 {
         Ok(())
     });
     let cause = failed.unwrap_err().into_cause();
-    total + cause.into_error().map_err(|_: Failure<u64>| ()).unwrap()
+    (
+        total,
+        cause.into_error().map_err(|_: Failure<u64>| ()).unwrap(),
+    )
 }
 
-/// What the program comes to: it is the first child that fails.
+/// What the program comes to.
 const SUM: u64 = 59 * 60 / 2 + 6 + 2999 * 3000 / 2 + 4;
 
 #[test]
@@ -88,10 +92,12 @@ fn run_with_a_failing_allocation() {
     SIZE.store(number(LEAST), Ordering::Relaxed);
     let pool = Pool::builder().threads(2).build().unwrap();
     LEFT.store(number(NUMBER), Ordering::Relaxed);
-    let sum = program(&pool);
+    let (sum, failed) = program(&pool);
     pool.shutdown();
     let left = LEFT.swap(NEVER, Ordering::Relaxed);
     assert_eq!(sum, SUM);
+    // Any may be the first: one that was taken before it can be told to stop by one taken after it.
+    assert!(failed < 8, "{failed} does not fail");
     println!("completed, failed: {}", left > NEVER / 2);
 }
 

@@ -259,9 +259,11 @@ fn some_work(pool: &Pool) {
     ledger.check(3);
 }
 
+/// Two guests share what is left of the pool; if that is nothing, there are still two threads to play.
 fn workers_refused() {
     let _refusing = Refusing::new("refusing-", drawn());
-    some_work(&named("refusing"));
+    let pool = named("refusing");
+    beside(|| some_work(&pool), || some_work(&pool));
 }
 
 fn side_threads_refused() {
