@@ -31,10 +31,21 @@ impl Drop for Nasty {
     }
 }
 
+/// A payload that panics with its like when dropped, without end.
+struct Endless;
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new(Endless));
+    }
+}
+
 /// Disarms a payload so that the test itself can drop it.
 fn defuse(payload: Box<dyn std::any::Any + Send>) {
-    if let Ok(mut nasty) = payload.downcast::<Nasty>() {
-        nasty.0 = 0;
+    match payload.downcast::<Nasty>() {
+        Ok(mut nasty) => nasty.0 = 0,
+        Err(other) if other.is::<Endless>() => std::mem::forget(other),
+        Err(_) => {}
     }
 }
 
@@ -185,7 +196,37 @@ fn e8_losing_payloads_that_panic_on_drop_do_no_harm() {
                 drop(started);
                 std::panic::resume_unwind(Box::new(Nasty(3)));
             });
+            survives(pool, 10, |n| {
+                for _ in 0..3 {
+                    n.spawn(|| std::panic::resume_unwind(Box::new(Endless)));
+                }
+            });
         }
+    });
+}
+
+#[test]
+fn e8_what_a_losing_payload_panics_with_as_it_is_dropped_is_dropped_too() {
+    struct Link(Arc<()>, usize);
+    impl Drop for Link {
+        fn drop(&mut self) {
+            if self.1 > 0 {
+                let next = Self(Arc::clone(&self.0), self.1 - 1);
+                std::panic::resume_unwind(Box::new(next));
+            }
+        }
+    }
+    on_every_pool(|pool| {
+        let alive = Arc::new(());
+        let payload = payload_of(|| {
+            pool.nursery(|n| {
+                let link = Link(Arc::clone(&alive), 4);
+                n.spawn(|| std::panic::resume_unwind(Box::new(link)));
+                std::panic::resume_unwind(Box::new("the body's"))
+            })
+        });
+        assert!(payload.is::<&str>());
+        assert_eq!(Arc::strong_count(&alive), 1);
     });
 }
 

@@ -26,8 +26,7 @@ pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Drops what may panic on drop; the panic hook has reported it then, and a payload that panics
-/// on drop a second time is leaked rather than chased.
+/// Drops what may panic on drop; the panic hook has reported it then.
 pub(crate) fn discard<T>(value: T) {
     if let Err(payload) = catching(|| drop(value)) {
         lose(payload);

@@ -7,11 +7,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Drops a payload; one that panics itself is leaked rather than chased.
-pub(crate) fn lose(payload: Payload) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(again);
+/// How many payloads in turn may panic as they are dropped, each with the next.
+const CHASED: usize = 8;
+
+/// Drops a payload, and what it panics with meanwhile, and so on; what has no end is leaked.
+pub(crate) fn lose(mut payload: Payload) {
+    for _ in 0..CHASED {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(again) => payload = again,
+        }
     }
+    mem::forget(payload);
 }
 
 /// How a child ended, with what it left in its slot.
