@@ -151,6 +151,10 @@ impl Limiter {
         }
         let first = self.permits.give_back();
         point::reach(Point::PermitGivenBack);
+        #[cfg(shuttle)]
+        if crate::platform::shuttled::is_planted("nobody hears of a permit") {
+            return first.into_iter().for_each(Self::send_on);
+        }
         for slot in self.wanting.take() {
             slot.parker.unpark();
         }

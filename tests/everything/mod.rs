@@ -17,6 +17,7 @@ mod seen;
 mod serial;
 mod stack;
 mod steps;
+mod threads;
 mod virtual_time;
 mod world;
 

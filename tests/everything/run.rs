@@ -2,17 +2,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
-use std::thread;
 
 use hatchery::{Child, Failure, Nursery, Pool, TryNursery};
 
 use crate::everything::cells::{Cells, ENDED, STARTED};
 use crate::everything::ledger::{Fault, Value};
 use crate::everything::open;
-use crate::everything::program::{How, Program, Task};
+use crate::everything::program::{How, Nest, Program, Task};
 use crate::everything::seen::{Answer, Raw, Seen, Thrown, answer};
 use crate::everything::stack::{self, Role};
 use crate::everything::steps::Joins;
+use crate::everything::threads::{self, Main};
 use crate::everything::world::{What, World};
 
 /// Runs the program: each outermost nursery on a thread of its own, the first on this one.
@@ -21,19 +21,20 @@ pub(crate) fn run<'p>(pool: &'p Pool, other: &'p Pool, program: &'p Program) -> 
     let Some((first, others)) = program.roots.split_first() else {
         return world;
     };
-    thread::scope(|threads| {
-        for root in others {
-            threads.spawn(|| open::root(&world, root));
-        }
-        if let Some(token) = program.switched {
-            let world = &world;
-            threads.spawn(move || {
-                let switched = world.switch(token);
-                world.outside.lock().unwrap().push(switched);
-            });
-        }
-        open::root(&world, first);
-    });
+    let open = |root: &'p Nest| {
+        let world = &world;
+        move || open::root(world, root)
+    };
+    let mut threads: Vec<Main<'_>> = Vec::new();
+    threads.extend(others.iter().map(|root| Box::new(open(root)) as Main<'_>));
+    if let Some(token) = program.switched {
+        let world = &world;
+        threads.push(Box::new(move || {
+            let switched = world.switch(token);
+            world.outside.lock().unwrap().push(switched);
+        }));
+    }
+    threads::all_at_once(open(first), threads);
     world
 }
 
@@ -310,7 +311,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Outer<'w> for Place<'s, 'e, 'o, 'w> {
 
 /// A fork's side knows the thread that has opened it.
 pub(crate) fn side() -> Role {
-    Role::Side(thread::current().id())
+    Role::Side(threads::current().id())
 }
 
 /// The nursery around another one, from its opening on.

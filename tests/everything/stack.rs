@@ -6,8 +6,8 @@
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
-use std::thread;
 
+use crate::everything::threads;
 use crate::everything::world::World;
 
 /// What is going on at some height of a thread's stack.
@@ -26,8 +26,12 @@ enum Mark {
     Help(usize),
 }
 
-thread_local! {
+threads::thread_local! {
     static STACK: RefCell<Vec<Mark>> = const { RefCell::new(Vec::new()) };
+}
+
+fn with_stack<R>(f: impl FnOnce(&mut Vec<Mark>) -> R) -> R {
+    STACK.with(|stack| f(&mut stack.borrow_mut()))
 }
 
 /// Takes down what it stands for.
@@ -43,7 +47,7 @@ impl Drop for Guard<'_> {
         for nest in &self.counted {
             self.world.nests[*nest].gauge.fetch_sub(1, Ordering::SeqCst);
         }
-        STACK.with_borrow_mut(|stack| {
+        with_stack(|stack| {
             stack.pop();
             if stack.len() != self.height {
                 self.world.blame(format!("S2: the stack is {stack:?}"));
@@ -53,7 +57,7 @@ impl Drop for Guard<'_> {
 }
 
 fn push<'w>(world: &'w World<'w>, mark: Mark, counted: Vec<usize>) -> Guard<'w> {
-    STACK.with_borrow_mut(|stack| {
+    with_stack(|stack| {
         let height = stack.len();
         stack.push(mark);
         Guard {
@@ -86,7 +90,7 @@ pub(crate) enum Role {
     Body,
     Child,
     /// Of a fork that was opened on this thread.
-    Side(thread::ThreadId),
+    Side(threads::ThreadId),
 }
 
 /// For as long as a task runs.
@@ -94,10 +98,10 @@ pub(crate) fn start<'w>(world: &'w World<'w>, task: usize, nest: usize, role: Ro
     let around: Vec<_> = world.outwards(nest).collect();
     let is_in_place = match role {
         Role::Body => true,
-        Role::Side(opener) => opener == thread::current().id(),
+        Role::Side(opener) => opener == threads::current().id(),
         Role::Child => false,
     };
-    let permitted = STACK.with_borrow(|stack| {
+    let permitted = with_stack(|stack| {
         if role != Role::Body {
             check(world, task, &around, stack);
         }

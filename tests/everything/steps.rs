@@ -12,7 +12,7 @@ use crate::everything::run::{Any, Ended, Handle, Outer, Place, Plain};
 use crate::everything::seen::{Got, Raw, Seen, Thrown};
 use crate::everything::stack::{self, Role};
 use crate::everything::world::What;
-use crate::everything::{ledger::Value, virtual_time};
+use crate::everything::{ledger::Value, threads, virtual_time};
 
 /// Why a task ends early: a failure, and what to write down for it.
 pub(crate) type Stop = (Failure<Fault>, Raw);
@@ -121,7 +121,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
                 Step::Nest(nest) => hands.sum = mix(hands.sum, self.open(task, nest)?),
                 Step::Block(inner) => {
                     hatchery::block_in_place(|| {
-                        std::thread::yield_now();
+                        threads::yield_now();
                         self.do_steps(task, inner, hands)
                     })?;
                 }
@@ -130,7 +130,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
                     virtual_time::forward();
                     self.world.note(task, from, What::Forwarded);
                 }
-                Step::Yield => std::thread::yield_now(),
+                Step::Yield => threads::yield_now(),
             }
         }
         Ok(())

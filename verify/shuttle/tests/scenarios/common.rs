@@ -4,11 +4,36 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
-use hatchery::Pool;
+use hatchery::{Pool, control};
 
 pub(crate) fn pool(threads: usize) -> Pool {
     let built = Pool::builder().threads(threads).build();
     built.expect("a pool")
+}
+
+/// Two threads, with this name.
+pub(crate) fn named(name: &str) -> Pool {
+    let built = Pool::builder().threads(2).name(name).build();
+    built.expect("a pool")
+}
+
+/// Has threads whose names begin like that refused while it is there.
+pub(crate) struct Refusing(&'static str);
+
+impl Refusing {
+    pub(crate) fn new(
+        prefix: &'static str,
+        is_refused: impl Fn(usize) -> bool + Send + 'static,
+    ) -> Self {
+        control::refuse(prefix, is_refused);
+        Self(prefix)
+    }
+}
+
+impl Drop for Refusing {
+    fn drop(&mut self) {
+        control::refuse_no_more(self.0);
+    }
 }
 
 /// How often each value was dropped. Its lock is a real one: nothing else goes on while it is held.

@@ -16,8 +16,8 @@ use crate::again::Again;
 const SCHEDULES: usize = 2000;
 /// Steps of an execution at most. The longest that are not stuck take a tenth.
 const STEPS: usize = 200_000;
-/// The stack of each thread that is played, in bytes.
-const STACK: usize = 1 << 18;
+/// The stack of each thread that is played, in bytes: random programs nest deeply.
+const STACK: usize = 1 << 20;
 /// Processes at a time.
 const AT_ONCE: usize = 2;
 /// How long one may take for each thousand schedules of an average one, and the first: all of them
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const PLANTED: &str = "HATCHERY_PLANTED";
 
 /// Bugs to plant, see `is_planted`, and a scenario that has to notice each.
-const BUGS: [(&str, &str); 5] = [
+const BUGS: [(&str, &str); 6] = [
     ("a sleeper looks no more", "blocking_in_place_again"),
     (USES_WHAT_HAS_GONE, "nested"),
     ("an unpark passes by the gate", "flat"),
@@ -40,6 +40,7 @@ const BUGS: [(&str, &str); 5] = [
         "a joiner that comes too late waits all the same",
         "joined_by_a_sibling_spawner",
     ),
+    ("nobody hears of a permit", "limited_waiters"),
 ];
 const USES_WHAT_HAS_GONE: &str = "a run is released before it is run";
 

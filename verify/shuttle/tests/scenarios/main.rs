@@ -20,8 +20,12 @@
 mod again;
 mod cancelling;
 mod common;
+mod drawn;
+#[path = "../../../../tests/everything/mod.rs"]
+mod everything;
 mod explore;
 mod failing;
+mod limiting;
 mod plain;
 mod several;
 mod waiting;
@@ -36,9 +40,11 @@ fn scenarios() -> Vec<Scenario> {
     let all = [
         plain::SCENARIOS,
         waiting::SCENARIOS,
+        limiting::SCENARIOS,
         several::SCENARIOS,
         cancelling::SCENARIOS,
         failing::SCENARIOS,
+        drawn::SCENARIOS,
     ];
     all.concat()
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hatchery::{Pool, control};
+use hatchery::Pool;
 use shuttle::sync::mpsc;
 use shuttle::thread;
 
-use crate::common::{Ledger, beside, pause, pool};
+use crate::common::{Ledger, Refusing, beside, named, pause, pool};
 use crate::explore::Scenario;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -214,32 +214,11 @@ fn shut_down_after_blocking() {
     pool.shutdown();
 }
 
-/// Has threads refused while it is there.
-struct Refusing(&'static str);
-
-impl Refusing {
-    fn new(prefix: &'static str, is_refused: impl Fn(usize) -> bool + Send + 'static) -> Self {
-        control::refuse(prefix, is_refused);
-        Self(prefix)
-    }
-}
-
-impl Drop for Refusing {
-    fn drop(&mut self) {
-        control::refuse_no_more(self.0);
-    }
-}
-
 /// Which threads are refused, by the schedule.
 fn drawn() -> impl Fn(usize) -> bool + Send + 'static {
     use shuttle::rand::{Rng, thread_rng};
     let refused: u32 = thread_rng().r#gen();
     move |index| refused >> (index % 32) & 1 == 1
-}
-
-fn named(name: &str) -> Pool {
-    let built = Pool::builder().threads(2).name(name).build();
-    built.expect("a pool")
 }
 
 fn some_work(pool: &Pool) {

@@ -1,8 +1,6 @@
-//! Children that block, wait for each other, or stand in line.
+//! Children that block, and wait for each other.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use hatchery::{Options, Pool, block_in_place};
+use hatchery::{Pool, block_in_place};
 use shuttle::sync::mpsc;
 
 use crate::common::{Ledger, pause, pool};
@@ -38,21 +36,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "blocking_in_place_again",
         share: 120,
         play: blocking_in_place_again,
-    },
-    Scenario {
-        name: "limited",
-        share: 80,
-        play: limited,
-    },
-    Scenario {
-        name: "limited_nested",
-        share: 60,
-        play: limited_nested,
-    },
-    Scenario {
-        name: "limited_blocking",
-        share: 60,
-        play: limited_blocking,
     },
 ];
 
@@ -175,90 +158,4 @@ fn blocking_in_place_again() {
     });
     ledger.check(4);
     assert_eq!(sum, 10);
-}
-
-/// How many are at it, and how many there were at most.
-#[derive(Default)]
-struct Gauge {
-    now: AtomicUsize,
-    most: AtomicUsize,
-}
-
-impl Gauge {
-    fn during<R>(&self, f: impl FnOnce() -> R) -> R {
-        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most.fetch_max(now, Ordering::Relaxed);
-        pause();
-        let result = f();
-        self.now.fetch_sub(1, Ordering::Relaxed);
-        result
-    }
-
-    #[track_caller]
-    fn check(&self, most: usize) {
-        assert!(
-            self.most.load(Ordering::Relaxed) <= most,
-            "too many at a time"
-        );
-    }
-}
-
-fn limited() {
-    let (ledger, gauge) = (Ledger::default(), Gauge::default());
-    let pool = pool(3);
-    let limited = Options::new().pool(&pool).limit(2);
-    let sum: u32 = limited.nursery(|n| {
-        let gauge = &gauge;
-        let children = [1, 2, 3, 4, 5].map(|i| {
-            let value = ledger.value();
-            n.spawn(move || gauge.during(|| (i, value)))
-        });
-        children.into_iter().map(|child| child.join().0).sum()
-    });
-    ledger.check(5);
-    gauge.check(2);
-    assert_eq!(sum, 15);
-}
-
-/// What a child runs on its own thread counts as part of it; elsewhere it needs a permit.
-fn limited_nested() {
-    let ledger = Ledger::default();
-    let pool = pool(2);
-    let limited = Options::new().pool(&pool).limit(1);
-    let sum: u32 = limited.nursery(|n| {
-        let ledger = &ledger;
-        let children = [1, 2].map(|i| {
-            n.spawn(move || {
-                hatchery::nursery(|inner| {
-                    let value = ledger.value();
-                    let child = inner.spawn(move || (i, value));
-                    pause();
-                    child.join().0
-                })
-            })
-        });
-        children.into_iter().map(|child| child.join()).sum()
-    });
-    ledger.check(2);
-    assert_eq!(sum, 3);
-}
-
-fn limited_blocking() {
-    let (ledger, gauge) = (Ledger::default(), Gauge::default());
-    let pool = pool(2);
-    let limited = Options::new().pool(&pool).limit(1);
-    let sum: u32 = limited.nursery(|n| {
-        let gauge = &gauge;
-        let blocking = [1, 2].map(|i| {
-            let value = ledger.value();
-            n.spawn_blocking(move || gauge.during(|| (i, value)))
-        });
-        let value = ledger.value();
-        let computing = n.spawn(move || gauge.during(|| (3, value)));
-        let sum: u32 = blocking.into_iter().map(|child| child.join().0).sum();
-        sum + computing.join().0
-    });
-    ledger.check(3);
-    gauge.check(1);
-    assert_eq!(sum, 6);
 }

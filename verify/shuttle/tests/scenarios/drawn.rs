@@ -1,0 +1,62 @@
+//! Random programs of everything under random schedules: see `tests/everything`.
+
+use hatchery::Pool;
+use shuttle::rand::{Rng, RngCore, thread_rng};
+
+use crate::everything;
+use crate::explore::Scenario;
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "drawn_programs",
+        share: 1000,
+        play: drawn_programs,
+    },
+    Scenario {
+        name: "kept_programs",
+        share: 60,
+        play: kept_programs,
+    },
+];
+
+/// Programs that have failed once on real threads.
+const FAILED: &str = include_str!("../../../../tests/everything/failed.txt");
+
+/// Bytes of a program.
+const BYTES: usize = 120;
+
+/// Of the first byte: destructors that panic ask whether their thread is panicking, which all are here
+/// once one is; and deadlines, for which the programs have a clock of their own.
+const LEFT_OUT: u8 = 4 | 16;
+
+fn drawn_programs() {
+    let mut bytes = vec![0; thread_rng().gen_range(1..BYTES)];
+    thread_rng().fill_bytes(&mut bytes);
+    check(&bytes);
+}
+
+fn kept_programs() {
+    let lines = FAILED.lines().filter(|line| !line.starts_with('#'));
+    let lines: Vec<_> = lines.collect();
+    let line = lines[thread_rng().gen_range(0..lines.len())];
+    let digits = (0..line.len() / 2).map(|at| &line[2 * at..2 * at + 2]);
+    let bytes = digits.map(|digits| u8::from_str_radix(digits, 16).expect("hex"));
+    check(&bytes.collect::<Vec<_>>());
+}
+
+fn check(bytes: &[u8]) {
+    let mut bytes = bytes.to_vec();
+    bytes[0] &= !LEFT_OUT;
+    let program = everything::program(&bytes);
+    let result = everything::check(&drawn_pool(), &drawn_pool(), &program);
+    result.unwrap_or_else(|wrong| panic!("{wrong}\n{program}"));
+}
+
+/// A small one; often it has no threads but those that compute.
+fn drawn_pool() -> Pool {
+    let mut pool = Pool::builder().threads(thread_rng().gen_range(1..4));
+    if thread_rng().r#gen() {
+        pool = pool.blocking_threads(0).spare_threads(0);
+    }
+    pool.build().expect("a pool")
+}
