@@ -16,6 +16,12 @@ const WEAKEN: &str = include_str!("weaken.rs.txt");
 /// A model that takes this many times as long as it should is taken for endless.
 const PATIENCE: u32 = 20;
 
+/// What is said of a model that does not end.
+const ENDLESS: &str = " (does not end)";
+
+/// Within this, any model fails that is said to.
+const KILLED_WITHIN: Duration = Duration::from_secs(300);
+
 /// One model, and what it is good for.
 struct Model {
     name: String,
@@ -98,13 +104,12 @@ impl Models {
                 continue;
             }
             is_reached = true;
-            let mut command = one(&self.program, &model.name);
-            command.env("HATCHERY_WEAKEN", format!("{} {weaker}", site.number));
+            let mut command = weakened(&self.program, &model.name, site.number, weaker);
             let limit = model.takes * PATIENCE + Duration::from_secs(10);
             match ends_well(&mut command, limit)? {
                 Some(true) => {}
                 Some(false) => return Ok(Verdict::Killed(model.name.clone())),
-                None => return Ok(Verdict::Killed(format!("{} (does not end)", model.name))),
+                None => return Ok(Verdict::Killed(model.name.clone() + ENDLESS)),
             }
         }
         Ok(if is_reached {
@@ -113,6 +118,14 @@ impl Models {
             Verdict::Unreached
         })
     }
+}
+
+/// Whether the model that is said to kill it fails with the site of that number weakened.
+pub(crate) fn kills(program: &Path, by: &str, number: usize, weaker: &str) -> Result<bool, String> {
+    let name = by.split(' ').next().unwrap_or_default();
+    let mut command = weakened(program, name, number, weaker);
+    let is_well = ends_well(&mut command, KILLED_WITHIN)?;
+    Ok(is_well.map_or(by.ends_with(ENDLESS), |is_well| !is_well))
 }
 
 /// Compiles the copy's models and finds the program.
@@ -186,11 +199,16 @@ fn measured(program: &Path, name: &str) -> Result<Model, String> {
     })
 }
 
+/// The command that runs one model with the site of that number weakened.
+fn weakened(program: &Path, name: &str, number: usize, weaker: &str) -> Command {
+    let mut command = one(program, name);
+    command.env("HATCHERY_WEAKEN", format!("{number} {weaker}"));
+    command
+}
+
 /// The command that runs one model.
 fn one(program: &Path, name: &str) -> Command {
     let mut command = Command::new(program);
-    // A mutant may explore less than is recorded, which does not make it caught.
-    command.env("HATCHERY_MODELS", "record");
     command
         .args(["--exact", name])
         // Who explores less with a site weakened has not failed for that.
