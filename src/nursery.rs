@@ -166,7 +166,8 @@ impl<'scope> Nursery<'scope, '_> {
     /// items, a small part of all, and no more at a time than come in 50 us: a slow iterator's
     /// children start as it goes. The items of a batch run one after the other, until a thread is
     /// idle: then what is left splits in two. Each is a child all the same: it panics, is skipped
-    /// and is joined by itself.
+    /// and is joined by itself. Only if a whole batch is skipped, what the destructors of its items panic
+    /// with is raised at the first of them.
     ///
     /// ```
     /// let squares: Vec<u64> = hatchery::nursery(|n| n.spawn_each(1..=4, |i| i * i).collect());
