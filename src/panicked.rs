@@ -66,7 +66,7 @@ impl Panic {
 }
 
 impl Drop for Caught {
-    /// A payload that panics on drop is not chased.
+    /// It may panic on drop.
     fn drop(&mut self) {
         let payload = self.payload.get_mut();
         discard(payload.unwrap_or_else(PoisonError::into_inner).take());

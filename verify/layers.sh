@@ -6,10 +6,16 @@ export CARGO_INCREMENTAL=0
 counts=() skipped=() failed=()
 
 # layer LIMIT NAME ARGUMENTS...: runs verify/NAME; its last line is what it has counted. Limits within it
-# are `--foreground`, so that this one ends them all.
+# are `--foreground`, so that this one ends them all. If there are GATE_SECONDS, all layers end by then.
 layer() {
     local limit=$1 name=$2 start=$SECONDS log status=0
     shift 2
+    local left=$((${GATE_SECONDS:-$((SECONDS + limit))} - SECONDS))
+    if [ "$left" -le 0 ]; then
+        failed+=("$name did not begin: no time was left")
+        return
+    fi
+    if [ "$limit" -gt "$left" ]; then limit=$left; fi
     log=$(mktemp)
     echo "== $name"
     timeout --kill-after=10 "$limit" "verify/$name" "$@" >"$log" 2>&1 || status=$?

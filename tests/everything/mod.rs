@@ -17,6 +17,8 @@ mod seen;
 mod serial;
 mod stack;
 mod steps;
+#[cfg(shuttle)]
+mod tamed;
 mod threads;
 mod virtual_time;
 mod world;
@@ -25,6 +27,8 @@ use hatchery::Pool;
 
 pub(crate) use self::bytes::program;
 pub(crate) use self::program::Program;
+#[cfg(shuttle)]
+pub(crate) use self::tamed::tamed;
 
 /// Runs a program on the pool, parts of it perhaps on the other one, and holds what happened against
 /// the laws. Afterwards the pool has to be as good as new.

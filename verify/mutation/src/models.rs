@@ -19,8 +19,8 @@ const PATIENCE: u32 = 20;
 /// What is said of a model that does not end.
 const ENDLESS: &str = " (does not end)";
 
-/// Within this, any model fails that is said to.
-const KILLED_WITHIN: Duration = Duration::from_secs(300);
+/// How long a model that the table names may take.
+const WITHIN: Duration = Duration::from_secs(300);
 
 /// One model, and what it is good for.
 struct Model {
@@ -120,12 +120,28 @@ impl Models {
     }
 }
 
-/// Whether the model that is said to kill it fails with the site of that number weakened.
-pub(crate) fn kills(program: &Path, by: &str, number: usize, weaker: &str) -> Result<bool, String> {
-    let name = by.split(' ').next().unwrap_or_default();
-    let mut command = weakened(program, name, number, weaker);
-    let is_well = ends_well(&mut command, KILLED_WITHIN)?;
-    Ok(is_well.map_or(by.ends_with(ENDLESS), |is_well| !is_well))
+/// Sees the model that is said to kill something pass with nothing weakened.
+pub(crate) fn passes(program: &Path, by: &str) -> Result<(), String> {
+    match ends_well(&mut one(program, name(by)), WITHIN)? {
+        Some(true) => Ok(()),
+        _ => Err(format!("{by} fails with nothing weakened")),
+    }
+}
+
+/// Sees it fail with the site of that number weakened.
+pub(crate) fn kills(program: &Path, by: &str, number: usize, weaker: &str) -> Result<(), String> {
+    let mut command = weakened(program, name(by), number, weaker);
+    match ends_well(&mut command, WITHIN)? {
+        Some(false) => Ok(()),
+        None if by.ends_with(ENDLESS) => Ok(()),
+        Some(true) => Err(format!("{by} passes")),
+        None => Err(format!("{by} does not end")),
+    }
+}
+
+/// The name of a model of which something may be said.
+fn name(by: &str) -> &str {
+    by.split(' ').next().unwrap_or_default()
 }
 
 /// Compiles the copy's models and finds the program.

@@ -14,7 +14,7 @@ pub(crate) struct Site {
     pub(crate) name: String,
     /// What stands there.
     pub(crate) ordering: &'static str,
-    /// Whether an `ORDERING:` comment above it in its function says why no model misses it.
+    /// Whether an `ORDERING:` comment above it in its function says why no model kills it.
     pub(crate) is_argued: bool,
     is_fence: bool,
 }

@@ -1,0 +1,33 @@
+//! Programs without what cannot be had where a scheduler plays the threads: deadlines, as there is no clock
+//! that only programs move; and destructors that panic, as they ask whether their thread is panicking, and
+//! all threads are there once one is.
+
+use crate::everything::program::{Bombs, Nest, Program, Step, Task};
+
+pub(crate) fn tamed(mut program: Program) -> Program {
+    program.roots.iter_mut().for_each(tame_nest);
+    program
+}
+
+fn tame_nest(nest: &mut Nest) {
+    nest.terms.deadline = None;
+    nest.tasks.iter_mut().for_each(tame_task);
+}
+
+fn tame_task(task: &mut Task) {
+    task.bombs = Bombs::default();
+    tame_steps(&mut task.steps);
+}
+
+fn tame_steps(steps: &mut [Step]) {
+    for step in steps {
+        match step {
+            Step::Spawn(_, _, child, _) => tame_task(child),
+            Step::Each(_, items, _) => items.iter_mut().for_each(tame_task),
+            Step::Nest(nest) => tame_nest(nest),
+            Step::Block(inner) => tame_steps(inner),
+            Step::Forward => *step = Step::Yield,
+            _ => {}
+        }
+    }
+}
