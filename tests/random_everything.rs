@@ -4,6 +4,8 @@
 
 mod common;
 mod everything;
+#[path = "everything/failed.rs"]
+mod failed;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -26,9 +28,6 @@ const BYTES: usize = 160;
 
 /// How often a program that is made smaller is run on each pool: what fails may depend on the schedule.
 const REPEATS: usize = 50;
-
-/// Programs that have failed once, as `hex` writes them.
-const FAILED: &str = include_str!("everything/failed.txt");
 
 /// Pools of many sizes, one whose threads are all refused, and one whose children that may block have
 /// no threads of their own.
@@ -66,15 +65,9 @@ fn check(pools: &[(&str, Pool)], bytes: &[u8], repeats: usize) -> Result<(), Tes
     Ok(())
 }
 
+/// As `everything/failed.txt` has them.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let pairs = (0..hex.len() / 2).map(|at| &hex[2 * at..2 * at + 2]);
-    pairs
-        .map(|pair| u8::from_str_radix(pair, 16).expect("hex"))
-        .collect()
 }
 
 /// So many programs, each on every pool.
@@ -126,10 +119,10 @@ fn random_programs_of_everything_do_what_they_may() {
 #[test]
 fn programs_that_have_failed_do_not_fail_again() {
     let pools = pools();
-    for line in FAILED.lines().filter(|line| !line.starts_with('#')) {
+    for bytes in failed::programs() {
         watched_in(pools.iter().map(|(_, pool)| pool), || {
-            let result = check(&pools, &bytes(line), REPEATS);
-            result.unwrap_or_else(|wrong| panic!("{line}: {wrong}"));
+            let result = check(&pools, &bytes, REPEATS);
+            result.unwrap_or_else(|wrong| panic!("{}: {wrong}", hex(&bytes)));
         });
     }
 }

@@ -151,11 +151,11 @@ impl Limiter {
         }
         let first = self.permits.give_back();
         point::reach(Point::PermitGivenBack);
-        #[cfg(shuttle)]
-        if crate::platform::shuttled::is_planted("nobody hears of a permit") {
-            return first.into_iter().for_each(Self::send_on);
-        }
         for slot in self.wanting.take() {
+            #[cfg(shuttle)]
+            if crate::platform::shuttled::is_planted("nobody hears of a permit") {
+                continue;
+            }
             slot.parker.unpark();
         }
         first.into_iter().for_each(Self::send_on);

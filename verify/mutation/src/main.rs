@@ -110,8 +110,8 @@ fn check(root: &Path) -> Result<String, String> {
 }
 
 fn compare(root: &Path, rows: &[Row], sites: &[Site]) -> Result<(), String> {
-    let models = root.join("verify/loom/executions.txt");
-    let models = fs::read_to_string(&models).map_err(|why| why.to_string())?;
+    let recorded = root.join("verify/loom/executions.txt");
+    let recorded = fs::read_to_string(&recorded).map_err(|why| why.to_string())?;
     for row in rows {
         if !sites.iter().any(|site| site.name == row.site) {
             return Err(format!(
@@ -122,8 +122,8 @@ fn compare(root: &Path, rows: &[Row], sites: &[Site]) -> Result<(), String> {
         let Verdict::Killed(by) = &row.verdict else {
             continue;
         };
-        let name = by.rsplit("::").next().unwrap_or_default().split(' ').next();
-        if !models.lines().any(|line| line.split(' ').next() == name) {
+        let name = models::name(by).rsplit("::").next();
+        if !recorded.lines().any(|line| line.split(' ').next() == name) {
             return Err(format!(
                 "{by} is no model any more: run `verify/mutate deep`"
             ));

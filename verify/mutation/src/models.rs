@@ -122,10 +122,7 @@ impl Models {
 
 /// Sees the model that is said to kill something pass with nothing weakened.
 pub(crate) fn passes(program: &Path, by: &str) -> Result<(), String> {
-    match ends_well(&mut one(program, name(by)), WITHIN)? {
-        Some(true) => Ok(()),
-        _ => Err(format!("{by} fails with nothing weakened")),
-    }
+    pass(&mut one(program, name(by)), by, WITHIN)
 }
 
 /// Sees it fail with the site of that number weakened.
@@ -140,7 +137,7 @@ pub(crate) fn kills(program: &Path, by: &str, number: usize, weaker: &str) -> Re
 }
 
 /// The name of a model of which something may be said.
-fn name(by: &str) -> &str {
+pub(crate) fn name(by: &str) -> &str {
     by.split(' ').next().unwrap_or_default()
 }
 
@@ -200,9 +197,7 @@ fn measured(program: &Path, name: &str) -> Result<Model, String> {
     let begun = Instant::now();
     let mut command = one(program, name);
     command.env("HATCHERY_WEAKEN_TRACE", &trace);
-    if ends_well(&mut command, Duration::from_secs(600))? != Some(true) {
-        return Err(format!("{name} fails with nothing weakened"));
-    }
+    pass(&mut command, name, Duration::from_secs(600))?;
     let takes = begun.elapsed();
     let text = fs::read_to_string(&trace).unwrap_or_default();
     let _ = fs::remove_file(&trace);
@@ -213,6 +208,14 @@ fn measured(program: &Path, name: &str) -> Result<Model, String> {
         reached,
         takes,
     })
+}
+
+/// Sees the command of a model with nothing weakened succeed.
+fn pass(command: &mut Command, name: &str, limit: Duration) -> Result<(), String> {
+    match ends_well(command, limit)? {
+        Some(true) => Ok(()),
+        _ => Err(format!("{name} fails with nothing weakened")),
+    }
 }
 
 /// The command that runs one model with the site of that number weakened.

@@ -3,8 +3,8 @@
 use hatchery::Pool;
 use shuttle::rand::{Rng, RngCore, thread_rng};
 
-use crate::everything;
 use crate::explore::Scenario;
+use crate::{everything, failed};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -19,9 +19,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Programs that have failed once on real threads.
-const FAILED: &str = include_str!("../../../../tests/everything/failed.txt");
-
 /// Bytes of a program.
 const BYTES: usize = 120;
 
@@ -31,14 +28,11 @@ fn drawn_programs() {
     check(&bytes);
 }
 
+/// Those that have failed once on real threads.
 fn kept_programs() {
-    let lines = FAILED.lines().filter(|line| !line.starts_with('#'));
-    let lines: Vec<_> = lines.collect();
-    // One line more makes others of the schedules that are kept.
-    let line = lines[thread_rng().gen_range(0..lines.len())];
-    let digits = (0..line.len() / 2).map(|at| &line[2 * at..2 * at + 2]);
-    let bytes = digits.map(|digits| u8::from_str_radix(digits, 16).expect("hex"));
-    check(&bytes.collect::<Vec<_>>());
+    let programs: Vec<_> = failed::programs().collect();
+    // One program more makes others of the schedules that are kept.
+    check(&programs[thread_rng().gen_range(0..programs.len())]);
 }
 
 fn check(bytes: &[u8]) {

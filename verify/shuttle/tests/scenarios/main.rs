@@ -24,6 +24,8 @@ mod drawn;
 #[path = "../../../../tests/everything/mod.rs"]
 mod everything;
 mod explore;
+#[path = "../../../../tests/everything/failed.rs"]
+mod failed;
 mod failing;
 mod limiting;
 mod plain;
