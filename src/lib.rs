@@ -101,65 +101,68 @@
 
 // Under the model checker only the protocols are compiled, without most of their callers: see
 // `models`.
-#![cfg_attr(loom, allow(dead_code, reason = "who uses it is not compiled"))]
+#![cfg_attr(
+    hatchery_loom,
+    allow(dead_code, reason = "who uses it is not compiled")
+)]
 
 mod engine;
 mod platform;
 mod task;
 
-#[cfg(all(loom, test))]
+#[cfg(all(hatchery_loom, test))]
 mod models;
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(hatchery_loom, hatchery_shuttle))))]
 mod faults;
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 pub use platform::shuttled::control;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(hatchery_loom)))]
 mod refused;
 
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod cancel;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod child;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod dump;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod dump_json;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod dump_text;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod failure;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod gather;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod jobs;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod json;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod listing;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod nursery;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod options;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod outcome;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod panicked;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod pool;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod race;
 mod remains;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod scope;
 mod serial;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod stats;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 mod try_nursery;
 
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 pub use self::{
     cancel::{CancelToken, Cancelled, Reason, checkpoint},
     child::{Child, Children},

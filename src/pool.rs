@@ -98,7 +98,7 @@ impl Pool {
     #[cold]
     #[inline(never)]
     fn new_shared() -> Self {
-        if cfg!(shuttle) {
+        if cfg!(hatchery_shuttle) {
             panic!("this pool would outlive the execution");
         }
         match Self::builder().build() {

@@ -54,7 +54,7 @@ impl Pending {
 }
 
 impl Deadlines {
-    #[cfg(not(loom))]
+    #[cfg(not(hatchery_loom))]
     pub(crate) const fn new() -> Self {
         Self {
             pending: Mutex::new(Pending::new()),
@@ -62,7 +62,7 @@ impl Deadlines {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(hatchery_loom)]
     pub(crate) fn new() -> Self {
         Self {
             pending: Mutex::new(Pending::new()),
@@ -119,7 +119,7 @@ impl Deadlines {
     }
 
     /// What the system does for a thread that waits for a time that has come.
-    #[cfg(all(test, loom))]
+    #[cfg(all(test, hatchery_loom))]
     pub(crate) fn wake_if_it_is_time(&self, now: Instant) {
         let pending = lock(&self.pending);
         if pending.wakes_at.is_some_and(|at| at <= now) {
@@ -128,7 +128,7 @@ impl Deadlines {
     }
 
     /// Has the thread look at a clock that was moved.
-    #[cfg(all(any(test, hatchery_clock), not(loom)))]
+    #[cfg(all(any(test, hatchery_clock), not(hatchery_loom)))]
     pub(crate) fn look_again(&self) {
         let _pending = lock(&self.pending);
         self.bell.notify_one();

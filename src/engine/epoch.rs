@@ -17,14 +17,14 @@ use crate::platform::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// A count of cancellations, from 1 on; it does not wrap, see `tally`.
 pub(crate) struct Epoch(AtomicU64);
 
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 crate::platform::sync::statics! {
     /// That of this process.
     pub(crate) static EPOCH: Epoch = Epoch(AtomicU64::new(1));
 }
 
 impl Epoch {
-    #[cfg(any(loom, test))]
+    #[cfg(any(hatchery_loom, test))]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(1))
     }

@@ -50,7 +50,7 @@
 //! it directly. Models: `models::idle_*`.
 
 use crate::platform::point::{self, Point};
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 use crate::platform::shuttled::is_planted;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::platform::sync::{Mutex, lock};
@@ -348,7 +348,7 @@ impl Idle {
         field.arm_all();
         // Its fence also stands between announcing and the last look; partner: `wake_one`.
         self.vacate(field);
-        #[cfg(shuttle)]
+        #[cfg(hatchery_shuttle)]
         if is_planted("a sleeper looks no more") {
             return;
         }
@@ -374,7 +374,7 @@ impl Idle {
     }
 
     // So that a model can have one look of all find nothing.
-    #[cfg_attr(loom, track_caller)]
+    #[cfg_attr(hatchery_loom, track_caller)]
     fn look(&self, field: &impl Field) {
         if field.has_visible_work() {
             self.wake_one(field);

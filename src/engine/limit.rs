@@ -152,7 +152,7 @@ impl Limiter {
         let first = self.permits.give_back();
         point::reach(Point::PermitGivenBack);
         for slot in self.wanting.take() {
-            #[cfg(shuttle)]
+            #[cfg(hatchery_shuttle)]
             if crate::platform::shuttled::is_planted("nobody hears of a permit") {
                 continue;
             }

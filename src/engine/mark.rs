@@ -233,7 +233,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(hatchery_loom)))]
 mod tests {
     use std::cell::Cell;
 

@@ -105,7 +105,7 @@ impl Run {
         scope: &ScopeFrame,
         enough: impl Fn() -> bool,
     ) -> Option<PendingList> {
-        #[cfg(shuttle)]
+        #[cfg(hatchery_shuttle)]
         if crate::platform::shuttled::is_planted("a run is released before it is run") {
             scope.release(seat);
             let left = Frame::run_all(seat, scope, self.children, enough);

@@ -158,7 +158,7 @@ impl<R> Side<R> {
     }
 
     /// What the system does for a thread that has waited for long.
-    #[cfg(all(test, loom))]
+    #[cfg(all(test, hatchery_loom))]
     pub(crate) fn ring_as_time_does(&self) {
         let _state = lock(&self.state);
         self.bell.notify_one();

@@ -41,7 +41,7 @@ use crate::task::record::{Class, Handle, Running};
 /// Looks before parking, with pauses that double in between: about 4 us in all, in which a thread
 /// that runs short children has answered a request.
 /// Where the order of all steps is drawn, one more look is one more step.
-const LOOKS: u32 = if cfg!(shuttle) { 2 } else { 12 };
+const LOOKS: u32 = if cfg!(hatchery_shuttle) { 2 } else { 12 };
 /// Pause instructions between two looks, at most: the line that is looked at is the runner's.
 const LONGEST_PAUSE: u32 = 32;
 
@@ -68,7 +68,7 @@ impl<T> Awaited for Handle<T> {
     }
 
     fn ask_for_wake(&self) -> bool {
-        #[cfg(shuttle)]
+        #[cfg(hatchery_shuttle)]
         if crate::platform::shuttled::is_planted("a joiner that comes too late waits all the same")
         {
             _ = Handle::ask_for_wake(self);

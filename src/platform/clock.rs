@@ -1,14 +1,14 @@
 //! The clocks: one that deadlines go by, which tests and programs that check the crate move, and one
 //! for how long something takes.
 
-#[cfg(not(shuttle))]
+#[cfg(not(hatchery_shuttle))]
 use std::time::Instant;
 
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 pub(crate) use super::shuttled::{now, now as tick};
 
 /// What time it is.
-#[cfg(not(shuttle))]
+#[cfg(not(hatchery_shuttle))]
 pub(crate) fn now() -> Instant {
     let now = Instant::now();
     #[cfg(any(test, hatchery_clock))]
@@ -17,7 +17,7 @@ pub(crate) fn now() -> Instant {
 }
 
 /// The same where no test moves it: two of these say how long something took.
-#[cfg(not(shuttle))]
+#[cfg(not(hatchery_shuttle))]
 #[inline]
 pub(crate) fn tick() -> Instant {
     Instant::now()

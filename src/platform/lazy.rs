@@ -18,13 +18,13 @@ pub(crate) struct Lazy<T>(AtomicPtr<T>);
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T> Lazy<T> {
-    #[cfg(not(loom))]
+    #[cfg(not(hatchery_loom))]
     #[inline]
     pub(crate) const fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    #[cfg(loom)]
+    #[cfg(hatchery_loom)]
     pub(crate) fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }

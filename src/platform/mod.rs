@@ -1,30 +1,30 @@
 //! The only door to `std::sync`, `std::thread` and the clocks, and to their models.
 //!
 //! Everything above this folder synchronises through the names given here, so that a protocol
-//! runs unchanged on real threads, inside the model checker (`--cfg loom`), and under a scheduler that
-//! draws the order of all steps (`--cfg shuttle`, see `shuttled`). `tests/tidy.rs` has the list of what
+//! runs unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), and under a scheduler that
+//! draws the order of all steps (`--cfg hatchery_shuttle`, see `shuttled`). `tests/tidy.rs` has the list of what
 //! nobody else may name.
 
-#[cfg(loom)]
+#[cfg(hatchery_loom)]
 pub(crate) mod atomic;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 pub(crate) mod clock;
-#[cfg(loom)]
+#[cfg(hatchery_loom)]
 pub(crate) mod condvar;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 pub(crate) mod deque;
 pub(crate) mod lazy;
 pub(crate) mod parker;
-#[cfg(loom)]
+#[cfg(hatchery_loom)]
 pub(crate) mod planted;
 pub(crate) mod point;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 pub(crate) mod process;
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 pub(crate) mod shuttled;
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 pub(crate) mod thread;
-#[cfg(loom)]
+#[cfg(hatchery_loom)]
 pub(crate) mod thread {
     pub(crate) use std::thread::panicking;
     pub(crate) use std::thread_local;
@@ -33,34 +33,34 @@ pub(crate) mod witness;
 
 /// A cell that one thread at a time has the right to use, which the model checker sees to.
 pub(crate) mod cell {
-    #[cfg(loom)]
+    #[cfg(hatchery_loom)]
     pub(crate) use loom::cell::Cell;
-    #[cfg(not(loom))]
+    #[cfg(not(hatchery_loom))]
     pub(crate) use std::cell::Cell;
 }
 
 /// Shared-memory primitives.
 pub(crate) mod sync {
-    #[cfg(shuttle)]
+    #[cfg(hatchery_shuttle)]
     pub(crate) use super::shuttled::{Condvar, Mutex, MutexGuard, OnceLock, statics};
-    #[cfg(loom)]
+    #[cfg(hatchery_loom)]
     pub(crate) use crate::platform::atomic;
-    #[cfg(loom)]
+    #[cfg(hatchery_loom)]
     pub(crate) use crate::platform::condvar::Condvar;
-    #[cfg(loom)]
+    #[cfg(hatchery_loom)]
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
-    #[cfg(shuttle)]
+    #[cfg(hatchery_shuttle)]
     pub(crate) use shuttle::sync::{Arc, RwLock, Weak, atomic};
     pub(crate) use std::sync::PoisonError;
-    #[cfg(not(any(loom, shuttle)))]
+    #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic};
 
     /// Cells that are counted in and decide nothing: real ones under every scheduler that draws, for which
     /// they are no steps.
     pub(crate) mod uneventful {
-        #[cfg(loom)]
+        #[cfg(hatchery_loom)]
         pub(crate) use crate::platform::atomic::AtomicU64;
-        #[cfg(not(loom))]
+        #[cfg(not(hatchery_loom))]
         pub(crate) use std::sync::atomic::AtomicU64;
     }
 
@@ -72,18 +72,18 @@ pub(crate) mod sync {
     }
 
     /// Statics whose values do not outlive an execution, where there are many in a process.
-    #[cfg(not(any(loom, shuttle)))]
+    #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
     macro_rules! statics {
         ($($(#[$attr:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;)+) => {
             $($(#[$attr])* $vis static $name: $type = $init;)+
         };
     }
-    #[cfg(loom)]
+    #[cfg(hatchery_loom)]
     macro_rules! statics {
         ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {
             loom::lazy_static! { $(#[$attr])* static ref $name: $type = $init; }
         };
     }
-    #[cfg(not(shuttle))]
+    #[cfg(not(hatchery_shuttle))]
     pub(crate) use statics;
 }

@@ -62,7 +62,7 @@ impl Parker {
     }
 
     /// The same, but not for longer than that; whether a token came.
-    #[cfg(not(loom))]
+    #[cfg(not(hatchery_loom))]
     pub(crate) fn park_for(&self, time: std::time::Duration) -> bool {
         self.park_unless(|bell, gate| {
             let is_parked = |_: &mut ()| self.state.load(Ordering::Relaxed) == PARKED;
@@ -89,7 +89,7 @@ impl Parker {
     }
 
     /// Wakes the owner without reason.
-    #[cfg(all(loom, test))]
+    #[cfg(all(hatchery_loom, test))]
     pub(crate) fn ring(&self) {
         drop(lock(&self.gate));
         self.bell.notify_one();
@@ -103,7 +103,7 @@ impl Parker {
         if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
             // The sleeper announced itself under this lock and has not released it before it
             // waits, so the bell cannot ring between its announcement and its wait.
-            #[cfg(shuttle)]
+            #[cfg(hatchery_shuttle)]
             if crate::platform::shuttled::is_planted("an unpark passes by the gate") {
                 return self.bell.notify_one();
             }

@@ -5,7 +5,7 @@
 //! `Plan` counts the points that it reaches and does there what the plan says. Threads of a pool have
 //! the plan of the thread that had them started, and all others have none.
 #![cfg_attr(
-    not(all(test, not(loom))),
+    not(all(test, not(hatchery_loom))),
     allow(dead_code, reason = "some of it is for tests on real threads")
 )]
 
@@ -13,14 +13,14 @@ macro_rules! points {
     ($($(#[$doc:meta])+ $name:ident,)*) => {
         /// A moment between two steps of a protocol.
         #[cfg_attr(
-            all(any(test, shuttle), not(loom)),
+            all(any(test, hatchery_shuttle), not(hatchery_loom)),
             derive(Clone, Copy, Debug, PartialEq, Eq)
         )]
         pub(crate) enum Point {
             $($(#[$doc])+ $name,)*
         }
 
-        #[cfg(all(any(test, shuttle), not(loom)))]
+        #[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
         impl Point {
             /// All of them, in the order of their numbers.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
@@ -199,25 +199,25 @@ pub(crate) fn reach_if(is_so: bool, point: Point) {
 }
 
 /// The calling thread is at this point.
-#[cfg(not(all(any(test, shuttle), not(loom))))]
+#[cfg(not(all(any(test, hatchery_shuttle), not(hatchery_loom))))]
 #[allow(clippy::inline_always, reason = "there is nothing to call")]
 #[inline(always)]
 pub(crate) fn reach(_point: Point) {}
 
 /// The main function of a new thread, with the plan of the calling one.
-#[cfg(not(all(any(test, shuttle), not(loom))))]
+#[cfg(not(all(any(test, hatchery_shuttle), not(hatchery_loom))))]
 #[allow(clippy::inline_always, reason = "there is nothing to call")]
 #[inline(always)]
 pub(crate) fn inherited<F>(main: F) -> F {
     main
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(hatchery_loom)))]
 pub(crate) use checked::Plan;
-#[cfg(all(any(test, shuttle), not(loom)))]
+#[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
 pub(crate) use checked::{inherited, reach};
 
-#[cfg(all(any(test, shuttle), not(loom)))]
+#[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
 mod checked {
     use std::cell::Cell;
     // Not those of the platform: to count is no step of a schedule.

@@ -28,7 +28,7 @@ impl Process {
     /// The calling one, which learns of its forks from now on.
     pub(crate) fn this() -> Self {
         // No execution under shuttle forks.
-        if !cfg!(shuttle) {
+        if !cfg!(hatchery_shuttle) {
             watch();
         }
         Self(FORKS.load(Ordering::Relaxed))
@@ -47,7 +47,7 @@ static FORGET: Lazy<fn()> = Lazy::new();
 
 /// Has `forget` called in a forked process, on its only thread, before `fork` returns there.
 pub(crate) fn at_forks(forget: fn()) {
-    if !cfg!(shuttle) {
+    if !cfg!(hatchery_shuttle) {
         FORGET.get_or(|| forget);
     }
 }

@@ -1,4 +1,4 @@
-//! What the door leads to under `--cfg shuttle`, where one thread plays all threads and draws which of
+//! What the door leads to under `--cfg hatchery_shuttle`, where one thread plays all threads and draws which of
 //! them goes on at each step; see `verify/shuttle`.
 //!
 //! Shuttle has most of `std::sync` and `std::thread`. The rest is here:

@@ -5,23 +5,23 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use std::thread::panicking;
-#[cfg(not(shuttle))]
+#[cfg(not(hatchery_shuttle))]
 use std::thread::{Builder, JoinHandle};
-#[cfg(not(shuttle))]
+#[cfg(not(hatchery_shuttle))]
 pub(crate) use std::{
     thread::{current, sleep},
     thread_local,
 };
 
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 pub(crate) use super::shuttled::{pause, sleep, thread_local};
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 pub(crate) use shuttle::thread::current;
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 use shuttle::thread::{Builder, JoinHandle};
 
 /// Keeps the core busy for so many pause instructions.
-#[cfg(not(shuttle))]
+#[cfg(not(hatchery_shuttle))]
 #[inline(always)]
 pub(crate) fn pause(times: u32) {
     for _ in 0..times {
@@ -71,7 +71,7 @@ impl Thread {
         stack_size: Option<usize>,
         main: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
-        #[cfg(any(test, shuttle))]
+        #[cfg(any(test, hatchery_shuttle))]
         refusals::check(&name)?;
         let main = crate::platform::point::inherited(main);
         let is_over = Arc::new(AtomicBool::new(false));
@@ -92,7 +92,7 @@ impl Thread {
     pub(crate) fn is_over(&self) -> bool {
         // Not under shuttle, which ends the oldest thread-local first: there whoever asks waits.
         // ORDERING: Acquire; partner: the drop of `Last`. No model, see there.
-        !cfg!(shuttle) && self.is_over.load(Ordering::Acquire)
+        !cfg!(hatchery_shuttle) && self.is_over.load(Ordering::Acquire)
     }
 
     /// Starts a thread that nothing waits for and that never ends.
@@ -104,9 +104,9 @@ impl Thread {
         name: String,
         main: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        #[cfg(not(shuttle))]
+        #[cfg(not(hatchery_shuttle))]
         return Self::start(name, None, main).map(drop);
-        #[cfg(shuttle)]
+        #[cfg(hatchery_shuttle)]
         {
             refusals::check(&name)?;
             super::shuttled::start_for_good(main);
@@ -124,7 +124,7 @@ impl Thread {
 }
 
 /// Thread creations that fail because a test wants them to.
-#[cfg(any(test, shuttle))]
+#[cfg(any(test, hatchery_shuttle))]
 pub(crate) mod refusals {
     use std::io;
     use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -2,14 +2,14 @@
 
 /// Stands next to a piece of memory that one thread at a time has the right to use. In ordinary builds
 /// it is nothing.
-pub(crate) struct Witness(#[cfg(loom)] loom::cell::UnsafeCell<()>);
+pub(crate) struct Witness(#[cfg(hatchery_loom)] loom::cell::UnsafeCell<()>);
 
 impl Witness {
     #[inline]
     pub(crate) fn new() -> Self {
-        #[cfg(loom)]
+        #[cfg(hatchery_loom)]
         return Self(loom::cell::UnsafeCell::new(()));
-        #[cfg(not(loom))]
+        #[cfg(not(hatchery_loom))]
         Self()
     }
 
@@ -17,7 +17,7 @@ impl Witness {
     #[allow(clippy::inline_always, reason = "nothing")]
     #[inline(always)]
     pub(crate) fn note_use(&self) {
-        #[cfg(loom)]
+        #[cfg(hatchery_loom)]
         self.0.with_mut(|_| ());
     }
 }

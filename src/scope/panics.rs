@@ -15,7 +15,7 @@ use crate::task::verdict::lose;
 
 /// Runs user code.
 pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
-    #[cfg(any(test, shuttle))]
+    #[cfg(any(test, hatchery_shuttle))]
     let f = || {
         let result = f();
         // Half of a split batch catches its items itself, and is no user's.

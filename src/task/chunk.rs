@@ -227,7 +227,7 @@ impl<F, T> ForkChunk<F, T> {
     /// # Safety
     ///
     /// [`publish`](Self::publish) was called.
-    #[cfg(loom)]
+    #[cfg(hatchery_loom)]
     pub(crate) unsafe fn is_released(&self) -> bool {
         let chunk = NonNull::from(self).cast::<ChunkHeader>();
         // SAFETY: `publish` has put it there.

@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows what a nursery or a pool is.
 
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 pub(crate) mod arena;
 pub(crate) mod chunk;
 mod consume;

@@ -204,5 +204,5 @@ mod spare {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(hatchery_loom))]
 pub(crate) use spare::trim as trim_spare;

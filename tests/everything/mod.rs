@@ -17,7 +17,7 @@ mod seen;
 mod serial;
 mod stack;
 mod steps;
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 mod tamed;
 mod threads;
 mod virtual_time;
@@ -27,7 +27,7 @@ use hatchery::Pool;
 
 pub(crate) use self::bytes::program;
 pub(crate) use self::program::Program;
-#[cfg(shuttle)]
+#[cfg(hatchery_shuttle)]
 pub(crate) use self::tamed::tamed;
 
 /// Runs a program on the pool, parts of it perhaps on the other one, and holds what happened against
