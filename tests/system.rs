@@ -65,7 +65,7 @@ fn tree(depth: usize) -> usize {
 #[ignore = "run as another user, in a process of its own"]
 fn complete_with_few_threads() {
     let most = tasks() + number();
-    setrlimit(Resource::RLIMIT_NPROC, most as u64, most as u64).unwrap();
+    setrlimit(Resource::RLIMIT_NPROC, most as _, most as _).unwrap();
     let pool = Pool::builder().threads(3).build().unwrap();
     for pool in [&pool, Pool::shared()] {
         for _ in 0..5 {

@@ -1,9 +1,9 @@
 //! How long something takes that happens over and over, at a fraction of the price of a clock.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::platform::clock;
+use crate::platform::clock::{self, Tick};
 
 /// One in so many looks at the clock, which takes 25 ns here.
 const TIMED: u32 = 8;
@@ -15,7 +15,7 @@ const COARSE: Duration = Duration::from_micros(50);
 /// Whether what happens on one thread is coarse.
 pub(crate) struct Pace {
     left: Cell<u32>,
-    last: Cell<Option<Instant>>,
+    last: Cell<Option<Tick>>,
     /// Whether the last ones timed were coarse, perhaps because of a pause between them.
     were_coarse: Cell<bool>,
 }
@@ -42,7 +42,7 @@ impl Pace {
 
     #[cold]
     #[inline(never)]
-    fn note(&self, now: Instant) {
+    fn note(&self, now: Tick) {
         self.left.set(TIMED);
         let took = self.last.replace(Some(now)).map(|last| now - last);
         let are_coarse = took.is_some_and(|took| took / TIMED >= COARSE);

@@ -1,13 +1,19 @@
 //! The clocks: one that deadlines go by, which tests and programs that check the crate move, and one
 //! for how long something takes.
 
+#[cfg(hatchery_shuttle)]
+pub(crate) use std::time::Instant as Tick;
 #[cfg(not(hatchery_shuttle))]
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(hatchery_shuttle)]
 pub(crate) use super::shuttled::{now, now as tick};
 
-/// What time it is.
+/// Whether the standard library has a clock. In WebAssembly without a system it panics if it is asked,
+/// and starts no threads.
+pub(crate) const IS_THERE: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
+
+/// What time it is. To be asked only if there is a clock.
 #[cfg(not(hatchery_shuttle))]
 pub(crate) fn now() -> Instant {
     let now = Instant::now();
@@ -16,11 +22,42 @@ pub(crate) fn now() -> Instant {
     now
 }
 
-/// The same where no test moves it: two of these say how long something took.
+/// The same where no test moves it: two of these say how long something took. Without a clock nothing
+/// takes any time.
 #[cfg(not(hatchery_shuttle))]
 #[inline]
-pub(crate) fn tick() -> Instant {
-    Instant::now()
+pub(crate) fn tick() -> Tick {
+    Tick(IS_THERE.then(Instant::now))
+}
+
+/// What [`tick`] has read; nothing if there is no clock.
+#[cfg(not(hatchery_shuttle))]
+#[derive(Clone, Copy)]
+pub(crate) struct Tick(Option<Instant>);
+
+#[cfg(not(hatchery_shuttle))]
+impl Tick {
+    /// The time so much later, unless no clock ever shows it.
+    pub(crate) fn checked_add(self, time: Duration) -> Option<Self> {
+        self.0?.checked_add(time).map(|at| Self(Some(at)))
+    }
+
+    /// The time since then; none if that is still to come.
+    pub(crate) fn saturating_duration_since(self, then: Self) -> Duration {
+        match (self.0, then.0) {
+            (Some(now), Some(then)) => now.saturating_duration_since(then),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+#[cfg(not(hatchery_shuttle))]
+impl std::ops::Sub for Tick {
+    type Output = Duration;
+
+    fn sub(self, then: Self) -> Duration {
+        self.saturating_duration_since(then)
+    }
 }
 
 /// How far the clock has been moved.
@@ -39,5 +76,24 @@ pub(crate) mod moved {
     pub(crate) fn forward(by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).expect("less than 500 years");
         NANOS.fetch_add(nanos, Ordering::SeqCst);
+    }
+}
+
+#[cfg(all(test, not(hatchery_shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_clock_nothing_takes_time_and_no_time_comes() {
+        let (none, some) = (Tick(None), tick());
+        for (now, then) in [(none, none), (none, some), (some, none)] {
+            assert_eq!(now - then, Duration::ZERO);
+        }
+        assert!(none.checked_add(Duration::ZERO).is_none());
+        let later = some.checked_add(Duration::from_secs(1)).expect("soon");
+        assert_eq!(
+            (later - some, some - later),
+            (Duration::from_secs(1), Duration::ZERO)
+        );
     }
 }

@@ -53,14 +53,24 @@ pub(crate) mod sync {
     pub(crate) use shuttle::sync::{Arc, RwLock, Weak, atomic};
     pub(crate) use std::sync::PoisonError;
     #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
-    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};
+
+    /// The standard library's, and those of 64 bits where the processor has none.
+    #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
+    pub(crate) mod atomic {
+        #[cfg(not(target_has_atomic = "64"))]
+        pub(crate) use portable_atomic::AtomicU64;
+        pub(crate) use std::sync::atomic::*;
+    }
 
     /// Cells that are counted in and decide nothing: real ones under every scheduler that draws, for which
     /// they are no steps.
     pub(crate) mod uneventful {
+        #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
+        pub(crate) use super::atomic::AtomicU64;
         #[cfg(hatchery_loom)]
         pub(crate) use crate::platform::atomic::AtomicU64;
-        #[cfg(not(hatchery_loom))]
+        #[cfg(hatchery_shuttle)]
         pub(crate) use std::sync::atomic::AtomicU64;
     }
 

@@ -76,7 +76,8 @@ pub(crate) fn abort() -> ! {
     std::process::abort()
 }
 
-#[cfg(unix)]
+// Emscripten has no processes, and no `pthread_atfork`.
+#[cfg(all(unix, not(target_os = "emscripten")))]
 mod system {
     use super::{FORGET, FORKS, Ordering};
 
@@ -99,7 +100,7 @@ mod system {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(not(all(unix, not(target_os = "emscripten"))))]
 mod system {
     pub(super) fn call_after_forks() {}
 
@@ -178,7 +179,7 @@ mod tests {
     }
 
     /// The number of forks wraps in the forked process.
-    #[cfg(unix)]
+    #[cfg(all(unix, not(target_os = "emscripten")))]
     #[test]
     #[allow(
         clippy::multiple_unsafe_ops_per_block,

@@ -183,9 +183,9 @@ impl Terms {
         self.deadline = deadline;
     }
 
-    /// So long from now; none if that is too far away to be named.
+    /// So long from now; none if that is too far away to be named, or if no clock ever shows it.
     pub(crate) fn after(timeout: Duration) -> Option<Instant> {
-        clock::now().checked_add(timeout)
+        clock::IS_THERE.then(clock::now)?.checked_add(timeout)
     }
 
     /// Why they end the nursery now, if they do, and of a deadline since when.

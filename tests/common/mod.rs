@@ -29,7 +29,7 @@ static DOING: Mutex<String> = Mutex::new(String::new());
 static BEGUN: AtomicUsize = AtomicUsize::new(0);
 
 /// A stack that no thread can be given, so that every creation is refused.
-pub(crate) const REFUSED_STACK: usize = 1 << 46;
+pub(crate) const REFUSED_STACK: usize = usize::MAX / 8 * 7;
 
 /// Runs `test` on pools of 1, 2 and 4 threads, and on one whose threads are all refused.
 pub(crate) fn on_every_pool(test: impl Fn(&Pool)) {
