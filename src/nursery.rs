@@ -51,8 +51,7 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// A panic of the body or of a child cancels the nursery: children not yet started are dropped
 /// unrun, running ones are waited for. Then a panic goes on from here, its payload unchanged: the
 /// body's own, else that of the first spawned child nobody joined; the others are dropped. A panic
-/// in the destructor of a child's captures or result counts as the child's. Also panics if
-/// `HATCHERY_THREADS` is malformed, see [`Pool::shared`](crate::Pool::shared).
+/// in the destructor of a child's captures or result counts as the child's.
 #[inline]
 pub fn nursery<'env, F, T>(body: F) -> T
 where

@@ -65,6 +65,8 @@ impl Options {
     }
 
     /// Cancels the nursery so long after it was opened.
+    ///
+    /// Without a clock (`wasm32-unknown-unknown`) that time never comes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

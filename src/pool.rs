@@ -2,7 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::num::IntErrorKind;
+use std::io::{self, Write};
+use std::num::{IntErrorKind, NonZero};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
@@ -14,14 +15,16 @@ use crate::engine::watchdog::Watchdog;
 use crate::failure::{Failure, Failures};
 use crate::gather::{self, Gather};
 use crate::nursery::{self, Nursery};
+use crate::platform::cpus;
 use crate::platform::lazy::Lazy;
 use crate::platform::process::{self, PerProcess};
-use crate::platform::sync::Arc;
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::sync::{Arc, statics};
 use crate::scope::{self, Seat, Terms};
 use crate::stats::PoolStats;
 use crate::try_nursery::{self, TryNursery};
 
-/// Upper bound, in threads, of every pool that does not set its own number.
+/// How many threads a pool has that does not set its own number.
 const VARIABLE: &str = "HATCHERY_THREADS";
 
 /// The smallest stack of a pool's thread, in bytes: a child of a nursery in a child is 9 KiB down in
@@ -83,12 +86,14 @@ impl Pool {
 
     /// The pool of the free functions; it lives as long as the process.
     ///
-    /// It has a thread for every CPU this process may use (affinity and quotas considered), or
-    /// `HATCHERY_THREADS` of them if that environment variable holds a smaller number.
+    /// It has a thread for every CPU that this process may use: quotas are considered (one and a half
+    /// CPUs are one), and so is the affinity of the process, which on Linux is its main thread's. A thread
+    /// that is restricted to some CPUs makes the pool neither smaller nor slower when it is the first to use
+    /// it: the pool's threads may run wherever the main thread may.
     ///
-    /// # Panics
-    ///
-    /// If `HATCHERY_THREADS` is set, not empty, and not a whole number of at least 1.
+    /// If the environment variable `HATCHERY_THREADS` is a whole number from 1 on, the pool has that many
+    /// threads instead, at most [`MAX_THREADS`](Self::MAX_THREADS). The first time that it is anything
+    /// else, but for empty, the process says so on its standard error; it is ignored then.
     #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: Lazy<Pool> = Lazy::new();
@@ -101,7 +106,10 @@ impl Pool {
         if cfg!(hatchery_shuttle) {
             panic!("this pool would outlive the execution");
         }
-        match Self::builder().build() {
+        let threads = default_threads(|| cpus::with_those_of_process(cpus::count));
+        let builder = Self::builder().threads(threads);
+        let builder = builder.on_thread_start(|_| cpus::add_those_of_process());
+        match builder.build() {
             Ok(pool) => pool,
             Err(error) => panic!("the shared pool: {error}"),
         }
@@ -315,7 +323,11 @@ pub struct PoolBuilder {
 }
 
 impl PoolBuilder {
-    /// Sets how many threads compute at a time; `HATCHERY_THREADS` does not bound it then.
+    /// Sets how many threads compute at a time, whatever `HATCHERY_THREADS` says.
+    ///
+    /// Without it there is one for every CPU that the thread that [builds](Self::build) the pool may use, or
+    /// `HATCHERY_THREADS`, see [`Pool::shared`]. Unlike that pool's threads, those of others may run where
+    /// the thread may that starts them, so a pool that only restricted threads use stays on their CPUs.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
@@ -403,10 +415,8 @@ impl PoolBuilder {
     ///
     /// If the configuration is invalid, see [`BuildError`].
     pub fn build(self) -> Result<Pool, BuildError> {
-        let threads = match self.threads {
-            Some(threads) => threads,
-            None => default_threads(std::env::var_os(VARIABLE))?,
-        };
+        let threads = self.threads;
+        let threads = threads.unwrap_or_else(|| default_threads(cpus::count));
         if threads == 0 {
             return Err(BuildError::ZeroThreads);
         }
@@ -437,17 +447,35 @@ impl PoolBuilder {
     }
 }
 
-fn default_threads(variable: Option<std::ffi::OsString>) -> Result<usize, BuildError> {
-    let cpus = num_cpus::get().min(Pool::MAX_THREADS);
-    let Some(value) = variable.filter(|value| !value.is_empty()) else {
-        return Ok(cpus);
-    };
-    let value = value.to_string_lossy().into_owned();
-    match value.trim().parse::<usize>() {
-        Ok(bound) if bound > 0 => Ok(cpus.min(bound)),
-        // A bound beyond all numbers bounds nothing.
-        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Ok(cpus),
-        _ => Err(BuildError::Environment { value }),
+/// How many threads a pool has that does not set a number.
+fn default_threads(cpus: impl FnOnce() -> usize) -> usize {
+    let threads = asked_for().unwrap_or_else(cpus);
+    threads.min(Pool::MAX_THREADS)
+}
+
+statics! {
+    /// Whether this process has said that the variable is ignored.
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+}
+
+/// How many the operator asks for.
+fn asked_for() -> Option<usize> {
+    let value = std::env::var_os(VARIABLE).filter(|value| !value.is_empty())?;
+    let value = value.to_string_lossy();
+    match value.trim().parse::<NonZero<usize>>() {
+        Ok(threads) => Some(threads.get()),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Some(usize::MAX),
+        Err(_) => {
+            if !IS_SAID.swap(true, Ordering::Relaxed) {
+                // Nobody hears of it where there is no standard error.
+                let _ = writeln!(
+                    io::stderr(),
+                    "hatchery: {VARIABLE} is ignored: it should be a whole number of threads, at least 1, \
+                     and is {value:?}"
+                );
+            }
+            None
+        }
     }
 }
 
@@ -482,11 +510,6 @@ pub enum BuildError {
         /// The name.
         name: String,
     },
-    /// `HATCHERY_THREADS` is not a whole number of at least 1.
-    Environment {
-        /// What it is.
-        value: String,
-    },
 }
 
 impl fmt::Display for BuildError {
@@ -501,10 +524,6 @@ impl fmt::Display for BuildError {
             Self::NulInName { name } => {
                 write!(f, "a thread name cannot contain a NUL byte: {name:?}")
             }
-            Self::Environment { value } => write!(
-                f,
-                "{VARIABLE} must be a whole number of threads, at least 1, not {value:?}"
-            ),
         }
     }
 }

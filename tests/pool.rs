@@ -11,6 +11,10 @@ use std::thread;
 
 use common::{REFUSED_STACK, on_pool, watched};
 use hatchery::{BuildError, Pool};
+#[cfg(target_os = "linux")]
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+#[cfg(target_os = "linux")]
+use nix::unistd::Pid;
 
 #[test]
 fn invalid_configurations_are_refused_with_a_reason() {
@@ -226,27 +230,99 @@ fn with_variable(name: &str, value: &str) -> (bool, String) {
 
 #[test]
 #[ignore = "run by the tests of the variable, in a process of its own"]
-fn print_the_shared_pools_threads() {
-    println!("threads={}", Pool::shared().threads());
+fn print_the_pools_threads() {
+    let unset = Pool::builder().build().unwrap();
+    println!("threads={} {}", Pool::shared().threads(), unset.threads());
     assert_eq!(Pool::builder().threads(3).build().unwrap().threads(), 3);
-    assert_eq!(hatchery::join(|| 1, || 2), (1, 2));
+    // The threads of a large pool take their time.
+    if unset.threads() < 10 {
+        assert_eq!(hatchery::join(|| 1, || 2), (1, 2));
+        assert_eq!(unset.join(|| 1, || 2), (1, 2));
+    }
 }
 
 #[test]
-fn the_environment_variable_bounds_pools_that_set_no_number() {
-    let run = |value| with_variable("print_the_shared_pools_threads", value);
-    let (ok, text) = run("1");
-    assert!(ok && text.contains("threads=1\n"), "{text}");
-    let all = format!("threads={}\n", Pool::shared().threads());
-    for value in ["", "100000", " 100000 ", "99999999999999999999999"] {
+fn the_environment_variable_sets_the_threads_of_pools_that_set_no_number() {
+    let run = |value| with_variable("print_the_pools_threads", value);
+    let most = format!("{0} {0}", Pool::MAX_THREADS);
+    let cpus = format!("{0} {0}", Pool::shared().threads());
+    let beyond = "9".repeat(30);
+    for (value, threads) in [
+        ("1", "1 1"),
+        ("7", "7 7"),
+        ("1024", &most),
+        (" 100000 ", &most),
+        (&beyond, &most),
+        ("", &cpus),
+    ] {
         let (ok, text) = run(value);
-        assert!(ok && text.contains(&all), "{value:?}: {text}");
+        let expected = format!("threads={threads}\n");
+        assert!(ok && text.contains(&expected), "{value:?}: {text}");
+        assert!(!text.contains("HATCHERY_THREADS"), "{value:?}: {text}");
     }
     for value in ["0", "-1", "two", "1.5", " ", "1 2"] {
         let (ok, text) = run(value);
+        let expected = format!("threads={cpus}\n");
+        assert!(ok && text.contains(&expected), "{value:?}: {text}");
         let reason = format!(
-            "HATCHERY_THREADS must be a whole number of threads, at least 1, not {value:?}"
+            "hatchery: HATCHERY_THREADS is ignored: it should be a whole number of threads, at least 1, and is {value:?}\n"
         );
-        assert!(!ok && text.contains(&reason), "{value:?}: {text}");
+        assert_eq!(text.matches(&reason).count(), 1, "{value:?}: {text}");
     }
+}
+
+/// The CPUs that the calling thread may run on.
+#[cfg(target_os = "linux")]
+fn own_cpus() -> Vec<usize> {
+    let set = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let is_in = |cpu: &usize| set.is_set(*cpu).unwrap();
+    (0..CpuSet::count()).filter(is_in).collect()
+}
+
+/// Restricts the calling thread to the first CPU it may run on.
+#[cfg(target_os = "linux")]
+fn pin() {
+    let mut one = CpuSet::new();
+    one.set(own_cpus()[0]).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "run by the test of the pinned caller, in a process of its own"]
+fn print_what_a_pinned_caller_gets() {
+    let cpus = own_cpus();
+    let pinned = thread::spawn(move || {
+        pin();
+        println!("threads={}", Pool::shared().threads());
+        // Its own pool stays where it is.
+        let own = Pool::builder().build().unwrap();
+        assert_eq!(own.threads(), 1);
+        let beside = own.nursery(|n| n.spawn_blocking(own_cpus).join());
+        assert_eq!((beside.len(), own_cpus().len()), (1, 1));
+        // A side thread, and a worker, since this thread does not go on before it has begun.
+        let (sender, receiver) = channel();
+        hatchery::nursery(|n| {
+            assert_eq!(n.spawn_blocking(own_cpus).join(), cpus);
+            n.spawn(move || sender.send(own_cpus()));
+            assert_eq!(hatchery::block_in_place(|| receiver.recv()), Ok(cpus));
+        });
+        assert_eq!(own_cpus().len(), 1);
+    });
+    pinned.join().unwrap();
+}
+
+/// And the whole of it restricted: then the pool is, too.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pinned_first_caller_leaves_the_shared_pool_all_cpus_of_the_process() {
+    let cpus = own_cpus().len().min(Pool::shared().threads());
+    let (ok, text) = with_variable("print_what_a_pinned_caller_gets", "");
+    assert!(ok && text.contains(&format!("threads={cpus}\n")), "{text}");
+    let restricted = thread::spawn(|| {
+        pin();
+        with_variable("print_what_a_pinned_caller_gets", "")
+    });
+    let (ok, text) = restricted.join().unwrap();
+    assert!(ok && text.contains("threads=1\n"), "{text}");
 }

@@ -12,6 +12,8 @@ pub(crate) mod clock;
 #[cfg(hatchery_loom)]
 pub(crate) mod condvar;
 #[cfg(not(hatchery_loom))]
+pub(crate) mod cpus;
+#[cfg(not(hatchery_loom))]
 pub(crate) mod deque;
 pub(crate) mod lazy;
 pub(crate) mod parker;
