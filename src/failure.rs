@@ -165,16 +165,18 @@ impl<E> Failure<E> {
 
     /// What was made into failures of no nursery but this, on its way here, is what it was before.
     fn unwrapped(mut self, whose: &Whose) -> Self {
-        if self.inner.nursery.is_none()
-            && let Kind::Nested(failures) = &mut self.inner.kind
-            && let [only] = &failures.inner.failures[..]
-            && only
-                .inner
-                .nursery
-                .is_none_or(|nursery| nursery == whose.nursery)
-            && let Some(only) = failures.inner.failures.pop()
-        {
-            return only;
+        if self.inner.nursery.is_some() {
+            return self;
+        }
+        if let Kind::Nested(failures) = &mut self.inner.kind {
+            let failures = &mut failures.inner.failures;
+            let is_own = |only: &Self| {
+                let nursery = only.inner.nursery;
+                nursery.is_none_or(|nursery| nursery == whose.nursery)
+            };
+            if failures.len() == 1 && is_own(&failures[0]) {
+                return failures.pop().expect("there is one");
+            }
         }
         self
     }

@@ -81,8 +81,7 @@ impl Ledger {
     }
 
     fn add_unjoined(&self, value: u64) {
-        self.unjoined
-            .fetch_add(value.cast_signed(), Ordering::Relaxed);
+        self.unjoined.fetch_add(value as i64, Ordering::Relaxed);
     }
 }
 
@@ -220,11 +219,7 @@ fn check(pool: &Pool, task: &Task) {
     let value = pool.nursery(|n| run(n, n, &ledger, task));
     let mut unjoined = 0;
     assert_eq!(value, serial(task, &mut unjoined), "{task:?}");
-    assert_eq!(
-        ledger.unjoined.into_inner(),
-        unjoined.cast_signed(),
-        "{task:?}"
-    );
+    assert_eq!(ledger.unjoined.into_inner(), unjoined as i64, "{task:?}");
     assert_eq!(ledger.alive.into_inner(), 0, "{task:?}");
 }
 

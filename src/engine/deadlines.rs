@@ -43,10 +43,8 @@ impl Pending {
     /// Takes those that have passed; true if there are any.
     pub(crate) fn take_passed(&mut self, now: Instant) -> bool {
         let mut has_passed = false;
-        while let Some(first) = self.deadlines.first().copied()
-            && first.0 <= now
-        {
-            self.deadlines.remove(&first);
+        while self.deadlines.first().is_some_and(|first| first.0 <= now) {
+            self.deadlines.pop_first();
             has_passed = true;
         }
         has_passed

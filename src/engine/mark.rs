@@ -204,9 +204,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
             owner.mark().set(own, 0);
             point::reach(Point::CancelNoticed);
             owner.mark().spread(epoch);
-            if !ptr::eq(owner, nursery)
-                && let Some(known) = owner.mark().known()
-            {
+            if let Some(known) = owner.mark().known().filter(|_| !ptr::eq(owner, nursery)) {
                 let is_inherited = true;
                 let inherited = Known {
                     is_inherited,

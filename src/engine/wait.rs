@@ -182,10 +182,11 @@ impl Seat {
         if child.class() == Class::Compute
             && scope.is_permitted()
             && (child.is_private_and_unstarted() || self.shares_at(child.place()))
-            && let Some(running) = child.claim()
         {
-            self.run_claimed(scope, running);
-            return;
+            if let Some(running) = child.claim() {
+                self.run_claimed(scope, running);
+                return;
+            }
         }
         let outside = Frame::root(self);
         Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, child));
@@ -248,7 +249,7 @@ impl Seat {
                 continue;
             }
             point::reach(Point::ChildAwaited);
-            if helps && let Some(runner) = scope.runner() {
+            if let Some(runner) = helps.then(|| scope.runner()).flatten() {
                 runner.with(self, |runner| runner.requests.beg(self.slot()));
                 point::reach(Point::RequestBegged);
             }
@@ -278,7 +279,7 @@ impl Seat {
         if helps && body.drain(scope, |_| awaited.is_over()) {
             return;
         }
-        if helps && let Some(run) = self.pop() {
+        if let Some(run) = helps.then(|| self.pop()).flatten() {
             if run.scope().is_within(scope) {
                 return self.help_with(run, scope, awaited);
             }

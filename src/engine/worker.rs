@@ -87,9 +87,8 @@ fn work(seat: &Seat, index: usize) -> bool {
             was_woken_for_nothing = false;
             seat.core.idle.found(&*seat.core);
             execute(seat, run);
-            while !seat.core.idle.is_crowded()
-                && let Some(run) = find(seat)
-            {
+            while !seat.core.idle.is_crowded() {
+                let Some(run) = find(seat) else { break };
                 execute(seat, run);
             }
             seat.core.idle.search();

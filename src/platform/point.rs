@@ -290,11 +290,11 @@ mod checked {
 
     /// The calling thread is at this point.
     pub(crate) fn reach(point: Point) {
-        if let Some(plan) = PLAN.get()
-            && !IS_ACTING.replace(true)
-        {
-            let _acting = Acting;
-            plan.reach(point);
+        if let Some(plan) = PLAN.get() {
+            if !IS_ACTING.replace(true) {
+                let _acting = Acting;
+                plan.reach(point);
+            }
         }
     }
 

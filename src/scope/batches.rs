@@ -37,9 +37,8 @@ impl<'scope, T> Outcome<'scope, T> {
 
     #[cold]
     fn dispose(&mut self) {
-        while let Some(rank) = self.rank
-            && let Some(verdict) = self.values.next()
-        {
+        let Some(rank) = self.rank else { return };
+        while let Some(verdict) = self.values.next() {
             let rank = rank.of_item(self.values.taken() - 1);
             (self.dispose)(self.scope, rank, verdict);
         }
@@ -198,10 +197,11 @@ impl<'scope, T> Batches<'scope, T> {
             return None;
         }
         // ORDERING: Relaxed: if it comes too late, another one is taken.
-        if self.ended.load(Ordering::Relaxed) == self.joined
-            && let Some(front) = self.take_front_if(|handle| handle.is_private_and_unstarted())
-        {
-            return Some(front);
+        if self.ended.load(Ordering::Relaxed) == self.joined {
+            let front = self.take_front_if(|handle| handle.is_private_and_unstarted());
+            if front.is_some() {
+                return front;
+            }
         }
         if let Some(ended) = self.find_ended() {
             return Some(ended);

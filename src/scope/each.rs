@@ -390,7 +390,7 @@ impl<'scope> Nest<'scope, '_> {
                     rank: Some(rank),
                     shared: function.shared.clone(),
                 },
-                is_timed: batches.number().is_multiple_of(TIMED),
+                is_timed: batches.number() % TIMED == 0,
             };
             move || batch.run()
         })

@@ -114,9 +114,10 @@ impl ChildId {
     fn compare(&self, other: &Self, len: u64) -> cmp::Ordering {
         let mut runs = (self.run_of(len), other.run_of(len));
         let mut answer = cmp::Ordering::Equal;
-        while let (Some(own), Some(others)) = runs
-            && !ptr::eq(own, others)
-        {
+        while let (Some(own), Some(others)) = runs {
+            if ptr::eq(own, others) {
+                break;
+            }
             if own.number != others.number {
                 // Of several differences the one nearest to the body counts.
                 answer = own.number.cmp(&others.number);
@@ -383,10 +384,10 @@ pub(crate) fn tell() {
         };
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
         let reached = unsafe { Scope::of_frame(reached) };
-        if reached.cancelled().is_some()
-            && let Some(task) = task.filter(|_| ptr::eq(reached, scope))
-        {
-            task.was_told.set(true);
+        if reached.cancelled().is_some() {
+            if let Some(task) = task.filter(|_| ptr::eq(reached, scope)) {
+                task.was_told.set(true);
+            }
         }
     });
 }

@@ -222,10 +222,10 @@ impl Arena {
             self.push_full(oldest);
         }
         let needed = size_for(record);
-        if needed <= LARGEST
-            && let Some(spare) = spare::take()
-        {
-            return self.restart(spare, owner, LARGEST);
+        if needed <= LARGEST {
+            if let Some(spare) = spare::take() {
+                return self.restart(spare, owner, LARGEST);
+            }
         }
         let size = self.grow.get();
         self.grow.set((size * 2).min(LARGEST));

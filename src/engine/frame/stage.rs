@@ -133,9 +133,10 @@ impl<'a> Frame<'a> {
     pub(crate) fn drain(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> bool {
         let owner = ptr::from_ref(scope).cast();
         let mut has_run = false;
-        while self.part.get() == Part::Body
-            && let Some(last) = self.list.pop_last()
-        {
+        while self.part.get() == Part::Body {
+            let Some(last) = self.list.pop_last() else {
+                break;
+            };
             self.seat.answer_request();
             let step = |step| self.count(scope, step);
             let waker = waker(self.seat, scope);
