@@ -39,6 +39,50 @@
 //! tasks times a constant. Two programs can still hang, and so they would with any pool; see
 //! [`Nursery::spawn`] and [`Child::join`].
 //!
+//! # On which thread
+//!
+//! A child runs on a thread of its pool, or on a thread that waits in its nursery. The second kind
+//! includes the thread that opened the nursery, which may be any thread of your program. So the thread
+//! of a child
+//!
+//! - may not have run the pool's start hook, nor have the pool's stack size
+//!   ([`PoolBuilder::on_thread_start`], [`PoolBuilder::stack_size`]);
+//! - may, or may not, have the caller's thread-locals: the context of an async runtime, the current
+//!   tracing span, the floating-point mode.
+//!
+//! Pass a child what it needs in its closure, a runtime's handle for example. Only
+//! [`Nursery::spawn_blocking`] promises to stay off the pool's computing threads, and even such a
+//! child runs on the waiting thread if no side thread can be had.
+//!
+//! # Beside rayon and async runtimes
+//!
+//! A nursery blocks its thread until the last child has ended. In an async task, open it where the
+//! runtime allows blocking (`tokio::task::spawn_blocking`). A pool's own threads have no runtime: a child
+//! that calls into one captures the runtime's handle and enters it.
+//!
+//! A thread that waits for another thread pool does not compute for this one. So a child that calls a
+//! parallel function of rayon does so in [`block_in_place`], and another thread takes its place. A rayon
+//! thread that opens a nursery is a caller like any other, and runs no rayon jobs while it waits.
+//!
+//! # Recursive functions with a callback
+//!
+//! Pass a callback on by reference. A function that wraps its callback in a new closure has a new type
+//! at each level, and the compiler stops at its recursion limit.
+//!
+//! ```
+//! # use std::sync::atomic::{AtomicU32, Ordering};
+//! fn each_leaf<F: Fn() + Sync>(depth: u32, f: &F) {
+//!     if depth == 0 {
+//!         return f();
+//!     }
+//!     hatchery::join(|| each_leaf(depth - 1, f), || each_leaf(depth - 1, f));
+//! }
+//!
+//! let leaves = AtomicU32::new(0);
+//! each_leaf(4, &|| _ = leaves.fetch_add(1, Ordering::Relaxed));
+//! assert_eq!(leaves.into_inner(), 16);
+//! ```
+//!
 //! # Panics
 //!
 //! A panic in a child or in the body cancels the nursery: children not yet started are dropped

@@ -21,6 +21,17 @@ use crate::stats::NurseryStats;
 ///     n.spawn(|| local + 1);
 /// });
 /// ```
+///
+/// What a child borrows stays borrowed until the end of the nursery, even if the child was joined
+/// before. To use it in between, give each stage a nursery of its own:
+///
+/// ```
+/// let mut numbers = vec![3, 1, 2];
+/// hatchery::nursery(|n| _ = n.spawn(|| numbers.sort()));
+/// numbers.push(4); // the borrow has ended with the nursery
+/// let sum: i32 = hatchery::nursery(|n| n.spawn(|| numbers.iter().sum()).join());
+/// assert_eq!(sum, 10);
+/// ```
 pub struct Nursery<'scope, 'env: 'scope> {
     nest: Nest<'scope, 'env>,
 }
@@ -160,8 +171,8 @@ impl<'scope> Nursery<'scope, '_> {
 
     /// Spawns one child per item and returns them as an iterator over their values.
     ///
-    /// The items are pulled here, all of them, before this returns; children run meanwhile, some of
-    /// them perhaps on this thread. They are pulled in batches that grow from 1 to at most 4096
+    /// It is eager: it pulls all items here, before it returns, so the iterator must end. Children run
+    /// meanwhile, some of them perhaps on this thread. It pulls the items in batches that grow from 1 to at most 4096
     /// items, a small part of all, and no more at a time than come in 50 us: a slow iterator's
     /// children start as it goes. The items of a batch run one after the other, until a thread is
     /// idle: then what is left splits in two. Each is a child all the same: it panics, is skipped

@@ -37,12 +37,18 @@ const SPARES: usize = 64;
 
 /// Threads that children run on.
 ///
-/// `threads` is how many threads compute at a time, helping callers among them: a pool of four has
-/// four workers, and one of them stands down for every thread that has a nursery open. The threads
-/// start with the first child, not before. A thread that the system refuses is done without: a
-/// nursery's own thread can always do all of the work.
+/// A pool of four threads has four workers. A *caller*, a thread that is none of the pool's and has a
+/// nursery of it open, computes as well, and one worker stands down for each caller. So four threads
+/// compute at a time, unless there are more callers than that: no caller ever waits for its turn, and a
+/// hundred callers of a pool of two compute on a hundred threads, while its workers stand by. Bound the
+/// callers in front of the pool if that is too many.
 ///
-/// Most programs need only the [shared](Self::shared) one and the free functions.
+/// The threads start with the first child, not before. If the system refuses a thread, the pool does
+/// without it: the thread that opened a nursery can always do all of the work.
+///
+/// Most programs need only the [shared](Self::shared) pool and the free functions. A pool's methods are
+/// [`nursery`](Self::nursery), [`try_nursery`](Self::try_nursery), [`gather`](Self::gather) and
+/// [`join`](Self::join); a race runs on it by [`Options::pool`](crate::Options::pool).
 ///
 /// ```
 /// let pool = hatchery::Pool::builder().threads(2).name("search").build()?;
@@ -67,6 +73,10 @@ const SPARES: usize = 64;
 /// the process, or `exec`: what such a child borrows lies on the stack of a thread that is not there.
 /// Should another thread have been starting or ending during the fork, the standard library may not be
 /// able to start any in the new process.
+///
+/// A pool learns of a fork from the C library. A process that the system calls `clone`, `clone3` or `fork`
+/// have made behind the library's back must not use the pools of its parent: it would wait for threads
+/// that are not there.
 pub struct Pool {
     cores: Arc<Cores>,
 }
@@ -355,6 +365,9 @@ impl PoolBuilder {
 
     /// Sets the stack of each of the pool's threads that run children, in bytes.
     ///
+    /// A caller's thread runs children too, on the stack that it has: see the crate's front page, "On
+    /// which thread".
+    ///
     /// Without it the standard library's default holds. Less than 64 KiB is taken for 64 KiB, since
     /// waiting takes some of it. A size that the system refuses means no threads, see [`Pool`].
     pub fn stack_size(mut self, bytes: usize) -> Self {
@@ -373,6 +386,9 @@ impl PoolBuilder {
     }
 
     /// Sets what each of the pool's threads that run children calls first, with its name.
+    ///
+    /// A caller's thread, which is none of the pool's, runs children without having called it: see the
+    /// crate's front page, "On which thread".
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_start(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
