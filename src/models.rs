@@ -28,6 +28,7 @@ mod skipped;
 mod slab;
 mod spares;
 mod split;
+mod start;
 mod state;
 mod strays;
 mod timer;

@@ -137,6 +137,7 @@ pub(crate) struct Core {
     /// The index of the next spare.
     next_spare: AtomicUsize,
     all_threads: Threads<Thread>,
+    /// Workers that are there or about to be started. Set before anybody finds `workers` set.
     living: AtomicUsize,
     /// How many times a worker was roused.
     wake_ups: Common,
@@ -213,7 +214,8 @@ impl Core {
         (self.config.describe)(scope)
     }
 
-    /// Whether a worker was ever started in this process.
+    /// Whether workers are there in this process, or on their way to where they find what is exposed now:
+    /// see `idle`, proof, 6.
     pub(crate) fn has_workers(&self) -> bool {
         self.workers_started() > 0 && !self.is_orphan()
     }
@@ -267,17 +269,15 @@ impl Core {
         self.all_threads.start(start, Thread::is_over)
     }
 
-    /// Starts the workers, once. A thread that is refused is done without.
-    pub(crate) fn start_workers(self: &Arc<Self>) {
-        if self.workers.get().is_none() {
-            self.start_workers_now();
-        }
+    /// Starts the workers, once; true for the caller that does. A thread that is refused is done without.
+    pub(crate) fn start_workers(self: &Arc<Self>) -> bool {
+        self.workers.get().is_none() && self.start_workers_now()
     }
 
     #[cold]
-    fn start_workers_now(self: &Arc<Self>) {
+    fn start_workers_now(self: &Arc<Self>) -> bool {
         if self.is_over() {
-            return;
+            return false;
         }
         point::reach(Point::WorkersStart);
         let mut deques = Vec::new();
@@ -285,33 +285,27 @@ impl Core {
             let names = (0..self.config.threads).map(|index| self.worker_name(index));
             let (slots, new) = names.map(|name| self.roster.add(name, true)).unzip();
             deques = new;
+            self.living.store(self.config.threads, Ordering::Relaxed);
+            self.idle.expect(self.config.threads);
             slots
         });
         // Only the caller that made the slots has deques to hand out.
+        let has_begun = !deques.is_empty();
         for (index, deque) in deques.into_iter().enumerate() {
             let core = Arc::clone(self);
             let slot = Arc::clone(self.worker(index));
             let name = self.worker_name(index);
             let started = self.start_thread(name, move || worker::main(core, slot, deque, index));
-            match started {
-                Some(()) => {
-                    self.living.fetch_add(1, Ordering::Relaxed);
-                    self.idle.enlist(index);
-                }
-                None => {
-                    point::reach(Point::WorkerRefused);
-                    self.worker(index).rename("refused".to_owned());
-                    self.worker(index).set_doing(Doing::Away);
-                }
+            if started.is_none() {
+                point::reach(Point::WorkerRefused);
+                self.living.fetch_sub(1, Ordering::Relaxed);
+                self.idle.note_refused();
+                self.worker(index).rename("refused".to_owned());
+                self.worker(index).set_doing(Doing::Away);
             }
         }
-        // They are asleep now, and have asked nobody.
-        self.arm_all();
-        if self.is_shut_down() {
-            // It may have begun before they were enlisted.
-            self.idle.rouse_all(&**self);
-        }
         self.start_watchdog();
+        has_begun
     }
 
     /// Starts the watchdog, once, if there is to be one. If it is refused, it is done without.

@@ -11,6 +11,7 @@
 //! |-----------|---------------------|------------------------------------------------------------|
 //! | *expose*  | pusher              | work becomes visible, **fence**, [`Idle::wake_one`]        |
 //! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, arms all, gives its place back, **fence**, looks once more |
+//! | *arrive*  | worker that has just started | leaves `coming`, joins `sleepers`, **fence**, arms all, looks |
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
 //! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could come for it: arms all, looks |
@@ -45,9 +46,16 @@
 //! 5. leave is to a spare what announce is to a sleeper: who exposes something either comes first, and
 //!    the last look sees it, or sees that a worker is absent. A spare that retires leaves `spares`
 //!    before `asleep`, and looks, so that whoever counted on it finds another.
+//! 6. arrive is to a new worker what announce is to one that has run dry. While the first workers start,
+//!    nobody sleeps and a pusher wakes nobody; the worker that arrives looks behind its fence and sees what
+//!    was pushed, and it asks each thread once more that was asked before and kept what it had. So threads
+//!    push as soon as the start has begun (`Core::has_workers`): one that kept its children until a worker
+//!    lives could block before it shows them. A worker arrives on its own thread, behind the user's start
+//!    hook. Nobody wakes it earlier, so neither a slow hook nor a refused thread holds anybody up. `coming`
+//!    tells threads that a push is worth its cost; nothing else depends on it.
 //!
 //! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
-//! it directly. Models: `models::idle_*`.
+//! it directly. Models: `models::idle_*`, `models::start_*`.
 
 use crate::platform::point::{self, Point};
 #[cfg(hatchery_shuttle)]
@@ -74,6 +82,8 @@ pub(crate) struct Idle {
     computing: AtomicUsize,
     searching: AtomicUsize,
     asleep: AtomicUsize,
+    /// Workers that are being started, and have not arrived.
+    coming: AtomicUsize,
     absent: AtomicUsize,
     spares: AtomicUsize,
     /// How many of them it is worth asking the system for: where it has refused one, no more than there
@@ -92,6 +102,7 @@ impl Idle {
             computing: AtomicUsize::new(0),
             searching: AtomicUsize::new(0),
             asleep: AtomicUsize::new(0),
+            coming: AtomicUsize::new(0),
             absent: AtomicUsize::new(0),
             spares: AtomicUsize::new(0),
             likely_spares: AtomicUsize::new(most_spares),
@@ -242,10 +253,8 @@ impl Idle {
         if self.searching.load(Ordering::Relaxed) > 0 {
             return true;
         }
-        if self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker() {
-            return false;
-        }
-        self.has_place()
+        let could_come = self.asleep.load(Ordering::Relaxed) > 0 || self.is_anybody_coming();
+        (could_come || self.lacks_worker()) && self.has_place()
     }
 
     /// Whether a place is free; if not, the next one given back is handed over.
@@ -309,7 +318,12 @@ impl Idle {
 
     /// Whether somebody searches, or is on its way to.
     pub(crate) fn is_searched(&self) -> bool {
-        self.searching.load(Ordering::Relaxed) > 0
+        self.searching.load(Ordering::Relaxed) > 0 || self.is_anybody_coming()
+    }
+
+    /// Whether a worker is being started.
+    pub(crate) fn is_anybody_coming(&self) -> bool {
+        self.coming.load(Ordering::Relaxed) > 0
     }
 
     /// A worker with a place has run dry and goes looking.
@@ -331,7 +345,24 @@ impl Idle {
         }
     }
 
-    /// A new worker that has not run yet joins the sleepers.
+    /// Workers are about to be started: each will [`arrive`](Self::arrive) or be
+    /// [refused](Self::note_refused).
+    pub(crate) fn expect(&self, workers: usize) {
+        self.coming.fetch_add(workers, Ordering::Relaxed);
+    }
+
+    /// The system has refused a worker that was expected.
+    pub(crate) fn note_refused(&self) {
+        self.coming.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The event *arrive*: an expected worker is there. The caller then waits to be roused.
+    pub(crate) fn arrive(&self, worker: usize, field: &impl Field) {
+        self.coming.fetch_sub(1, Ordering::Relaxed);
+        self.return_from_nap(worker, field);
+    }
+
+    /// A worker joins the sleepers.
     pub(crate) fn enlist(&self, worker: usize) {
         let mut sleepers = lock(&self.sleepers);
         sleepers.push(worker);
@@ -362,7 +393,7 @@ impl Idle {
         self.vacate(field);
     }
 
-    /// The second half of *announce*, for a worker that left the search before.
+    /// The second half of *announce*, for a worker that left the search before, or has not searched yet.
     pub(crate) fn return_from_nap(&self, worker: usize, field: &impl Field) {
         self.enlist(worker);
         point::reach(Point::WorkerAnnounced);

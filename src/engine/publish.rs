@@ -31,7 +31,7 @@ enum Reason {
 const SWEEP: u32 = 32;
 /// Forks that are shown unasked: of a balanced tree, seven eighths of what is left.
 const SHOWN: u32 = 3;
-/// How often a thread gives something while the worker it has woken is on its way, some 30 us: a
+/// How often a thread gives something while the worker it has woken or started is on its way, some 30 us: a
 /// recursion gets this deep before it comes to a long task.
 const EAGER: u32 = 32;
 
@@ -210,7 +210,9 @@ impl Seat {
             if self.core.is_orphan() {
                 return false;
             }
-            self.core.start_workers();
+            if self.core.start_workers() {
+                self.eager.set(EAGER);
+            }
             self.slot().requests.are_wanted(&self.core.idle)
         });
         let eager = self.eager.get();
@@ -299,10 +301,11 @@ impl Seat {
     pub(crate) fn expose_all(&self) {
         Frame::with_current(|current| {
             let Some(current) = current else { return };
-            let giving: Vec<_> = current
-                .holders()
-                .filter(|frame| frame.seat.core.has_workers())
-                .collect();
+            let could_be_taken = |frame: &&Frame<'_>| {
+                frame.seat.core.start_workers();
+                frame.seat.core.has_workers()
+            };
+            let giving: Vec<_> = current.holders().filter(could_be_taken).collect();
             for frame in giving.into_iter().rev() {
                 frame.expose_all_of(frame.settle());
             }

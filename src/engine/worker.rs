@@ -1,6 +1,8 @@
 //! The main loop of a worker.
 //!
 //! ```text
+//!   arriving
+//!      v
 //!   sleeping ── roused (with a place) ──> searching ── found ──> running
 //!      ^                                   |  |  ^                  |
 //!      ├───────── announce ────────────────┘  |  └─── ran dry ──────┘
@@ -40,7 +42,18 @@ const PAUSES: u32 = 32;
 pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
     let hooks_of = Arc::clone(&core);
     let _hooks = hooks_of.hooks().enter();
-    run(&Seat::new(core, slot, deque, Kind::Worker), index);
+    let seat = Seat::new(core, slot, deque, Kind::Worker);
+    // Behind the hook, which may take long: nobody counts on this worker before.
+    seat.core.idle.arrive(index, &*seat.core);
+    rouse_all_if_over(&seat.core);
+    run(&seat, index);
+}
+
+/// For a worker that has just joined the sleepers: the end of the pool may have begun, and roused all, before.
+fn rouse_all_if_over(core: &Core) {
+    if core.is_shut_down() {
+        core.idle.rouse_all(core);
+    }
 }
 
 /// Runs a spare worker, which starts with a place and a searcher's mark.
@@ -55,10 +68,7 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
     if has_hook {
         seat.slot().asleep.store(true, Ordering::Relaxed);
         core.idle.return_from_nap(index, &*core);
-        if core.is_shut_down() {
-            // It may have begun before this worker enlisted itself.
-            core.idle.rouse_all(&*core);
-        }
+        rouse_all_if_over(&core);
     }
     run(&seat, index);
     seat.slot().set_doing(Doing::Away);
@@ -114,10 +124,7 @@ fn work(seat: &Seat, index: usize) -> bool {
         if crate::platform::shuttled::is_planted("a worker falls asleep while the pool ends") {
             continue;
         }
-        if seat.core.is_shut_down() {
-            // It may have begun before this worker enlisted itself.
-            seat.core.idle.rouse_all(&*seat.core);
-        }
+        rouse_all_if_over(&seat.core);
     }
 }
 

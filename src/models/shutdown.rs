@@ -82,11 +82,9 @@ impl Core {
 
     fn start_worker(core: &Arc<Self>) {
         let same = Arc::clone(core);
-        if core.start(move || same.be_worker()) {
-            core.idle.enlist(WORKER);
-        }
-        if core.is_closed_at_last() {
-            core.idle.rouse_all(&**core);
+        core.idle.expect(1);
+        if !core.start(move || same.be_worker()) {
+            core.idle.note_refused();
         }
     }
 
@@ -124,6 +122,10 @@ impl Core {
     }
 
     fn be_worker(&self) {
+        self.idle.arrive(WORKER, self);
+        if self.is_closed_at_last() {
+            self.idle.rouse_all(self);
+        }
         self.sleep(WORKER);
         self.search_in_vain(WORKER, false);
         self.end.write(1);
@@ -267,7 +269,7 @@ twins! {
     }
     shutdown_waits_for_a_worker_that_is_started_meanwhile {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;
-        nobody_has_its_handle: step("is started past the lock") => Says("places and marks");
+        nobody_has_its_handle: step("is started past the lock") => Race;
     }
     shutdown_waits_for_a_spare_that_is_started_meanwhile {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;

@@ -255,9 +255,6 @@ impl<'a> Frame<'a> {
             return f();
         }
         point::reach(Point::BlockInPlace);
-        if self.holders().next().is_some() {
-            seat.core.start_workers();
-        }
         seat.expose_all();
         let most = self.most.replace(NOTHING);
         let result = seat.blocking(|| seat.without_place(f));
