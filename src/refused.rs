@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Write;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Barrier};
@@ -93,6 +94,23 @@ fn with_refusals(
     assert!(refusals::end(&prefix) > 0, "threads were asked for");
 }
 
+/// A payload that panics as it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("dropped"));
+    }
+}
+
+/// The standard library panics instead of refusing a thread: on its way, or as it says so.
+fn panics_if(is_refused: bool) -> bool {
+    if is_refused {
+        resume_unwind(Box::new(Bomb));
+    }
+    false
+}
+
 /// How many side threads the programs here ask for at least, on a pool that allows them.
 const SIDE: usize = 4;
 
@@ -109,7 +127,9 @@ fn s1_everything_completes_whichever_thread_is_refused() {
             let name = format!("tight-{threads}-{k}");
             let tight = builder().blocking_threads(1);
             with_refusals(&name, tight, move |number| number == k);
-            cases += 3;
+            let name = format!("panic-{threads}-{k}");
+            with_refusals(&name, builder(), move |number| panics_if(number == k));
+            cases += 4;
         }
     }
     println!("refused threads: {cases} cases");
@@ -122,6 +142,36 @@ fn s1_everything_completes_if_every_other_thread_is_refused() {
             let name = format!("odd-{threads}-{odd}");
             let builder = Pool::builder().threads(threads);
             with_refusals(&name, builder, move |number| number % 2 == odd);
+        }
+    }
+}
+
+/// Two threads use a pool first, at once, and block until a worker has run their children.
+#[test]
+fn s1_the_first_callers_may_block_whichever_worker_is_refused() {
+    for refuse in [|is_refused| is_refused, panics_if] {
+        for k in 0..3 {
+            let name = format!("first-{k}");
+            let prefix = format!("{name}-");
+            refusals::plan(&prefix, move |number| refuse(number == k));
+            let pool = Pool::builder().threads(3).name(&name).build().unwrap();
+            let both_are_here = Barrier::new(2);
+            let user = || {
+                let (sender, receiver) = channel();
+                both_are_here.wait();
+                pool.nursery(|n| {
+                    n.spawn(move || sender.send(20));
+                    let received = crate::block_in_place(|| receiver.recv());
+                    assert_eq!(received, Ok(20));
+                });
+            };
+            watched(&name, || {
+                thread::scope(|scope| {
+                    scope.spawn(user);
+                    user();
+                });
+            });
+            assert_eq!(refusals::end(&prefix), 3);
         }
     }
 }
@@ -171,13 +221,20 @@ fn s1_everything_completes_whichever_spare_is_refused() {
     let mut cases = 0;
     for threads in [1, 2, 4] {
         for k in 0..3 {
-            for from in [false, true] {
+            for [from, panics] in [[false, false], [true, false], [false, true]] {
                 for are_side_threads_refused in [false, true] {
-                    let name = format!("spare-{threads}-{k}-{from}-{are_side_threads_refused}");
+                    let name =
+                        format!("spare-{threads}-{k}-{from}-{panics}-{are_side_threads_refused}");
                     let [spares, sides] = ["spare", "side"].map(|kind| format!("{name}-{kind}-"));
-                    refusals::plan(&spares, move |number| number == k || from && number > k);
+                    let refuse = move |is_refused| match panics {
+                        true => panics_if(is_refused),
+                        false => is_refused,
+                    };
+                    refusals::plan(&spares, move |number| {
+                        refuse(number == k || from && number > k)
+                    });
                     refusals::plan(&sides, move |number| {
-                        are_side_threads_refused && number % 2 == 0
+                        refuse(are_side_threads_refused && number % 2 == 0)
                     });
                     let pool = Pool::builder().threads(threads).name(&name).build();
                     let pool = pool.unwrap();

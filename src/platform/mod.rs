@@ -17,6 +17,7 @@ pub(crate) mod cpus;
 pub(crate) mod deque;
 pub(crate) mod lazy;
 pub(crate) mod parker;
+pub(crate) mod payload;
 #[cfg(hatchery_loom)]
 pub(crate) mod planted;
 pub(crate) mod point;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use std::thread::panicking;
@@ -19,6 +20,12 @@ pub(crate) use super::shuttled::{pause, sleep, thread_local};
 pub(crate) use shuttle::thread::current;
 #[cfg(hatchery_shuttle)]
 use shuttle::thread::{Builder, JoinHandle};
+
+use super::payload::lose;
+
+/// The largest stack that the system is asked for, in bytes: more than any has. Some C libraries call a
+/// larger size invalid, and the standard library panics over that.
+const MOST_STACK: usize = usize::MAX / 4;
 
 /// Keeps the core busy for so many pause instructions.
 #[cfg(not(hatchery_shuttle))]
@@ -63,10 +70,25 @@ thread_local! {
 impl Thread {
     /// Starts a thread.
     ///
+    /// It does not unwind: others may count on this thread, and whoever asks for it takes that back only
+    /// if it is refused. So a panic on the way is a refusal.
+    ///
     /// # Errors
     ///
     /// The system's reason, if it refuses it.
     pub(crate) fn start(
+        name: String,
+        stack_size: Option<usize>,
+        main: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let start = AssertUnwindSafe(|| Self::start_or_panic(name, stack_size, main));
+        catch_unwind(start).unwrap_or_else(|payload| {
+            lose(payload);
+            Err(io::ErrorKind::Other.into())
+        })
+    }
+
+    fn start_or_panic(
         name: String,
         stack_size: Option<usize>,
         main: impl FnOnce() + Send + 'static,
@@ -78,7 +100,7 @@ impl Thread {
         let last = Last(Arc::clone(&is_over));
         let mut builder = Builder::new().name(name);
         if let Some(bytes) = stack_size {
-            builder = builder.stack_size(bytes);
+            builder = builder.stack_size(bytes.min(MOST_STACK));
         }
         let handle = builder.spawn(move || {
             LAST.set(Some(last));
@@ -143,7 +165,8 @@ pub(crate) mod refusals {
         PLANS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Of the threads whose names begin with `prefix`, those are refused whose number, from 0, says so.
+    /// Of the threads whose names begin with `prefix`, those are refused whose number, from 0, says so; or
+    /// their start panics, if `is_refused` does.
     pub(crate) fn plan(prefix: &str, is_refused: impl Fn(usize) -> bool + Send + 'static) {
         plans().push(Plan {
             prefix: prefix.to_owned(),
