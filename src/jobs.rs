@@ -36,7 +36,8 @@ mod sealed {
 ///
 /// # Panics
 ///
-/// If any of them does, once all have ended; the first in the tuple goes first, see [`join`].
+/// All closures always run to their ends, whichever of them panics. Then the payload of the first one in
+/// the tuple that has panicked goes on from here, and the others are dropped, see [`join`].
 pub fn join_all<J: Jobs>(jobs: J) -> J::Output {
     jobs.run()
 }

@@ -87,7 +87,8 @@
 //!
 //! A panic in a child or in the body cancels the nursery: children not yet started are dropped
 //! unrun, running ones are waited for. Then the panic goes on, its payload unchanged. See
-//! [`nursery()`]. In a partial nursery a panic is a [`Failure`] like an error.
+//! [`nursery()`]. In a partial nursery a panic is a [`Failure`] like an error. The closures of a [`join`]
+//! are no children: all of them always run, and then the first panic goes on.
 //!
 //! # Failures and cancellation
 //!

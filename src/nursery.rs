@@ -115,8 +115,30 @@ where
 ///
 /// # Panics
 ///
-/// If one panics, the payload goes on from here once the other has ended, that of `a` first. If
-/// `a` panics before `b` has started, `b` is dropped unrun.
+/// Both closures always run to their ends, even if `a` panics before `b` has started, and even in a
+/// nursery that is cancelled: unsafe code may rely on that. If one of them panics, its payload goes on
+/// from here once the other one has ended. If both do, the payload of `a` goes on, and that of `b` is
+/// dropped.
+///
+/// ```
+/// use std::panic::{AssertUnwindSafe, catch_unwind};
+///
+/// let mut has_run = false;
+/// let joined = catch_unwind(AssertUnwindSafe(|| {
+///     hatchery::join(|| -> u32 { panic!("before the other one has started") }, || has_run = true)
+/// }));
+/// assert!(joined.is_err() && has_run);
+/// ```
+///
+/// # Cancellation
+///
+/// A `join` is no nursery: a panic of one closure does not tell the other one to stop. What
+/// [`checkpoint`](crate::checkpoint()) answers in either closure is about the nursery around.
+///
+/// # Stack
+///
+/// A recursion may be deep: each level takes a few hundred bytes of stack in a release build, and what
+/// one closure keeps on the stack is gone when the other one runs.
 #[inline]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where

@@ -216,7 +216,8 @@ impl Pool {
         Seat::with(self.core(), |seat| gather::open(seat, body))
     }
 
-    /// Forks on this pool, see [`join`](crate::join()).
+    /// Runs two closures, possibly at once, on this pool, see [`join`](crate::join()): both of them
+    /// always run, whatever panics.
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where
         A: FnOnce() -> RA + Send,

@@ -237,7 +237,7 @@ fn e8_join_survives_destructors_that_panic() {
         let raise = |what: &'static str| -> () { std::panic::resume_unwind(Box::new(what)) };
         let bomb = || Bomb { dropped };
         let capture = bomb();
-        // `b` is dropped unrun, or has run; either way its capture is dropped once.
+        // `b` runs, and its capture is dropped.
         let payload = payload_of(|| {
             pool.join(
                 || raise("a"),

@@ -18,8 +18,6 @@ use crate::platform::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// Of a state: the reason; none is zero.
 const REASON: u8 = 0x0f;
-/// It is that of a fork, whose children are part of the task around it.
-pub(crate) const FORK: u8 = 1 << 4;
 /// A child or the body has failed or panicked.
 pub(crate) const FAILED: u8 = 1 << 5;
 /// The reason is that of a nursery further out.

@@ -44,7 +44,8 @@ pub(crate) struct ScopeFrame {
     runner: AtomicPtr<()>,
     /// Children spawned on other threads than the opener's.
     foreign: AtomicU64,
-    /// Whether a fork has become it: that must not allocate, and its second closure does not count.
+    /// Whether a fork has become it: its second closure does not count, so it needs nothing rare, and
+    /// allocates nothing.
     is_fork: bool,
 }
 
@@ -264,9 +265,7 @@ impl ScopeFrame {
 
     /// Counts something that does not happen in most nurseries.
     pub(crate) fn count(&self, count: impl FnOnce(&NowAndThen)) {
-        if !self.is_fork {
-            count(&self.rare.get().numbers);
-        }
+        count(&self.rare.get().numbers);
     }
 
     /// Children begin on this seat's thread.

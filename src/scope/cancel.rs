@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::epoch::{EPOCH, Switch};
 use crate::engine::limit::Limiter;
-use crate::engine::mark::{self, Cancellable, FAILED, FORK, Known, Mark, SKIPS};
+use crate::engine::mark::{self, Cancellable, FAILED, Known, Mark, SKIPS};
 use crate::engine::report::Facts;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::timer::Watch;
@@ -233,13 +233,6 @@ impl Cancel {
         }
     }
 
-    /// Of the nursery that a fork becomes.
-    pub(super) fn of_fork() -> Self {
-        let new = Self::new();
-        new.mark.add(FORK);
-        new
-    }
-
     /// # Safety
     ///
     /// The terms outlive the nursery, whose body has not begun.
@@ -338,11 +331,6 @@ impl Scope {
             self.cancel(reason);
         }
         point::reach(Point::FailureRecorded);
-    }
-
-    /// Whether it is a fork.
-    pub(super) fn is_fork(&self) -> bool {
-        self.cancel.mark.has(FORK)
     }
 
     /// Whether a child or the body has failed or panicked.

@@ -3,6 +3,10 @@
 //! Most forks never become one. The frame that links a fork into its thread's stack holds the
 //! second closure and how to make a nursery of it; only a thread that is asked for work does so,
 //! outermost fork first. A fork that nobody asked for runs its second closure by a plain call.
+//!
+//! Both closures run to their ends, whatever panics in which of them, and whatever is cancelled: unsafe
+//! code may have moved values out of what they share, and rely on both to put them back. So a fork is a
+//! nursery to the engine, but nothing that can be cancelled: it knows of what lies further out only.
 #![allow(
     unsafe_code,
     reason = "the child borrows from the frame that waits for it"
@@ -12,14 +16,13 @@ use std::cell::{Cell, OnceCell};
 use std::panic::resume_unwind;
 use std::ptr::{self, NonNull};
 
-use crate::engine::frame::{ForkFrame, Frame};
+use crate::engine::frame::{ForkFrame, Frame, Hidden};
 use crate::engine::seat::Seat;
 use crate::platform::point::{self, Point};
-use crate::scope::nest::{Child, Total};
+use crate::scope::Scope;
 use crate::scope::panics::{catching, discard};
-use crate::scope::{Reason, Scope};
 use crate::task::chunk::ForkChunk;
-use crate::task::record::{Handle, Payload, Verdict};
+use crate::task::record::{Handle, Outcome, Payload, Running, Verdict, Vtable};
 
 /// A fork in its caller's stack frame.
 ///
@@ -38,6 +41,36 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    const VTABLE: &'static Vtable = &Vtable {
+        call: Self::call,
+        dispose: Self::dispose,
+        call_and_dispose: Self::call_and_dispose,
+    };
+
+    /// Runs the second closure, whatever has become of the first one.
+    ///
+    /// # Safety
+    ///
+    /// The record is a `Record<F, T>`, and this is called once for it.
+    unsafe fn call(child: Running, _scope: *const ()) -> Outcome {
+        point::reach(Point::ChildStarted);
+        // SAFETY: by contract.
+        match catching(|| unsafe { child.take_closure::<F>() }()) {
+            // SAFETY: the closure has been moved out, and the result type is `T`.
+            Ok(value) => unsafe { child.store(value) },
+            // SAFETY: the closure has been moved out.
+            Err(payload) => unsafe { child.store_payload(payload) },
+        }
+    }
+
+    unsafe fn dispose(_child: Running, _scope: *const (), _outcome: Outcome) {
+        unreachable!("the fork keeps its handle")
+    }
+
+    unsafe fn call_and_dispose(_child: Running, _scope: *const ()) {
+        unreachable!("the fork keeps its handle")
+    }
+
     /// Makes a nursery with one child of it.
     ///
     /// # Safety
@@ -55,12 +88,18 @@ where
         scope.expose();
         // SAFETY: `fork` below waits for the child before any of this goes away, and what the
         // closure borrows is borrowed by its caller; the vtable is of these types.
-        let (child, handle) = unsafe {
-            fork.chunk
-                .publish(scope.frame.owner(), Child::<F, T, Total>::VTABLE)
-        };
+        let (child, handle) = unsafe { fork.chunk.publish(scope.frame.owner(), Self::VTABLE) };
         fork.handle.set(Some(handle));
         fork.frame.become_nursery(&scope.frame, child);
+    }
+
+    /// Waits for the second closure, if the fork has become a nursery; this is the innermost frame.
+    #[inline]
+    fn wait(&self, seat: &Seat) {
+        if let Some(scope) = self.scope.get() {
+            seat.wait_for_end(&self.frame.frame, &scope.frame);
+            scope.pass_on_what_was_told();
+        }
     }
 }
 
@@ -73,8 +112,8 @@ where
     RB: Send,
 {
     Frame::with_current(|frame| match frame {
-        Some(frame) if frame.seat.is(seat) => hidden_or(frame, a, b, |a, b| openly(seat, a, b)),
-        _ => openly(seat, a, b),
+        Some(frame) if frame.seat.is(seat) => fork_in(frame, a, b),
+        outer => openly(seat, outer, a, b),
     })
 }
 
@@ -91,28 +130,55 @@ where
     RB: Send,
 {
     Frame::with_current(|frame| match frame {
-        Some(frame) => hidden_or(frame, a, b, elsewhere),
-        None => elsewhere(a, b),
+        Some(frame) => fork_in(frame, a, b),
+        None => out_of_line(|| elsewhere(a, b)),
     })
+}
+
+#[cold]
+#[inline(never)]
+fn out_of_line<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 /// A fork in this innermost frame, hidden if it may be.
 #[inline]
-fn hidden_or<A, B, RA, RB>(
-    frame: &Frame<'_>,
-    a: A,
-    b: B,
-    otherwise: impl FnOnce(A, B) -> (RA, RB),
-) -> (RA, RB)
+fn fork_in<A, B, RA, RB>(frame: &Frame<'_>, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
     match frame.hide_fork() {
-        Some(_hidden) => second(catching(a), b),
-        None => otherwise(a, b),
+        Some(hidden) => concealed(hidden, a, b),
+        None => openly(frame.seat, Some(frame), a, b),
     }
+}
+
+/// Runs `a` and `b`.
+#[inline(never)]
+fn concealed<A, B, RA, RB>(_hidden: Hidden<'_>, a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA,
+    B: FnOnce() -> RB,
+{
+    match catching(a) {
+        Ok(left) => match catching(b) {
+            Ok(right) => (left, right),
+            right => raise(Ok(left), right),
+        },
+        Err(payload) => second_after_panic(payload, b),
+    }
+}
+
+/// Calls a closure in a stack frame of its own, which is not there while the other one runs: what
+/// recurses through one of the two would keep the locals of the other at each level.
+#[inline(never)]
+fn apart<F, R>(closure: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    closure()
 }
 
 /// Runs `b` after `a`.
@@ -122,35 +188,35 @@ where
     B: FnOnce() -> RB,
 {
     match left {
-        Ok(left) => match catching(b) {
+        Ok(left) => match catching(|| apart(b)) {
             Ok(right) => (left, right),
-            Err(payload) => raise(Ok(left), Verdict::<RB>::Panicked(payload)),
+            right => raise(Ok(left), right),
         },
-        Err(payload) => skip(payload, b),
+        Err(payload) => second_after_panic(payload, b),
     }
 }
 
-/// `a` has panicked, so `b` is dropped unrun.
+/// Runs `b` although `a` has panicked: unsafe code relies on both.
 #[cold]
 #[inline(never)]
-fn skip<B>(payload: Payload, b: B) -> ! {
-    discard(b);
-    resume_unwind(payload)
+fn second_after_panic<B, RB>(payload: Payload, b: B) -> !
+where
+    B: FnOnce() -> RB,
+{
+    raise::<(), _>(Err(payload), catching(|| apart(b)))
 }
 
 /// Runs `a` while `b` can be had by others.
 #[inline(never)]
-fn openly<A, B, RA, RB>(seat: &Seat, a: A, b: B) -> (RA, RB)
+fn openly<A, B, RA, RB>(seat: &Seat, outer: Option<&Frame<'_>>, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
     let fork = Fork::<B, RB> {
-        frame: Frame::with_current(|outer| {
-            // SAFETY: a latent, entered frame of these types is what `prepare` is for.
-            unsafe { ForkFrame::new(seat, outer, Fork::<B, RB>::prepare) }
-        }),
+        // SAFETY: a latent, entered frame of these types is what `prepare` is for.
+        frame: unsafe { ForkFrame::new(seat, outer, Fork::<B, RB>::prepare) },
         scope: OnceCell::new(),
         handle: Cell::new(None),
         chunk: ForkChunk::new(b),
@@ -160,14 +226,8 @@ where
         point::reach(Point::ForkBegins);
         seat.answer_request();
         fork.frame.frame.show_forks();
-        let left = catching(a);
-        if let Some(scope) = fork.scope.get() {
-            if left.is_err() {
-                scope.fail(Reason::BodyPanicked);
-            }
-            seat.wait_for_end(&fork.frame.frame, &scope.frame);
-            scope.pass_on_what_was_told();
-        }
+        let left = catching(|| apart(a));
+        fork.wait(seat);
         left
     });
     let Some(handle) = fork.handle.take() else {
@@ -179,24 +239,26 @@ where
     };
     match (left, handle.take()) {
         (Ok(left), Ok(Verdict::Done(right))) => (left, right),
-        (left, Ok(right)) => raise(left, right),
-        (_, Err(_)) => unreachable!("waited for"),
+        (left, Ok(Verdict::Panicked(payload))) => raise(left, Err::<RB, _>(payload)),
+        (left, Ok(Verdict::Done(right))) => raise(left, Ok(right)),
+        (_, Ok(Verdict::Skipped) | Err(_)) => unreachable!("it runs, and was waited for"),
     }
 }
 
+/// Raises the first panic, and drops what the other closure has left.
 #[cold]
 #[inline(never)]
-fn raise<RA, RB>(left: Result<RA, Payload>, right: Verdict<RB>) -> ! {
+fn raise<RA, RB>(left: Result<RA, Payload>, right: Result<RB, Payload>) -> ! {
     let raised = match (left, right) {
-        (Ok(left), Verdict::Panicked(payload)) => {
-            discard(left);
-            payload
-        }
-        (Ok(_), _) => unreachable!("only a panic of `a` skips `b`"),
         (Err(payload), right) => {
             discard(right);
             payload
         }
+        (left, Err(payload)) => {
+            discard(left);
+            payload
+        }
+        (Ok(_), Ok(_)) => unreachable!("nobody has panicked"),
     };
     resume_unwind(raised)
 }

@@ -14,7 +14,6 @@ use std::num::NonZeroU64;
 use std::ptr;
 
 use crate::engine::frame::Frame;
-use crate::engine::scope_frame::ScopeFrame;
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicU64, Ordering};
 use crate::scope::Scope;
@@ -359,13 +358,7 @@ fn origin_in_child(scope: &Scope, body: &Spawned) -> Origin {
 /// In a process that was forked this thread keeps tasks of other threads' nurseries: their frames are not
 /// on its stack any more, so whatever is opened at the address of such a nursery is not taken for it.
 fn is_innermost(task: &Task<'_>) -> bool {
-    Frame::with_current(|frame| {
-        let is_fork = |scope: &ScopeFrame| {
-            // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
-            unsafe { Scope::of_frame(scope) }.is_fork()
-        };
-        frame.is_some_and(|frame| frame.is_in_forks_of(task.frame.get(), is_fork))
-    })
+    Frame::with_current(|frame| frame.is_some_and(|frame| frame.is_in_forks_of(task.frame.get())))
 }
 
 /// The task that this is part of learns that its nursery is cancelled, if it is: who asked may have

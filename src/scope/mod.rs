@@ -84,7 +84,7 @@ impl Scope {
     fn open_around(fork: &Frame<'_>) -> Self {
         Self {
             frame: ScopeFrame::open_around(fork),
-            cancel: Cancel::of_fork(),
+            cancel: Cancel::new(),
         }
     }
 

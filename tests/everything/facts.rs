@@ -205,7 +205,9 @@ impl<'p> Facts<'p> {
             if let (true, Some((at, Raw::Value(_)))) = (nest.nest.kind.is_race(), &task.ended) {
                 nest.maybe = nest.maybe.min(*at);
             }
-            if nest.nest.terms.continues || nest.nest.kind.is_race() {
+            let (kind, continues) = (nest.nest.kind, nest.nest.terms.continues);
+            // A fork runs all of its sides, and cancels nothing.
+            if continues || kind.is_race() || kind.is_fork() {
                 continue;
             }
             match &task.ended {
@@ -258,8 +260,9 @@ impl<'p> Facts<'p> {
 
     /// Whether a child may have been skipped that was dropped before that time.
     pub(crate) fn may_skip(&self, nest: usize, before: Time) -> bool {
-        match self.nests[nest].nest.kind.is_total() {
-            true => self.nests[nest].maybe_panicked < before,
+        let kind = self.nests[nest].nest.kind;
+        match kind.is_total() {
+            true => !kind.is_fork() && self.nests[nest].maybe_panicked < before,
             false => self.may_be_cancelled(nest, before),
         }
     }

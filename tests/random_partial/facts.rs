@@ -282,6 +282,10 @@ impl<'p> Facts<'p> {
     fn add_inner_causes(&mut self, is_alone: bool) {
         for facts in &self.tasks {
             let nest = &mut self.nests[facts.nursery];
+            // A fork runs both sides, and cancels nothing.
+            if nest.nest.kind == Kind::Fork {
+                continue;
+            }
             let is_body = facts.role == Role::Body;
             let reasons = match is_body {
                 true => [Reason::BodyFailed, Reason::BodyPanicked],
@@ -300,10 +304,6 @@ impl<'p> Facts<'p> {
                 }
                 Some((at, Raw::Panicked(_))) => {
                     nest.causes.push((*at, reasons[1]));
-                    // One side of a fork is the body of the nursery that it may become.
-                    if nest.nest.kind == Kind::Fork {
-                        nest.causes.push((*at, Reason::BodyPanicked));
-                    }
                 }
                 _ => {}
             }

@@ -220,7 +220,26 @@ impl Facts<'_> {
                 );
                 Ok(())
             }
-            (Kind::Total | Kind::Fork, Outcome::Raised(text)) => {
+            (Kind::Fork, Outcome::Raised(text)) => {
+                let sides = nest.nest.tasks.iter();
+                let ended = sides.map(|task| self.tasks[task.id].ended.as_ref());
+                ensure!(
+                    "fork",
+                    ended.clone().all(|ended| ended.is_some()),
+                    "not all of {id} ran"
+                );
+                let first = ended.flatten().find_map(|(_, raw)| match raw {
+                    Raw::Panicked(own) => Some(own),
+                    _ => None,
+                });
+                ensure!(
+                    "fork",
+                    first == Some(text),
+                    "{first:?} goes first in {id}: {nest:?}"
+                );
+                Ok(())
+            }
+            (Kind::Total, Outcome::Raised(text)) => {
                 let mut tasks = nest.nest.tasks.iter();
                 let is_anybodys = tasks.any(|task| {
                     matches!(&self.tasks[task.id].ended, Some((_, Raw::Panicked(own))) if own == text)

@@ -1,6 +1,7 @@
 //! Forks: nurseries in the making.
 #![allow(unsafe_code, reason = "from a frame to the fork around it")]
 
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use super::{Frame, Part};
@@ -17,6 +18,9 @@ const FEW: u32 = 4;
 /// Forks in a row that may be kept to itself behind those. Where the first closure recurses, as in a
 /// list, each of them hides its second one until the thread comes to it: this is how many.
 const HIDDEN: u32 = 24;
+/// Bytes of stack that those may take: the closures of a hidden fork have one frame with the locals of
+/// both, which would multiply in a recursion that has large ones.
+const ROOM: usize = 32 << 10;
 
 /// A fork that is not offered, as long as it lasts.
 pub(crate) struct Hidden<'a>(&'a Frame<'a>);
@@ -88,9 +92,24 @@ impl Frame<'_> {
         if self.forks_in_a_row().wrapping_sub(DEEP) >= HIDDEN || self.seat.is_asked() {
             return None;
         }
+        if self.is_far() {
+            // As if there were as many as there may be.
+            self.hidden.set(self.hidden.get() + HIDDEN);
+            return None;
+        }
         self.hidden.set(self.hidden.get() + 1);
         point::reach(Point::ForkHidden);
         Some(Hidden(self))
+    }
+
+    /// Whether more than [`ROOM`] of the stack lies between this frame and here; a hint.
+    #[inline]
+    fn is_far(&self) -> bool {
+        let here = MaybeUninit::<u8>::uninit();
+        ptr::from_ref(self)
+            .addr()
+            .wrapping_sub(here.as_ptr().addr())
+            > ROOM
     }
 
     /// Forks that nobody has asked for, from the outermost to what runs in this innermost frame.
@@ -116,12 +135,8 @@ impl Frame<'_> {
     }
 
     /// Whether nothing but forks that began on top of `frame`, and their children, stands between that
-    /// and this innermost one, and that is on this stack. `is_fork` tells their nurseries apart.
-    pub(crate) fn is_in_forks_of(
-        &self,
-        frame: *const (),
-        is_fork: impl Fn(&ScopeFrame) -> bool,
-    ) -> bool {
+    /// and this innermost one, and that is on this stack.
+    pub(crate) fn is_in_forks_of(&self, frame: *const ()) -> bool {
         let mut is_there = false;
         let inner = self.stack().take_while(|inner| {
             is_there = ptr::addr_eq(*inner, frame);
@@ -133,7 +148,7 @@ impl Frame<'_> {
             match unsafe { inner.scope.get().as_ref() } {
                 None => inner.is_latent(),
                 // The fork's own frame is the outermost of those of its nursery, where it began.
-                Some(scope) => is_fork(scope) && (inner.is_home_of(scope) || outer.is_of(scope)),
+                Some(scope) => scope.is_fork() && (inner.is_home_of(scope) || outer.is_of(scope)),
             }
         });
         are_forks && is_there

@@ -20,7 +20,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-pub(crate) use fork::ForkFrame;
+pub(crate) use fork::{ForkFrame, Hidden};
 pub(crate) use stage::Stage;
 
 use crate::engine::scope_frame::ScopeFrame;
