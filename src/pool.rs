@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crate::dump::{self, Dump};
 use crate::engine::blocking;
-use crate::engine::core::{Config, Core, Hooks};
+use crate::engine::core::{Config, Core};
 use crate::engine::frame::Frame;
+use crate::engine::hooks::{self, Hooks};
 use crate::engine::watchdog::Watchdog;
 use crate::failure::{Failure, Failures};
 use crate::gather::{self, Gather};
@@ -60,8 +61,9 @@ const SPARES: usize = 64;
 /// # The end of a pool
 ///
 /// [`shutdown`](Self::shutdown) and dropping it are the same: both wait until its threads have ended,
-/// the destructors of their thread-locals and the exit hook included. One of its own threads waits for
-/// the others. The end of the process waits for nobody, whatever the pools do at that time.
+/// the destructors of their thread-locals and the exit hook included. Then they drop the hooks, with all
+/// that these have captured. One of its own threads waits for the others, and drops the hooks after it has
+/// called its exit hook. The end of the process waits for nobody, whatever the pools do at that time.
 ///
 /// # `fork`
 ///
@@ -79,6 +81,8 @@ const SPARES: usize = 64;
 /// that are not there.
 pub struct Pool {
     cores: Arc<Cores>,
+    /// Until it is dropped.
+    hooks: Option<Arc<Hooks>>,
 }
 
 /// A pool in each of the processes that were forked from the one that made it.
@@ -141,7 +145,9 @@ impl Pool {
         core(&self.cores)
     }
 
-    /// Ends the pool's threads and waits for them, which dropping it does as well.
+    /// Ends the pool's threads and waits for them, then drops its hooks; dropping the pool does the same.
+    ///
+    /// A destructor of what a hook has captured may panic: the panic hook reports it, and that is all.
     ///
     /// # Blocking
     ///
@@ -308,9 +314,9 @@ impl RefUnwindSafe for Pool {}
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if let Some(core) = self.cores.peek() {
-            core.shut_down();
-        }
+        // That of this process, which options may name still.
+        self.core().shut_down();
+        self.hooks.take().into_iter().for_each(hooks::end);
     }
 }
 
@@ -393,7 +399,7 @@ impl PoolBuilder {
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_start(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.hooks.start = Some(Arc::new(hook));
+        self.hooks.start = Some(Box::new(hook));
         self
     }
 
@@ -401,7 +407,7 @@ impl PoolBuilder {
     ///
     /// A panic in it is reported by the panic hook and has no other effect.
     pub fn on_thread_exit(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.hooks.exit = Some(Arc::new(hook));
+        self.hooks.exit = Some(Box::new(hook));
         self
     }
 
@@ -445,13 +451,14 @@ impl PoolBuilder {
             return Err(BuildError::NulInName { name });
         }
         process::at_forks(scope::forget_foreign_stack);
+        let hooks = Arc::new(self.hooks);
         let core = Core::new(Config {
             threads,
             blocking_threads: self.blocking_threads.unwrap_or(blocking::MOST),
             spares: self.spares.unwrap_or(SPARES),
             name,
             stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
-            hooks: self.hooks,
+            hooks: Arc::downgrade(&hooks),
             describe: scope::describe,
             watchdog: self.watchdog.map(|every| Watchdog {
                 every,
@@ -460,6 +467,7 @@ impl PoolBuilder {
         });
         Ok(Pool {
             cores: Arc::new(Cores::new(core)),
+            hooks: Some(hooks),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -414,6 +414,36 @@ fn the_end_of_a_pool_waits_for_the_thread_locals_of_side_threads_that_have_retir
         flags[1].store(true, Ordering::Relaxed);
     });
     assert!(flags[2].load(Ordering::Relaxed));
+}
+
+/// Its thread-locals hold the last handle, and drop it when the exit hook has been called.
+#[test]
+fn l1_no_hook_is_alive_when_a_thread_local_of_a_side_thread_has_dropped_its_pool() {
+    struct Last(Option<Arc<Pool>>, Arc<()>, Sender<usize>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            drop(self.0.take());
+            let _ = self.2.send(Arc::strong_count(&self.1));
+        }
+    }
+    thread_local!(static LAST: RefCell<Option<Last>> = const { RefCell::new(None) });
+    let captured = Arc::new(());
+    let [at_start, at_exit] = [(); 2].map(|()| Arc::clone(&captured));
+    let builder = Pool::builder()
+        .threads(2)
+        .on_thread_start(move |_| _ = &at_start)
+        .on_thread_exit(move |_| _ = &at_exit);
+    let pool = Arc::new(builder.build().unwrap());
+    let (sender, receiver) = channel();
+    watched("last", || {
+        let last = Last(Some(Arc::clone(&pool)), Arc::clone(&captured), sender);
+        pool.nursery(|n| {
+            n.spawn(|| ());
+            n.spawn_blocking(move || LAST.set(Some(last)));
+        });
+        drop(pool);
+        assert_eq!(receiver.recv(), Ok(2), "this one, and that in `Last`");
+    });
 }
 
 /// A spare that is refused is asked for again when the next worker blocks, and not for every child.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
+use crate::engine::hooks;
 use crate::engine::limit;
 use crate::engine::report::Id;
 use crate::engine::scope_frame::ScopeFrame;
@@ -95,7 +96,7 @@ impl Blocking {
     }
 
     fn main(core: &Arc<Core>) {
-        let _hooks = core.hooks().enter();
+        let _hooks = hooks::enter(core.hooks());
         Seat::with(core, |seat| {
             // A guest as any, but for those who look.
             seat.slot().rename(thread::own_name());

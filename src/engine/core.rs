@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::engine::blocking::Blocking;
+use crate::engine::hooks::Hooks;
 use crate::engine::idle::{Field, Idle};
 use crate::engine::report::Facts;
 use crate::engine::roster;
@@ -22,7 +23,6 @@ use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
 use crate::platform::thread::{self, Thread};
-use crate::task::verdict::lose;
 
 /// What a pool is made of.
 #[derive(Clone)]
@@ -34,43 +34,11 @@ pub(crate) struct Config {
     pub(crate) stack_size: Option<usize>,
     /// Workers beyond `threads`, for those that are absent.
     pub(crate) spares: usize,
-    pub(crate) hooks: Hooks,
+    /// They belong to the pool's handle.
+    pub(crate) hooks: Weak<Hooks>,
     /// What the layer above knows about a nursery.
     pub(crate) describe: fn(&ScopeFrame) -> Facts,
     pub(crate) watchdog: Option<Watchdog>,
-}
-
-type Hook = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// User code at the two ends of a pool thread's life; called with the thread's name.
-#[derive(Clone, Default)]
-pub(crate) struct Hooks {
-    pub(crate) start: Option<Hook>,
-    pub(crate) exit: Option<Hook>,
-}
-
-impl Hooks {
-    /// Calls the start hook now, and the exit hook when the answer is dropped.
-    pub(crate) fn enter(&self) -> impl Drop + '_ {
-        struct Exit<'a>(Option<&'a Hook>);
-        impl Drop for Exit<'_> {
-            fn drop(&mut self) {
-                call(self.0);
-            }
-        }
-        fn call(hook: Option<&Hook>) {
-            if let Some(hook) = hook {
-                let name = thread::own_name();
-                let hook = std::panic::AssertUnwindSafe(|| hook(&name));
-                // The panic hook has reported it; the pool does not shrink for it (law E7).
-                if let Err(payload) = std::panic::catch_unwind(hook) {
-                    lose(payload);
-                }
-            }
-        }
-        call(self.start.as_ref());
-        Exit(self.exit.as_ref())
-    }
 }
 
 /// The slots of a pool, whose private halves are deques.
@@ -197,7 +165,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn hooks(&self) -> &Hooks {
+    pub(crate) fn hooks(&self) -> &Weak<Hooks> {
         &self.config.hooks
     }
 

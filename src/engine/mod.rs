@@ -12,6 +12,8 @@ pub(crate) mod deadlines;
 pub(crate) mod epoch;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod frame;
+#[cfg(not(hatchery_loom))]
+pub(crate) mod hooks;
 pub(crate) mod idle;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod limit;

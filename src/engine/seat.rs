@@ -177,7 +177,7 @@ impl Seat {
             (seat, gone)
         });
         match cached {
-            // With the last seat of a pool its hooks go, which is user code: not under the borrow.
+            // To give a seat back takes locks, and the core may go with it: not under the borrow.
             Ok((seat, gone)) => {
                 drop(gone);
                 seat

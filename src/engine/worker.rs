@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::engine::blocking::RETIREMENT;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
+use crate::engine::hooks;
 use crate::engine::idle::Field;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
@@ -40,8 +41,7 @@ const PAUSES: u32 = 32;
 
 /// Runs the worker of this slot until the pool shuts down.
 pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
-    let hooks_of = Arc::clone(&core);
-    let _hooks = hooks_of.hooks().enter();
+    let _hooks = hooks::enter(core.hooks());
     let seat = Seat::new(core, slot, deque, Kind::Worker);
     // Behind the hook, which may take long: nobody counts on this worker before.
     seat.core.idle.arrive(index, &*seat.core);
@@ -59,12 +59,12 @@ fn rouse_all_if_over(core: &Core) {
 /// Runs a spare worker, which starts with a place and a searcher's mark.
 pub(crate) fn spare(core: Arc<Core>, index: usize) {
     let seat = core.spare_seat(index);
-    let has_hook = core.hooks().start.is_some();
+    let has_hook = hooks::have_start(core.hooks());
     if has_hook {
         // User code, which may take long: as if in a nap.
         core.idle.leave_for_nap(&*core);
     }
-    let _hooks = core.hooks().enter();
+    let _hooks = hooks::enter(core.hooks());
     if has_hook {
         seat.slot().asleep.store(true, Ordering::Relaxed);
         core.idle.return_from_nap(index, &*core);

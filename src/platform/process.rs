@@ -157,6 +157,7 @@ impl<T> PerProcess<T> {
     }
 
     /// This process's value, if there is one.
+    #[cfg(test)]
     pub(crate) fn peek(&self) -> Option<&T> {
         let mut all = std::iter::successors(Some(self), |last| last.heir.peek());
         all.find(|last| last.process.is_this())

@@ -1,0 +1,101 @@
+//! User code at the two ends of a pool thread's life.
+//!
+//! What hooks have captured is the user's, and the end of their pool ends it. So the hooks belong to the
+//! pool's handle, and everybody else knows them by weak references only:
+//!
+//! 1. A core keeps no hook alive, whoever keeps the core: a thread that has been a guest, options that
+//!    name the pool. Neither does the pool of a forked process keep those of threads that it does not
+//!    have.
+//! 2. A thread of the pool holds the hooks only while it calls one. The handle ends them after it has
+//!    waited for these threads, so they end on its thread, and under no lock.
+//! 3. A thread that ends its own pool is not waited for, and has an exit hook to call yet. The handle
+//!    leaves the hooks to that thread, which ends them once it has called it.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::platform::sync::{Arc, Weak};
+use crate::platform::thread;
+use crate::task::verdict::lose;
+
+/// Called with the thread's name.
+type Hook = Box<dyn Fn(&str) + Send + Sync>;
+
+/// The hooks of one pool.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) start: Option<Hook>,
+    pub(crate) exit: Option<Hook>,
+}
+
+impl Drop for Hooks {
+    fn drop(&mut self) {
+        for hook in [self.start.take(), self.exit.take()] {
+            call(|| drop(hook));
+        }
+    }
+}
+
+/// Calls user code. The panic hook reports a panic in it, and the pool does not shrink for it (law E7).
+fn call(user_code: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(user_code)) {
+        lose(payload);
+    }
+}
+
+/// What a thread knows that has called the start hook, and not the exit hook.
+struct Entered {
+    hooks: Weak<Hooks>,
+    /// The hooks themselves, if this thread has ended their pool.
+    left: Option<Arc<Hooks>>,
+}
+
+thread::thread_local! {
+    static ENTERED: RefCell<Option<Entered>> = const { RefCell::new(None) };
+}
+
+/// Calls the start hook now, and the exit hook when the answer is dropped.
+pub(crate) fn enter(hooks: &Weak<Hooks>) -> impl Drop + use<> {
+    struct Exit;
+    impl Drop for Exit {
+        fn drop(&mut self) {
+            let entered = ENTERED.try_with(|entered| entered.borrow_mut().take());
+            if let Some(Entered { hooks, left }) = entered.ok().flatten()
+                && let Some(hooks) = left.or_else(|| hooks.upgrade())
+                && let Some(exit) = &hooks.exit
+            {
+                call(|| exit(&thread::own_name()));
+            }
+        }
+    }
+    ENTERED.set(Some(Entered {
+        hooks: Weak::clone(hooks),
+        left: None,
+    }));
+    if let Some(hooks) = hooks.upgrade()
+        && let Some(start) = &hooks.start
+    {
+        call(|| start(&thread::own_name()));
+    }
+    Exit
+}
+
+/// Whether there is a start hook.
+pub(crate) fn have_start(hooks: &Weak<Hooks>) -> bool {
+    hooks.upgrade().is_some_and(|hooks| hooks.start.is_some())
+}
+
+/// Ends the hooks of a pool whose other threads have ended; or leaves them to the calling thread, if that
+/// is one of the pool's and has its exit hook to call.
+pub(crate) fn end(hooks: Arc<Hooks>) {
+    let mut hooks = Some(hooks);
+    let _are_over = ENTERED.try_with(|entered| {
+        if let Some(entered) = &mut *entered.borrow_mut()
+            && let Some(ours) = &hooks
+            && std::ptr::eq(entered.hooks.as_ptr(), Arc::as_ptr(ours))
+        {
+            entered.left = hooks.take();
+        }
+    });
+    drop(hooks);
+}
