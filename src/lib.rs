@@ -86,9 +86,11 @@
 //! # Panics
 //!
 //! A panic in a child or in the body cancels the nursery: children not yet started are dropped
-//! unrun, running ones are waited for. Then the panic goes on, its payload unchanged. See
-//! [`nursery()`]. In a partial nursery a panic is a [`Failure`] like an error. The closures of a [`join`]
-//! are no children: all of them always run, and then the first panic goes on.
+//! unrun, running ones are waited for. Then the panic goes on, its payload unchanged. If a joiner has
+//! handled the panic, the nursery returns a value only if no other child was dropped unrun; else it
+//! panics, and says how many were. See [`nursery()`]. In a partial nursery a panic is a [`Failure`] like
+//! an error. The closures of a [`join`] are no children: all of them always run, and then the first panic
+//! goes on.
 //!
 //! # Failures and cancellation
 //!

@@ -141,7 +141,8 @@ fn x2_an_item_behind_one_that_saw_the_cancellation_does_not_start() {
                 });
             });
         });
-        assert!(text.is_ok(), "{text:?}");
+        // The end says so.
+        assert!(text.unwrap_err().starts_with("5000 children were dropped"));
         assert_eq!(late.into_inner(), 0);
         items.is_balanced(5000);
     });
@@ -178,7 +179,10 @@ fn x2_a_cancellation_in_the_middle_of_a_batch_skips_the_rest_of_it() {
                     is_cancelled.open();
                 });
             });
-            assert!(text.is_ok(), "{text:?}");
+            // Unless all had run by then.
+            let said = text.err().unwrap_or_default();
+            let is_right = said.is_empty() || said.contains("dropped unrun");
+            assert!(is_right, "{said}");
             assert_eq!(late.into_inner(), 0);
             items.is_balanced(5000);
         }

@@ -1,5 +1,5 @@
 //! Laws E1 to E8, case by case: a panic in every place, on every pool, alone and with one that is ranked
-//! before it, of a child that is joined, left, or given up.
+//! before it, of a child that is joined, left, or given up; or joined, and what it has thrown is handled.
 
 mod common;
 
@@ -74,6 +74,8 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Handle {
     Joined,
+    /// What it raises is handled.
+    Handled,
     KeptToTheEnd,
     GivenUp,
 }
@@ -93,7 +95,16 @@ fn cases(places: &[Place]) -> Vec<Case> {
     for place in places {
         for threads in [None, Some(1), Some(2), Some(4)] {
             for has_rival in [false, true] {
-                for handle in [Handle::Joined, Handle::KeptToTheEnd, Handle::GivenUp] {
+                for handle in [
+                    Handle::Joined,
+                    Handle::Handled,
+                    Handle::KeptToTheEnd,
+                    Handle::GivenUp,
+                ] {
+                    // Beside a rival it is handled anyway.
+                    if handle == Handle::Handled && has_rival {
+                        continue;
+                    }
                     for may_block in [false, true] {
                         cases.push(Case {
                             place: *place,
@@ -122,6 +133,9 @@ struct Ledger {
     dropped: AtomicUsize,
     /// Panics of the place under test.
     panics: AtomicUsize,
+    /// Children beside the one under test, and those of them that have run to their ends.
+    others: AtomicUsize,
+    ended: AtomicUsize,
 }
 
 /// A value that panics when it is dropped, unless it is defused.
@@ -278,8 +292,10 @@ fn body<'scope, N: Spawns<'scope>>(
     let spawn_others = || {
         for may_block in [false, true, false] {
             let (captured, ledger) = (ledger.value(false), Arc::clone(ledger));
+            ledger.others.fetch_add(1, Ordering::Relaxed);
             n.spawn_one(may_block, move || {
                 drop(captured);
+                ledger.ended.fetch_add(1, Ordering::Relaxed);
                 Ok(ledger.value(false))
             });
         }
@@ -303,8 +319,9 @@ fn body<'scope, N: Spawns<'scope>>(
     match case.handle {
         Handle::KeptToTheEnd => kept = Some(child),
         Handle::GivenUp => drop(child),
-        // The rival comes later, but goes first.
-        Handle::Joined if case.has_rival => {
+        Handle::Joined if !case.has_rival => N::join(child)?,
+        // A rival comes later, but goes first.
+        Handle::Joined | Handle::Handled => {
             let joined = payload_or(|| N::join(child));
             match joined {
                 Ok(Ok(())) => {}
@@ -313,7 +330,6 @@ fn body<'scope, N: Spawns<'scope>>(
                 Err(payload) => _ = mark_of(payload),
             }
         }
-        Handle::Joined => N::join(child)?,
     }
     if case.place == Place::Body {
         ledger.panic();
@@ -363,14 +379,17 @@ fn run(
         watched(&pool, || {
             let marks = open(&pool, *case, &ledger);
             let first = marks.first().copied();
+            let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+            // Nobody has joined the others.
+            let lost = count(&ledger.others) > count(&ledger.ended);
             let expected = match (case.place, case.has_rival) {
                 (Place::Body, _) => Some(Some(Mark::Place)),
                 (_, true) => Some(Some(Mark::Rival)),
                 (place, false) if place.is_hook() => None,
+                (_, false) if case.handle == Handle::Handled => lost.then_some(None),
                 (_, false) => Some(Some(Mark::Place)),
             };
             assert_eq!(first, expected, "{case:?}: {marks:?}");
-            let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
             assert_eq!(count(&ledger.made), count(&ledger.dropped), "{case:?}");
             // The pool is as good as before.
             let sum = pool.nursery(|n| {

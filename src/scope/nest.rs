@@ -311,7 +311,10 @@ impl Scope {
         self.note_skipped(1);
         match catching(|| drop(closure)) {
             Ok(()) => Outcome::Skipped,
-            Err(payload) => self.panicked(child, payload),
+            Err(payload) => {
+                self.note_told();
+                self.panicked(child, payload)
+            }
         }
     }
 

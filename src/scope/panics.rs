@@ -1,5 +1,9 @@
 //! Panics of one nursery: kept, ranked, raised once everybody has ended.
 //!
+//! A nursery comes to a value only if every child that nobody has joined has run to its end. A panic that
+//! a joiner has handled is not raised again, but what it has kept from running is said: so the end takes
+//! the number of skipped children, less those that somebody was told of.
+//!
 //! User destructors are user code: each runs under [`catching`], so that a panic in one is one
 //! more panic of the nursery and never an early return.
 
@@ -7,7 +11,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::platform::point::{self, Point};
-use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::platform::sync::{Mutex, lock};
 use crate::scope::{Reason, Scope};
 use crate::task::record::{Payload, Rank, Verdict};
@@ -56,6 +60,8 @@ pub(super) struct Panics {
     kept: Mutex<Kept>,
     /// Panicked children whose payload is still in their slot.
     unclaimed: AtomicUsize,
+    /// Children dropped unrun that somebody has joined, or whose destructor has panicked instead.
+    told: AtomicU64,
 }
 
 #[derive(Default)]
@@ -112,8 +118,18 @@ impl Scope {
                 self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
                 resume_unwind(payload)
             }
-            Verdict::Skipped => resume_unwind(Skipped::payload(self)),
+            Verdict::Skipped => {
+                self.note_told();
+                resume_unwind(Skipped::payload(self))
+            }
         }
+    }
+
+    /// Somebody learns of a child that was dropped unrun.
+    #[cold]
+    pub(super) fn note_told(&self) {
+        // ORDERING: Relaxed: read after the last child has been counted.
+        self.panics().told.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Ends a nursery whose children have all ended: the body's value, or the panic to raise.
@@ -143,38 +159,57 @@ impl Scope {
         first.map(|(_, rank, payload)| (rank, payload))
     }
 
-    /// The body's own panic goes first, then the child's of the smallest rank. What lost is
-    /// dropped here.
+    /// The body's own panic goes first, then the child's of the smallest rank, then what follows from one
+    /// that was handled. What lost is dropped here.
     #[cold]
     #[inline(never)]
     fn conclude_panicked<R>(&self, body: Result<R, Payload>) -> R {
         let child = lock(&self.panics().kept).first.take();
-        let forgotten = self.panics().unclaimed.load(Ordering::Relaxed) > 0;
-        let raised = match body {
-            Err(own) if !Skipped::is(&*own, self) => {
+        let raised = match (body, child) {
+            (Err(own), child) if !Skipped::is(&*own, self) => {
                 discard(child);
                 own
             }
-            body => match child {
-                Some((false, _, real)) => {
-                    discard(body);
-                    real
-                }
-                child => {
-                    discard(child);
-                    match body {
-                        Ok(value) if !forgotten => return value,
-                        Ok(value) => {
-                            discard(value);
-                            Box::new("a child panicked, and its handle was forgotten")
-                        }
-                        Err(_) => Box::new(
-                            "joined a child that was skipped because another child panicked",
-                        ),
-                    }
-                }
-            },
+            (body, Some((false, _, real))) => {
+                discard(body);
+                real
+            }
+            (Ok(value), None) if !self.has_lost_any() => return value,
+            (body, child) => {
+                let was_joined = body.is_err() || child.is_some();
+                discard(body);
+                discard(child);
+                self.raise_loss(was_joined)
+            }
         };
         resume_unwind(raised)
+    }
+
+    /// Children dropped unrun that nobody was told of.
+    fn untold(&self) -> u64 {
+        let told = self.panics().told.load(Ordering::Relaxed);
+        self.numbers().skipped.saturating_sub(told)
+    }
+
+    /// Whether a panic, or a child that did not run, is nobody's.
+    fn has_lost_any(&self) -> bool {
+        self.panics().unclaimed.load(Ordering::Relaxed) > 0 || self.untold() > 0
+    }
+
+    /// A panic of the library's own, so that the panic hook reports it: there is none of the user's to raise.
+    fn raise_loss(&self, was_joined: bool) -> ! {
+        if was_joined {
+            panic!("joined a child that was skipped because another child panicked");
+        }
+        if self.panics().unclaimed.load(Ordering::Relaxed) > 0 {
+            panic!("a child panicked, and its handle was forgotten");
+        }
+        let (count, were) = match self.untold() {
+            1 => (1, "child was"),
+            count => (count, "children were"),
+        };
+        panic!(
+            "{count} {were} dropped unrun because another one panicked, and that panic was handled"
+        );
     }
 }

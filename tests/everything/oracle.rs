@@ -260,9 +260,7 @@ impl Facts<'_> {
             ensure!("R1", is_right, "task {}: {:?}", task.id, facts.end);
         }
         for child in self.children(nest).filter(|child| child.is_left()) {
-            // A join on a skipped child unwinds as a consequence, which is not raised on its own.
-            let thrown = child.thrown().filter(|own| **own != Thrown::Other);
-            let has_thrown = thrown.is_some_and(|own| !nest.raised.contains(own));
+            let has_thrown = child.thrown().is_some_and(|own| !nest.raised.contains(own));
             let has_exploded = child.exploded.is_some() && nest.nest.kind.has_body();
             let is_fine = !has_thrown && !has_exploded;
             ensure!(
@@ -272,7 +270,19 @@ impl Facts<'_> {
                 child.task.id
             );
         }
+        let untold = self.untold(nest);
+        ensure!("E6", untold == 0, "{untold} children were dropped unrun");
         Ok(())
+    }
+
+    /// Children that were dropped unrun, less those that somebody has joined, by itself or of several.
+    fn untold(&self, nest: &NestFacts<'_>) -> usize {
+        let skipped = self
+            .children(nest)
+            .filter(|child| child.end == End::Skipped);
+        let unjoined = skipped.filter(|child| child.joined.is_none()).count();
+        let raised = nest.raised.iter().filter(|own| **own == Thrown::Other);
+        unjoined.saturating_sub(raised.count())
     }
 
     /// Law E1: a panic that goes on is one of those, and the one that comes first.
@@ -316,8 +326,17 @@ impl Facts<'_> {
             Thrown::Text(text) if text.ends_with("handle was forgotten") => {
                 self.children(nest).any(|child| child.is_forgotten)
             }
+            Thrown::Text(text) if text.starts_with("joined a child that was skipped") => {
+                let is_of_child = |child: &TaskFacts<'_>| child.thrown() == Some(&Thrown::Other);
+                !own.is_empty() || self.children(nest).any(is_of_child)
+            }
             Thrown::Text(text) => {
-                text.starts_with("joined a child that was skipped") && !own.is_empty()
+                let untold = text
+                    .split_once(' ')
+                    .and_then(|(untold, _)| untold.parse().ok());
+                text.contains("dropped unrun")
+                    && untold >= Some(1)
+                    && untold >= Some(self.untold(nest))
             }
             _ => false,
         };
