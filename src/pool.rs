@@ -168,8 +168,8 @@ impl Pool {
 
     /// What has happened in the pool so far.
     ///
-    /// It takes a few nanoseconds per thread that has ever had a part in the pool, disturbs none of
-    /// them, and starts none.
+    /// It takes a few nanoseconds per thread that has a part in the pool, disturbs none of them, and
+    /// starts none.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         PoolStats::of(self.core())

@@ -49,23 +49,40 @@ fn tasks(named: &str) -> Option<usize> {
     Some(names.filter(|name| name.starts_with(named)).count())
 }
 
-/// Seats of a pool, taken or free.
-fn seats(pool: &Pool) -> usize {
-    format!("{pool:?}").matches("owner: ").count()
+/// Seats of a pool: those that are held, which searches walk, and those that are free.
+fn seats(pool: &Pool) -> [usize; 2] {
+    let text = format!("{pool:?}");
+    let (held, free) = text.split_once("free_seats: ").expect("shown");
+    let digits = free.chars().take_while(char::is_ascii_digit);
+    let free = digits.collect::<String>().parse().unwrap();
+    [held.matches("owner: ").count(), free]
+}
+
+/// Waits until so many seats are held. A thread gives its seat back a moment after the scope that waits
+/// for its result; how many are free then.
+fn free_once_held_are(pool: &Pool, expected: usize) -> usize {
+    loop {
+        let [held, free] = seats(pool);
+        if held == expected {
+            return free;
+        }
+        thread::yield_now();
+    }
 }
 
 #[test]
 fn s8_ten_thousand_short_threads_leave_no_seat_and_no_thread_behind() {
     on_pool(Pool::builder().threads(2).name("brief"), |pool| {
         work_on(pool);
-        let before = seats(pool);
+        let [held, _] = seats(pool);
         for _ in 0..10_000 {
             thread::scope(|scope| {
                 scope.spawn(|| work_on(pool)).join().unwrap();
             });
         }
-        // One for this thread, which has had its own before, and one for all of those.
-        assert!(seats(pool) <= before + 1, "{} seats", seats(pool));
+        // One for all of them.
+        let free = free_once_held_are(pool, held);
+        assert!(free <= 1, "{free} free seats");
         match tasks("brief-") {
             None => println!("SKIPPED: needs /proc/self/task"),
             Some(threads) => assert_eq!(threads, 2),
@@ -86,13 +103,57 @@ fn s8_seats_are_as_many_as_threads_at_a_time() {
                     });
                 }
             });
-            // Its seat goes with a thread, a moment after the scope that waits for its result.
-            let free = || format!("{pool:?}").matches("owner: \"free\"").count();
-            while free() + 2 < seats(pool) {
-                thread::yield_now();
-            }
-            assert!(seats(pool) <= 2 + 8, "{} seats", seats(pool));
+            // But for the workers' own.
+            let free = free_once_held_are(pool, 2);
+            assert!(free <= 8, "{free} free seats");
         }
+    });
+}
+
+#[test]
+fn a_seat_that_no_thread_holds_is_not_walked_by_searches() {
+    on_pool(Pool::builder().threads(2), |pool| {
+        let before = pool.stats();
+        for _ in 0..3 {
+            let all_here = &Barrier::new(100);
+            thread::scope(|scope| {
+                for _ in 0..100 {
+                    scope.spawn(|| {
+                        work_on(pool);
+                        all_here.wait();
+                    });
+                }
+            });
+            assert_eq!(free_once_held_are(pool, 2), 100);
+        }
+        // What their holders have counted is not lost with them, nor counted again by the next ones.
+        let (stats, children) = (pool.stats(), 3 * 100 * 101);
+        assert_eq!(stats.spawned - before.spawned, children);
+        assert_eq!(stats.run_here + stats.run_elsewhere, stats.spawned);
+    });
+}
+
+/// Writes into a nursery of its own, by another thread.
+struct Nosy<'a>(&'a Pool);
+
+impl std::fmt::Write for Nosy<'_> {
+    fn write_str(&mut self, _: &str) -> std::fmt::Result {
+        thread::scope(|scope| {
+            let outside = scope.spawn(|| self.0.nursery(|n| n.spawn(|| 1).join()));
+            assert_eq!(outside.join().unwrap(), 1);
+        });
+        Ok(())
+    }
+}
+
+#[test]
+fn s7_whoever_writes_down_a_pool_may_use_it_meanwhile() {
+    use std::fmt::Write;
+    on_pool(Pool::builder().threads(2), |pool| {
+        work_on(pool);
+        write!(Nosy(pool), "{pool:?}").unwrap();
+        write!(Nosy(pool), "{}", pool.dump()).unwrap();
+        pool.nursery(|n| write!(Nosy(pool), "{n:?}").unwrap());
     });
 }
 

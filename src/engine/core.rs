@@ -42,7 +42,7 @@ pub(crate) struct Config {
 }
 
 /// The slots of a pool, whose private halves are deques.
-pub(crate) type Roster = roster::Roster<Slot, Deque<Run>>;
+pub(crate) type Roster = roster::Roster<Slot, Deque<Run>, Numbers>;
 
 impl Roster {
     fn add(&self, owner: String, asleep: bool) -> (Arc<Slot>, Deque<Run>) {
@@ -50,9 +50,10 @@ impl Roster {
         self.add_slot(Slot::new(deque.stealer(), owner, asleep), deque)
     }
 
-    /// A slot for a guest: an old one if there is one.
+    /// A slot for a guest: a free one if there is one.
     pub(crate) fn check_in(&self, owner: String) -> (Arc<Slot>, Deque<Run>) {
-        match self.take_free() {
+        // That of its last holder was perhaps cleared.
+        match self.take_free(|slot| slot.requests.renew()) {
             Some((slot, deque)) => {
                 slot.rename(owner);
                 (slot, deque)
@@ -64,8 +65,10 @@ impl Roster {
     /// Takes a guest's slot back.
     pub(crate) fn check_out(&self, slot: Arc<Slot>, deque: Deque<Run>) {
         debug_assert!(deque.is_empty(), "a guest leaves nothing behind");
-        slot.rename("free".to_owned());
-        self.put_free(slot, deque);
+        self.put_free(slot, deque, |slot, departed| {
+            *departed = departed.with([&*slot.tally]);
+            slot.tally.clear();
+        });
     }
 
     /// Has all that are parked look for what they wait for.
@@ -195,7 +198,7 @@ impl Core {
     /// What the pool's threads have done so far.
     pub(crate) fn numbers(&self) -> Numbers {
         self.roster
-            .read(|slots| Numbers::of(slots.iter().map(|slot| &*slot.tally)))
+            .read_with_departed(|slots, all| all.with(slots.iter().map(|slot| &*slot.tally)))
     }
 
     /// Workers roused and blocked threads replaced so far.
@@ -407,7 +410,10 @@ impl fmt::Debug for Core {
             .field("blocking_children_queued", &queued)
             .field("side_threads", &living)
             .field("side_threads_ready", &ready);
-        self.roster.read(|slots| out.field("seats", &slots));
-        out.finish()
+        // Whoever this is written for runs code of its own: not under the lock.
+        let seats = self.roster.read(<[_]>::to_vec);
+        out.field("seats", &seats)
+            .field("free_seats", &self.roster.count_free())
+            .finish()
     }
 }

@@ -1,52 +1,91 @@
-//! The slots of a pool: whom they belong to, one after the other.
+//! The slots of a pool: who holds them, one thread after the other.
 //!
-//! 1. A slot stays where it was added for as long as the pool lives, so that who reads the roster later
-//!    finds it, too.
-//! 2. A slot has one owner at a time, with its private half. Whoever takes one over has seen all that
-//!    its last owner did.
-//! 3. Whoever is told of work in a slot finds the slot: it was added before.
+//! Threads come and go, and each of them holds a slot meanwhile. A slot without a holder is *free*.
+//!
+//! 1. A slot stays where it was made for as long as the pool lives, held or free: other threads may have
+//!    its address.
+//! 2. A slot has one holder at a time, with its private half. Its next holder has seen all that the last
+//!    one did.
+//! 3. Whoever is told of work in a slot finds the slot among the held ones: it is there from before its
+//!    holder begins until after its holder has left nothing in it.
+//! 4. Only held slots are walked. So what a search costs depends on how many threads there are, and not
+//!    on how many there have been.
+//! 5. A thread that asked all holders for work has not asked those that came later. So a new holder
+//!    begins as one that was asked, and looks for itself.
+//! 6. What a holder has counted stands in its slot, or among what the *departed* have counted, and
+//!    passes from one to the other in one step.
 //!
 //! Model: `models::roster_*`.
 
 use crate::platform::sync::{Arc, Mutex, PoisonError, RwLock, lock};
 
-/// Every slot of a pool: the workers' first, then the guests'.
-pub(crate) struct Roster<S, P> {
-    slots: RwLock<Vec<Arc<S>>>,
-    /// Slots whose owners are gone, with their private halves.
+/// The slots of a pool: shared halves `S`, private halves `P`, and what holders count, `T`.
+pub(crate) struct Roster<S, P, T> {
+    held: RwLock<Held<S, T>>,
+    /// Locked under the other one only: a slot is held or free, whoever looks.
     free: Mutex<Vec<(Arc<S>, P)>>,
 }
 
-impl<S, P> Default for Roster<S, P> {
+struct Held<S, T> {
+    /// The workers' slots first.
+    slots: Vec<Arc<S>>,
+    /// What those have counted that do not hold a slot any more.
+    departed: T,
+}
+
+impl<S, P, T: Default> Default for Roster<S, P, T> {
     fn default() -> Self {
         Self {
-            slots: RwLock::new(Vec::new()),
+            held: RwLock::new(Held {
+                slots: Vec::new(),
+                departed: T::default(),
+            }),
             free: Mutex::new(Vec::new()),
         }
     }
 }
 
-impl<S, P> Roster<S, P> {
+impl<S, P, T> Roster<S, P, T> {
+    /// Calls `f` with the slots that are held.
     pub(crate) fn read<R>(&self, f: impl FnOnce(&[Arc<S>]) -> R) -> R {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        f(&slots)
+        self.read_with_departed(|slots, _| f(slots))
     }
 
-    /// One more slot, which is the caller's.
+    /// Calls `f` with the slots that are held, and with what others have counted.
+    pub(crate) fn read_with_departed<R>(&self, f: impl FnOnce(&[Arc<S>], &T) -> R) -> R {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        f(&held.slots, &held.departed)
+    }
+
+    /// How many slots are free: for the eyes of people.
+    pub(crate) fn count_free(&self) -> usize {
+        self.read(|_| lock(&self.free).len())
+    }
+
+    /// One more slot, which the caller holds.
     pub(crate) fn add_slot(&self, slot: S, private: P) -> (Arc<S>, P) {
         let slot = Arc::new(slot);
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        slots.push(Arc::clone(&slot));
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.slots.push(Arc::clone(&slot));
         (slot, private)
     }
 
-    /// A slot without an owner, if there is one: it is the caller's now.
-    pub(crate) fn take_free(&self) -> Option<(Arc<S>, P)> {
-        lock(&self.free).pop()
+    /// A free slot, if there is one: the caller holds it now. `prepare` makes it one that was asked.
+    pub(crate) fn take_free(&self, prepare: impl FnOnce(&S)) -> Option<(Arc<S>, P)> {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let (slot, private) = lock(&self.free).pop()?;
+        prepare(&slot);
+        held.slots.push(Arc::clone(&slot));
+        Some((slot, private))
     }
 
-    /// The caller has done with its slot.
-    pub(crate) fn put_free(&self, slot: Arc<S>, private: P) {
+    /// The caller has done with its slot. `settle` takes out of it what the caller has counted.
+    pub(crate) fn put_free(&self, slot: Arc<S>, private: P, settle: impl FnOnce(&S, &mut T)) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        // Those that come last stay shortest, if anything.
+        let at = held.slots.iter().rposition(|held| Arc::ptr_eq(held, &slot));
+        at.map(|at| held.slots.remove(at));
+        settle(&slot, &mut held.departed);
         lock(&self.free).push((slot, private));
     }
 }

@@ -179,7 +179,7 @@ pub(crate) struct Slot {
     doing: AtomicU8,
     stealer: Stealer<Run>,
     owner: Mutex<String>,
-    /// What the owner has done, and those before it.
+    /// What the owner has done.
     pub(crate) tally: CachePadded<Tally>,
     /// Where it is asked what it has open.
     pub(crate) desk: Desk,
@@ -353,7 +353,7 @@ impl SlotRef {
 impl std::fmt::Debug for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Thread")
-            .field("owner", &*lock(&self.owner))
+            .field("owner", &self.owner())
             .field("doing", &self.doing())
             .field("shared_runs", &self.stealer.len())
             .field("asked", &self.requests.are_made())

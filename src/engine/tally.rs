@@ -8,9 +8,10 @@
 //! 1. A child *begins* when somebody has won the right to run it; it is counted before it runs.
 //! 2. A child that is dropped unrun has begun like any other, and is *skipped* as well: so what ran is
 //!    the difference, and the common case need not know which of the two it is.
-//! 3. Numbers only grow. Those of a slot outlive its owner, and go on with the next one. They have 64
-//!    bits, as other numbers here that only grow (epochs, serials, indices): a thousand million a second
-//!    take five hundred years to wrap.
+//! 3. The numbers of a nursery and of a pool only grow. When a thread gives its slot back, what the slot
+//!    has counted is added to the numbers of all who have done so before. They have 64 bits, as other
+//!    numbers here that only grow (epochs, serials, indices): a thousand million a second take five
+//!    hundred years to wrap.
 
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::sync::uneventful::AtomicU64;
@@ -30,6 +31,11 @@ impl Own {
 
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// From zero again; by the writer.
+    fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 }
 
@@ -72,6 +78,28 @@ pub(crate) struct Tally {
     pub(crate) waits: Own,
     /// Requests answered: a sign of life of a thread whose nurseries are all open still.
     pub(crate) answers: Own,
+}
+
+impl Tally {
+    /// From zero again; by the thread that writes it.
+    pub(crate) fn clear(&self) {
+        let Self {
+            spawned,
+            begun,
+            skipped_here,
+            elsewhere,
+            skipped_elsewhere,
+            panicked,
+            stolen,
+            leapfrogged,
+            strays,
+            waits,
+            answers,
+        } = self;
+        let children = [spawned, begun, skipped_here, elsewhere, skipped_elsewhere];
+        let events = [panicked, stolen, leapfrogged, strays, waits, answers];
+        children.into_iter().chain(events).for_each(Own::clear);
+    }
 }
 
 /// What happens in a nursery over and over; written by its home only.
@@ -134,9 +162,9 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Those of a pool, all threads together.
-    pub(crate) fn of<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Self {
-        let mut all = Self::default();
+    /// These, and what some threads of the pool have counted.
+    pub(crate) fn with<'a>(self, tallies: impl IntoIterator<Item = &'a Tally>) -> Self {
+        let mut all = self;
         for tally in tallies {
             // Parts first: what is added to them in between is part of the whole by the time that is
             // read.

@@ -1,36 +1,64 @@
-//! Slots of guests: nobody shares one, and what is in a new one is found.
+//! Slots of guests: nobody shares one, what is in a new one is found, and nothing in it is counted twice.
 
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
 use super::{Memory, exhaustively, twins, within_bounds};
 use crate::engine::idle::{Field, Idle};
+use crate::engine::requests::Requests;
 use crate::engine::roster::Roster;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
 
-/// A slot, as far as its owners write to it and others look for work there.
+/// A slot, as far as its holders write to it and others look for work there.
 struct Slot {
     /// Also in the private half.
     number: usize,
     visits: Memory<u32>,
+    /// What its holder has counted, for all to read.
+    count: AtomicUsize,
     work: AtomicUsize,
+    requests: Requests<()>,
 }
 
-type Slots = Roster<Slot, usize>;
+type Slots = Roster<Slot, usize, usize>;
 
 /// What `Roster::check_in` does; a new slot has this number.
 fn check_in(roster: &Slots, number: usize) -> (Arc<Slot>, usize) {
-    let new = || {
+    let renew = |slot: &Slot| {
+        if !planted::step("does not ask itself") {
+            slot.requests.renew();
+        }
+    };
+    roster.take_free(renew).unwrap_or_else(|| {
         let slot = Slot {
             number,
             visits: Memory::new(0),
+            count: AtomicUsize::new(0),
             work: AtomicUsize::new(0),
+            requests: Requests::new(),
         };
         roster.add_slot(slot, number)
-    };
-    roster.take_free().unwrap_or_else(new)
+    })
+}
+
+/// What `Roster::check_out` does.
+fn check_out(roster: &Slots, slot: Arc<Slot>, private: usize) {
+    roster.put_free(slot, private, |slot, departed| {
+        *departed += slot.count.load(Ordering::Relaxed);
+        if !planted::step("leaves behind what it has counted") {
+            slot.count.store(0, Ordering::Relaxed);
+        }
+    });
+}
+
+/// What all have counted.
+fn counted(roster: &Slots) -> usize {
+    roster.read_with_departed(|slots, departed| {
+        let counts = slots.iter().map(|slot| slot.count.load(Ordering::Relaxed));
+        departed + counts.sum::<usize>()
+    })
 }
 
 /// A guest comes, uses its slot, and goes.
@@ -39,16 +67,26 @@ fn visit(roster: &Slots, number: usize) {
     assert_eq!(slot.number, private, "its own private half");
     let is_too_early = planted::step("gives its slot back before it has done with it");
     if is_too_early {
-        roster.put_free(Arc::clone(&slot), private);
+        check_out(roster, Arc::clone(&slot), private);
     }
     slot.visits.write(slot.visits.read() + 1);
+    let count = slot.count.load(Ordering::Relaxed);
+    slot.count.store(count + 1, Ordering::Relaxed);
     if !is_too_early {
-        roster.put_free(slot, private);
+        check_out(roster, slot, private);
     }
 }
 
+/// The free slots, of which each is there once.
+fn all_free(roster: &Slots) -> Vec<Arc<Slot>> {
+    let held = roster.read(<[_]>::len);
+    assert_eq!(held, 0, "nobody is here");
+    let free = std::iter::from_fn(|| roster.take_free(|_| ()));
+    free.map(|(slot, _)| slot).collect()
+}
+
 #[test]
-fn roster_a_slot_has_one_owner_at_a_time() {
+fn roster_a_slot_has_one_holder_at_a_time() {
     within_bounds(|| {
         let roster = Arc::new(Slots::default());
         visit(&roster, 0);
@@ -60,12 +98,11 @@ fn roster_a_slot_has_one_owner_at_a_time() {
         for other in others {
             other.join().unwrap();
         }
-        let visits = |slots: &[Arc<Slot>]| slots.iter().map(|slot| slot.visits.read()).sum::<u32>();
-        assert_eq!(roster.read(visits), 4, "no visit is lost");
-        let slots = roster.read(<[_]>::len);
-        assert!(slots <= 3, "no more than were there at a time");
-        let free = std::iter::from_fn(|| roster.take_free()).count();
-        assert_eq!(free, slots, "all are free");
+        assert_eq!(counted(&roster), 4, "no visit is lost");
+        let free = all_free(&roster);
+        assert!(free.len() <= 3, "no more than were there at a time");
+        let visits = free.iter().map(|slot| slot.visits.read());
+        assert_eq!(visits.sum::<u32>(), 4, "no visit is lost");
     });
 }
 
@@ -84,7 +121,26 @@ fn roster_a_slot_is_used_again() {
         visit(&roster, 2);
         visit(&roster, 3);
         other.join().unwrap();
-        assert!(roster.read(<[_]>::len) <= 2, "one for each");
+        assert!(all_free(&roster).len() <= 2, "one for each");
+    });
+}
+
+/// Whoever asks for the numbers sees them grow, while guests come and go.
+#[test]
+fn roster_what_a_guest_has_counted_is_there_when_it_has_gone() {
+    exhaustively(|| {
+        let roster = Arc::new(Slots::default());
+        let other = {
+            let roster = Arc::clone(&roster);
+            thread::spawn(move || {
+                visit(&roster, 0);
+                visit(&roster, 1);
+            })
+        };
+        let [before, after] = [counted(&roster), counted(&roster)];
+        assert!(before <= after && after <= 2, "{before}, then {after}");
+        other.join().unwrap();
+        assert_eq!(counted(&roster), 2, "each visit once");
     });
 }
 
@@ -106,7 +162,13 @@ impl Field for Pool {
         self.roster.read(|slots| slots.iter().any(has_work))
     }
 
-    fn arm_all(&self) {}
+    #[track_caller]
+    fn arm_all(&self) {
+        if !planted::skips() {
+            let arm = |slot: &Arc<Slot>| slot.requests.arm();
+            self.roster.read(|slots| slots.iter().for_each(arm));
+        }
+    }
 
     fn rouse(&self, _worker: usize) {
         self.is_asleep.store(false, Ordering::Release);
@@ -118,10 +180,10 @@ impl Field for Pool {
     }
 }
 
-#[test]
-fn roster_work_in_a_new_slot_is_found() {
-    exhaustively(|| {
-        let pool = Arc::new(Pool {
+impl Pool {
+    /// With one worker that searches, and another place.
+    fn new() -> Arc<Self> {
+        let pool = Arc::new(Self {
             idle: Idle::new(2, 0),
             roster: Slots::default(),
             is_asleep: AtomicBool::new(false),
@@ -129,40 +191,106 @@ fn roster_work_in_a_new_slot_is_found() {
         });
         pool.idle.take_place_anyway();
         pool.idle.search();
+        pool
+    }
+
+    fn announce(&self) {
+        self.is_asleep.store(true, Ordering::Relaxed);
+        self.idle.announce(0, self);
+    }
+}
+
+/// The guest's slot is new, or free.
+fn work_is_found(pool: &Arc<Pool>) {
+    let worker = {
+        let pool = Arc::clone(pool);
+        thread::spawn(move || {
+            while !pool.has_visible_work() {
+                pool.announce();
+                while pool.is_asleep.load(Ordering::Acquire) {
+                    pool.parker.park();
+                }
+            }
+        })
+    };
+    let is_too_late = planted::step("is held after it was told of");
+    if is_too_late {
+        pool.idle.wake_one(&**pool);
+    }
+    let (slot, _) = check_in(&pool.roster, 0);
+    slot.work.store(1, Ordering::Release);
+    if !is_too_late {
+        pool.idle.wake_one(&**pool);
+    }
+    worker.join().unwrap();
+}
+
+#[test]
+fn roster_work_in_a_new_slot_is_found() {
+    exhaustively(|| work_is_found(&Pool::new()));
+}
+
+#[test]
+fn roster_work_in_a_slot_that_was_free_is_found() {
+    exhaustively(|| {
+        let pool = Pool::new();
+        visit(&pool.roster, 0);
+        work_is_found(&pool);
+    });
+}
+
+/// A guest comes to a slot whose last holder has answered all requests, while a worker goes to sleep.
+#[test]
+fn roster_a_new_holder_looks_for_the_hungry() {
+    within_bounds(|| {
+        let pool = Pool::new();
+        pool.idle.take_place_anyway();
+        let (slot, private) = check_in(&pool.roster, 0);
+        slot.requests.clear();
+        check_out(&pool.roster, slot, private);
         let worker = {
             let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                while !pool.has_visible_work() {
-                    pool.is_asleep.store(true, Ordering::Relaxed);
-                    pool.idle.announce(0, &*pool);
-                    while pool.is_asleep.load(Ordering::Acquire) {
-                        pool.parker.park();
-                    }
-                }
-            })
+            thread::spawn(move || pool.announce())
         };
-        let is_too_late = planted::step("is added after it was told of");
-        if is_too_late {
-            pool.idle.wake_one(&*pool);
-        }
         let (slot, _) = check_in(&pool.roster, 0);
-        slot.work.store(1, Ordering::Release);
-        if !is_too_late {
-            pool.idle.wake_one(&*pool);
+        // One spawn into a private list.
+        if slot.requests.are_made() {
+            slot.requests.clear();
+            if slot.requests.are_wanted(&pool.idle) {
+                slot.work.store(1, Ordering::Relaxed);
+                pool.idle.wake_one(&*pool);
+            }
         }
         worker.join().unwrap();
+        fence(Ordering::SeqCst);
+        let is_visible = slot.work.load(Ordering::Relaxed) > 0;
+        let is_asked_again = slot.requests.are_made();
+        assert!(is_visible || is_asked_again, "shown or asked again");
+        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
+        assert!(!is_visible || !is_asleep, "shown to somebody");
     });
 }
 
 twins! {
-    roster_a_slot_has_one_owner_at_a_time {
+    roster_a_slot_has_one_holder_at_a_time {
         it_is_given_back_too_early: step("gives its slot back before it has done with it") => Race;
     }
     roster_a_slot_is_used_again {
         it_is_given_back_too_early: step("gives its slot back before it has done with it") => Race;
     }
+    roster_what_a_guest_has_counted_is_there_when_it_has_gone {
+        it_is_counted_twice: step("leaves behind what it has counted") => Says("each visit once");
+    }
     roster_work_in_a_new_slot_is_found {
-        it_is_added_too_late: step("is added after it was told of") => Deadlock;
+        it_is_held_too_late: step("is held after it was told of") => Deadlock;
         the_sleeper_does_not_look: skipped("engine/idle.rs", "announce", "self.look") => Deadlock;
+    }
+    roster_work_in_a_slot_that_was_free_is_found {
+        it_is_held_too_late: step("is held after it was told of") => Deadlock;
+        the_sleeper_does_not_look: skipped("engine/idle.rs", "announce", "self.look") => Deadlock;
+    }
+    roster_a_new_holder_looks_for_the_hungry {
+        it_does_not: step("does not ask itself") => Says("asked again");
+        the_sleeper_asks_nobody: skipped("engine/idle.rs", "announce", "arm_all") => Says("asked again");
     }
 }
