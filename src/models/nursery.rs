@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 
 use super::Memory;
 use crate::engine::count::Count;
-use crate::task::chunk::{self, ForkChunk, Owner};
+use crate::task::chunk::{self, LoneChunk, Owner};
 use crate::task::record::{Class, Handle, Outcome, Queued, Running, Verdict, Vtable};
 
 type Task = Box<dyn FnOnce() -> usize + Send>;
@@ -46,8 +46,8 @@ unsafe fn call_and_dispose(child: Running, owner: *const ()) {
 
 /// One child's record, and what it reads and writes.
 struct Child {
-    /// As in a fork's frame, for any child: a chunk with this one record.
-    chunk: ForkChunk<Task, usize>,
+    /// A chunk with this one record.
+    chunk: LoneChunk<Task, usize>,
     is_spawned: Memory<bool>,
     has_run: Memory<bool>,
 }
@@ -78,7 +78,7 @@ impl Nursery {
                     index
                 });
                 Child {
-                    chunk: ForkChunk::new(task),
+                    chunk: LoneChunk::new(task),
                     is_spawned: Memory::new(false),
                     has_run: Memory::new(false),
                 }

@@ -12,28 +12,28 @@
     reason = "the child borrows from the frame that waits for it"
 )]
 
-use std::cell::{Cell, OnceCell};
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::ptr::{self, NonNull};
 
-use crate::engine::frame::{ForkFrame, Frame, Hidden};
+use crate::engine::frame::{Frame, Hidden};
 use crate::engine::seat::Seat;
 use crate::platform::point::{self, Point};
 use crate::scope::Scope;
 use crate::scope::panics::{catching, discard};
-use crate::task::chunk::ForkChunk;
-use crate::task::record::{Handle, Outcome, Payload, Running, Verdict, Vtable};
+use crate::task::chunk::ForkRecord;
+use crate::task::record::{Outcome, Payload, Running, Verdict, Vtable};
 
 /// A fork in its caller's stack frame.
 ///
-/// INVARIANT: `frame` comes first. While it is latent the chunk holds the closure; afterwards it
-/// holds a record, and `scope` and `handle` are there.
+/// INVARIANT: `frame` comes first. While it is latent `side` holds the closure; afterwards it holds a
+/// record, and `scope` is there. A fork's scope needs no drop: it owns nothing that few nurseries need.
 #[repr(C)]
 struct Fork<'a, F, T> {
-    frame: ForkFrame<'a>,
-    scope: OnceCell<Scope>,
-    handle: Cell<Option<Handle<T>>>,
-    chunk: ForkChunk<F, T>,
+    frame: Frame<'a>,
+    scope: UnsafeCell<MaybeUninit<Scope>>,
+    side: ForkRecord<F, T>,
 }
 
 impl<F, T> Fork<'_, F, T>
@@ -77,28 +77,49 @@ where
     ///
     /// `this` is the front of a `Fork<F, T>` that is latent, entered on this thread, and exposed.
     #[cold]
-    unsafe fn prepare(this: NonNull<ForkFrame<'static>>) {
+    unsafe fn prepare(this: NonNull<Frame<'static>>) {
         // The pointer is good for the frame only, so the permission is that of whoever exposed the whole.
         let fork = ptr::with_exposed_provenance::<Fork<'_, F, T>>(this.addr().get());
         // SAFETY: by contract, and it is shared from here on.
         let fork = unsafe { &*fork };
-        let scope = fork
-            .scope
-            .get_or_init(|| Scope::open_around(&fork.frame.frame));
+        let scope = Scope::open_around(&fork.frame);
+        // SAFETY: nobody looks at it while the fork is latent.
+        unsafe { fork.scope.get().cast::<Scope>().write(scope) };
+        let scope = fork.scope();
         scope.expose();
-        // SAFETY: `fork` below waits for the child before any of this goes away, and what the
+        // SAFETY: `openly` waits for the child before any of this goes away, and what the
         // closure borrows is borrowed by its caller; the vtable is of these types.
-        let (child, handle) = unsafe { fork.chunk.publish(scope.frame.owner(), Self::VTABLE) };
-        fork.handle.set(Some(handle));
+        let child = unsafe { fork.side.publish(Self::VTABLE) };
         fork.frame.become_nursery(&scope.frame, child);
     }
 
-    /// Waits for the second closure, if the fork has become a nursery; this is the innermost frame.
+    /// The nursery that the fork has become.
     #[inline]
-    fn wait(&self, seat: &Seat) {
-        if let Some(scope) = self.scope.get() {
-            seat.wait_for_end(&self.frame.frame, &scope.frame);
-            scope.pass_on_what_was_told();
+    fn scope(&self) -> &Scope {
+        // SAFETY: by the invariant it is there, and it does not change any more.
+        unsafe { &*self.scope.get().cast::<Scope>() }
+    }
+
+    /// Waits for the second closure of a fork that has become a nursery; this is the innermost frame.
+    #[inline(never)]
+    fn wait(&self) {
+        let scope = self.scope();
+        self.frame.seat.wait_for_end(&self.frame, &scope.frame);
+        scope.pass_on_what_was_told();
+    }
+
+    /// What both closures have left, if the fork has become a nursery; once, after the wait.
+    #[inline(never)]
+    fn conclude<RA>(&self, left: Result<RA, Payload>) -> (RA, T) {
+        // SAFETY: by the invariant the record is there, and nobody else takes its handle.
+        let right = match unsafe { self.side.handle() }.take() {
+            Ok(Verdict::Done(right)) => Ok(right),
+            Ok(Verdict::Panicked(payload)) => Err(payload),
+            Ok(Verdict::Skipped) | Err(_) => unreachable!("it runs, and was waited for"),
+        };
+        match (left, right) {
+            (Ok(left), Ok(right)) => (left, right),
+            (left, right) => raise(left, right),
         }
     }
 }
@@ -216,33 +237,29 @@ where
 {
     let fork = Fork::<B, RB> {
         // SAFETY: a latent, entered frame of these types is what `prepare` is for.
-        frame: unsafe { ForkFrame::new(seat, outer, Fork::<B, RB>::prepare) },
-        scope: OnceCell::new(),
-        handle: Cell::new(None),
-        chunk: ForkChunk::new(b),
+        frame: unsafe { Frame::fork(seat, outer, Fork::<B, RB>::prepare) },
+        scope: UnsafeCell::new(MaybeUninit::uninit()),
+        side: ForkRecord::new(b),
     };
     let _address = ptr::from_ref(&fork).expose_provenance();
-    let left = fork.frame.frame.occupy(|| {
+    let left = fork.frame.occupy(|| {
         point::reach(Point::ForkBegins);
-        seat.answer_request();
-        fork.frame.frame.show_forks();
+        fork.frame.seat.answer_request();
+        fork.frame.show_forks();
         let left = catching(|| apart(a));
-        fork.wait(seat);
+        if !fork.frame.is_latent() {
+            fork.wait();
+        }
         left
     });
-    let Some(handle) = fork.handle.take() else {
-        point::reach(Point::ForkKept);
-        // This fork is over for others: what they ask for now must come from the ones around it.
-        seat.answer_request();
-        // SAFETY: latent to the end, so the closure is still there.
-        return second(left, unsafe { fork.chunk.take() });
-    };
-    match (left, handle.take()) {
-        (Ok(left), Ok(Verdict::Done(right))) => (left, right),
-        (left, Ok(Verdict::Panicked(payload))) => raise(left, Err::<RB, _>(payload)),
-        (left, Ok(Verdict::Done(right))) => raise(left, Ok(right)),
-        (_, Ok(Verdict::Skipped) | Err(_)) => unreachable!("it runs, and was waited for"),
+    if !fork.frame.is_latent() {
+        return fork.conclude(left);
     }
+    point::reach(Point::ForkKept);
+    // This fork is over for others: what they ask for now must come from the ones around it.
+    fork.frame.seat.answer_request();
+    // SAFETY: latent to the end, so the closure is still there.
+    second(left, unsafe { fork.side.take() })
 }
 
 /// Raises the first panic, and drops what the other closure has left.

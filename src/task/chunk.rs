@@ -1,7 +1,7 @@
 //! Chunks: pieces of memory that hold records and know whose they are.
 //!
 //! Most belong to a nursery's arena. A record that another thread than the nursery's own spawns
-//! is a chunk of its own, freed with its last reference; a fork has one in its stack frame.
+//! is a chunk of its own, freed with its last reference; that of a fork lies in its stack frame, in no chunk.
 //!
 //! INVARIANT: no more records are released than were allocated; a chunk whose counts are equal
 //! holds no live record. Only the arena's thread allocates; any thread releases.
@@ -198,16 +198,71 @@ pub(crate) unsafe fn single<F, T>(
     unsafe { write_record(chunk, start, Kind { class, home }, vtable, closure) }
 }
 
-/// A chunk with room for one record, on the stack of a fork.
+/// Room for one record in the stack frame of a fork.
 ///
 /// To begin with it holds a closure and nothing else, which is all that most forks need.
+pub(crate) struct ForkRecord<F, T>(UnsafeCell<MaybeUninit<Record<F, T>>>);
+
+impl<F, T> ForkRecord<F, T> {
+    #[inline]
+    pub(crate) fn new(closure: F) -> Self {
+        let room = Self(UnsafeCell::new(MaybeUninit::uninit()));
+        // SAFETY: the record's slot is valid for writes and nobody else's.
+        unsafe { Record::closure(room.record()).write(closure) };
+        room
+    }
+
+    #[inline]
+    fn record(&self) -> NonNull<Record<F, T>> {
+        NonNull::from(&self.0).cast()
+    }
+
+    /// Moves the closure out.
+    ///
+    /// # Safety
+    ///
+    /// It has not been moved out before, and [`publish`](Self::publish) was not called.
+    #[inline]
+    pub(crate) unsafe fn take(&self) -> F {
+        // SAFETY: `new` put it there.
+        unsafe { Record::closure(self.record()).read() }
+    }
+
+    /// Makes a record of the closure, whose handle is for [`handle`](Self::handle).
+    ///
+    /// # Safety
+    ///
+    /// As [`Record::write`], the closure being the one given before; called once, the closure has
+    /// not been taken, and `self` stays in place until the record is released.
+    pub(crate) unsafe fn publish(&self, vtable: &'static Vtable) -> Queued {
+        let kind = Kind {
+            class: Class::Compute,
+            home: Home::Frame,
+        };
+        // SAFETY: by contract; what lies in a frame has no chunk.
+        let (queued, _handle) = unsafe { Record::write_header(self.record(), 0, kind, vtable) };
+        queued
+    }
+
+    /// # Safety
+    ///
+    /// [`publish`](Self::publish) was called, and this is called once.
+    pub(crate) unsafe fn handle(&self) -> Handle<T> {
+        // SAFETY: by contract.
+        unsafe { Record::handle(self.record()) }
+    }
+}
+
+/// A chunk with room for one record, in place: for models, which have no arena.
+#[cfg(hatchery_loom)]
 #[repr(C)]
-pub(crate) struct ForkChunk<F, T> {
+pub(crate) struct LoneChunk<F, T> {
     header: UnsafeCell<MaybeUninit<ChunkHeader>>,
     record: UnsafeCell<MaybeUninit<Record<F, T>>>,
 }
 
-impl<F, T> ForkChunk<F, T> {
+#[cfg(hatchery_loom)]
+impl<F, T> LoneChunk<F, T> {
     pub(crate) fn new(closure: F) -> Self {
         let chunk = Self {
             header: UnsafeCell::new(MaybeUninit::uninit()),
@@ -227,7 +282,6 @@ impl<F, T> ForkChunk<F, T> {
     /// # Safety
     ///
     /// [`publish`](Self::publish) was called.
-    #[cfg(hatchery_loom)]
     pub(crate) unsafe fn is_released(&self) -> bool {
         let chunk = NonNull::from(self).cast::<ChunkHeader>();
         // SAFETY: `publish` has put it there.

@@ -73,8 +73,10 @@ pub(super) struct Kind {
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Home {
-    /// In an arena's chunk, or in a stack frame: its memory goes with that.
+    /// In an arena's chunk: its memory goes with that.
     Owned,
+    /// In a fork's stack frame, and in no chunk: nothing asks whose it is, or where it stands.
+    Frame,
     /// In a chunk of its own, freed with it.
     Single,
 }
@@ -131,6 +133,15 @@ impl<F, T> Record<F, T> {
         unsafe { Self::closure(at).write(closure) };
         // SAFETY: the caller's promise.
         unsafe { Self::write_header(at, offset, kind, vtable) }
+    }
+
+    /// The handle of a record in a fork's frame.
+    ///
+    /// # Safety
+    ///
+    /// The record has been written, and this is called once.
+    pub(super) unsafe fn handle(at: NonNull<Self>) -> Handle<T> {
+        Handle(OnlyItsSpawnerMayJoinAChild(at.cast()), PhantomData)
     }
 
     /// Writes the header of an unstarted record whose slot holds the closure already.
@@ -220,7 +231,7 @@ impl Queued {
         step: impl FnOnce(Step),
         wake: impl FnOnce(Option<*const ()>),
     ) -> bool {
-        if is_home && header(&self.0).kind.home == Home::Owned {
+        if is_home && header(&self.0).kind.home != Home::Single {
             return self.run_alone(owner, step);
         }
         match self.take() {
@@ -311,7 +322,7 @@ impl Running {
         // Once the outcome is out, the joiner may give the record back. An arena's chunk is not
         // looked at: its own thread writes to it all the time.
         let spawner = match header(&self.0).kind.home {
-            Home::Owned => None,
+            Home::Owned | Home::Frame => None,
             Home::Single => Some(chunk_header(&self.0).spawner()),
         };
         match header(&self.0).state.finish(outcome) {
@@ -612,6 +623,7 @@ fn release(at: NonNull<Header>, releaser: Releaser) {
     header(&at).slot.note_use();
     match header(&at).kind.home {
         Home::Owned => chunk_header(&at).release(releaser),
+        Home::Frame => {}
         // SAFETY: state invariant 2: one caller per record, after which nobody touches it.
         Home::Single => unsafe { chunk::free(chunk_of(at)) },
     }

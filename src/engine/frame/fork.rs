@@ -1,7 +1,7 @@
 //! Forks: nurseries in the making.
-#![allow(unsafe_code, reason = "from a frame to the fork around it")]
+#![allow(unsafe_code, reason = "from a frame to the nursery that it becomes")]
 
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
 
 use super::{Frame, Part};
@@ -32,57 +32,39 @@ impl Drop for Hidden<'_> {
     }
 }
 
-/// The frame of a fork, and how it becomes a nursery with one child in its list.
-#[repr(C)]
-pub(crate) struct ForkFrame<'a> {
-    pub(crate) frame: Frame<'a>,
-    /// The nursery it was called in.
-    pub(super) enclosing: *const ScopeFrame,
-    prepare: unsafe fn(NonNull<ForkFrame<'static>>),
-}
+/// Makes the fork at whose front the frame lies a nursery with one child in its list, by
+/// [`Frame::become_nursery`].
+pub(crate) type Prepare = unsafe fn(NonNull<Frame<'static>>);
 
-impl<'a> ForkFrame<'a> {
+impl<'a> Frame<'a> {
+    /// The frame of a fork that is called in `outer`.
+    ///
     /// # Safety
     ///
-    /// While the frame is entered and still latent, `prepare` may be called on its address once; what it
+    /// While it is entered and still latent, `prepare` may be called on its address once; what it
     /// is part of has been exposed by then.
     #[inline]
-    pub(crate) unsafe fn new(
-        seat: &'a Seat,
-        outer: Option<&Frame<'_>>,
-        prepare: unsafe fn(NonNull<ForkFrame<'static>>),
-    ) -> Self {
+    pub(crate) unsafe fn fork(seat: &'a Seat, outer: Option<&Frame<'_>>, prepare: Prepare) -> Self {
         let (enclosing, forks) = outer.map_or((ptr::null(), 0), |outer| {
             (outer.enclosing(), outer.forks_in_a_row())
         });
-        let frame = Frame::new(seat, ptr::null(), Part::Fork, true);
+        let frame = Self::new(seat, enclosing, Part::Fork, true);
         frame.forks.set(forks + 1);
-        Self {
-            frame,
-            enclosing,
-            prepare,
-        }
-    }
-
-    /// Makes the fork a nursery: `scope`, with this one child.
-    pub(crate) fn become_nursery(&self, scope: &ScopeFrame, child: Queued) {
-        self.frame.scope.set(scope);
-        self.frame.home_of.set(scope);
-        self.frame.part.set(Part::Body);
-        self.frame.forks.set(0);
-        self.frame.list.push(child);
-        point::reach(Point::ForkShown);
+        frame.top.set(prepare as *const Frame<'static>);
+        frame
     }
 }
 
 impl Frame<'_> {
-    #[inline]
-    pub(super) fn fork(&self) -> &ForkFrame<'static> {
-        debug_assert_eq!(self.part.get(), Part::Fork);
-        let fork = ptr::with_exposed_provenance::<ForkFrame<'static>>(ptr::from_ref(self).addr());
-        // SAFETY: every frame that is part of a fork lies at the front of a `ForkFrame`, whose maker
-        // has exposed it.
-        unsafe { &*fork }
+    /// Makes the fork a nursery: `scope`, with this one child.
+    pub(crate) fn become_nursery(&self, scope: &ScopeFrame, child: Queued) {
+        self.scope.set(scope);
+        self.home_of.set(scope);
+        self.part.set(Part::Body);
+        self.forks.set(0);
+        self.top.set(ptr::null());
+        self.list.push(child);
+        point::reach(Point::ForkShown);
     }
 
     /// Hides a fork about to begin, if many that nobody has asked for enclose it, so that it would
@@ -145,11 +127,10 @@ impl Frame<'_> {
         let outer = self.stack().skip(1);
         let are_forks = inner.zip(outer).all(|(inner, outer)| {
             // SAFETY: the nursery of an entered frame is open.
-            match unsafe { inner.scope.get().as_ref() } {
-                None => inner.is_latent(),
-                // The fork's own frame is the outermost of those of its nursery, where it began.
-                Some(scope) => scope.is_fork() && (inner.is_home_of(scope) || outer.is_of(scope)),
-            }
+            let scope = unsafe { inner.scope.get().as_ref() };
+            // The fork's own frame is the outermost of those of its nursery, where it began.
+            let is_there = |scope: &ScopeFrame| inner.is_home_of(scope) || outer.is_of(scope);
+            inner.is_latent() || scope.is_some_and(|scope| scope.is_fork() && is_there(scope))
         });
         are_forks && is_there
     }
@@ -157,9 +138,10 @@ impl Frame<'_> {
     /// The nursery whose children are in the list, once a fork has become one.
     pub(crate) fn settle(&self) -> Option<&ScopeFrame> {
         if self.is_latent() {
-            let fork = self.fork();
-            // SAFETY: by the contract of `ForkFrame::new`; the part changes with this call.
-            unsafe { (fork.prepare)(NonNull::from(fork)) };
+            // SAFETY: `Frame::fork` has put it there, and a latent fork leaves it.
+            let prepare = unsafe { mem::transmute::<*const Frame<'_>, Prepare>(self.top.get()) };
+            // SAFETY: by the contract of `Frame::fork`; the part changes with this call.
+            unsafe { prepare(NonNull::from(self).cast()) };
         }
         // SAFETY: the nursery of an entered frame is open.
         unsafe { self.scope.get().as_ref() }

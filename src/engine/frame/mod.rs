@@ -17,10 +17,9 @@ mod report;
 mod stage;
 
 use std::cell::Cell;
-use std::mem::MaybeUninit;
 use std::ptr;
 
-pub(crate) use fork::{ForkFrame, Hidden};
+pub(crate) use fork::Hidden;
 pub(crate) use stage::Stage;
 
 use crate::engine::scope_frame::ScopeFrame;
@@ -52,7 +51,8 @@ const NOTHING: u32 = 1;
 /// One entry of this thread's stack of bodies and children.
 pub(crate) struct Frame<'a> {
     pub(crate) seat: &'a Seat,
-    /// The nursery whose children are in the list; null at a root and in a latent fork.
+    /// The nursery whose children are in the list; null at a root. In a latent fork, which has no list, the
+    /// nursery that it was called in.
     scope: Cell<*const ScopeFrame>,
     outer: Cell<*const Frame<'static>>,
     part: Cell<Part>,
@@ -74,9 +74,9 @@ pub(crate) struct Frame<'a> {
     is_edge: Cell<bool>,
     /// `scope`, on the thread that opened it.
     home_of: Cell<*const ScopeFrame>,
-    /// Of a stage: room for the frame of what runs on top.
-    room: Cell<*mut MaybeUninit<Frame<'static>>>,
-    /// That frame, once there is one.
+    /// Whether it is that of a [`Stage`], with room for the frame of what runs on top.
+    is_stage: Cell<bool>,
+    /// That frame, once there is one; in a latent fork, the function that makes a nursery of it.
     top: Cell<*const Frame<'static>>,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Frame<'a> {
             came: Cell::new(None),
             is_edge: Cell::new(false),
             home_of: Cell::new(ptr::null()),
-            room: Cell::new(ptr::null_mut()),
+            is_stage: Cell::new(false),
             top: Cell::new(ptr::null()),
         }
     }
@@ -240,11 +240,7 @@ impl<'a> Frame<'a> {
     /// The innermost nursery here.
     #[inline]
     pub(crate) fn enclosing(&self) -> *const ScopeFrame {
-        if self.part.get() == Part::Fork {
-            self.fork().enclosing
-        } else {
-            self.scope.get()
-        }
+        self.scope.get()
     }
 
     /// Calls `f`, which may block and does not unwind, in this innermost frame: without a place, and all
@@ -311,7 +307,7 @@ impl<'a> Frame<'a> {
 
     #[inline]
     pub(crate) fn is_of(&self, scope: &ScopeFrame) -> bool {
-        ptr::eq(self.scope.get(), scope)
+        ptr::eq(self.scope.get(), scope) && !self.is_latent()
     }
 
     /// Whether this frame has something that could be exposed.

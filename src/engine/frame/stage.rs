@@ -13,6 +13,7 @@ use crate::task::record::{Handle, Outcome, Step};
 
 /// The frame of a nursery's body or of a run, with room for one more: the children that run on top
 /// of it, one after the other, share that.
+#[repr(C)]
 pub(crate) struct Stage<'a> {
     pub(crate) frame: Frame<'a>,
     room: UnsafeCell<MaybeUninit<Frame<'static>>>,
@@ -38,7 +39,8 @@ impl<'a> Stage<'a> {
     /// The frame, about to be entered.
     #[inline]
     pub(crate) fn set(&self) -> &Frame<'a> {
-        self.frame.room.set(self.room.get());
+        let _address = ptr::from_ref(self).expose_provenance();
+        self.frame.is_stage.set(true);
         &self.frame
     }
 }
@@ -275,7 +277,12 @@ impl<'a> Frame<'a> {
 
     #[inline(never)]
     fn open_top(&self) -> Option<&Frame<'_>> {
-        let room = NonNull::new(self.room.get())?.cast::<Frame<'_>>();
+        if !self.is_stage.get() {
+            return None;
+        }
+        let stage = ptr::with_exposed_provenance::<Stage<'_>>(ptr::from_ref(self).addr());
+        // SAFETY: `set`, on which the entered frame is of a stage, has exposed the whole of it.
+        let room = NonNull::from(unsafe { &(*stage).room }).cast::<Frame<'_>>();
         let top = self.for_child();
         top.outer.set(ptr::from_ref(self).cast());
         // SAFETY: the room belongs to this entered frame, and nobody has used it yet.
