@@ -107,7 +107,7 @@ impl Blocking {
                 while let Some(run) = core.blocking.next() {
                     seat.slot().set_doing(Doing::Running);
                     point::reach(Point::BlockingTaken);
-                    run.execute(seat, || false);
+                    run.execute(seat, |_| false);
                     // A process that it has forked has no use for a side thread.
                     core.check_process();
                     seat.slot().set_doing(Doing::Away);

@@ -88,6 +88,14 @@ impl Roster {
             others.find_map(|slot| slot.steal())
         })
     }
+
+    /// Whether somebody else than the owner of this slot has something to be stolen.
+    pub(crate) fn has_work_beyond(&self, slot: &Slot) -> bool {
+        self.read(|slots| {
+            let mut others = slots.iter().filter(|other| !std::ptr::eq(&***other, slot));
+            others.any(|other| other.has_work())
+        })
+    }
 }
 
 /// One pool.

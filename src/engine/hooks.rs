@@ -60,10 +60,10 @@ pub(crate) fn enter(hooks: &Weak<Hooks>) -> impl Drop + use<> {
     impl Drop for Exit {
         fn drop(&mut self) {
             let entered = ENTERED.try_with(|entered| entered.borrow_mut().take());
-            if let Some(Entered { hooks, left }) = entered.ok().flatten()
-                && let Some(hooks) = left.or_else(|| hooks.upgrade())
-                && let Some(exit) = &hooks.exit
-            {
+            let entered = entered.ok().flatten();
+            let hooks =
+                entered.and_then(|entered| entered.left.or_else(|| entered.hooks.upgrade()));
+            if let Some(exit) = hooks.as_ref().and_then(|hooks| hooks.exit.as_ref()) {
                 call(|| exit(&thread::own_name()));
             }
         }
@@ -72,9 +72,8 @@ pub(crate) fn enter(hooks: &Weak<Hooks>) -> impl Drop + use<> {
         hooks: Weak::clone(hooks),
         left: None,
     }));
-    if let Some(hooks) = hooks.upgrade()
-        && let Some(start) = &hooks.start
-    {
+    let hooks = hooks.upgrade();
+    if let Some(start) = hooks.as_ref().and_then(|hooks| hooks.start.as_ref()) {
         call(|| start(&thread::own_name()));
     }
     Exit
@@ -90,10 +89,10 @@ pub(crate) fn have_start(hooks: &Weak<Hooks>) -> bool {
 pub(crate) fn end(hooks: Arc<Hooks>) {
     let mut hooks = Some(hooks);
     let _are_over = ENTERED.try_with(|entered| {
-        if let Some(entered) = &mut *entered.borrow_mut()
-            && let Some(ours) = &hooks
-            && std::ptr::eq(entered.hooks.as_ptr(), Arc::as_ptr(ours))
-        {
+        let mut entered = entered.borrow_mut();
+        let ours = hooks.as_ref().map(Arc::as_ptr);
+        let is_ours = |entered: &&mut Entered| Some(entered.hooks.as_ptr()) == ours;
+        if let Some(entered) = entered.as_mut().filter(is_ours) {
             entered.left = hooks.take();
         }
     });

@@ -181,6 +181,11 @@ impl Limiter {
         });
     }
 
+    /// Whether something is held back for want of a permit.
+    pub(crate) fn has_line(&self) -> bool {
+        self.chain().any(|limiter| limiter.permits.has(|_| true))
+    }
+
     /// Whether what is held back may be run by this thread: it has a permit, or some are left although
     /// somebody stands in line.
     pub(crate) fn may_run_held_back(&self) -> bool {

@@ -43,6 +43,8 @@ pub(crate) mod threads;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod timer;
 #[cfg(not(hatchery_loom))]
+pub(crate) mod turns;
+#[cfg(not(hatchery_loom))]
 pub(crate) mod wait;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod watchdog;

@@ -274,7 +274,7 @@ impl Seat {
                 }
             } else if let Some(scope) = outermost.settle() {
                 point::reach(Point::RunSplit);
-                outermost.expose(scope, outermost.list.split_newer_half());
+                outermost.show_some(scope, reason);
             }
             true
         })
@@ -339,15 +339,37 @@ impl Frame<'_> {
     /// Exposes the children in this frame's list, which are of this nursery.
     fn expose_all_of(&self, scope: Option<&ScopeFrame>) {
         if let Some(scope) = scope {
+            if self.is_showing() {
+                // It stands among them, perhaps.
+                self.take_back_all(scope);
+            }
             self.expose(scope, self.list.take());
         }
     }
 
+    /// Exposes the newer half of the list, or the older one if that is due: see `turns`. What is cut from
+    /// the list neither encloses nor overlaps what can still be had of it: see `frame::shown`.
+    fn show_some(&self, scope: &ScopeFrame, reason: Reason) {
+        let mut older = self.list.len() / 2;
+        if self.is_showing() {
+            let new_from = self.len_before_new();
+            if new_from < self.list.len() {
+                older = older.max(new_from);
+            }
+        } else if matches!(reason, Reason::Asked) && self.seat.is_spree(self) {
+            let half = self.list.len().div_ceil(2);
+            return self.expose(scope, self.list.split_oldest(half));
+        }
+        self.expose(scope, self.list.split_behind(older));
+    }
+
     fn expose(&self, scope: &ScopeFrame, children: PendingList) {
+        let first = children.begin();
         let run = Run::new(scope, children, self.seat.place());
         if !self.is_orderly() {
             return self.seat.stray(run);
         }
+        self.note_shown(first);
         self.seat.push(run);
         point::reach(Point::RunExposed);
         let core = &*self.seat.core;

@@ -13,6 +13,7 @@ use crate::engine::frame::Frame;
 use crate::engine::pace::Pace;
 use crate::engine::shared::{Doing, Run, Slot, SlotRef};
 use crate::engine::tally::Tally;
+use crate::engine::turns::Spree;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
@@ -53,6 +54,12 @@ pub(crate) struct Seat {
     pub(crate) is_thief: Cell<bool>,
     /// How many more requests of a worker that is on its way this thread answers.
     pub(crate) eager: Cell<u32>,
+    /// Children that have left some behind, which came next; wraps.
+    pub(crate) left: Cell<u32>,
+    /// Whether a wait has come to a turn of others, and has not looked for them yet.
+    pub(crate) is_turn: Cell<bool>,
+    /// How often this thread has given, and began nothing.
+    pub(crate) spree: Cell<Spree>,
     /// Whether this thread has a place: a worker, or a guest with a nursery open. A thread has seats in
     /// several pools, but a place in one of them at a time.
     is_active: Cell<bool>,
@@ -89,6 +96,9 @@ impl Seat {
             rows: Pace::new(),
             is_thief: Cell::new(false),
             eager: Cell::new(0),
+            left: Cell::new(0),
+            is_turn: Cell::new(false),
+            spree: Cell::default(),
             is_active: Cell::new(kind != Kind::Guest),
             kind,
         }

@@ -4,6 +4,7 @@
 //! counted in the nursery ([`crate::engine::count::Count`]), which stays open while it exists.
 #![allow(unsafe_code, reason = "follows a run to its open nursery")]
 
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
@@ -67,8 +68,9 @@ impl Run {
         Some(self)
     }
 
-    /// Runs the children here, oldest first, until `enough`; the rest is shared again.
-    pub(crate) fn execute(self, seat: &Seat, enough: impl Fn() -> bool) {
+    /// Runs the children here, oldest first, until `enough`; the rest is shared again. `enough` is asked
+    /// after each child, and told whether it is the turn of others: see `turns`.
+    pub(crate) fn execute(self, seat: &Seat, enough: impl Fn(bool) -> bool) {
         debug_assert!(self.children.is_shared(), "others may have them");
         // SAFETY: open until the unit is released below, or passed on.
         let scope = unsafe { &*self.scope };
@@ -81,6 +83,7 @@ impl Run {
                 } else {
                     Class::Blocking
                 };
+                let enough = |is_turn| enough(is_turn) || (is_turn && limiter.has_line());
                 let run = |run: Self| run.run_all(seat, scope, enough);
                 match limit::run_or_hold_back(limiter, self, class, seat, run) {
                     None => return,
@@ -103,7 +106,7 @@ impl Run {
         self,
         seat: &Seat,
         scope: &ScopeFrame,
-        enough: impl Fn() -> bool,
+        enough: impl Fn(bool) -> bool,
     ) -> Option<PendingList> {
         #[cfg(hatchery_shuttle)]
         if crate::platform::shuttled::is_planted("a run is released before it is run") {
@@ -121,17 +124,28 @@ impl Run {
         })
     }
 
-    /// Gives the children to a frame of their nursery on this thread, its home.
-    pub(crate) fn take_back(self, seat: &Seat, frame: &Frame<'_>) {
-        frame.list.append(&self.children);
+    /// Gives the children to a list of their nursery on this thread, which stays open: it is the home, or
+    /// has another run of it.
+    pub(crate) fn take_back(self, seat: &Seat, list: &PendingList) {
+        list.append(&self.children);
         point::reach(if self.scope().is_fork() {
             Point::ForkTakenBack
         } else {
             Point::RunTakenBack
         });
-        // The home is here, so there is nobody to wake and the frame stays.
         // SAFETY: as above.
         unsafe { &*self.scope }.release(seat);
+    }
+
+    /// The numbers of its children in the list that they were cut from.
+    pub(crate) fn numbers(&self) -> Range<u32> {
+        self.children.begin()..self.children.end()
+    }
+
+    /// The same run, as if it had been cut in front of this number.
+    pub(crate) fn renumbered(self, number: u32) -> Self {
+        self.children.renumber(number);
+        self
     }
 }
 

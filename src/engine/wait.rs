@@ -27,7 +27,7 @@
 
 use std::mem;
 
-use crate::engine::frame::Frame;
+use crate::engine::frame::{Drained, Frame};
 use crate::engine::limit::{self, Limiter};
 use crate::engine::report::{Id, WaitsFor};
 use crate::engine::scope_frame::ScopeFrame;
@@ -153,8 +153,12 @@ impl Seat {
     /// Waits in the body of `scope`, the innermost frame, until all of its children have ended.
     #[inline(always)]
     pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
-        if !body.list.is_empty() {
-            body.drain(scope, |_| false);
+        while !body.list.is_empty() {
+            if !scope.count.is_zero() {
+                // What it has shown may come before what it has.
+                break;
+            }
+            _ = body.drain(scope, |_| false);
         }
         if !scope.count.is_zero() {
             self.wait_for_the_rest(body, scope);
@@ -172,7 +176,7 @@ impl Seat {
         Frame::with_current(|frame| {
             let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
             if let Some(frame) = frame.filter(|frame| frame.list.len() > several) {
-                frame.run_oldest();
+                _ = frame.run_oldest();
             }
         });
     }
@@ -232,6 +236,9 @@ impl Seat {
                 self.go_on_alone(frame, scope, helps, awaited);
                 continue;
             }
+            if helps && self.is_turn.take() && self.help_others(frame, scope, awaited) {
+                continue;
+            }
             if helps && self.help(frame, scope, awaited) {
                 continue;
             }
@@ -276,7 +283,7 @@ impl Seat {
         helps: bool,
         awaited: &impl Awaited,
     ) {
-        if helps && body.drain(scope, |_| awaited.is_over()) {
+        if helps && body.drain(scope, |_| awaited.is_over()) != Drained::Nothing {
             return;
         }
         if let Some(run) = helps.then(|| self.pop()).flatten() {
@@ -368,18 +375,38 @@ impl Seat {
         if own {
             Frame::with_current(|frame| {
                 if let Some(frame) = frame {
-                    run.take_back(self, frame);
+                    run.take_back(self, &frame.list);
                 }
             });
         } else {
-            run.execute(self, || awaited.is_over());
+            run.execute(self, |is_turn| {
+                let is_turn = is_turn && self.others_wait(scope);
+                self.is_turn.set(is_turn);
+                is_turn || awaited.is_over()
+            });
         }
     }
 
     /// Step 1: runs something that a waiter in the body of `scope` may run.
     fn help(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
-        if body.drain(scope, |_| awaited.is_over()) {
+        if body.take_back_next(scope) {
             return true;
+        }
+        let is_enough = |_| awaited.is_over() || body.comes_to_shown();
+        let drained = if !body.may_show() {
+            body.drain(scope, is_enough)
+        } else if body.list.is_empty() {
+            Drained::Nothing
+        } else {
+            body.drain_on_top(scope, is_enough)
+        };
+        match drained {
+            Drained::Nothing => {}
+            Drained::Enough => return true,
+            Drained::Turn => {
+                self.is_turn.set(self.others_wait(scope));
+                return true;
+            }
         }
         if scope.count.is_zero() {
             return false;
@@ -401,6 +428,45 @@ impl Seat {
                 true
             }
         }
+    }
+
+    /// It is the turn of others, and there are some: hands the body's list on, and runs what waits where
+    /// only this thread may look. See `turns`.
+    #[cold]
+    fn help_others(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
+        let is_below = |run: &Run| run.scope().is_within(scope);
+        let places = 0..4;
+        let first = self.turns();
+        for place in places.map(|place| (first + place) % 4) {
+            let run = match place {
+                0 => self.core.strays.take(is_below),
+                1 => scope
+                    .limiter()
+                    .and_then(|limiter| limiter.take_below(scope, Class::Compute)),
+                2 => self.pop_below(scope),
+                _ if self.run_blocking(scope, true, awaited) => return true,
+                _ => None,
+            };
+            if let Some(run) = run {
+                if !body.list.is_empty() {
+                    point::reach(Point::RunLeft);
+                    self.stray(Run::new(scope, body.list.take(), 0));
+                }
+                self.help_with(run, scope, awaited);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes the newest run in the deque if it is of a nursery below this one.
+    fn pop_below(&self, scope: &ScopeFrame) -> Option<Run> {
+        let run = self.pop()?;
+        if !std::ptr::eq(run.scope(), scope) && run.scope().is_within(scope) {
+            return Some(run);
+        }
+        self.put_back([run]);
+        None
     }
 
     /// Runs one blocking child that no side thread will come for, or that may be held back for want of
@@ -432,7 +498,7 @@ impl Seat {
         let Some(run) = helps.then(|| queued().or_else(held_back)).flatten() else {
             return false;
         };
-        self.without_place(|| run.execute(self, || false));
+        self.without_place(|| run.execute(self, |_| false));
         true
     }
 

@@ -98,7 +98,7 @@ fn work(seat: &Seat, index: usize) -> bool {
             seat.core.idle.found(&*seat.core);
             execute(seat, run);
             while !seat.core.idle.is_crowded() {
-                let Some(run) = find(seat) else { break };
+                let Some(run) = find_next(seat) else { break };
                 execute(seat, run);
             }
             seat.core.idle.search();
@@ -128,9 +128,16 @@ fn work(seat: &Seat, index: usize) -> bool {
     }
 }
 
-/// Runs children until this worker is one too many.
+/// Runs children until this worker is one too many, or it is the turn of others.
 fn execute(seat: &Seat, run: Run) {
-    run.execute(seat, || seat.core.idle.is_crowded());
+    let is_turn_of_others = |is_turn| {
+        let is_so = is_turn && seat.sees_others();
+        seat.is_turn.set(is_so);
+        is_so
+    };
+    run.execute(seat, |is_turn| {
+        seat.core.idle.is_crowded() || is_turn_of_others(is_turn)
+    });
     // A process that one of them has forked has no use for a worker, and none of the others.
     seat.core.check_process();
 }
@@ -174,13 +181,34 @@ fn search(seat: &Seat) -> Option<Run> {
     }
 }
 
+/// Takes a run after another one. If that was left for the turn of others, it is theirs: see `turns`.
+fn find_next(seat: &Seat) -> Option<Run> {
+    if !seat.is_turn.take() {
+        return find(seat);
+    }
+    let stolen = if seat.is_to_steal() {
+        steal(seat)
+    } else {
+        None
+    };
+    stolen
+        .or_else(|| find_stray(seat))
+        .or_else(|| seat.pop())
+        .or_else(|| steal(seat))
+}
+
 /// Takes a run: the own ones first, the newest; then strays; then another thread's oldest.
 fn find(seat: &Seat) -> Option<Run> {
-    seat.pop()
-        .or_else(|| seat.core.strays.take(|_| true))
-        .or_else(|| {
-            let run = seat.core.roster.steal(seat.slot())?;
-            seat.note_stolen(&run);
-            Some(run)
-        })
+    let own = seat.pop();
+    own.or_else(|| find_stray(seat)).or_else(|| steal(seat))
+}
+
+fn find_stray(seat: &Seat) -> Option<Run> {
+    seat.core.strays.take(|_| true)
+}
+
+fn steal(seat: &Seat) -> Option<Run> {
+    let run = seat.core.roster.steal(seat.slot())?;
+    seat.note_stolen(&run);
+    Some(run)
 }

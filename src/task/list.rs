@@ -5,7 +5,12 @@
 //! somebody takes it out and finds it stale, or until half of the list may be stale: then all of
 //! those are swept out, at a constant cost for each.
 //!
-//! INVARIANT: `oldest` is null, or `oldest` and `newest` are the two ends of a chain of `len`
+//! Each child has a *number* in its list: the oldest that of `begin`, each one behind it one more. Numbers
+//! wrap. A child that is appended gets the number of `end`, one that is put in front the number before
+//! `begin`. So a number says where in the list something was cut out, as long as nobody cuts further in
+//! front, and whatever is taken or put in at the front meanwhile.
+//!
+//! INVARIANT: `oldest` is null, or `oldest` and `newest` are the two ends of a chain of `end` less `begin`
 //! records, each of whose queue references the list owns.
 #![allow(
     unsafe_code,
@@ -19,12 +24,22 @@ use crate::task::record::{Handle, Header, Queued};
 
 /// Stale children worth a sweep: few enough not to hold memory, many enough to share its cost.
 const SWEEP: u32 = 32;
+
+/// Whether the child of this number comes before that of another one. Numbers wrap, and those that are
+/// compared are not far from each other.
+#[inline]
+pub(crate) fn is_before(number: u32, other: u32) -> bool {
+    number.wrapping_sub(other).cast_signed() < 0
+}
+
 /// A list of unstarted children.
 pub(crate) struct PendingList {
     oldest: Cell<*mut Header>,
     newest: Cell<*mut Header>,
-    /// Does not wrap: so many records take more than 100 GiB.
-    len: Cell<u32>,
+    /// The number of the oldest child. That many more fit: 2^31 records take more than 50 GiB.
+    begin: Cell<u32>,
+    /// The number of the next child.
+    end: Cell<u32>,
     /// Claims since the last sweep: no fewer than there are stale children.
     claimed: Cell<u32>,
 }
@@ -38,7 +53,8 @@ impl PendingList {
         Self {
             oldest: Cell::new(ptr::null_mut()),
             newest: Cell::new(ptr::null_mut()),
-            len: Cell::new(0),
+            begin: Cell::new(0),
+            end: Cell::new(0),
             claimed: Cell::new(0),
         }
     }
@@ -50,7 +66,31 @@ impl PendingList {
 
     #[inline]
     pub(crate) fn len(&self) -> u32 {
-        self.len.get()
+        self.end.get().wrapping_sub(self.begin.get())
+    }
+
+    /// The number of the oldest child.
+    #[inline]
+    pub(crate) fn begin(&self) -> u32 {
+        self.begin.get()
+    }
+
+    /// The number of the next child.
+    pub(crate) fn end(&self) -> u32 {
+        self.end.get()
+    }
+
+    /// How many children have a number before this one.
+    #[inline]
+    pub(crate) fn len_before(&self, number: u32) -> u32 {
+        let before = number.wrapping_sub(self.begin.get()).cast_signed();
+        before.max(0).cast_unsigned().min(self.len())
+    }
+
+    /// Gives the oldest child another number.
+    pub(crate) fn renumber(&self, begin: u32) {
+        self.end.set(begin.wrapping_add(self.len()));
+        self.begin.set(begin);
     }
 
     /// Where the record of the only child lies, if there is just one.
@@ -72,7 +112,7 @@ impl PendingList {
         let child = child.into_raw();
         self.link_behind(child);
         self.newest.set(child.as_ptr());
-        self.len.set(self.len.get() + 1);
+        self.end.set(self.end.get().wrapping_add(1));
     }
 
     /// Makes `child` the successor of the newest one, or the oldest.
@@ -105,7 +145,7 @@ impl PendingList {
         let child = unsafe { Queued::from_raw(oldest) };
         let next = child.link().get().map_or(ptr::null_mut(), NonNull::as_ptr);
         self.oldest.set(next);
-        self.len.set(self.len.get() - 1);
+        self.begin.set(self.begin.get().wrapping_add(1));
         Some(child)
     }
 
@@ -117,7 +157,7 @@ impl PendingList {
             return None;
         }
         self.oldest.set(ptr::null_mut());
-        self.len.set(0);
+        self.begin.set(self.begin.get().wrapping_add(1));
         // SAFETY: by the invariant; it leaves the list here.
         Some(unsafe { Queued::from_raw(oldest) })
     }
@@ -135,7 +175,7 @@ impl PendingList {
         };
         self.link_behind(first);
         self.newest.set(newer.newest.get());
-        self.len.set(self.len.get() + newer.len.get());
+        self.end.set(self.end.get().wrapping_add(newer.len()));
         self.claimed.set(self.claimed.get() + newer.claimed.get());
         newer.forget();
     }
@@ -143,16 +183,20 @@ impl PendingList {
     /// Puts all of `older` before what is here.
     pub(crate) fn prepend(&self, older: &Self) {
         let here = self.take();
+        let begin = here.begin().wrapping_sub(older.len());
+        self.begin.set(begin);
+        self.end.set(begin);
         self.append(older);
         self.append(&here);
     }
 
-    /// Takes all.
+    /// Takes all. They may come back, and go where they were.
     pub(crate) fn take(&self) -> Self {
         let all = Self {
             oldest: self.oldest.clone(),
             newest: self.newest.clone(),
-            len: self.len.clone(),
+            begin: self.begin.clone(),
+            end: self.end.clone(),
             claimed: self.claimed.clone(),
         };
         self.forget();
@@ -161,7 +205,7 @@ impl PendingList {
 
     fn forget(&self) {
         self.oldest.set(ptr::null_mut());
-        self.len.set(0);
+        self.end.set(self.begin.get());
         self.claimed.set(0);
     }
 
@@ -169,7 +213,7 @@ impl PendingList {
     pub(crate) fn note_claim(&self) {
         let claimed = self.claimed.get() + 1;
         self.claimed.set(claimed);
-        if claimed >= SWEEP && claimed * 2 >= self.len.get() {
+        if claimed >= SWEEP && claimed * 2 >= self.len() {
             self.sweep();
         }
     }
@@ -195,29 +239,50 @@ impl PendingList {
     }
 
     /// Takes the newer half, rounded up.
+    #[cfg(hatchery_loom)]
     pub(crate) fn split_newer_half(&self) -> Self {
-        let older = self.len.get() / 2;
-        let all = self.take();
-        let Some(mut cut) = NonNull::new(all.oldest.get()).filter(|_| older > 0) else {
+        self.split_behind(self.len() / 2)
+    }
+
+    /// Takes all behind this many of the oldest.
+    pub(crate) fn split_behind(&self, older: u32) -> Self {
+        let newer = self.take();
+        let older = newer.split_oldest(older);
+        self.append(&older);
+        newer
+    }
+
+    /// Takes this many of the oldest, at most.
+    pub(crate) fn split_oldest(&self, most: u32) -> Self {
+        if most >= self.len() {
+            let all = self.take();
+            // So that what is put back stands where it stood.
+            self.begin.set(all.end());
+            self.end.set(all.end());
             return all;
+        }
+        let oldest = Self::new();
+        oldest.begin.set(self.begin());
+        oldest.end.set(self.begin());
+        let Some(mut cut) = NonNull::new(self.oldest.get()).filter(|_| most > 0) else {
+            return oldest;
         };
-        for _ in 1..older {
+        for _ in 1..most {
             cut = Self::with(cut, |child| child.link().get()).unwrap_or(cut);
         }
-        let newer = Self::new();
-        let first = Self::with(cut, |child| child.link().take());
-        newer
-            .oldest
-            .set(first.map_or(ptr::null_mut(), NonNull::as_ptr));
-        newer.newest.set(all.newest.get());
-        newer.len.set(all.len.get() - older);
-        self.oldest.set(all.oldest.get());
-        self.newest.set(cut.as_ptr());
-        self.len.set(older);
-        // Where the stale ones are nobody knows: each half may have them all.
-        self.claimed.set(all.claimed.get().min(older));
-        newer.claimed.set(all.claimed.get().min(newer.len.get()));
-        newer
+        let behind = Self::with(cut, |child| child.link().take());
+        oldest.oldest.set(self.oldest.get());
+        oldest.newest.set(cut.as_ptr());
+        self.oldest
+            .set(behind.map_or(ptr::null_mut(), NonNull::as_ptr));
+        let begin = self.begin().wrapping_add(most);
+        oldest.end.set(begin);
+        self.begin.set(begin);
+        // Where the stale ones are nobody knows: each part may have them all.
+        let claimed = self.claimed.get();
+        oldest.claimed.set(claimed.min(most));
+        self.claimed.set(claimed.min(self.len()));
+        oldest
     }
 
     /// Allows all of the queue references to go to another thread, at this place.

@@ -14,13 +14,16 @@
 mod forget;
 mod fork;
 mod report;
+mod shown;
 mod stage;
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::ptr;
 
 pub(crate) use fork::Hidden;
-pub(crate) use stage::Stage;
+use shown::Places;
+pub(crate) use stage::{Drained, Stage};
 
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{Came, Seat};
@@ -66,7 +69,11 @@ pub(crate) struct Frame<'a> {
     pub(crate) list: PendingList,
     /// How many of them are too many to keep: see `publish`.
     most: Cell<u32>,
-    /// Whether `most` or `is_orderly` is not as [`Frame::new`] set it.
+    /// Where in the list that was which this frame has shown, if it has: see `shown`.
+    places: Cell<MaybeUninit<Places>>,
+    /// How many parts of the list there may be in the deque, or [`shown::MANY`] if those are more.
+    shown: Cell<u8>,
+    /// Whether `most`, `is_orderly` or `shown` is not as [`Frame::new`] set it.
     is_worn: Cell<bool>,
     /// Whether its seat takes a place for as long as this frame is entered, and from where.
     came: Cell<Option<Came>>,
@@ -124,6 +131,8 @@ impl<'a> Frame<'a> {
                 Part::Child => Self::most_in_child(seat),
                 _ => seat.most,
             }),
+            places: Cell::new(MaybeUninit::uninit()),
+            shown: Cell::new(0),
             is_worn: Cell::new(false),
             came: Cell::new(None),
             is_edge: Cell::new(false),
@@ -164,6 +173,9 @@ impl<'a> Frame<'a> {
             frame.home_of.set(scope);
         }
         let result = frame.enter(run);
+        if frame.shown.get() > 0 {
+            frame.take_back_all(scope);
+        }
         if !frame.list.is_empty() {
             frame.bequeath(scope);
         }
@@ -188,6 +200,13 @@ impl<'a> Frame<'a> {
     /// are not the frame's to keep.
     pub(crate) fn keep_nothing(&self) {
         self.most.set(NOTHING);
+    }
+
+    /// Where the parts that this frame has shown were; it has shown some.
+    fn places(&self) -> Places {
+        debug_assert!(self.shown.get() > 0);
+        // SAFETY: set together with `shown`.
+        unsafe { self.places.get().assume_init() }
     }
 
     /// Queues a child behind those in the list.
@@ -272,23 +291,34 @@ impl<'a> Frame<'a> {
     /// does so before it goes on. It stands in the frame `spawned`; this one is the innermost.
     #[inline]
     pub(crate) fn run_spawned(&self, spawned: &Frame<'_>, scope: &ScopeFrame) {
-        if spawned.list.is_empty() {
+        if spawned.list.is_empty() && spawned.shown.get() == 0 {
             return;
         }
         if !ptr::eq(self, spawned) {
             spawned.run_all_of(scope);
         } else if self.part.get() == Part::Child {
-            while self.run_oldest() {}
+            let mut drained = Drained::Enough;
+            while drained == Drained::Enough || !self.seat.others_wait(scope) {
+                drained = self.run_oldest();
+                if drained == Drained::Nothing {
+                    break;
+                }
+            }
         }
     }
 
     /// Runs what is in the list on top of whatever is innermost: a fork in this child.
     #[cold]
     fn run_all_of(&self, scope: &ScopeFrame) {
-        while let Some(child) = self.list.pop() {
+        loop {
+            self.take_back_next(scope);
+            let Some(child) = self.list.pop() else { break };
             self.seat.answer_request();
             if let Some(child) = child.take() {
                 Frame::run_child(self.seat, scope, child);
+            }
+            if self.seat.note_left() && self.seat.others_wait(scope) {
+                break;
             }
         }
     }

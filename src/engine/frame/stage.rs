@@ -45,6 +45,18 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// How children in a list were run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Drained {
+    /// There were none.
+    Nothing,
+    /// Until it was enough, or there were none left.
+    Enough,
+    /// Until it was the turn of others: see `turns`.
+    Turn,
+}
+
 /// Makes a child's frame the body's again.
 struct Body<'a>(&'a Frame<'a>);
 
@@ -74,7 +86,7 @@ impl<'a> Frame<'a> {
         seat: &'a Seat,
         scope: &'a ScopeFrame,
         children: PendingList,
-        enough: impl Fn() -> bool,
+        enough: impl Fn(bool) -> bool,
     ) -> Option<PendingList> {
         let is_orderly =
             Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
@@ -86,17 +98,22 @@ impl<'a> Frame<'a> {
         let begun = Cell::new(0);
         let after = |has_begun| {
             begun.set(begun.get() + u64::from(has_begun));
-            enough()
+            enough(false)
         };
-        stage.set().enter(|| frame.drain(scope, after));
+        stage
+            .set()
+            .enter(|| while frame.drain(scope, &after) == Drained::Turn && !enough(true) {});
         scope.note_begun(seat, begun.get());
         (!frame.list.is_empty()).then(|| frame.list.take())
     }
 
     /// Runs the oldest child in this frame's list, on top of it; the frame is the innermost one.
-    pub(crate) fn run_oldest(&self) -> bool {
+    pub(crate) fn run_oldest(&self) -> Drained {
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
-        let scope = unsafe { self.scope.get().as_ref() };
+        let Some(scope) = (unsafe { self.scope.get().as_ref() }) else {
+            return Drained::Nothing;
+        };
+        self.take_back_next(scope);
         let after = |scope: &ScopeFrame, has_begun| {
             // At home they have been counted one by one.
             if !self.is_home() {
@@ -104,7 +121,7 @@ impl<'a> Frame<'a> {
             }
             true
         };
-        scope.is_some_and(|scope| self.drain(scope, |has_begun| after(scope, has_begun)))
+        self.drain(scope, |has_begun| after(scope, has_begun))
     }
 
     /// Counts a child that was taken out of the list. If the frame is not the
@@ -127,14 +144,14 @@ impl<'a> Frame<'a> {
         self.seat.answer_request();
     }
 
-    /// Runs the children in this frame's list, on top of it, oldest first, until it is enough; false if
-    /// there were none. The frame is the innermost one, and of this nursery.
+    /// Runs the children in this frame's list, on top of it, oldest first, until it is enough or it is the
+    /// turn of others. The frame is the innermost one, and of this nursery.
     ///
     /// `is_enough` is asked after each child, and told whether it has run or been skipped: its handle may
     /// have claimed it before.
-    pub(crate) fn drain(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> bool {
+    pub(crate) fn drain(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> Drained {
         let owner = ptr::from_ref(scope).cast();
-        let mut has_run = false;
+        let mut drained = Drained::Nothing;
         while self.part.get() == Part::Body {
             let Some(last) = self.list.pop_last() else {
                 break;
@@ -143,40 +160,58 @@ impl<'a> Frame<'a> {
             let step = |step| self.count(scope, step);
             let waker = waker(self.seat, scope);
             let has_begun = self.in_place(|| last.run(self.is_home(), owner, step, waker));
-            has_run = true;
-            if is_enough(has_begun) {
-                return true;
+            let is_enough = is_enough(has_begun);
+            if !self.list.is_empty() && (self.seat.note_left() || self.shown.get() > 0) {
+                return Drained::Turn;
+            }
+            drained = Drained::Enough;
+            if is_enough {
+                return drained;
             }
         }
-        if !self.list.is_empty() {
-            self.drain_on_top(scope, is_enough);
-            has_run = true;
+        if self.list.is_empty() {
+            return drained;
         }
-        has_run
+        self.drain_on_top(scope, is_enough)
     }
 
-    fn drain_on_top(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) {
+    /// The same, and never in this very frame: what it shows comes behind all that its children leave.
+    pub(crate) fn drain_on_top(
+        &self,
+        scope: &ScopeFrame,
+        is_enough: impl Fn(bool) -> bool,
+    ) -> Drained {
         match self.top() {
             Some(top) => top.enter(|| self.drain_in(top, scope, is_enough)),
             None => {
                 let top = self.for_child();
-                top.enter(|| self.drain_in(&top, scope, is_enough));
+                top.enter(|| self.drain_in(&top, scope, is_enough))
             }
         }
     }
 
     #[inline]
-    fn drain_in(&self, top: &Frame<'_>, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) {
+    fn drain_in(
+        &self,
+        top: &Frame<'_>,
+        scope: &ScopeFrame,
+        is_enough: impl Fn(bool) -> bool,
+    ) -> Drained {
         let owner = ptr::from_ref(scope).cast();
         while let Some(child) = self.list.pop() {
             self.seat.answer_request();
             let step = |step| self.count(scope, step);
             let has_begun = child.run(self.is_home(), owner, step, waker(self.seat, scope));
-            self.succeed(top);
-            if is_enough(has_begun) {
+            let is_turn = self.succeed(top);
+            let is_enough = is_enough(has_begun);
+            if is_turn {
+                return Drained::Turn;
+            }
+            if is_enough {
                 break;
             }
         }
+        Drained::Enough
     }
 
     /// [`Self::run_next_in_body`] in this thread's innermost frame.
@@ -293,22 +328,27 @@ impl<'a> Frame<'a> {
     }
 
     /// The child on top has ended: what it has spawned and left comes before what stood behind it,
-    /// and its frame is as good as new.
+    /// and its frame is as good as new. Whether it is the turn of others now.
     #[inline]
-    fn succeed(&self, top: &Frame<'_>) {
-        if !top.list.is_empty() || top.is_worn.get() {
-            self.clean(top);
-        }
+    fn succeed(&self, top: &Frame<'_>) -> bool {
+        (!top.list.is_empty() || top.is_worn.get()) && self.clean(top)
     }
 
     #[cold]
     #[inline(never)]
-    fn clean(&self, top: &Frame<'_>) {
-        if !top.list.is_empty() {
+    fn clean(&self, top: &Frame<'_>) -> bool {
+        if top.shown.get() > 0 {
+            // SAFETY: the nursery whose children are in the list of an entered frame is open.
+            let scope = unsafe { top.scope.get().as_ref() };
+            scope.into_iter().for_each(|scope| top.take_back_all(scope));
+        }
+        let has_left = !top.list.is_empty();
+        if has_left {
             self.list.prepend(&top.list);
         }
         top.most.set(Self::most_in_child(self.seat));
         top.is_orderly.set(self.keeps_order());
         top.is_worn.set(false);
+        has_left && self.seat.note_left()
     }
 }

@@ -1,0 +1,162 @@
+//! What a frame has shown comes back in its place.
+//!
+//! A frame shows parts of its list: the newer half, mostly. What nobody takes comes back, and its
+//! children start where the serial program starts them (law R5), though the frame may have got more
+//! children since, or have shown more.
+//!
+//! Each part carries the number that its first child had in the list (`PendingList`). So its place is known
+//! as long as the list has not been cut further in front:
+//!
+//! 1. A part is cut from the end of the list, behind all that was shown before if the list has grown since
+//!    and somebody could still take that. So parts do not enclose one another, and whatever the list had in
+//!    front of the part still stands there, or has left at the front.
+//! 2. A part that is cut from the end takes the places of the former ones behind it along: there is nothing
+//!    in between. Whoever puts all of them in line goes through them in the order in which they were shown.
+//! 3. A part that is cut from the front ([`Seat::show_some`]) is older than all that is left.
+//! 4. Thieves take what was shown first, so what is left of a frame's parts are the last ones; and they are
+//!    the newest in the deque, see `publish`.
+//!
+//! Whoever is about to run the oldest child in the list takes back first what stands in front of it. So does
+//! a child that ends with all that it has shown, for its list goes to the frame around it.
+//!
+//! Where handles have claimed dozens of the children, those are swept out of the list, and the places are
+//! not exact any more.
+
+use std::mem::MaybeUninit;
+
+use super::{Frame, Part};
+use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::shared::Run;
+use crate::task::list::{PendingList, is_before};
+
+/// So many parts that they are not counted any more.
+pub(super) const MANY: u8 = u8::MAX;
+
+/// Where the parts were that a frame has shown.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    /// The number in the list that the oldest one comes before.
+    oldest: u32,
+    /// The one that the part shown last comes before: all that was shown is in front of what has been
+    /// appended since.
+    last: u32,
+}
+
+impl Frame<'_> {
+    /// A part whose first child had this number is about to be shown.
+    pub(in crate::engine) fn note_shown(&self, first: u32) {
+        let mut oldest = first;
+        let mut before = 0;
+        if self.is_showing() {
+            before = self.shown.get();
+            let former = self.places().oldest;
+            if is_before(former, first) {
+                oldest = former;
+            }
+        }
+        let places = Places {
+            oldest,
+            last: first,
+        };
+        self.set_shown(places, before.saturating_add(1));
+        if self.part.get() == Part::Child {
+            // A batch looks at this between two of its items, and at nothing else that would tell it.
+            self.seat.slot().requests.renew();
+        }
+    }
+
+    fn set_shown(&self, places: Places, shown: u8) {
+        self.places.set(MaybeUninit::new(places));
+        self.shown.set(shown);
+        self.is_worn.set(true);
+    }
+
+    /// Whether this frame has shown something, which may have been taken.
+    pub(in crate::engine) fn may_show(&self) -> bool {
+        self.shown.get() > 0
+    }
+
+    /// Whether something that this frame has shown may still be there.
+    pub(in crate::engine) fn is_showing(&self) -> bool {
+        self.shown.get() > 0 && self.seat.shares()
+    }
+
+    /// How many children the list has in front of what it has got since this frame, which is showing
+    /// something, did so last.
+    pub(in crate::engine) fn len_before_new(&self) -> u32 {
+        self.list.len_before(self.places().last)
+    }
+
+    /// Whether what was shown stands in front of the list, if it is still there.
+    #[inline]
+    pub(in crate::engine) fn comes_to_shown(&self) -> bool {
+        self.shown.get() > 0 && self.list.len_before(self.places().oldest) == 0
+    }
+
+    /// Takes back what stands in front of the list, if this frame shows it; true if there was something.
+    #[inline]
+    pub(in crate::engine) fn take_back_next(&self, scope: &ScopeFrame) -> bool {
+        self.comes_to_shown() && self.take_back(scope, false)
+    }
+
+    /// Takes back all that this frame shows.
+    #[cold]
+    pub(in crate::engine) fn take_back_all(&self, scope: &ScopeFrame) {
+        self.take_back(scope, true);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_back(&self, scope: &ScopeFrame, all: bool) -> bool {
+        let mut shown = self.shown.replace(0);
+        let next = || {
+            let run = (shown > 0).then(|| self.seat.pop())??;
+            shown -= u8::from(shown < MANY);
+            if std::ptr::eq(run.scope(), scope) {
+                return Some(run);
+            }
+            // All children of one part were claimed, and so it has gone.
+            self.seat.put_back([run]);
+            None
+        };
+        let runs: Vec<_> = std::iter::from_fn(next).collect();
+        let mut kept = Vec::new();
+        let front = PendingList::new();
+        for (number, run) in in_line(runs) {
+            let older = self.list.len_before(number);
+            if older > 0 && !all {
+                kept.push((number, run));
+                continue;
+            }
+            front.append(&self.list.split_oldest(older));
+            run.take_back(self.seat, &front);
+        }
+        let are_some = !front.is_empty();
+        self.list.prepend(&front);
+        if let (Some(&(oldest, _)), Some(&(last, _))) = (kept.first(), kept.last()) {
+            let places = Places { oldest, last };
+            self.set_shown(places, u8::try_from(kept.len()).unwrap_or(MANY));
+        }
+        let kept = kept.into_iter().map(|(number, run)| run.renumbered(number));
+        self.seat.put_back(kept);
+        are_some
+    }
+}
+
+/// Some parts of one frame, from the last one that was shown to the first: in the order of the serial
+/// program, each with the number in the list that it comes before.
+fn in_line(runs: Vec<Run>) -> Vec<(u32, Run)> {
+    let mut line: Vec<(u32, Run)> = Vec::with_capacity(runs.len());
+    for run in runs.into_iter().rev() {
+        let numbers = run.numbers();
+        let is_behind = |(number, _): &(u32, Run)| is_before(numbers.start, *number);
+        let at = line.iter().position(is_behind).unwrap_or(line.len());
+        for (number, _) in &mut line[at..] {
+            if !is_before(numbers.end, *number) {
+                *number = numbers.start;
+            }
+        }
+        line.insert(at, (numbers.start, run));
+    }
+    line
+}
