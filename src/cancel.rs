@@ -78,8 +78,8 @@ impl fmt::Debug for CancelToken {
 ///
 /// # Errors
 ///
-/// If it is cancelled; what the child returns from then on counts as a consequence of that, not as
-/// a failure.
+/// If it is cancelled; an error that the child returns from then on counts as a consequence of that, not
+/// as a failure: it is [late](crate::Failures::late).
 #[inline]
 pub fn checkpoint() -> Result<(), Cancelled> {
     scope::check().map_or(Ok(()), Err)

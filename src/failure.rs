@@ -8,7 +8,7 @@ use std::vec;
 
 use crate::listing;
 use crate::panicked::Panic;
-use crate::scope::{Cancelled, ChildId, discard};
+use crate::scope::{Cancelled, ChildId, Told, discard};
 use crate::serial::Serial;
 
 /// One thing that went wrong, and where; one pointer wide.
@@ -39,7 +39,8 @@ pub enum Kind<E> {
     Error(E),
     /// It returned this error when it knew that its nursery was cancelled.
     ///
-    /// That is a consequence, most of the time. See [`Failures::late`].
+    /// That is a consequence, most of the time. See [`Failures::late`], and
+    /// [`TryNursery::on_late`](crate::TryNursery::on_late) where the nursery returns `Ok`.
     Late(E),
     /// It panicked.
     Panic(Panic),
@@ -139,9 +140,10 @@ impl<E> Failure<E> {
     ///
     /// That of another child of the nursery stays what it is. One that was taken out of another
     /// nursery is nested: whatever it meant there, here it is a failure like any other. Once this
-    /// nursery is cancelled, though, an error of who was told of it is a consequence, and that another
-    /// nursery was cancelled is one for everybody, as that may have been told with this one.
-    pub(crate) fn of(self, whose: Whose, told: Told) -> Self {
+    /// nursery is cancelled, though (then `told` says what the task knows of it), an error that may have
+    /// been made of that is a consequence, and that another nursery was cancelled is one for everybody, as
+    /// that may have been told with this one.
+    pub(crate) fn of(self, whose: Whose, told: Option<Told>) -> Self {
         let mut failure = self.unwrapped(&whose);
         match failure.inner.nursery {
             Some(nursery) if nursery != whose.nursery => {
@@ -151,11 +153,10 @@ impl<E> Failure<E> {
             _ => {}
         }
         let kind = match (failure.inner.kind, told) {
-            (Kind::Error(error), Told::Child) => Kind::Late(error),
+            (Kind::Error(error), Some(Told::AsError)) => Kind::Late(error),
             (Kind::Nested(mut failures), told) => {
-                let is_told = told == Told::Child;
                 failures.inner.is_consequence =
-                    told != Told::NotCancelled && failures.say_cancelled(is_told);
+                    told.is_some_and(|told| failures.say_cancelled(told != Told::Nothing));
                 Kind::Nested(failures)
             }
             (kind, _) => kind,
@@ -227,17 +228,6 @@ pub(crate) struct Whose {
     pub(crate) nursery: Serial,
     /// None for the body, and for destructors.
     pub(crate) child: Option<ChildId>,
-}
-
-/// What a child knew when it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// Its nursery is not cancelled.
-    NotCancelled,
-    /// It is, but the child has not asked.
-    Nobody,
-    /// It is, and the child has been told.
-    Child,
 }
 
 impl<E> From<E> for Failure<E> {
@@ -393,7 +383,7 @@ impl<E> Failures<E> {
     /// ```
     /// let failures = hatchery::try_nursery::<_, (), _>(|n| {
     ///     n.cancel();
-    ///     n.checkpoint().or(Err("closed the file".into()))
+    ///     Ok(hatchery::checkpoint().map_err(|_| "closed the file")?)
     /// });
     /// let (failures, late) = failures.unwrap_err().into_parts();
     /// assert!(matches!(failures[0].kind(), hatchery::Kind::Cancelled(_)));

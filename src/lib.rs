@@ -102,7 +102,7 @@
 //! |---|---|---|---|
 //! | a child that has not started | runs, unless a sibling panicked: then it is dropped unrun | is dropped unrun | from its `join`: [`Kind::Cancelled`]; the total nursery's unwinds |
 //! | a child that runs | goes on | goes on | its value, as ever |
-//! | a child that asks ([`checkpoint()`], [`TryNursery::checkpoint`]) | is told | is told | what it returns; an error counts as [late](Failures::late) |
+//! | a child that asks ([`checkpoint()`], [`TryNursery::checkpoint`]) | is told | is told | what it returns; an error counts as [late](Failures::late), and is to be had by [`TryNursery::on_late`] |
 //! | a child that has ended | | | its value, or its failure |
 //! | a blocking child in a system call | goes on | goes on | as above: end what it waits for, or have it ask |
 //! | the iterator of a `spawn_each` | is run to its end | is asked for no more | the children so far, and one that says so if there may be more items |

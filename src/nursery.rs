@@ -5,7 +5,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::child::{Child, Children};
 use crate::pool;
-use crate::scope::{self, Cancelled, Class, Nest, Seat, Terms};
+use crate::scope::{self, Cancelled, Class, Nest, Seat, Terms, Told};
 use crate::stats::NurseryStats;
 
 /// A scope whose children run on a pool; [`nursery`] opens one.
@@ -262,7 +262,7 @@ impl Nursery<'_, '_> {
     /// If the nursery is cancelled.
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Cancelled> {
-        self.nest.scope().ask().map_or(Ok(()), Err)
+        self.nest.scope().ask(Told::AsError).map_or(Ok(()), Err)
     }
 
     /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.

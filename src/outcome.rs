@@ -4,18 +4,20 @@
 
 use crate::failure::{Failure, Failures, Kind, Whose};
 use crate::panicked::Panic;
-use crate::remains::Remains;
-use crate::scope::{Cancelled, ChildId, Collect, Payload, Rank, Reason, Verdict, catching};
+use crate::remains::{OnLate, Remains};
+use crate::scope::{
+    Cancelled, ChildId, Collect, Payload, Rank, Reason, Verdict, catching, discard,
+};
 use crate::serial::LazySerial;
 
 /// What children have left that nobody has joined.
-pub(crate) struct Left<E> {
-    remains: Remains<Failure<E>, Rank>,
+pub(crate) struct Left<'env, E> {
+    remains: Remains<'env, Failure<E>, Rank>,
     /// The nursery's, for whose failures they are.
     serial: LazySerial,
 }
 
-impl<E> Left<E> {
+impl<'env, E> Left<'env, E> {
     pub(crate) fn new() -> Self {
         Self {
             remains: Remains::new(),
@@ -66,6 +68,12 @@ impl<E> Left<E> {
         self.remains.add(|left| left.dropped.push((rank, panicked)));
     }
 
+    /// Late errors are handed to it.
+    pub(crate) fn set_on_late(&self, on_late: OnLate<'env, Failure<E>>) {
+        let old = self.remains.add(|left| left.on_late.replace(on_late));
+        drop(old);
+    }
+
     /// What follows, now that all have ended.
     pub(crate) fn settle<T>(
         &self,
@@ -74,7 +82,8 @@ impl<E> Left<E> {
     ) -> Result<T, Failures<E>> {
         let are_some_cancelled = self.remains.are_some_cancelled();
         let mut left = self.remains.take();
-        let mut of_value = None;
+        let mut on_late = left.on_late.take();
+        let (mut of_handler, mut of_value) = (None, None);
         let own = match body {
             Ok(value) => {
                 let was_asked_to = cancelled.filter(|cancelled| {
@@ -82,9 +91,10 @@ impl<E> Left<E> {
                 });
                 let has_none_failed = left.failures.is_empty() && left.dropped.is_empty();
                 if has_none_failed && (!are_some_cancelled || was_asked_to.is_none()) {
-                    // Their destructors are not to take the value along.
-                    left.late.into_iter().for_each(Failure::discard);
-                    return Ok(value);
+                    of_handler = hand_over(&mut left.late, on_late.take()).err();
+                    if of_handler.is_none() {
+                        return Ok(value);
+                    }
                 }
                 of_value = catching(|| drop(value)).err();
                 None
@@ -97,8 +107,10 @@ impl<E> Left<E> {
         };
         left.dropped.sort_by_key(|dropped| dropped.0);
         let dropped = left.dropped.into_iter().map(|dropped| dropped.1);
-        let of_value = of_value.map(|payload| self.panicked(payload));
-        let last: Vec<_> = dropped.chain(of_value).collect();
+        let of_handler = of_handler.or(catching(|| drop(on_late)).err());
+        let last = of_handler.into_iter().chain(of_value);
+        let last = last.map(|payload| self.panicked(payload));
+        let last: Vec<_> = dropped.chain(last).collect();
         let has_none_failed = left.failures.is_empty() && last.is_empty();
         match (own, cancelled) {
             (Some(own), _) if own.is_late() && !has_none_failed => left.late.push(own),
@@ -116,7 +128,32 @@ impl<E> Left<E> {
     }
 }
 
-impl<T, E: Send> Collect<Result<T, Failure<E>>> for Left<E> {
+/// Hands late errors to whoever takes them, in the order of their children, until that panics.
+fn hand_over<E>(
+    late: &mut Vec<Failure<E>>,
+    on_late: Option<OnLate<'_, Failure<E>>>,
+) -> Result<(), Payload> {
+    let Some(mut on_late) = on_late else {
+        // Their destructors are not to take the nursery's value along.
+        late.drain(..).for_each(Failure::discard);
+        return Ok(());
+    };
+    late.sort_by(|a, b| b.child().cmp(&a.child()));
+    let handed = catching(|| {
+        while let Some(failure) = late.pop() {
+            on_late(failure);
+        }
+    });
+    match handed {
+        Ok(()) => catching(|| drop(on_late)),
+        Err(payload) => {
+            discard(on_late);
+            Err(payload)
+        }
+    }
+}
+
+impl<T, E: Send> Collect<Result<T, Failure<E>>> for Left<'_, E> {
     fn collect(&self, rank: Rank, verdict: Verdict<Result<T, Failure<E>>>) -> bool {
         let dropped = match verdict {
             Verdict::Done(Ok(value)) => catching(|| drop(value)),

@@ -11,32 +11,37 @@ use std::mem;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Mutex, lock};
 
+/// Takes what is late where nobody else does.
+pub(crate) type OnLate<'a, F> = Box<dyn FnMut(F) + Send + 'a>;
+
 /// Failures `F`, and places `R` of children.
-pub(crate) struct Remains<F, R> {
-    sorted: Mutex<Sorted<F, R>>,
+pub(crate) struct Remains<'a, F, R> {
+    sorted: Mutex<Sorted<'a, F, R>>,
     /// Whether some child was skipped, or ended because it was told to.
     are_some_cancelled: AtomicBool,
 }
 
 /// By what follows from it.
-pub(crate) struct Sorted<F, R> {
+pub(crate) struct Sorted<'a, F, R> {
     pub(crate) failures: Vec<F>,
     /// Panics of destructors, with the place of the child whose value it was.
     pub(crate) dropped: Vec<(R, F)>,
     pub(crate) late: Vec<F>,
+    pub(crate) on_late: Option<OnLate<'a, F>>,
 }
 
-impl<F, R> Default for Sorted<F, R> {
+impl<F, R> Default for Sorted<'_, F, R> {
     fn default() -> Self {
         Self {
             failures: Vec::new(),
             dropped: Vec::new(),
             late: Vec::new(),
+            on_late: None,
         }
     }
 }
 
-impl<F, R> Remains<F, R> {
+impl<'a, F, R> Remains<'a, F, R> {
     pub(crate) fn new() -> Self {
         Self {
             sorted: Mutex::new(Sorted::default()),
@@ -59,12 +64,12 @@ impl<F, R> Remains<F, R> {
     }
 
     /// Adds what a child has left.
-    pub(crate) fn add(&self, add: impl FnOnce(&mut Sorted<F, R>)) {
-        add(&mut lock(&self.sorted));
+    pub(crate) fn add<A>(&self, add: impl FnOnce(&mut Sorted<'a, F, R>) -> A) -> A {
+        add(&mut lock(&self.sorted))
     }
 
     /// Takes all that was left so far.
-    pub(crate) fn take(&self) -> Sorted<F, R> {
+    pub(crate) fn take(&self) -> Sorted<'a, F, R> {
         mem::take(&mut lock(&self.sorted))
     }
 }

@@ -47,6 +47,8 @@ pub struct PoolStats {
     ///
     /// One that was dropped unrun and panicked on that counts as [skipped](Self::skipped), too.
     pub panicked: u64,
+    /// Children whose error was [late](crate::Failures::late), whatever became of it.
+    pub late: u64,
     /// How many times a thread has taken children from another's shared queue, one or thousands at a
     /// time.
     pub stolen: u64,
@@ -79,6 +81,7 @@ impl PoolStats {
             run_elsewhere,
             skipped,
             panicked,
+            late,
             stolen,
             leapfrogged,
             strays,
@@ -92,6 +95,7 @@ impl PoolStats {
             run_elsewhere,
             skipped,
             panicked,
+            late,
             stolen,
             leapfrogged,
             strays,
@@ -113,13 +117,14 @@ impl fmt::Display for PoolStats {
             run_elsewhere,
             skipped,
             panicked,
+            late,
             ..
         } = self;
         write!(
             f,
             "{spawned} children spawned, {run_here} run here, {run_elsewhere} elsewhere, "
         )?;
-        write!(f, "{skipped} skipped, {panicked} panicked; ")?;
+        write!(f, "{skipped} skipped, {panicked} panicked, {late} late; ")?;
         write!(
             f,
             "{} stolen, {} leapfrogged, ",
@@ -169,6 +174,8 @@ pub struct NurseryStats {
     pub skipped: u64,
     /// Children that panicked, see [`PoolStats::panicked`].
     pub panicked: u64,
+    /// Children whose error was [late](crate::Failures::late), whatever became of it.
+    pub late: u64,
     /// How many times a thread has taken children of this nursery from another's shared queue.
     pub stolen: u64,
     /// How many times a thread that waited in this nursery has taken children, of this nursery or
@@ -189,6 +196,7 @@ impl NurseryStats {
             run_elsewhere,
             skipped,
             panicked,
+            late,
             stolen,
             leapfrogged,
             strays,
@@ -201,6 +209,7 @@ impl NurseryStats {
             run_elsewhere,
             skipped,
             panicked,
+            late,
             stolen,
             leapfrogged,
             strays,
@@ -217,13 +226,14 @@ impl fmt::Display for NurseryStats {
             run_elsewhere,
             skipped,
             panicked,
+            late,
             ..
         } = self;
         write!(
             f,
             "{spawned} children spawned, {run_here} run here, {run_elsewhere} elsewhere, "
         )?;
-        write!(f, "{skipped} skipped, {panicked} panicked; ")?;
+        write!(f, "{skipped} skipped, {panicked} panicked, {late} late; ")?;
         write!(
             f,
             "{} stolen, {} leapfrogged, ",

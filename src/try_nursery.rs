@@ -4,21 +4,25 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 use crate::child::{Child, Children};
-use crate::failure::{Failure, Failures, Kind, Told, Whose};
+use crate::failure::{Failure, Failures, Kind, Whose};
 use crate::outcome::Left;
 use crate::panicked::Panic;
 use crate::pool;
 use crate::scope::{
-    Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, catching,
-    tell,
+    Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, Told,
+    catching, tell,
 };
 use crate::stats::NurseryStats;
+
+/// Of a task: whether it returns failures, or errors.
+const NESTED: bool = true;
+const PLAIN: bool = !NESTED;
 
 /// A nursery whose children may fail; [`try_nursery`] opens one.
 ///
 /// It is `Sync`: children may capture it, spawn siblings and cancel it.
 pub struct TryNursery<'scope, 'env: 'scope, E> {
-    nest: PartialNest<'scope, 'env, Left<E>>,
+    nest: PartialNest<'scope, 'env, Left<'env, E>>,
 }
 
 /// Opens a partial nursery in place, runs `body` in it, and waits for all children.
@@ -53,8 +57,11 @@ pub struct TryNursery<'scope, 'env: 'scope, E> {
 /// | `Err`: cancelled | some have failed | `Err`: their failures |
 ///
 /// A child that was told of the cancellation and returned an error counts as skipped here, and its
-/// error as [late](Failures::late): where `Ok` is returned it is dropped, where `Err` is, it comes
-/// along. A panic of the body or of a child is a failure. So is whatever was taken out of another
+/// error as [late](Failures::late): where `Err` is returned it comes along, where `Ok` is, it goes to
+/// [`on_late`](TryNursery::on_late), or is dropped. Bodies and [nested](TryNursery::spawn_nested)
+/// children can pass on the cancellation itself; so an error of theirs is a failure even then, unless the
+/// free [`checkpoint`](crate::checkpoint()) or a nursery further in has told them, of which it may have
+/// been made. A panic of the body or of a child is a failure. So is whatever was taken out of another
 /// nursery, say by [`Failures::into_cause`], that it was cancelled included: in this one it is
 /// [nested](Kind::Nested), and of the child or body that returned it.
 ///
@@ -85,7 +92,8 @@ where
     let nest = &nursery.nest;
     let cancelled = nest.cancelled();
     if cancelled.is_some_and(|cancelled| cancelled.is_inherited()) {
-        tell();
+        // What has failed here may be made an error of.
+        tell(Told::AsError);
     }
     if let Some((rank, payload)) = nest.take_panic() {
         nest.collector().add_dropped(rank, payload);
@@ -93,7 +101,7 @@ where
     nest.collector().settle(result, cancelled)
 }
 
-impl<'scope, E: Send> TryNursery<'scope, '_, E> {
+impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
     fn run<T>(
         &self,
         seat: &Seat,
@@ -102,7 +110,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let body = |task: &Task<'_>| match catching(body) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => {
-                let failure = failure.of(self.whose(None), self.told(task));
+                let failure = failure.of(self.whose(None), self.told::<NESTED>(task));
                 if !failure.is_cancellation() {
                     self.nest.fail(Reason::BodyFailed);
                 }
@@ -121,7 +129,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Runs one child, unless the nursery is cancelled.
     #[inline]
-    fn run_child<T>(
+    fn run_child<const IS_NESTED: bool, T>(
         &self,
         origin: &Origin,
         spawned_at: &'static Location<'static>,
@@ -132,7 +140,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         }
         self.nest.as_task(origin, |task| match catching(f) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => Err(self.failed(task, failure)),
+            Ok(Err(failure)) => Err(self.failed::<IS_NESTED>(task, failure)),
             Err(payload) => {
                 self.nest.note_panicked();
                 Err(self.panicked(payload, Some(spawned_at), task.id()))
@@ -142,21 +150,25 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// The siblings know before anybody learns of the failure (law E5).
     #[cold]
-    fn failed(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
-        let failure = failure.of(self.whose(task.id()), self.told(task));
+    fn failed<const IS_NESTED: bool>(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
+        let failure = failure.of(self.whose(task.id()), self.told::<IS_NESTED>(task));
         if !failure.is_cancellation() {
             self.nest.fail(Reason::ChildFailed);
+        } else if failure.is_late() {
+            self.nest.note_late();
         }
         failure
     }
 
-    /// What a task knows that ends now.
-    fn told(&self, task: &Task<'_>) -> Told {
-        match (self.nest.cancelled(), task.was_told()) {
-            (None, _) => Told::NotCancelled,
-            (Some(_), false) => Told::Nobody,
-            (Some(_), true) => Told::Child,
-        }
+    /// What a task that ends now knows of the cancellation, if there was one.
+    ///
+    /// Who returns errors and no failures makes one of whatever it is told.
+    fn told<const IS_NESTED: bool>(&self, task: &Task<'_>) -> Option<Told> {
+        self.nest.cancelled()?;
+        Some(match task.told() {
+            Told::AsFailure if !IS_NESTED => Told::AsError,
+            told => told,
+        })
     }
 
     #[cold]
@@ -193,7 +205,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     }
 
     #[inline]
-    fn spawn_as<T, F>(
+    fn spawn_as<const IS_NESTED: bool, T, F>(
         &'scope self,
         class: Class,
         spawned_at: &'static Location<'static>,
@@ -204,7 +216,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         T: Send + 'scope,
     {
         let origin = self.nest.origin();
-        let child = move || self.run_child(&origin, spawned_at, f);
+        let child = move || self.run_child::<IS_NESTED, _>(&origin, spawned_at, f);
         Child::new(self.nest.spawn(class, child))
     }
 
@@ -213,6 +225,10 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// The handle's [`join`](Child::join) returns what it returned. A failure that nobody joins is the
     /// nursery's; one that is joined is the joiner's, who may pass it on by `?`. It asks whether to stop
     /// as a [blocking](Self::spawn_blocking) child does, or is a [nested](Self::spawn_nested) one.
+    ///
+    /// So is a child that joins siblings by `?`. If `E` takes in any error, as `anyhow::Error` and boxed
+    /// ones do, such a child compiles as a plain one, too, and makes an error of its own of a sibling's
+    /// panic or cancellation. The [`Failure`] is in there still, to be had by `downcast_ref`.
     ///
     /// ```
     /// let sum = hatchery::try_nursery(|n| {
@@ -228,7 +244,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         F: FnOnce() -> Result<T, E> + Send + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_as(Class::Compute, Location::caller(), || {
+        self.spawn_as::<PLAIN, _, _>(Class::Compute, Location::caller(), || {
             f().map_err(Failure::from)
         })
     }
@@ -256,7 +272,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         F: FnOnce() -> Result<T, Failure<E>> + Send + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_as(Class::Compute, Location::caller(), f)
+        self.spawn_as::<NESTED, _, _>(Class::Compute, Location::caller(), f)
     }
 
     /// Spawns a child that may block, see [`Nursery::spawn_blocking`](crate::Nursery::spawn_blocking).
@@ -299,7 +315,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         F: FnOnce() -> Result<T, E> + Send + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_as(Class::Blocking, Location::caller(), || {
+        self.spawn_as::<PLAIN, _, _>(Class::Blocking, Location::caller(), || {
             f().map_err(Failure::from)
         })
     }
@@ -346,7 +362,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             is_over: false,
         };
         let child = move |(origin, item): (Origin, Option<I::Item>)| match item {
-            Some(item) => self.run_child(&origin, spawned_at, || f(item).map_err(Failure::from)),
+            Some(item) => {
+                self.run_child::<PLAIN, _>(&origin, spawned_at, || f(item).map_err(Failure::from))
+            }
             None => match self.nest.cancelled() {
                 Some(cancelled) => {
                     self.nest.note_skipped();
@@ -368,8 +386,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Whether the nursery is cancelled, by whomever. It takes a nanosecond or two.
     ///
-    /// Who asks is taken to act on the answer, as with [`checkpoint`](Self::checkpoint): an error that
-    /// it returns after a `true` is [late](Failures::late), a consequence and no failure of its own.
+    /// A child that asks is taken to act on the answer, as with [`checkpoint`](Self::checkpoint): the error
+    /// that it returns after a `true` is [late](Failures::late), a consequence and no failure of its own;
+    /// unless it is a [nested](Self::spawn_nested) one, whose errors stay failures.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.nest.ask().is_some()
@@ -382,13 +401,44 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// # Errors
     ///
-    /// If the nursery is cancelled. What the child returns from then on counts as a consequence.
+    /// If the nursery is cancelled. To pass that on is a consequence and no failure; an error of its own
+    /// that a nested child, or the body, returns instead is a failure like any other.
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Failure<E>> {
         match self.nest.ask() {
             None => Ok(()),
             Some(cancelled) => Err(self.nest.collector().cancelled(cancelled)),
         }
+    }
+
+    /// Hands errors that are [late](Failures::late) to `f` in the end, if the nursery returns `Ok`.
+    ///
+    /// Such as that of a child that could not save what it had when it was told to stop. They come in spawn
+    /// order, once all children have ended, on the thread that has opened the nursery. If it returns
+    /// `Err`, they come along there. A panic in `f` is a failure of the nursery. Called again, it replaces
+    /// `f`.
+    ///
+    /// ```
+    /// let mut late = Vec::new();
+    /// let value = hatchery::try_nursery(|n| {
+    ///     n.on_late(|failure| late.push(failure.to_string()));
+    ///     n.spawn(|| {
+    ///         n.cancel(); // say, on another thread
+    ///         match n.is_cancelled() {
+    ///             true => Err("disk full"), // when it saved what it had
+    ///             false => Ok(()),
+    ///         }
+    ///     });
+    ///     Ok(7)
+    /// });
+    /// assert_eq!(value.unwrap(), 7);
+    /// assert_eq!(late, ["child 0: disk full"]);
+    /// ```
+    pub fn on_late<F>(&self, f: F)
+    where
+        F: FnMut(Failure<E>) + Send + 'env,
+    {
+        self.nest.collector().set_on_late(Box::new(f));
     }
 
     /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.

@@ -249,10 +249,10 @@ fn an_error_of_a_child_that_knew_of_the_cancellation_is_late() {
         });
         assert_eq!(failures.unwrap_err().late().len(), 0);
         let failures = pool.try_nursery(|n| {
-            n.spawn_nested(|| {
+            n.spawn(|| {
                 assert!(n.spawn(|| Err::<(), _>("first")).join().is_err());
                 assert!(n.is_cancelled());
-                Err::<(), _>(Failure::error("second"))
+                Err::<(), _>("second")
             });
             Ok(())
         });

@@ -30,6 +30,8 @@ pub(crate) struct Mark {
     state: AtomicU8,
     /// Whether the epoch has advanced since there is a reason.
     is_spread: AtomicBool,
+    /// Whether somebody in it may have made an error of it that it is cancelled; for its end.
+    is_error: AtomicBool,
     clean_at: CleanAt,
 }
 
@@ -63,6 +65,7 @@ impl Mark {
         Self {
             state: AtomicU8::new(0),
             is_spread: AtomicBool::new(false),
+            is_error: AtomicBool::new(false),
             clean_at: CleanAt::new(),
         }
     }
@@ -116,6 +119,17 @@ impl Mark {
     #[inline]
     pub(crate) fn may_have(&self, flags: u8) -> bool {
         self.state.load(Ordering::Relaxed) & flags != 0
+    }
+
+    /// Somebody may make an error of it that it is cancelled.
+    pub(crate) fn note_told_as_error(&self) {
+        // ORDERING: Relaxed: read when all have ended.
+        self.is_error.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody may have, when all have ended.
+    pub(crate) fn was_told_as_error(&self) -> bool {
+        self.is_error.load(Ordering::Relaxed)
     }
 
     /// Sets flags.

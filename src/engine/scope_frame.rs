@@ -298,6 +298,14 @@ impl ScopeFrame {
         });
     }
 
+    /// A child has returned an error that is a consequence of the cancellation.
+    pub(crate) fn note_late(&self, seat: &Seat) {
+        self.count(|numbers| {
+            seat.tally().late.add(1);
+            numbers.late.add(1);
+        });
+    }
+
     pub(crate) fn numbers(&self) -> Numbers {
         let mut numbers = Numbers::default();
         if let Some(rare) = self.rare.peek() {

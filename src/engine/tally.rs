@@ -69,6 +69,7 @@ pub(crate) struct Tally {
     /// Those of [`Self::elsewhere`] that were dropped unrun.
     pub(crate) skipped_elsewhere: Own,
     pub(crate) panicked: Own,
+    pub(crate) late: Own,
     /// Runs taken from other threads' deques, the leapfrogged ones among them.
     pub(crate) stolen: Own,
     pub(crate) leapfrogged: Own,
@@ -90,6 +91,7 @@ impl Tally {
             elsewhere,
             skipped_elsewhere,
             panicked,
+            late,
             stolen,
             leapfrogged,
             strays,
@@ -97,8 +99,10 @@ impl Tally {
             answers,
         } = self;
         let children = [spawned, begun, skipped_here, elsewhere, skipped_elsewhere];
-        let events = [panicked, stolen, leapfrogged, strays, waits, answers];
-        children.into_iter().chain(events).for_each(Own::clear);
+        let ends = [panicked, late];
+        let moves = [stolen, leapfrogged, strays, waits, answers];
+        let all = children.into_iter().chain(ends).chain(moves);
+        all.for_each(Own::clear);
     }
 }
 
@@ -118,6 +122,7 @@ pub(crate) struct NowAndThen {
     pub(crate) skipped_here: Common,
     pub(crate) skipped_elsewhere: Common,
     pub(crate) panicked: Common,
+    pub(crate) late: Common,
     /// Children that have begun on other threads, but for the runs that are under way.
     pub(crate) elsewhere: Common,
     pub(crate) stolen: Common,
@@ -137,6 +142,7 @@ impl NowAndThen {
             run_elsewhere: self.elsewhere.get().saturating_sub(skipped_elsewhere),
             skipped: skipped_here + skipped_elsewhere,
             panicked: self.panicked.get(),
+            late: self.late.get(),
             stolen: self.stolen.get(),
             leapfrogged: self.leapfrogged.get(),
             strays: self.strays.get(),
@@ -154,6 +160,7 @@ pub(crate) struct Numbers {
     pub(crate) run_elsewhere: u64,
     pub(crate) skipped: u64,
     pub(crate) panicked: u64,
+    pub(crate) late: u64,
     pub(crate) stolen: u64,
     pub(crate) leapfrogged: u64,
     pub(crate) strays: u64,
@@ -175,6 +182,7 @@ impl Numbers {
             all.run_elsewhere += tally.elsewhere.get().saturating_sub(skipped_elsewhere);
             all.spawned += tally.spawned.get();
             all.panicked += tally.panicked.get();
+            all.late += tally.late.get();
             all.stolen += tally.stolen.get();
             all.leapfrogged += tally.leapfrogged.get();
             all.strays += tally.strays.get();

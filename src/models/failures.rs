@@ -31,7 +31,7 @@ struct Failure {
 struct Nursery<F = Failure> {
     mark: Mark,
     epoch: Epoch,
-    remains: Remains<F, u32>,
+    remains: Remains<'static, F, u32>,
     serial: LazySerial,
     count: Count,
     home: Parker,

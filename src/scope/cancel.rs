@@ -26,7 +26,8 @@ use crate::platform::clock;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicPtr, Ordering};
-use crate::scope::{Scope, lineage};
+use crate::scope::Scope;
+use crate::scope::lineage::{self, Told};
 
 /// Why a nursery was cancelled, at the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -338,11 +339,21 @@ impl Scope {
         self.cancel.mark.has(FAILED)
     }
 
+    /// Somebody was told in this nursery who is not on top of its body.
+    pub(super) fn note_told(&self, told: Told) {
+        if told == Told::AsError {
+            self.cancel.mark.note_told_as_error();
+        }
+    }
+
     /// Who was told in this nursery that it is cancelled was told on behalf of the task around it.
     pub(super) fn pass_on_what_was_told(&self) {
         let known = self.cancel.mark.known();
         if known.is_some_and(|known| known.is_inherited) {
-            lineage::tell();
+            lineage::tell(match self.cancel.mark.was_told_as_error() {
+                true => Told::AsError,
+                false => Told::AsFailure,
+            });
         }
     }
 
@@ -363,20 +374,20 @@ impl Scope {
 
     /// The same for a task that asks, which has been told then.
     #[inline]
-    pub(crate) fn ask(&self) -> Option<Cancelled> {
+    pub(crate) fn ask(&self, told: Told) -> Option<Cancelled> {
         if self.cancel.mark.is_known_clean(&EPOCH) {
             return None;
         }
-        self.look_and_tell()
+        self.look_and_tell(told)
     }
 
     // The last thing that a check does, so that it needs no room on the stack.
     #[cold]
     #[inline(never)]
-    fn look_and_tell(&self) -> Option<Cancelled> {
+    fn look_and_tell(&self, told: Told) -> Option<Cancelled> {
         let cancelled = self.look();
         if cancelled.is_some() {
-            lineage::tell();
+            lineage::tell(told);
         }
         cancelled
     }
@@ -467,6 +478,6 @@ pub(crate) fn check() -> Option<Cancelled> {
         // SAFETY: the innermost nursery of an entered frame is open, or there is none.
         let frame = unsafe { frame?.enclosing().as_ref() }?;
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
-        unsafe { Scope::of_frame(frame) }.ask()
+        unsafe { Scope::of_frame(frame) }.ask(Told::AsError)
     })
 }

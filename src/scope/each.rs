@@ -158,7 +158,7 @@ where
                 self.note_begun(seat, 1);
                 scope.frame.note_skipped(seat, 1);
                 if !is_well {
-                    scope.note_told();
+                    scope.note_known_skip();
                     scope.note_panic();
                 }
                 continue;

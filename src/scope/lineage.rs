@@ -248,6 +248,17 @@ impl Origin {
     }
 }
 
+/// How a task has learned that its nursery is cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Told {
+    /// It has not.
+    Nothing,
+    /// By a partial nursery: the answer goes on as a failure that says so, and no error is made of it.
+    AsFailure,
+    /// In a way that it may have made an error of.
+    AsError,
+}
+
 /// The body or a child of a partial nursery while it runs.
 pub(crate) struct Task<'a> {
     scope: *const Scope,
@@ -256,7 +267,7 @@ pub(crate) struct Task<'a> {
     identity: Identity<'a>,
     /// Itself, once it has spawned a child.
     own: OnceCell<Arc<ChildId>>,
-    was_told: Cell<bool>,
+    told: Cell<Told>,
 }
 
 crate::platform::thread::thread_local! {
@@ -291,7 +302,7 @@ impl<'a> Task<'a> {
             frame: Cell::new(ptr::null()),
             identity,
             own: OnceCell::new(),
-            was_told: Cell::new(false),
+            told: Cell::new(Told::Nothing),
         }
     }
 
@@ -314,9 +325,9 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Whether it has learned that its nursery is cancelled.
-    pub(crate) fn was_told(&self) -> bool {
-        self.was_told.get()
+    /// How it has learned that its nursery is cancelled; of several ways the one that matters more.
+    pub(crate) fn told(&self) -> Told {
+        self.told.get()
     }
 
     fn spawn(&self) -> Origin {
@@ -367,7 +378,7 @@ fn is_innermost(task: &Task<'_>) -> bool {
 /// What runs on top of a task that waits need not be part of it: it may be below another child of the
 /// nursery. Then a nursery between the two has its body elsewhere, and passes it on when it ends.
 #[cold]
-pub(crate) fn tell() {
+pub(crate) fn tell(told: Told) {
     // SAFETY: by the invariant of `CURRENT`.
     let task = unsafe { CURRENT.get().as_ref() };
     let scope = task.map_or(ptr::null(), |task| task.scope);
@@ -377,10 +388,12 @@ pub(crate) fn tell() {
         };
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
         let reached = unsafe { Scope::of_frame(reached) };
-        if reached.cancelled().is_some() {
-            if let Some(task) = task.filter(|_| ptr::eq(reached, scope)) {
-                task.was_told.set(true);
-            }
+        if reached.cancelled().is_none() {
+            return;
+        }
+        match task.filter(|_| ptr::eq(reached, scope)) {
+            Some(task) => task.told.set(task.told().max(told)),
+            None => reached.note_told(told),
         }
     });
 }

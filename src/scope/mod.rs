@@ -14,7 +14,7 @@ pub use cancel::{Cancelled, Reason};
 pub(crate) use cancel::{Terms, Token, check, describe};
 pub(crate) use fork::{fork, fork_here};
 pub use lineage::ChildId;
-pub(crate) use lineage::{Origin, Task, tell};
+pub(crate) use lineage::{Origin, Task, Told, tell};
 pub(crate) use nest::{Held, Nest};
 pub(crate) use panics::{catching, discard};
 pub(crate) use partial::{Collect, PartialNest};
@@ -108,6 +108,12 @@ impl Scope {
     #[cold]
     fn count_panic(&self) {
         Seat::with(self.frame.core(), |seat| self.frame.note_panicked(seat));
+    }
+
+    /// A child has returned an error that is a consequence of the cancellation.
+    #[cold]
+    fn count_late(&self) {
+        Seat::with(self.frame.core(), |seat| self.frame.note_late(seat));
     }
 
     /// What has happened in the nursery so far.

@@ -312,7 +312,7 @@ impl Scope {
         match catching(|| drop(closure)) {
             Ok(()) => Outcome::Skipped,
             Err(payload) => {
-                self.note_told();
+                self.note_known_skip();
                 self.panicked(child, payload)
             }
         }

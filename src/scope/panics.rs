@@ -61,7 +61,7 @@ pub(super) struct Panics {
     /// Panicked children whose payload is still in their slot.
     unclaimed: AtomicUsize,
     /// Children dropped unrun that somebody has joined, or whose destructor has panicked instead.
-    told: AtomicU64,
+    known_skips: AtomicU64,
 }
 
 #[derive(Default)]
@@ -119,7 +119,7 @@ impl Scope {
                 resume_unwind(payload)
             }
             Verdict::Skipped => {
-                self.note_told();
+                self.note_known_skip();
                 resume_unwind(Skipped::payload(self))
             }
         }
@@ -127,9 +127,9 @@ impl Scope {
 
     /// Somebody learns of a child that was dropped unrun.
     #[cold]
-    pub(super) fn note_told(&self) {
+    pub(super) fn note_known_skip(&self) {
         // ORDERING: Relaxed: read after the last child has been counted.
-        self.panics().told.fetch_add(1, Ordering::Relaxed);
+        self.panics().known_skips.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Ends a nursery whose children have all ended: the body's value, or the panic to raise.
@@ -186,14 +186,14 @@ impl Scope {
     }
 
     /// Children dropped unrun that nobody was told of.
-    fn untold(&self) -> u64 {
-        let told = self.panics().told.load(Ordering::Relaxed);
-        self.numbers().skipped.saturating_sub(told)
+    fn unknown_skips(&self) -> u64 {
+        let known = self.panics().known_skips.load(Ordering::Relaxed);
+        self.numbers().skipped.saturating_sub(known)
     }
 
     /// Whether a panic, or a child that did not run, is nobody's.
     fn has_lost_any(&self) -> bool {
-        self.panics().unclaimed.load(Ordering::Relaxed) > 0 || self.untold() > 0
+        self.panics().unclaimed.load(Ordering::Relaxed) > 0 || self.unknown_skips() > 0
     }
 
     /// A panic of the library's own, so that the panic hook reports it: there is none of the user's to raise.
@@ -204,7 +204,7 @@ impl Scope {
         if self.panics().unclaimed.load(Ordering::Relaxed) > 0 {
             panic!("a child panicked, and its handle was forgotten");
         }
-        let (count, were) = match self.untold() {
+        let (count, were) = match self.unknown_skips() {
             1 => (1, "child was"),
             count => (count, "children were"),
         };

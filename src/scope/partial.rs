@@ -6,7 +6,7 @@ use std::ptr;
 
 use crate::engine::seat::Seat;
 use crate::scope::cancel::{Cancelled, Reason, Terms};
-use crate::scope::lineage::{self, Origin, Spawned, Task};
+use crate::scope::lineage::{self, Origin, Spawned, Task, Told};
 use crate::scope::nest::{Nest, Policy};
 use crate::scope::{Batches, Class, Handle, Numbers, Payload, Scope};
 use crate::task::record::{Rank, Verdict};
@@ -142,7 +142,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     /// The same for a task that asks.
     #[inline]
     pub(crate) fn ask(&self) -> Option<Cancelled> {
-        self.nest.scope().ask()
+        self.nest.scope().ask(Told::AsFailure)
     }
 
     /// True for exactly one caller.
@@ -159,6 +159,11 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     pub(crate) fn note_panicked(&self) {
         self.fail(Reason::ChildPanicked);
         self.nest.scope().count_panic();
+    }
+
+    /// A child has returned an error that is late.
+    pub(crate) fn note_late(&self) {
+        self.nest.scope().count_late();
     }
 
     pub(crate) fn numbers(&self) -> Numbers {

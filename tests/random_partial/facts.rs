@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use hatchery::Reason;
 
-use crate::program::{Bomb, Deadline, Kind, Nest, Program, Task};
+use crate::program::{Bomb, Deadline, How, Kind, Nest, Program, Task};
 use crate::seen::{Answer, Outcome, Raw, Seen};
 use crate::world::{Account, Standing, Time, What, World};
 
@@ -37,6 +37,10 @@ pub(crate) struct TaskFacts<'p> {
     pub(crate) exploded: Option<Time>,
     pub(crate) joined: Option<(Time, Result<usize, Seen>)>,
     pub(crate) told: Told,
+    /// The same, in a way that it may have made an error of.
+    pub(crate) told_as_error: Told,
+    /// Whether it returns failures rather than errors.
+    pub(crate) is_nested: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,10 +181,17 @@ impl<'p> Facts<'p> {
                         *certain = to.min(*certain);
                     }
                 }
-                What::Asked { nursery, answer } => {
+                What::Asked {
+                    nursery,
+                    answer,
+                    is_free,
+                } => {
                     self.nests[*nursery].answers.push((from, to, *answer));
                     if *answer != Answer::No {
                         self.tasks[id].told = Told::Yes;
+                        if *is_free {
+                            self.tasks[id].told_as_error = Told::Yes;
+                        }
                     }
                 }
                 What::Cancelled { nursery, is_first } => {
@@ -414,7 +425,16 @@ fn tasks(program: &Program) -> Vec<TaskFacts<'_>> {
             exploded: None,
             joined: None,
             told: Told::No,
+            told_as_error: Told::No,
+            is_nested: false,
         });
+    });
+    program.each_task(&mut |task| {
+        for step in &task.steps {
+            if let crate::program::Step::Spawn(How::Nested, _, child, _) = step {
+                tasks[child.id].is_nested = true;
+            }
+        }
     });
     program.each_nest(&mut |nest| {
         for (task, nth) in nest.tasks.iter().zip(0..) {
@@ -423,6 +443,7 @@ fn tasks(program: &Program) -> Vec<TaskFacts<'_>> {
             if matches!(nest.kind, Kind::Race | Kind::RaceEach) {
                 facts.path = vec![Step::Nth(nth)];
             }
+            facts.is_nested = matches!(nest.kind, Kind::Partial(_));
             facts.role = match nest.kind {
                 Kind::Partial(_) => Role::Body,
                 Kind::Race | Kind::RaceEach => Role::Competitor,

@@ -18,9 +18,11 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
         handed: Handed<'s, 'w>,
     ) -> Result<(), Fail> {
         let from = self.world.now();
+        let mut late = Vec::new();
         let result = catch_unwind(AssertUnwindSafe(|| match nest.kind {
             Kind::Partial(terms) => {
                 let result = self.world.options(terms).try_nursery(|n| {
+                    n.on_late(|failure| late.push(Seen::of(&failure)));
                     let place = Place {
                         own: n,
                         outer: self.own,
@@ -33,7 +35,7 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
                     let result = place.execute(&nest.tasks[0], false, handed);
                     result.map_err(Fail::into_failure)
                 });
-                came_to(nest, result)
+                came_to(nest, result, late)
             }
             Kind::Race => came_to(
                 nest,
@@ -43,12 +45,14 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
                         r.spawn(move || place.plain(task));
                     }
                 }),
+                late,
             ),
             Kind::RaceEach => {
                 let place = self.guest(nest, Standing::Elsewhere);
                 came_to(
                     nest,
                     hatchery::race_each(&nest.tasks, move |task| place.plain(task)),
+                    late,
                 )
             }
             Kind::Total => {
@@ -97,10 +101,11 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
 
 type CameTo = (Outcome, Result<(), Fail>);
 
-fn came_to(nest: &Nest, result: Result<Value<'_>, Failures<Fault>>) -> CameTo {
+fn came_to(nest: &Nest, result: Result<Value<'_>, Failures<Fault>>, late: Vec<Seen>) -> CameTo {
     match result {
-        Ok(value) => (Outcome::Value(value.taken()), Ok(())),
+        Ok(value) => (Outcome::Value(value.taken(), late), Ok(())),
         Err(failures) => {
+            assert!(late.is_empty(), "they come along");
             let outcome = Outcome::of(&failures);
             let fail = match nest.then {
                 Then::PassCause => Fail {

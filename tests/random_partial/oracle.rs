@@ -190,7 +190,7 @@ impl Facts<'_> {
         let id = nest.nest.id;
         match (nest.nest.kind, outcome) {
             (Kind::Partial(_), _) => self.check_partial(nest, outcome),
-            (Kind::Race | Kind::RaceEach, Outcome::Value(value)) => {
+            (Kind::Race | Kind::RaceEach, Outcome::Value(value, _)) => {
                 let has_won = nest.children.contains(value)
                     && matches!(self.tasks[*value].ended, Some((_, Raw::Value)));
                 ensure!("race", has_won, "in {id} it is {value}, who has not won");
@@ -256,10 +256,9 @@ impl Facts<'_> {
         let id = nest.nest.id;
         let (mut failures, mut late) = match outcome {
             Outcome::Failed(failures, late) => (failures.clone(), late.clone()),
-            Outcome::Value(_) => (Vec::new(), Vec::new()),
+            Outcome::Value(_, late) => (Vec::new(), late.clone()),
             _ => return Err(format!("nursery {id} has {outcome:?}")),
         };
-        let is_value = matches!(outcome, Outcome::Value(_));
         let is_race = matches!(nest.nest.kind, Kind::Race | Kind::RaceEach);
         let body = (!is_race).then(|| &self.tasks[nest.nest.tasks[0].id]);
         let unjoined = nest.children.iter().map(|child| &self.tasks[*child]);
@@ -285,8 +284,7 @@ impl Facts<'_> {
             for verdict in &verdicts {
                 let is_in = match verdict {
                     Verdict::Real(seen, child) => take(&mut failures, seen, child),
-                    // Whoever gets a value does not get late errors with it.
-                    Verdict::Late(seen, child) => is_value || take(&mut late, seen, child),
+                    Verdict::Late(seen, child) => take(&mut late, seen, child),
                     _ => false,
                 };
                 if is_in {
@@ -353,7 +351,7 @@ impl Facts<'_> {
         let is_right = match (own, outcome) {
             (Some(Some(own)), Outcome::Failed(..)) => failures == [own],
             (Some(None), Outcome::Failed(..)) => by_reason(&failures),
-            (None, Outcome::Value(_)) => !are_some_cancelled || may_be((Reason::Requested, false)),
+            (None, Outcome::Value(..)) => !are_some_cancelled || may_be((Reason::Requested, false)),
             (None, Outcome::Failed(..)) if is_race && nest.children.is_empty() => true,
             (None, Outcome::Failed(..)) => {
                 (are_some_cancelled || is_race)

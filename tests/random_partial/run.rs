@@ -16,7 +16,9 @@ pub(crate) fn run<'p>(pool: &Pool, program: &'p Program) -> World<'p> {
         unreachable!("the outermost nursery is partial");
     };
     let from = world.now();
+    let mut late = Vec::new();
     let result = world.options(terms).pool(pool).try_nursery(|n| {
+        n.on_late(|failure| late.push(Seen::of(&failure)));
         let place = Place {
             own: n,
             outer: n,
@@ -30,8 +32,11 @@ pub(crate) fn run<'p>(pool: &Pool, program: &'p Program) -> World<'p> {
         result.map_err(Fail::into_failure)
     });
     let outcome = match &result {
-        Ok(value) => Outcome::Value(value.task),
-        Err(failures) => Outcome::of(failures),
+        Ok(value) => Outcome::Value(value.task, late),
+        Err(failures) => {
+            assert!(late.is_empty(), "they come along");
+            Outcome::of(failures)
+        }
     };
     let to = world.now();
     drop(result.map(Value::taken));
@@ -355,7 +360,11 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                     Whose::Outer => (self.outer_id, self.outer.is_cancelled()),
                 };
                 let answer = if answer { Answer::Yes } else { Answer::No };
-                let asked = What::Asked { nursery, answer };
+                let asked = What::Asked {
+                    nursery,
+                    answer,
+                    is_free: false,
+                };
                 self.world.note(task, from, asked);
                 return Ok(());
             }
@@ -364,6 +373,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                 let asked = What::Asked {
                     nursery: self.innermost,
                     answer: answer.map_or_else(Answer::of, |()| Answer::No),
+                    is_free: true,
                 };
                 self.world.note(task, from, asked);
                 return match (answer, then) {
@@ -379,7 +389,12 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                 _ => unreachable!("a checkpoint says no more than that"),
             },
         };
-        self.world.note(task, from, What::Asked { nursery, answer });
+        let asked = What::Asked {
+            nursery,
+            answer,
+            is_free: false,
+        };
+        self.world.note(task, from, asked);
         match then {
             Then::Pass | Then::PassCause => result.map_err(|failure| Fail {
                 failure,

@@ -69,7 +69,8 @@ impl Source {
 /// What a nursery has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Value(usize),
+    /// With the late errors that were handed over, if it has a body that asked for them.
+    Value(usize, Vec<Seen>),
     /// Failures, and late ones.
     Failed(Vec<Seen>, Vec<Seen>),
     /// Of a total nursery or a fork.

@@ -12,18 +12,20 @@ impl<'p> Facts<'p> {
             if facts.ended.is_none() {
                 continue;
             }
-            let mut told = facts.told;
+            let (mut told, mut told_as_error) = (facts.told, facts.told_as_error);
             for (nest, to) in self.opened_by(id) {
                 let was_cancelled =
                     |(from, _, _): &(Time, Time, Outcome)| self.is_certain(facts.nursery, *from);
                 let is_only_inherited = nest.terms().is_some() && nest.causes.is_empty();
                 if is_only_inherited && nest.opened.as_ref().is_some_and(was_cancelled) {
-                    told = Told::Yes;
+                    (told, told_as_error) = (Told::Yes, Told::Yes);
                 } else if self.may_be_cancelled(facts.nursery, to) {
                     told = told.max(Told::Perhaps);
+                    told_as_error = told_as_error.max(Told::Perhaps);
                 }
             }
             self.tasks[id].told = told;
+            self.tasks[id].told_as_error = told_as_error;
         }
     }
 

@@ -84,6 +84,11 @@ impl Facts<'_> {
         let mut verdicts = Vec::new();
         match &seen.sign {
             Sign::Error(fault) => {
+                let told = match task.is_nested {
+                    true => task.told_as_error,
+                    false => task.told,
+                };
+                let (is_told, is_untold) = (told != Told::No, told != Told::Yes);
                 if is_told {
                     let sign = Sign::Late(*fault);
                     verdicts.push(silent(Seen { child: None, sign }));

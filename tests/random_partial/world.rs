@@ -58,6 +58,8 @@ pub(crate) enum What {
     Asked {
         nursery: usize,
         answer: Answer,
+        /// Whether it was the free function that was asked.
+        is_free: bool,
     },
     Cancelled {
         nursery: usize,
