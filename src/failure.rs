@@ -1,15 +1,19 @@
 //! What goes wrong in a partial nursery: failures of single children, and all of them together.
+//!
+//! Failures may be nested as deep as nurseries are. So nothing here recurses into them.
 
+#[cfg(doc)]
 use std::error::Error;
-use std::fmt;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::slice;
 use std::vec;
 
-use crate::listing;
+use crate::listing::Level;
 use crate::panicked::Panic;
 use crate::scope::{Cancelled, ChildId, Told, discard};
 use crate::serial::Serial;
+use crate::summary::Summary;
 
 /// One thing that went wrong, and where; one pointer wide.
 ///
@@ -17,8 +21,10 @@ use crate::serial::Serial;
 /// and of the [`Failures`] of a nursery further in; [`Failure::error`] of whatever converts into an `E`.
 /// Where [`Failures`] are returned, `?` makes those of it.
 ///
-/// It has no [`source`](Error::source): its text is that of the error in it already, which need not
-/// live for `'static` as a source must. [`kind`](Self::kind) has it.
+/// It is an [`Error`] if the error in it is one. Its text is the text of that error, behind the child
+/// that returned it, and so its [`source`](Error::source) is the source of that error: no text comes
+/// twice in a chain. [`Failures`] shows more, and what to do with errors that are none, as those of
+/// `anyhow`.
 pub struct Failure<E> {
     // On the heap, so that a `Result` of a small value travels in registers.
     inner: Box<One<E>>,
@@ -26,9 +32,17 @@ pub struct Failure<E> {
 
 struct One<E> {
     kind: Kind<E>,
+    place: Place,
+}
+
+/// Where a failure happened.
+#[derive(Default)]
+pub(crate) struct Place {
     /// In which nursery; none if it was made by whoever is about to return it.
     nursery: Option<Serial>,
     child: Option<ChildId>,
+    /// Whether its nursery was cancelled for it: of all its failures, one at most.
+    has_cancelled: bool,
 }
 
 /// What went wrong.
@@ -69,22 +83,35 @@ impl<E> Failure<E> {
 
     #[cold]
     pub(crate) fn new(kind: Kind<E>) -> Self {
-        Self::made(kind, None, None)
+        Self::put_together(kind, Place::default())
     }
 
     /// Of the body, a child, or a destructor in this nursery.
     #[cold]
     pub(crate) fn whose(kind: Kind<E>, whose: Whose) -> Self {
-        Self::made(kind, Some(whose.nursery), whose.child)
+        let place = Place {
+            nursery: Some(whose.nursery),
+            child: whose.child,
+            has_cancelled: false,
+        };
+        Self::put_together(kind, place)
     }
 
-    fn made(kind: Kind<E>, nursery: Option<Serial>, child: Option<ChildId>) -> Self {
-        let inner = Box::new(One {
-            kind,
-            nursery,
-            child,
-        });
-        Self { inner }
+    pub(crate) fn put_together(kind: Kind<E>, place: Place) -> Self {
+        Self {
+            inner: Box::new(One { kind, place }),
+        }
+    }
+
+    pub(crate) fn take_apart(self) -> (Kind<E>, Place) {
+        (self.inner.kind, self.inner.place)
+    }
+
+    /// The same failure, which has cancelled its nursery, or has not.
+    #[must_use]
+    pub(crate) fn which_cancelled(mut self, has_cancelled: bool) -> Self {
+        self.inner.place.has_cancelled = has_cancelled;
+        self
     }
 
     /// What went wrong.
@@ -105,7 +132,7 @@ impl<E> Failure<E> {
     /// destructor cancels the nursery like any other, but is no child's.
     #[must_use]
     pub fn child(&self) -> Option<&ChildId> {
-        self.inner.child.as_ref()
+        self.inner.place.child.as_ref()
     }
 
     /// The error that was returned, late or not.
@@ -125,14 +152,9 @@ impl<E> Failure<E> {
     ///
     /// If it is something else than an error.
     pub fn into_error(self) -> Result<E, Self> {
-        let One {
-            kind,
-            nursery,
-            child,
-        } = *self.inner;
-        match kind {
+        match self.inner.kind {
             Kind::Error(error) | Kind::Late(error) => Ok(error),
-            kind => Err(Self::made(kind, nursery, child)),
+            _ => Err(self),
         }
     }
 
@@ -145,7 +167,7 @@ impl<E> Failure<E> {
     /// that may have been told with this one.
     pub(crate) fn of(self, whose: Whose, told: Option<Told>) -> Self {
         let mut failure = self.unwrapped(&whose);
-        match failure.inner.nursery {
+        match failure.inner.place.nursery {
             Some(nursery) if nursery != whose.nursery => {
                 failure = Self::new(Kind::Nested(Failures::only(failure)));
             }
@@ -155,8 +177,10 @@ impl<E> Failure<E> {
         let kind = match (failure.inner.kind, told) {
             (Kind::Error(error), Some(Told::AsError)) => Kind::Late(error),
             (Kind::Nested(mut failures), told) => {
-                failures.inner.is_consequence =
-                    told.is_some_and(|told| failures.say_cancelled(told != Told::Nothing));
+                let summary = failures.summary();
+                failures.inner.is_consequence = told.is_some_and(|told| {
+                    summary.are_cancelled || told != Told::Nothing && summary.are_late_at_most
+                });
                 Kind::Nested(failures)
             }
             (kind, _) => kind,
@@ -166,13 +190,13 @@ impl<E> Failure<E> {
 
     /// What was made into failures of no nursery but this, on its way here, is what it was before.
     fn unwrapped(mut self, whose: &Whose) -> Self {
-        if self.inner.nursery.is_some() {
+        if self.inner.place.nursery.is_some() {
             return self;
         }
         if let Kind::Nested(failures) = &mut self.inner.kind {
             let failures = &mut failures.inner.failures;
             let is_own = |only: &Self| {
-                let nursery = only.inner.nursery;
+                let nursery = only.inner.place.nursery;
                 nursery.is_none_or(|nursery| nursery == whose.nursery)
             };
             if failures.len() == 1 && is_own(&failures[0]) {
@@ -194,31 +218,21 @@ impl<E> Failure<E> {
     pub(crate) fn is_late(&self) -> bool {
         match self.kind() {
             Kind::Late(_) => true,
-            Kind::Nested(failures) => self.is_cancellation() && failures.have_late(),
+            Kind::Nested(failures) => self.is_cancellation() && failures.summary().has_late,
             _ => false,
         }
     }
 
     /// Drops what nobody wants: errors one by one, as any of them may panic on drop.
     pub(crate) fn discard(self) {
-        match self.into_kind() {
-            Kind::Nested(failures) => failures.discard(),
-            kind => discard(kind),
-        }
+        Failures::only(self).discard();
     }
 
-    fn into_panic(self) -> Result<Panic, Self> {
-        let One {
-            kind,
-            nursery,
-            child,
-        } = *self.inner;
-        match kind {
-            Kind::Panic(panic) => Ok(panic),
-            Kind::Nested(failures) => failures
-                .into_panic()
-                .map_err(|failures| Self::made(Kind::Nested(failures), nursery, child)),
-            kind => Err(Self::made(kind, nursery, child)),
+    /// Those of a nursery further in, if that is what it is.
+    pub(crate) fn nested(&self) -> Option<&Failures<E>> {
+        match self.kind() {
+            Kind::Nested(failures) => Some(failures),
+            _ => None,
         }
     }
 }
@@ -245,55 +259,86 @@ impl<E> From<Failures<E>> for Failure<E> {
 /// So that a function that returns all failures of a nursery may join a child by `?`, say.
 impl<E> From<Failure<E>> for Failures<E> {
     fn from(failure: Failure<E>) -> Self {
-        match *failure.inner {
-            One {
-                kind: Kind::Nested(failures),
-                nursery: None,
-                ..
-            } => failures,
-            one => Self::only(Failure {
-                inner: Box::new(one),
-            }),
+        let nursery = failure.inner.place.nursery;
+        match failure.inner.kind {
+            Kind::Nested(failures) if nursery.is_none() => failures,
+            _ => Self::only(failure),
         }
     }
 }
-
-/// As that of [`Failures`], if one is nested in it.
-impl<E: fmt::Display> fmt::Display for Failure<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        listing::write(f, slice::from_ref(self))
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for Kind<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) | Self::Late(error) => error.fmt(f),
-            Self::Panic(panic) => panic.fmt(f),
-            Self::Cancelled(cancelled) => cancelled.fmt(f),
-            Self::Nested(failures) => failures.fmt(f),
-        }
-    }
-}
-
-impl<E: fmt::Debug> fmt::Debug for Failure<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failure")
-            .field("kind", self.kind())
-            .field("child", &self.child())
-            .finish()
-    }
-}
-
-impl<E: fmt::Debug + fmt::Display> Error for Failure<E> {}
 
 /// All that went wrong in a partial nursery; at least one thing.
 ///
-/// The first one is the [cause](Self::cause). Its `Display` is that of the cause, and how many more
-/// there are; `{:#}` lists them all, one a line. Those of nurseries further in count one by one, and
-/// stand behind the path to them: `child 3: child 0: no`, or `body: child 0: no`.
+/// One of them is the [cause](Self::cause). The text of all of them is the text of the cause, and how
+/// many more there are; `{:#}` lists all of them, one a line, the cause first. Failures of nurseries
+/// further in count one by one, and stand behind the path to them: `child 3: child 0: no`, or
+/// `body: child 0: no`. The middle of a long path is left out.
 ///
-/// It has no [`source`](Error::source), as [`Failure`] has none.
+/// # As an error
+///
+/// It is an [`Error`] if `E` is one, so that `?` makes an `anyhow::Error`, an `eyre::Report` or a
+/// `Box<dyn Error>` of it. Its text has the text of the cause already, so its [`source`](Error::source) is
+/// the source of the cause: a report of the whole chain says everything once. What comes back out of
+/// such an error by downcasting is the `Failures`, with all errors in it.
+///
+/// ```
+/// use std::{fs, io};
+/// use hatchery::{Failures, Kind};
+///
+/// fn sizes(paths: &[&str]) -> anyhow::Result<Vec<u64>> {
+///     let sizes = hatchery::try_nursery(|n| {
+///         let children = n.spawn_each(paths, |path| Ok(fs::metadata(path)?.len()));
+///         children.collect::<Result<_, hatchery::Failure<io::Error>>>()
+///     })?;
+///     Ok(sizes)
+/// }
+/// let error = sizes(&["/no/such/file"]).unwrap_err();
+/// let failures = error.downcast_ref::<Failures<io::Error>>().unwrap();
+/// let Kind::Error(cause) = failures.cause().kind() else { panic!("no error") };
+/// assert_eq!(cause.kind(), io::ErrorKind::NotFound);
+/// ```
+///
+/// # With `anyhow` and `eyre`
+///
+/// `anyhow::Error`, `eyre::Report` and `Box<dyn Error>` are no [`Error`]s themselves, nor are texts.
+/// Where `E` is one of them, say what is to come out:
+///
+/// | | comes out | a panic |
+/// |---|---|---|
+/// | [`map_err(Failures::into_error)?`](Self::into_error) | the error of the cause as it was, its chain and its backtrace, alone | goes on |
+/// | [`map_err(Failures::boxed)?`](Self::boxed) | all failures as one error, with the chain of the cause | is one of the failures |
+///
+/// The text of a single `anyhow::Error` is that of its outermost context. `{:#}` has the whole chain, and
+/// so have the lines of a list of failures.
+///
+/// ```
+/// use anyhow::Context;
+/// use hatchery::Failures;
+///
+/// fn parse(lines: &[&str]) -> Result<Vec<i32>, Failures<anyhow::Error>> {
+///     let parse = |line: &&str| line.parse().with_context(|| format!("in {line:?}"));
+///     hatchery::try_nursery(|n| n.spawn_each(lines, parse).collect())
+/// }
+/// fn alone() -> anyhow::Result<Vec<i32>> {
+///     Ok(parse(&["1", "two"]).map_err(Failures::into_error)?)
+/// }
+/// fn all() -> anyhow::Result<Vec<i32>> {
+///     Ok(parse(&["1", "two"]).map_err(Failures::boxed)?)
+/// }
+///
+/// let failures = parse(&["1", "two"]).unwrap_err();
+/// assert_eq!(failures.to_string(), r#"child 1: in "two""#);
+/// let whole = r#"child 1: in "two": invalid digit found in string"#;
+/// assert_eq!(format!("{failures:#}"), whole);
+///
+/// let error = alone().unwrap_err();
+/// assert_eq!(format!("{error:#}"), r#"in "two": invalid digit found in string"#);
+/// assert!(error.downcast_ref::<std::num::ParseIntError>().is_some());
+///
+/// let error = all().unwrap_err();
+/// assert_eq!(format!("{error:#}"), whole);
+/// assert!(error.chain().any(|link| link.is::<std::num::ParseIntError>()));
+/// ```
 pub struct Failures<E> {
     // On the heap, so that a `Result` of a small value stays small.
     inner: Box<Inner<E>>,
@@ -303,8 +348,47 @@ struct Inner<E> {
     /// At least one, in the order of [`Failures::iter`].
     failures: Vec<Failure<E>>,
     late: Vec<Failure<E>>,
+    /// Which of them is the cause.
+    cause: usize,
+    summary: Summary,
     /// Whether the nursery around it had been cancelled, and these say no more than that.
     is_consequence: bool,
+}
+
+/// What failures are to each other.
+pub(crate) struct Shape {
+    /// How many are not late.
+    number: usize,
+    cause: usize,
+    is_consequence: bool,
+}
+
+impl<E> Drop for Inner<E> {
+    /// Not by recursion, however deep they are nested.
+    fn drop(&mut self) {
+        if self.summary.has_nested {
+            self.dismantle(drop);
+        }
+    }
+}
+
+impl<E> Inner<E> {
+    /// Has an end made of each failure in turn that has no others nested in it, the late ones included.
+    fn dismantle(&mut self, end: impl Fn(Failure<E>)) {
+        let mut left = Vec::new();
+        self.unpack_onto(&mut left);
+        while let Some(mut failure) = left.pop() {
+            if let Kind::Nested(failures) = &mut failure.inner.kind {
+                failures.inner.unpack_onto(&mut left);
+            }
+            end(failure);
+        }
+    }
+
+    fn unpack_onto(&mut self, left: &mut Vec<Failure<E>>) {
+        left.extend(self.late.drain(..).rev());
+        left.extend(self.failures.drain(..).rev());
+    }
 }
 
 impl<E> Failures<E> {
@@ -322,34 +406,125 @@ impl<E> Failures<E> {
         failures.extend(last);
         late.sort_by(|a, b| a.child().cmp(&b.child()));
         assert!(!failures.is_empty(), "a failure without a cause");
+        let has_cancelled = |failure: &Failure<E>| failure.inner.place.has_cancelled;
+        let cause = failures.iter().position(has_cancelled).unwrap_or(0);
+        Self::made(failures, late, cause)
+    }
+
+    fn made(failures: Vec<Failure<E>>, late: Vec<Failure<E>>, cause: usize) -> Self {
+        let summary = Summary::of(&failures, &late, &failures[cause]);
         Self {
             inner: Box::new(Inner {
                 failures,
                 late,
+                cause,
+                summary,
                 is_consequence: false,
             }),
         }
     }
 
     pub(crate) fn only(failure: Failure<E>) -> Self {
-        Self::new(vec![failure], Vec::new(), Vec::new())
+        Self::made(vec![failure], Vec::new(), 0)
     }
 
-    /// The first one: the body's own, else that of the first child that failed.
+    /// All of them and the late ones in a row.
+    pub(crate) fn take_apart(self) -> (Vec<Failure<E>>, Shape) {
+        let shape = Shape {
+            number: self.inner.failures.len(),
+            cause: self.inner.cause,
+            is_consequence: self.inner.is_consequence,
+        };
+        let (mut all, late) = self.into_parts();
+        all.extend(late);
+        (all, shape)
+    }
+
+    pub(crate) fn put_together(mut all: Vec<Failure<E>>, shape: Shape) -> Self {
+        let late = all.split_off(shape.number);
+        let mut failures = Self::made(all, late, shape.cause);
+        failures.inner.is_consequence = shape.is_consequence;
+        failures
+    }
+
+    /// What went wrong first: the failure that cancelled the nursery.
     ///
-    /// Children are taken in spawn order. If none failed, it is the first panic of a destructor that belongs to no child; and a cancellation
-    /// if there is nothing else. A failure that the body had from a child is that child's.
+    /// If it is not among them (it was joined and handled; or nothing that failed cancelled the nursery,
+    /// as under [`OnFailure::Continue`](crate::OnFailure::Continue), or once it was cancelled by something
+    /// else), it is the first one by [`iter`](Self::iter), which does not depend on the schedule: the body's
+    /// own, else that of the first child in spawn order that failed. A failure that the body had from a
+    /// child is that child's. A cancellation is the cause only if there is nothing else.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let failures = hatchery::try_nursery(|n| {
+    ///     let (sender, receiver) = mpsc::channel::<u8>();
+    ///     let reader = n.spawn_blocking(move || receiver.recv().map_err(|error| error.to_string()));
+    ///     n.spawn_blocking(move || {
+    ///         let _sender = sender; // goes away once this has failed
+    ///         Err::<(), _>("disk full".to_owned())
+    ///     })
+    ///     .join()?;
+    ///     reader.join()
+    /// });
+    /// assert_eq!(failures.unwrap_err().cause().to_string(), "child 1: disk full");
+    /// ```
     #[must_use]
     pub fn cause(&self) -> &Failure<E> {
-        &self.inner.failures[0]
+        &self.inner.failures[self.inner.cause]
     }
 
-    /// The first one, by value; the others are dropped.
+    /// The [cause](Self::cause) by value; the other failures are dropped.
     #[must_use]
-    pub fn into_cause(self) -> Failure<E> {
-        match self.into_iter().next() {
-            Some(cause) => cause,
-            None => unreachable!("there is at least one"),
+    pub fn into_cause(mut self) -> Failure<E> {
+        let cause = self.inner.cause;
+        self.inner.failures.swap_remove(cause)
+    }
+
+    /// The error of the [cause](Self::cause), or the cancellation if there is nothing else; a panic goes on.
+    ///
+    /// The other failures are dropped. If one of them is a panic, in this nursery or in one further in, that
+    /// goes on instead, as by [`resume_panic`](Self::resume_panic): no panic is lost.
+    ///
+    /// ```
+    /// use hatchery::{Cancelled, Failures};
+    ///
+    /// #[derive(Debug)]
+    /// enum Error {
+    ///     Empty,
+    ///     Stopped(Cancelled),
+    /// }
+    /// impl From<Cancelled> for Error {
+    ///     fn from(cancelled: Cancelled) -> Self {
+    ///         Self::Stopped(cancelled)
+    ///     }
+    /// }
+    ///
+    /// fn lengths(lines: &[&str]) -> Result<Vec<usize>, Error> {
+    ///     let length = |line: &&str| if line.is_empty() { Err(Error::Empty) } else { Ok(line.len()) };
+    ///     hatchery::try_nursery(|n| n.spawn_each(lines, length).collect())
+    ///         .map_err(Failures::into_error)
+    /// }
+    /// assert!(matches!(lengths(&["a", ""]), Err(Error::Empty)));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// With the payload of a panic among the failures.
+    #[must_use]
+    pub fn into_error(self) -> E
+    where
+        E: From<Cancelled>,
+    {
+        let mut failures = self.resume_panic();
+        loop {
+            match failures.into_cause().into_kind() {
+                Kind::Error(error) | Kind::Late(error) => return error,
+                Kind::Cancelled(cancelled) => return cancelled.into(),
+                Kind::Nested(nested) => failures = nested,
+                Kind::Panic(panic) => panic.resume(),
+            }
         }
     }
 
@@ -358,8 +533,16 @@ impl<E> Failures<E> {
         self.inner.failures.iter()
     }
 
-    pub(crate) fn all(&self) -> &[Failure<E>] {
-        &self.inner.failures
+    pub(crate) fn level(&self) -> Level<'_, E> {
+        Level {
+            failures: &self.inner.failures,
+            cause: self.inner.cause,
+            late: &self.inner.late,
+        }
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        self.inner.summary
     }
 
     /// How many there are.
@@ -391,42 +574,20 @@ impl<E> Failures<E> {
     /// assert_eq!(late.collect::<Vec<_>>(), ["closed the file"]);
     /// ```
     #[must_use]
-    pub fn into_parts(self) -> (Vec<Failure<E>>, Vec<Failure<E>>) {
-        (self.inner.failures, self.inner.late)
-    }
-
-    /// Whether they say no more than that a nursery was cancelled, or perhaps what followed.
-    fn say_cancelled(&self, or_late: bool) -> bool {
-        self.iter().all(|failure| match failure.kind() {
-            Kind::Nested(failures) => failures.say_cancelled(or_late),
-            Kind::Late(_) => or_late,
-            kind => matches!(kind, Kind::Cancelled(_)),
-        })
-    }
-
-    /// Whether there are late errors, here or in a nursery further in.
-    fn have_late(&self) -> bool {
-        let mut all = self.iter();
-        let is_one = |failure: &Failure<E>| match failure.kind() {
-            Kind::Late(_) => true,
-            // What it meant to the nursery around it does not matter.
-            Kind::Nested(failures) => failures.have_late(),
-            _ => false,
-        };
-        !self.late().is_empty() || all.any(is_one)
+    pub fn into_parts(mut self) -> (Vec<Failure<E>>, Vec<Failure<E>>) {
+        let inner = &mut *self.inner;
+        (mem::take(&mut inner.failures), mem::take(&mut inner.late))
     }
 
     /// Why the nursery was cancelled, if that is all that happened.
     #[must_use]
     pub fn cancelled(&self) -> Option<Cancelled> {
-        match self.cause().kind() {
-            Kind::Cancelled(cancelled) => Some(*cancelled),
-            Kind::Nested(failures) if self.say_cancelled(false) => failures.cancelled(),
-            _ => None,
-        }
+        self.inner.summary.cancelled
     }
 
-    /// Goes on with the first panic, if there is one here or in a nursery further in.
+    /// Goes on with a panic, if there is one here or in a nursery further in.
+    ///
+    /// If there are several, it is the panic of the [cause](Self::cause), else the first one.
     ///
     /// ```
     /// # fn parse(lines: &[&str]) -> Result<Vec<i64>, hatchery::Failures<std::num::ParseIntError>> {
@@ -441,28 +602,29 @@ impl<E> Failures<E> {
     /// With its payload.
     #[must_use]
     pub fn resume_panic(self) -> Self {
-        match self.into_panic() {
-            Ok(panic) => panic.resume(),
-            Err(failures) => failures,
+        let mut failures = self;
+        while failures.summary().has_panic {
+            let cause = Some(failures.inner.cause).filter(|_| failures.cause().summary().has_panic);
+            let place = cause.or_else(|| {
+                failures
+                    .iter()
+                    .position(|failure| failure.summary().has_panic)
+            });
+            let Some(place) = place else { break };
+            let kind = failures.inner.failures.swap_remove(place).into_kind();
+            failures.discard();
+            match kind {
+                Kind::Nested(nested) => failures = nested,
+                Kind::Panic(panic) => panic.resume(),
+                _ => unreachable!("it has a panic"),
+            }
         }
+        failures
     }
 
     /// As [`Failure::discard`].
-    pub(crate) fn discard(self) {
-        let Inner { failures, late, .. } = *self.inner;
-        failures.into_iter().chain(late).for_each(Failure::discard);
-    }
-
-    fn into_panic(mut self) -> Result<Panic, Self> {
-        let mut kept = Vec::with_capacity(self.inner.failures.len());
-        for failure in self.inner.failures.drain(..) {
-            match failure.into_panic() {
-                Ok(panic) => return Ok(panic),
-                Err(failure) => kept.push(failure),
-            }
-        }
-        self.inner.failures = kept;
-        Err(self)
+    pub(crate) fn discard(mut self) {
+        self.inner.dismantle(discard);
     }
 }
 
@@ -471,7 +633,7 @@ impl<E> IntoIterator for Failures<E> {
     type IntoIter = vec::IntoIter<Failure<E>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.inner.failures.into_iter()
+        self.into_parts().0.into_iter()
     }
 }
 
@@ -483,20 +645,3 @@ impl<'a, E> IntoIterator for &'a Failures<E> {
         self.iter()
     }
 }
-
-impl<E: fmt::Display> fmt::Display for Failures<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        listing::write(f, self.all())
-    }
-}
-
-impl<E: fmt::Debug> fmt::Debug for Failures<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failures")
-            .field("failures", &self.inner.failures)
-            .field("late", &self.inner.late)
-            .finish()
-    }
-}
-
-impl<E: fmt::Debug + fmt::Display> Error for Failures<E> {}

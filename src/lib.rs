@@ -169,6 +169,8 @@ pub use platform::shuttled::control;
 mod refused;
 
 #[cfg(not(hatchery_loom))]
+mod boxed;
+#[cfg(not(hatchery_loom))]
 mod cancel;
 #[cfg(not(hatchery_loom))]
 mod child;
@@ -207,10 +209,13 @@ mod serial;
 #[cfg(not(hatchery_loom))]
 mod stats;
 #[cfg(not(hatchery_loom))]
+mod summary;
+#[cfg(not(hatchery_loom))]
 mod try_nursery;
 
 #[cfg(not(hatchery_loom))]
 pub use self::{
+    boxed::BoxedError,
     cancel::{CancelToken, Cancelled, Reason, checkpoint},
     child::{Child, Children},
     dump::Dump,

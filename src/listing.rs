@@ -1,62 +1,235 @@
-//! Failures as text: the first one, or all, each behind the path to it.
+//! Failures as text and as errors: the cause, or all, each behind the path to it.
+//!
+//! They may be nested as deep as nurseries are. So nothing recurses, and of a long path the middle is
+//! left out: the text of many failures is as long as they are many, not as they lie deep.
 
-use std::fmt::{self, Display, Formatter};
+use std::error::Error;
+use std::fmt::{self, Debug, Display, Formatter, Write};
+use std::slice;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Failures, Kind};
 
-/// The first of these and how many more there are; with `#` all of them, one a line.
-pub(crate) fn write<E: Display>(f: &mut Formatter<'_>, failures: &[Failure<E>]) -> fmt::Result {
-    if f.alternate() {
-        return list(f, failures, &mut String::new(), &mut "");
-    }
-    let mut first = &failures[0];
-    while let Kind::Nested(nested) = first.kind() {
-        f.write_str(&whose(first))?;
-        first = nested.cause();
-    }
-    f.write_str(&whose(first))?;
-    first.kind().fmt(f)?;
-    match number(failures) - 1 {
-        0 => Ok(()),
-        more => write!(f, " (and {more} more)"),
-    }
+/// How much of a long path is written at each of its ends.
+const ENDS: usize = 4;
+
+/// Failures that are not nested in each other.
+pub(crate) struct Level<'a, E> {
+    pub(crate) failures: &'a [Failure<E>],
+    /// Which of them is the cause.
+    pub(crate) cause: usize,
+    pub(crate) late: &'a [Failure<E>],
 }
 
-/// How many there are that have no others nested in them.
-fn number<E>(failures: &[Failure<E>]) -> usize {
-    let number = |failure: &Failure<E>| match failure.kind() {
-        Kind::Nested(nested) => number(nested.all()),
-        _ => 1,
-    };
-    failures.iter().map(number).sum()
-}
-
-fn list<E: Display>(
-    f: &mut Formatter<'_>,
-    failures: &[Failure<E>],
-    path: &mut String,
-    end_of_last: &mut &str,
-) -> fmt::Result {
-    for failure in failures {
-        let len = path.len();
-        path.push_str(&whose(failure));
-        if let Kind::Nested(nested) = failure.kind() {
-            list(f, nested.all(), path, end_of_last)?;
-        } else {
-            write!(f, "{end_of_last}{path}")?;
-            failure.kind().fmt(f)?;
-            *end_of_last = "\n";
+impl<'a, E> Level<'a, E> {
+    pub(crate) fn only(failure: &'a Failure<E>) -> Self {
+        Self {
+            failures: slice::from_ref(failure),
+            cause: 0,
+            late: &[],
         }
-        path.truncate(len);
+    }
+
+    /// The cause, then the others in their order, then the late ones.
+    fn get(&self, place: usize) -> Option<&'a Failure<E>> {
+        let place = match place {
+            0 => self.cause,
+            place if place <= self.cause => place - 1,
+            place => place,
+        };
+        let late = place.checked_sub(self.failures.len());
+        match late {
+            None => self.failures.get(place),
+            Some(late) => self.late.get(late),
+        }
+    }
+}
+
+/// The failure that has no others nested in it at the end of a row of causes.
+pub(crate) fn cause<E>(failure: &Failure<E>) -> &Kind<E> {
+    let mut kind = failure.kind();
+    while let Kind::Nested(failures) = kind {
+        kind = failures.cause().kind();
+    }
+    kind
+}
+
+/// Goes through the failures that have no others nested in them.
+struct Walk<'a, E> {
+    /// Where it is, from the outside to the inside, and what comes next there.
+    levels: Vec<(Level<'a, E>, usize)>,
+    /// The failures that each level but the first is nested in.
+    path: Vec<&'a Failure<E>>,
+    /// Whether it goes through late ones.
+    with_late: bool,
+}
+
+impl<'a, E> Walk<'a, E> {
+    fn through(level: &Level<'a, E>, with_late: bool) -> Self {
+        let level = Level { ..*level };
+        Self {
+            levels: vec![(level, 0)],
+            path: Vec::new(),
+            with_late,
+        }
+    }
+
+    /// The next one; the path to it is there until the one after it.
+    fn next(&mut self) -> Option<&'a Failure<E>> {
+        loop {
+            let (level, place) = self.levels.last_mut()?;
+            let is_over = !self.with_late && *place == level.failures.len();
+            match level.get(*place).filter(|_| !is_over) {
+                None => {
+                    self.levels.pop();
+                    self.path.pop();
+                }
+                Some(failure) => {
+                    *place += 1;
+                    match failure.nested() {
+                        None => return Some(failure),
+                        Some(failures) => {
+                            self.levels.push((failures.level(), 0));
+                            self.path.push(failure);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn write_path(&self, f: &mut impl Write) -> fmt::Result {
+        let path = &self.path;
+        let left_out = path.len().saturating_sub(2 * ENDS);
+        // It takes as much room to say that one was left out.
+        if left_out <= 1 {
+            return path.iter().try_for_each(|outer| write_whose(f, outer));
+        }
+        let (first, rest) = path.split_at(ENDS);
+        first.iter().try_for_each(|outer| write_whose(f, outer))?;
+        write!(f, "({left_out} more): ")?;
+        let mut last = rest[left_out..].iter();
+        last.try_for_each(|outer| write_whose(f, outer))
+    }
+}
+
+/// The child; or that it was the body, where the children of another nursery follow.
+fn write_whose<E>(f: &mut impl Write, failure: &Failure<E>) -> fmt::Result {
+    match (failure.child(), failure.kind()) {
+        (Some(child), _) => write!(f, "child {child}: "),
+        (None, Kind::Nested(_)) => f.write_str("body: "),
+        (None, _) => Ok(()),
+    }
+}
+
+/// The cause and how many more there are; with `#` all of them, one a line.
+pub(crate) fn write<E: Display>(f: &mut Formatter<'_>, level: &Level<'_, E>) -> fmt::Result {
+    let mut walk = Walk::through(level, false);
+    let mut are_more = false;
+    while let Some(failure) = walk.next() {
+        if are_more {
+            f.write_char('\n')?;
+        }
+        walk.write_path(f)?;
+        write_whose(f, failure)?;
+        failure.kind().fmt(f)?;
+        if !f.alternate() {
+            let leaves = |failure: &Failure<E>| failure.summary().leaves;
+            let all: usize = level.failures.iter().map(leaves).sum();
+            return match all - 1 {
+                0 => Ok(()),
+                more => write!(f, " (and {more} more)"),
+            };
+        }
+        are_more = true;
     }
     Ok(())
 }
 
-/// The child; or that it was the body, where the children of another nursery follow.
-fn whose<E>(failure: &Failure<E>) -> String {
-    match (failure.child(), failure.kind()) {
-        (Some(child), _) => format!("child {child}: "),
-        (None, Kind::Nested(_)) => "body: ".to_owned(),
-        (None, _) => String::new(),
+/// All of them in a list, the late ones included.
+pub(crate) fn describe<E: Debug>(f: &mut Formatter<'_>, level: &Level<'_, E>) -> fmt::Result {
+    f.write_str("Failures ")?;
+    let mut list = f.debug_list();
+    let mut walk = Walk::through(level, true);
+    while let Some(failure) = walk.next() {
+        list.entry(&Entry {
+            walk: &walk,
+            failure,
+        });
+    }
+    list.finish()
+}
+
+/// The failure that a walk has come to.
+struct Entry<'a, E> {
+    walk: &'a Walk<'a, E>,
+    failure: &'a Failure<E>,
+}
+
+impl<E: Debug> Debug for Entry<'_, E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.walk.write_path(f)?;
+        write_whose(f, self.failure)?;
+        self.failure.kind().fmt(f)
+    }
+}
+
+/// As the text of [`Failures`], if those are nested in it.
+impl<E: Display> Display for Failure<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write(f, &Level::only(self))
+    }
+}
+
+impl<E: Display> Display for Kind<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) | Self::Late(error) => error.fmt(f),
+            Self::Panic(panic) => Display::fmt(panic, f),
+            Self::Cancelled(cancelled) => Display::fmt(cancelled, f),
+            Self::Nested(failures) => failures.fmt(f),
+        }
+    }
+}
+
+impl<E: Debug> Debug for Failure<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", self.kind())
+            .field("child", &self.child())
+            .finish()
+    }
+}
+
+impl<E: Error> Error for Failure<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        cause(self).source()
+    }
+}
+
+impl<E: Error> Kind<E> {
+    /// Of those nested in others there is none.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Error(error) | Self::Late(error) => error.source(),
+            Self::Panic(_) | Self::Cancelled(_) | Self::Nested(_) => None,
+        }
+    }
+}
+
+impl<E: Display> Display for Failures<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write(f, &self.level())
+    }
+}
+
+impl<E: Debug> Debug for Failures<E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        describe(f, &self.level())
+    }
+}
+
+impl<E: Error> Error for Failures<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause().source()
     }
 }

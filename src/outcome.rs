@@ -40,10 +40,12 @@ impl<'env, E> Left<'env, E> {
         Failure::whose(Kind::Cancelled(cancelled), self.whose(None))
     }
 
-    /// A panic of the body, or in a destructor that belongs to no child in particular.
+    /// A panic of the body, or in a destructor that belongs to no child in particular; and whether the
+    /// nursery was cancelled for it.
     #[cold]
-    pub(crate) fn panicked(&self, payload: Payload) -> Failure<E> {
+    pub(crate) fn panicked(&self, payload: Payload, has_cancelled: bool) -> Failure<E> {
         Failure::whose(Kind::Panic(Panic::new(payload, None)), self.whose(None))
+            .which_cancelled(has_cancelled)
     }
 
     #[cold]
@@ -61,10 +63,11 @@ impl<'env, E> Left<'env, E> {
         });
     }
 
-    /// Adds a panic of a destructor after the child in that place.
+    /// Adds a panic of a destructor after the child in that place, and whether the nursery was cancelled
+    /// for it.
     #[cold]
-    pub(crate) fn add_dropped(&self, rank: Rank, payload: Payload) {
-        let panicked = self.panicked(payload);
+    pub(crate) fn add_dropped(&self, rank: Rank, payload: Payload, has_cancelled: bool) {
+        let panicked = self.panicked(payload, has_cancelled);
         self.remains.add(|left| left.dropped.push((rank, panicked)));
     }
 
@@ -109,7 +112,7 @@ impl<'env, E> Left<'env, E> {
         let dropped = left.dropped.into_iter().map(|dropped| dropped.1);
         let of_handler = of_handler.or(catching(|| drop(on_late)).err());
         let last = of_handler.into_iter().chain(of_value);
-        let last = last.map(|payload| self.panicked(payload));
+        let last = last.map(|payload| self.panicked(payload, false));
         let last: Vec<_> = dropped.chain(last).collect();
         let has_none_failed = left.failures.is_empty() && last.is_empty();
         match (own, cancelled) {
@@ -154,7 +157,12 @@ fn hand_over<E>(
 }
 
 impl<T, E: Send> Collect<Result<T, Failure<E>>> for Left<'_, E> {
-    fn collect(&self, rank: Rank, verdict: Verdict<Result<T, Failure<E>>>) -> bool {
+    fn collect(
+        &self,
+        rank: Rank,
+        verdict: Verdict<Result<T, Failure<E>>>,
+        fail: impl FnOnce() -> bool,
+    ) {
         let dropped = match verdict {
             Verdict::Done(Ok(value)) => catching(|| drop(value)),
             Verdict::Done(Err(failure)) => {
@@ -164,12 +172,8 @@ impl<T, E: Send> Collect<Result<T, Failure<E>>> for Left<'_, E> {
             Verdict::Panicked(payload) => Err(payload),
             Verdict::Skipped => unreachable!("children of a partial nursery ask themselves"),
         };
-        match dropped {
-            Ok(()) => true,
-            Err(payload) => {
-                self.add_dropped(rank, payload);
-                false
-            }
+        if let Err(payload) = dropped {
+            self.add_dropped(rank, payload, fail());
         }
     }
 }

@@ -95,8 +95,8 @@ where
         // What has failed here may be made an error of.
         tell(Told::AsError);
     }
-    if let Some((rank, payload)) = nest.take_panic() {
-        nest.collector().add_dropped(rank, payload);
+    if let Some((rank, payload, has_cancelled)) = nest.take_panic() {
+        nest.collector().add_dropped(rank, payload, has_cancelled);
     }
     nest.collector().settle(result, cancelled)
 }
@@ -111,19 +111,16 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => {
                 let failure = failure.of(self.whose(None), self.told::<NESTED>(task));
-                if !failure.is_cancellation() {
-                    self.nest.fail(Reason::BodyFailed);
-                }
-                Err(failure)
+                Err(self.noted(failure, Reason::BodyFailed))
             }
             Err(payload) => {
-                self.nest.fail(Reason::BodyPanicked);
-                Err(self.nest.collector().panicked(payload))
+                let has_cancelled = self.nest.fail(Reason::BodyPanicked);
+                Err(self.nest.collector().panicked(payload, has_cancelled))
             }
         };
         match self.nest.hold(seat, body) {
             Ok(result) => result,
-            Err(payload) => Err(self.nest.collector().panicked(payload)),
+            Err(payload) => Err(self.nest.collector().panicked(payload, false)),
         }
     }
 
@@ -141,10 +138,7 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
         self.nest.as_task(origin, |task| match catching(f) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => Err(self.failed::<IS_NESTED>(task, failure)),
-            Err(payload) => {
-                self.nest.note_panicked();
-                Err(self.panicked(payload, Some(spawned_at), task.id()))
-            }
+            Err(payload) => Err(self.panicked(payload, Some(spawned_at), task.id())),
         })
     }
 
@@ -152,12 +146,18 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
     #[cold]
     fn failed<const IS_NESTED: bool>(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
         let failure = failure.of(self.whose(task.id()), self.told::<IS_NESTED>(task));
-        if !failure.is_cancellation() {
-            self.nest.fail(Reason::ChildFailed);
-        } else if failure.is_late() {
+        if failure.is_late() {
             self.nest.note_late();
         }
-        failure
+        self.noted(failure, Reason::ChildFailed)
+    }
+
+    /// The nursery is cancelled for a failure, if it was not before and this is no consequence.
+    fn noted(&self, failure: Failure<E>, reason: Reason) -> Failure<E> {
+        if failure.is_cancellation() || !self.nest.fail(reason) {
+            return failure;
+        }
+        failure.which_cancelled(true)
     }
 
     /// What a task that ends now knows of the cancellation, if there was one.
@@ -176,10 +176,7 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
         self.nest.note_skipped();
         match catching(|| drop(f)) {
             Ok(()) => self.skipped(origin, cancelled),
-            Err(payload) => {
-                self.nest.note_panicked();
-                self.panicked(payload, None, Some(origin.id()))
-            }
+            Err(payload) => self.panicked(payload, None, Some(origin.id())),
         }
     }
 
@@ -196,8 +193,9 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
         spawned_at: Option<&'static Location<'static>>,
         child: Option<ChildId>,
     ) -> Failure<E> {
+        let has_cancelled = self.nest.note_panicked();
         let panic = Kind::Panic(Panic::new(payload, spawned_at));
-        Failure::whose(panic, self.whose(child))
+        Failure::whose(panic, self.whose(child)).which_cancelled(has_cancelled)
     }
 
     fn whose(&self, child: Option<ChildId>) -> Whose {
@@ -226,9 +224,10 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
     /// nursery's; one that is joined is the joiner's, who may pass it on by `?`. It asks whether to stop
     /// as a [blocking](Self::spawn_blocking) child does, or is a [nested](Self::spawn_nested) one.
     ///
-    /// So is a child that joins siblings by `?`. If `E` takes in any error, as `anyhow::Error` and boxed
-    /// ones do, such a child compiles as a plain one, too, and makes an error of its own of a sibling's
-    /// panic or cancellation. The [`Failure`] is in there still, to be had by `downcast_ref`.
+    /// A child that joins siblings by `?` is a nested one, too. If `E` takes in any error, as
+    /// `anyhow::Error` and boxed ones do, a plain child can make an error of its own of a sibling's failure by
+    /// [`Failure::boxed`]. Then a sibling's panic or cancellation is this child's error; what it was is
+    /// to be had by `downcast_ref`.
     ///
     /// ```
     /// let sum = hatchery::try_nursery(|n| {

@@ -409,8 +409,9 @@ fn a_helper_that_returns_all_failures_may_join_a_child_of_its_caller() {
 #[test]
 fn what_is_told_of_a_failure_has_the_usual_traits() {
     fn is_error<T: std::error::Error>() {}
-    is_error::<Failure<String>>();
-    is_error::<Failures<String>>();
+    is_error::<Failure<std::io::Error>>();
+    is_error::<Failures<std::io::Error>>();
+    is_error::<Failures<hatchery::BoxedError>>();
     is_error::<Panic>();
     let cancelled = hatchery::try_nursery::<(), (), _>(|n| {
         assert!(format!("{n:?}").starts_with("TryNursery {"));

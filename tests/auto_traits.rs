@@ -101,6 +101,8 @@ fn failures() -> impl IntoIterator<Item = Row> {
         Kind<Lone>: Send Unpin UnwindSafe;
         Kind<Local>: Unpin UnwindSafe RefUnwindSafe;
         Kind<Torn>: Send Sync Unpin RefUnwindSafe;
+        // What is in the box may be anything.
+        BoxedError: Send Sync Unpin;
         // The payload, which is only sent, lies behind a lock.
         Panic: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Cancelled: Send Sync Unpin UnwindSafe RefUnwindSafe;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use common::{Ledger, on_every_pool};
-use hatchery::{Failure, Failures, Kind, Pool, TryNursery, checkpoint};
+use hatchery::{BoxedError, Failure, Failures, Kind, Pool, TryNursery, checkpoint};
 
 /// The failures of a cancelled nursery on this pool whose body does this, then returns an error.
 fn failures_of(pool: &Pool, does: impl Fn()) -> Failures<&'static str> {
@@ -258,8 +258,8 @@ fn late_errors_are_counted() {
     });
 }
 
-/// Errors that take in any error, as anyhow's does: a plain child that joins siblings by `?` makes one of
-/// whatever became of them, which can be had back.
+/// Errors that take in any error, as anyhow's does: a plain child that makes one of a sibling's failure
+/// keeps what that was.
 #[test]
 fn what_a_plain_child_has_from_a_sibling_is_in_its_error() {
     type Any = Box<dyn Error + Send + Sync>;
@@ -267,7 +267,7 @@ fn what_a_plain_child_has_from_a_sibling_is_in_its_error() {
         let failures = pool.try_nursery::<Any, (), _>(|n| {
             n.spawn(|| {
                 let sibling = n.spawn(|| -> Result<(), Any> { panic!("on purpose") });
-                Ok(sibling.join()?)
+                Ok(sibling.join().map_err(Failure::boxed)?)
             });
             Ok(())
         });
@@ -275,7 +275,9 @@ fn what_a_plain_child_has_from_a_sibling_is_in_its_error() {
         let Kind::Error(error) = failures.cause().kind() else {
             panic!("{failures:?}");
         };
-        let failure = error.downcast_ref::<Failure<Any>>().expect("the sibling's");
+        let failure = error
+            .downcast_ref::<Failure<BoxedError>>()
+            .expect("the sibling's");
         assert!(matches!(failure.kind(), Kind::Panic(_)));
     });
 }

@@ -8,6 +8,9 @@
 //! 2. Whoever checks reads the number, then looks, then notes the number with the answer.
 //! 3. So an answer noted with the present number has seen all that has been cancelled before the
 //!    number became that.
+//! 4. Whoever advances the number for one nursery learns which number that was before. What was clean at
+//!    that one is clean at the next, too, if it is not inside that nursery: nothing else was cancelled in
+//!    between.
 //!
 //! Model: `models::mark_*`.
 
@@ -36,12 +39,13 @@ impl Epoch {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Something has been cancelled.
-    pub(crate) fn advance(&self) {
+    /// Something has been cancelled. Returns the number before.
+    pub(crate) fn advance(&self) -> u64 {
         // ORDERING: Release: what has been cancelled is seen by whoever reads this number or, by
         // the read-modify-writes of others, a later one.
-        self.0.fetch_add(1, Ordering::Release);
+        let before = self.0.fetch_add(1, Ordering::Release);
         point::reach(Point::EpochAdvanced);
+        before
     }
 }
 

@@ -5,6 +5,11 @@
 //! 3. A nursery that was found clean at the present epoch answers for those further out, too.
 //! 4. Nobody is told of a cancellation before the epoch has advanced for it: who comes between the mark
 //!    and the advance advances it, too. So whoever was told finds the nurseries further in cancelled.
+//! 5. Whoever advances the epoch for a nursery that was found clean just before notes that the one around
+//!    it still is. So in a row of nurseries, each in the one before, that fail one after the other, only
+//!    the first one looks outwards.
+//! 6. What a nursery inherits, all between it and the owner of the reason inherit with it. So in a row of
+//!    nurseries that are told one after the other, each is looked at once.
 //!
 //! Model: `models::mark_*`.
 
@@ -70,13 +75,18 @@ impl Mark {
         }
     }
 
-    /// Has the epoch advance for this mark, once at least.
-    fn spread(&self, epoch: &Epoch) {
+    /// Has the epoch advance for this mark, once at least; `outer` is the mark of the nursery around.
+    fn spread(&self, epoch: &Epoch, outer: Option<&Self>) {
         // ORDERING: Acquire and Release: who finds it spread sees the advance. It is a check of a few
         // instructions for everybody who is told.
         if !self.is_spread.load(Ordering::Acquire) {
-            epoch.advance();
+            let before = epoch.advance();
             self.is_spread.store(true, Ordering::Release);
+            if let Some(outer) = outer.filter(|_| self.clean_at.is(before)) {
+                // Nobody but this one was cancelled in between. It may overwrite a later number, which
+                // costs one look more.
+                outer.clean_at.set(before + 1);
+            }
         }
     }
 
@@ -159,6 +169,11 @@ impl Mark {
     }
 }
 
+fn spread<N: Cancellable>(nursery: &N, epoch: &Epoch) {
+    let outer = nursery.outer().map(Cancellable::mark);
+    nursery.mark().spread(epoch, outer);
+}
+
 fn outwards<N: Cancellable>(nursery: &N) -> impl Iterator<Item = &N> {
     iter::successors(Some(nursery), |nursery| nursery.outer())
 }
@@ -172,7 +187,7 @@ pub(crate) fn cancel<N: Cancellable>(nursery: &N, epoch: &Epoch, reason: u8, fla
     };
     let is_first = nursery.mark().set(own, flags);
     point::reach(Point::CancelMarked);
-    nursery.mark().spread(epoch);
+    spread(nursery, epoch);
     is_first
 }
 
@@ -187,7 +202,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
         let known = here.mark().known();
         let ended = match known {
             Some(known) if ptr::eq(here, nursery) => {
-                here.mark().spread(epoch);
+                spread(here, epoch);
                 return Some(known);
             }
             Some(Known { reason, .. }) => Some((reason, here.since(reason))),
@@ -215,19 +230,21 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
             };
             owner.mark().set(own, 0);
             point::reach(Point::CancelNoticed);
-            owner.mark().spread(epoch);
-            if let Some(known) = owner.mark().known().filter(|_| !ptr::eq(owner, nursery)) {
+            spread(owner, epoch);
+            if let Some(known) = owner.mark().known() {
                 let is_inherited = true;
                 let inherited = Known {
                     is_inherited,
                     ..known
                 };
-                if nursery.mark().set(inherited, 0) {
-                    // ORDERING: Release as in `spread`: who reads it relies on the advance that this
-                    // thread has seen. No model: it takes a third thread that has not seen it.
-                    nursery.mark().is_spread.store(true, Ordering::Release);
-                } else {
-                    nursery.mark().spread(epoch);
+                for here in outwards(nursery).take_while(|here| !ptr::eq(*here, owner)) {
+                    if here.mark().set(inherited, 0) {
+                        // ORDERING: Release as in `spread`: who reads it relies on the advance that this
+                        // thread has seen. No model: it takes a third thread that has not seen it.
+                        here.mark().is_spread.store(true, Ordering::Release);
+                    } else {
+                        spread(here, epoch);
+                    }
                 }
             }
             nursery.mark().known()
@@ -316,8 +333,56 @@ mod tests {
         let known = look(&inner, epoch).unwrap();
         assert_eq!((known.reason, known.is_inherited), (TOKEN, true));
         assert!(!outer.mark.known().unwrap().is_inherited);
-        assert!(middle.mark.known().is_none(), "nobody has asked it");
+        assert!(middle.mark.known().unwrap().is_inherited, "it lies between");
         assert!(look(&middle, epoch).unwrap().is_inherited);
+    }
+
+    /// Nurseries, each in the one before.
+    fn row(outer: &Watched<'_>, left: u32, end: &dyn Fn(&Watched<'_>), total: &Cell<u32>) {
+        let inner = Watched::below(Some(outer));
+        match left {
+            0 => {}
+            _ => row(&inner, left - 1, end, total),
+        }
+        end(&inner);
+        total.set(total.get() + inner.looks.get());
+    }
+
+    const ROW: u32 = 1000;
+
+    #[test]
+    fn a_row_of_nurseries_that_fail_one_after_the_other_takes_few_looks_at_each() {
+        let epoch = &Epoch::new();
+        let (outermost, total) = (Watched::below(None), Cell::new(0));
+        let fail = |inner: &Watched<'_>| {
+            assert!(cancel(inner, epoch, 4, FAILED));
+            assert!(look(inner, epoch).is_some());
+        };
+        row(&outermost, ROW, &fail, &total);
+        assert!(total.get() <= 2 * (ROW + 1), "{total:?} looks");
+        assert!(outermost.looks.get() <= 2, "{:?}", outermost.looks);
+        assert_eq!(look(&outermost, epoch), None);
+    }
+
+    #[test]
+    fn a_row_of_nurseries_that_are_told_one_after_the_other_takes_few_looks_at_each() {
+        for is_broken in [false, true] {
+            let epoch = &Epoch::new();
+            let (outermost, total) = (Watched::below(None), Cell::new(0));
+            match is_broken {
+                true => outermost.is_broken.set(true),
+                false => assert!(cancel(&outermost, epoch, 1, 0)),
+            }
+            let ask = |inner: &Watched<'_>| {
+                for _ in 0..3 {
+                    assert!(look(inner, epoch).unwrap().is_inherited);
+                }
+                assert!(!cancel(inner, epoch, 4, FAILED));
+            };
+            row(&outermost, ROW, &ask, &total);
+            assert!(total.get() <= 2 * (ROW + 1), "{total:?} looks");
+            assert!(outermost.looks.get() <= 2, "{:?}", outermost.looks);
+        }
     }
 
     /// Whoever cancels may be between the mark and the advance.

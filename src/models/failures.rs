@@ -88,10 +88,10 @@ impl<F> Nursery<F> {
         Failure { child, nursery }
     }
 
-    /// Cancels for a failure.
-    fn fail(&self) {
+    /// Cancels for a failure; true if it was not cancelled before.
+    fn fail(&self) -> bool {
         self.mark.add(FAILED);
-        mark::cancel(self, &self.epoch, CHILD_FAILED, 0);
+        mark::cancel(self, &self.epoch, CHILD_FAILED, 0)
     }
 
     fn leave(&self, failure: F) {
@@ -136,6 +136,34 @@ fn failures_of_several_at_once_are_all_there_at_the_end() {
         assert_eq!(children, [0, 1], "all have left what they had");
         let is_one = left.failures[0].nursery == left.failures[1].nursery;
         assert!(is_one, "of one nursery");
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}
+
+/// The cause is the one that says it has cancelled the nursery.
+#[test]
+fn failures_of_several_at_once_have_one_cause() {
+    within_bounds(|| {
+        let nursery = Nursery::with_children(2);
+        let others = [0, 1].map(|child: u32| {
+            let nursery = Arc::clone(&nursery);
+            thread::spawn(move || {
+                let mut has_cancelled = !nursery.is_cancelled();
+                if planted::step("looks whether it is cancelled before it cancels") {
+                    nursery.fail();
+                } else {
+                    has_cancelled = nursery.fail();
+                }
+                nursery.leave((child, has_cancelled));
+                nursery.release();
+            })
+        });
+        nursery.wait();
+        let left = nursery.remains.take().failures;
+        let causes = left.iter().filter(|(_, has_cancelled)| *has_cancelled);
+        assert_eq!(causes.count(), 1, "one cause");
         for other in others {
             other.join().unwrap();
         }
@@ -254,6 +282,10 @@ twins! {
         it_ends_too_early: step("counts as ended before it has left its failure")
             => Says("all have left what they had");
         two_serials_are_drawn: split("serial.rs", "get", "compare_exchange") => Says("of one nursery");
+    }
+    failures_of_several_at_once_have_one_cause {
+        several_find_it_not_cancelled: step("looks whether it is cancelled before it cancels") => Says("one cause");
+        both_set_the_reason: split("engine/mark.rs", "set", "fetch_update") => Says("one cause");
     }
     failures_have_a_first_one_that_is_no_consequence {
         its_own_failure_is_taken_for_another: step("looks whether it was told after it has failed")

@@ -173,6 +173,64 @@ fn mark_a_later_epoch_answers_for_an_earlier_one() {
     });
 }
 
+/// Who fails has found those around clean, and notes that they still are, while one of them is cancelled.
+#[test]
+fn mark_who_fails_hides_no_cancellation_further_out() {
+    within_bounds(|| {
+        let epoch = Arc::new(Epoch::new());
+        let is_known = Arc::new(AtomicBool::new(false));
+        let outer = nursery(None, None);
+        let middle = nursery(Some(&outer), None);
+        let inner = nursery(Some(&middle), None);
+        assert!(!is_cancelled(&inner, &epoch));
+        let canceller = {
+            let (epoch, is_known) = (epoch.clone(), is_known.clone());
+            thread::spawn(move || {
+                assert!(mark::cancel(&*outer, &epoch, REQUESTED, 0));
+                is_known.store(true, Ordering::Release);
+            })
+        };
+        let failing = {
+            let epoch = epoch.clone();
+            thread::spawn(move || mark::cancel(&*inner, &epoch, FAILED, 0))
+        };
+        if is_known.load(Ordering::Acquire) {
+            assert!(is_cancelled(&middle, &epoch), "told of it");
+        }
+        canceller.join().unwrap();
+        failing.join().unwrap();
+        assert!(is_cancelled(&middle, &epoch), "told of it");
+    });
+}
+
+/// A nursery learns of it by a look of one further in, and one beside that one has been found clean.
+#[test]
+fn mark_who_is_told_between_finds_those_further_in_cancelled() {
+    within_bounds(|| {
+        let epoch = Arc::new(Epoch::new());
+        let outer = nursery(None, None);
+        let middle = nursery(Some(&outer), None);
+        let [inner, beside] = [(); 2].map(|()| nursery(Some(&middle), None));
+        assert!(!is_cancelled(&inner, &epoch));
+        assert!(!is_cancelled(&beside, &epoch));
+        let canceller = {
+            let epoch = epoch.clone();
+            thread::spawn(move || mark::cancel(&*outer, &epoch, REQUESTED, 0))
+        };
+        let looker = {
+            let epoch = epoch.clone();
+            thread::spawn(move || is_cancelled(&inner, &epoch))
+        };
+        if is_cancelled(&middle, &epoch) {
+            let known = middle.mark.known().expect("it is told");
+            assert_eq!((known.reason, known.is_inherited), (REQUESTED, true));
+            assert!(is_cancelled(&beside, &epoch), "the one beside, too");
+        }
+        assert!(canceller.join().unwrap());
+        looker.join().unwrap();
+    });
+}
+
 #[test]
 fn mark_what_led_to_it_is_seen_by_whoever_is_told() {
     exhaustively(|| {
@@ -294,6 +352,12 @@ twins! {
     }
     mark_a_later_epoch_answers_for_an_earlier_one {
         two_advances_are_one: split("engine/epoch.rs", "advance", "fetch_add") => Says("seen at last");
+    }
+    mark_who_fails_hides_no_cancellation_further_out {
+        two_advances_are_one: split("engine/epoch.rs", "advance", "fetch_add") => Says("told of it");
+    }
+    mark_who_is_told_between_finds_those_further_in_cancelled {
+        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("the one beside, too");
     }
     mark_what_led_to_it_is_seen_by_whoever_is_told {
         the_reason_is_set_without_its_cause: relaxed("engine/mark.rs", "set", "fetch_update") => Race;

@@ -324,14 +324,15 @@ impl Scope {
         mark::cancel(self, &EPOCH, reason as u8, flags)
     }
 
-    /// A child or the body has failed or panicked: that cancels, unless the others are to go on.
+    /// A child or the body has failed or panicked: that cancels, unless the others are to go on. True if
+    /// the nursery was not cancelled before, and is now.
     #[cold]
-    pub(crate) fn fail(&self, reason: Reason) {
+    pub(crate) fn fail(&self, reason: Reason) -> bool {
         self.cancel.mark.add(FAILED);
-        if !self.terms().is_some_and(|terms| terms.continues) {
-            self.cancel(reason);
-        }
+        let continues = self.terms().is_some_and(|terms| terms.continues);
+        let has_cancelled = !continues && self.cancel(reason);
         point::reach(Point::FailureRecorded);
+        has_cancelled
     }
 
     /// Whether a child or the body has failed or panicked.
@@ -398,7 +399,10 @@ impl Scope {
         let known = mark::look(self, &EPOCH)?;
         let reason = Reason::of(known);
         // The first deadline is the one that was the reason.
-        let deadline = self.first_deadline().filter(|_| reason == Reason::Deadline);
+        let deadline = match reason {
+            Reason::Deadline => self.first_deadline(),
+            _ => None,
+        };
         let late_by = deadline.map_or(Duration::ZERO, |deadline| {
             clock::now().saturating_duration_since(deadline)
         });

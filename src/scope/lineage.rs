@@ -18,6 +18,9 @@ use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicU64, Ordering};
 use crate::scope::Scope;
 
+/// How much of a long path is written at each of its ends.
+const ENDS: u64 = 4;
+
 /// Numbers of children that were spawned by no task of the nursery; the others are below.
 const ELSEWHERE: u64 = 1 << 63;
 
@@ -67,6 +70,31 @@ impl ChildId {
             });
         }
         self.before.as_deref().cloned()
+    }
+
+    /// The indices of the whole path, from the body to the child.
+    ///
+    /// Its text leaves out the middle of a long path.
+    ///
+    /// ```
+    /// let failures = hatchery::try_nursery(|n| {
+    ///     n.spawn(|| Ok(()));
+    ///     n.spawn_nested(|| n.spawn(|| Err::<(), _>("no")).join());
+    ///     Ok(())
+    /// });
+    /// let failures = failures.unwrap_err();
+    /// let child = failures.cause().child().unwrap();
+    /// assert_eq!(child.to_string(), "1.0");
+    /// assert_eq!(child.path().collect::<Vec<_>>(), [1, 0]);
+    /// ```
+    #[must_use]
+    pub fn path(&self) -> impl DoubleEndedIterator<Item = u64> {
+        let mut runs: Vec<_> = self.runs().collect();
+        runs.reverse();
+        runs.into_iter().flat_map(|run| {
+            let numbers = run.start()..run.len.get();
+            numbers.map(|_| run.index())
+        })
     }
 
     fn number(&self) -> u64 {
@@ -156,21 +184,28 @@ impl PartialOrd for ChildId {
     }
 }
 
-/// `2.0`: the first one that the body's third child has spawned.
+/// `2.0`: the first one that the body's third child has spawned. The middle of a long path is left out, as
+/// in `0.0.0.0.(99991 more).0.0.0.7`: [`path`](ChildId::path) has all of it.
 impl fmt::Display for ChildId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut runs: Vec<_> = self.runs().collect();
-        runs.reverse();
-        for run in runs {
-            for place in run.start()..run.len.get() {
-                if place > 0 {
-                    f.write_str(".")?;
-                }
-                if run.is_elsewhere() {
-                    f.write_str("elsewhere ")?;
-                }
-                write!(f, "{}", run.index())?;
+        let len = self.len.get();
+        // It takes as much room to say that one was left out.
+        let is_whole = len <= 2 * ENDS + 1;
+        let mut place = 0;
+        while place < len {
+            if place > 0 {
+                f.write_str(".")?;
             }
+            if place == ENDS && !is_whole {
+                write!(f, "({} more)", len - 2 * ENDS)?;
+                place = len - ENDS;
+                continue;
+            }
+            if let Some(run) = self.run_of(place + 1) {
+                let whose = if run.is_elsewhere() { "elsewhere " } else { "" };
+                write!(f, "{whose}{}", run.index())?;
+            }
+            place += 1;
         }
         Ok(())
     }

@@ -67,7 +67,15 @@ pub(super) struct Panics {
 #[derive(Default)]
 struct Kept {
     /// The one to raise: of the smallest rank, and real if any of them is.
-    first: Option<(bool, Rank, Payload)>,
+    first: Option<Raised>,
+}
+
+struct Raised {
+    is_skipped: bool,
+    rank: Rank,
+    payload: Payload,
+    /// Whether the nursery was cancelled for it.
+    has_cancelled: bool,
 }
 
 impl Scope {
@@ -85,29 +93,34 @@ impl Scope {
             Verdict::Skipped => {}
             Verdict::Done(value) => {
                 if let Err(payload) = catching(|| drop(value)) {
-                    self.fail(Reason::ChildPanicked);
+                    let has_cancelled = self.fail(Reason::ChildPanicked);
                     self.count_panic();
-                    self.keep(rank, payload);
+                    self.keep(rank, payload, has_cancelled);
                 }
             }
             Verdict::Panicked(payload) => {
                 self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
-                self.keep(rank, payload);
+                self.keep(rank, payload, false);
             }
         }
     }
 
     /// Keeps a panic for the end of the scope.
-    fn keep(&self, rank: Rank, payload: Payload) {
-        let new = (Skipped::is(&*payload, self), rank, payload);
+    fn keep(&self, rank: Rank, payload: Payload, has_cancelled: bool) {
+        let new = Raised {
+            is_skipped: Skipped::is(&*payload, self),
+            rank,
+            payload,
+            has_cancelled,
+        };
         point::reach(Point::PanicKept);
         let mut kept = lock(&self.panics().kept);
         let old = match &kept.first {
-            Some(old) if (old.0, old.1) <= (new.0, new.1) => Some(new),
+            Some(old) if (old.is_skipped, old.rank) <= (new.is_skipped, new.rank) => Some(new),
             _ => kept.first.replace(new),
         };
         drop(kept);
-        discard(old);
+        discard(old.map(|old| old.payload));
     }
 
     /// The value of a joined child, or its panic in the joiner.
@@ -152,11 +165,12 @@ impl Scope {
         }
     }
 
-    /// Takes the panic that nobody has joined, of a nursery that does not raise it.
+    /// Takes the panic that nobody has joined, of a nursery that does not raise it; and whether the nursery
+    /// was cancelled for it.
     #[cold]
-    pub(super) fn take_panic(&self) -> Option<(Rank, Payload)> {
+    pub(super) fn take_panic(&self) -> Option<(Rank, Payload, bool)> {
         let first = lock(&self.panics().kept).first.take();
-        first.map(|(_, rank, payload)| (rank, payload))
+        first.map(|raised| (raised.rank, raised.payload, raised.has_cancelled))
     }
 
     /// The body's own panic goes first, then the child's of the smallest rank, then what follows from one
@@ -167,18 +181,18 @@ impl Scope {
         let child = lock(&self.panics().kept).first.take();
         let raised = match (body, child) {
             (Err(own), child) if !Skipped::is(&*own, self) => {
-                discard(child);
+                discard(child.map(|child| child.payload));
                 own
             }
-            (body, Some((false, _, real))) => {
+            (body, Some(child)) if !child.is_skipped => {
                 discard(body);
-                real
+                child.payload
             }
             (Ok(value), None) if !self.has_lost_any() => return value,
             (body, child) => {
                 let was_joined = body.is_err() || child.is_some();
                 discard(body);
-                discard(child);
+                discard(child.map(|child| child.payload));
                 self.raise_loss(was_joined)
             }
         };

@@ -13,9 +13,9 @@ use crate::task::record::{Rank, Verdict};
 
 /// Takes what children have left that nobody joins; from any thread.
 pub(crate) trait Collect<T>: Sync {
-    /// Takes what one child has left; false if dropping it has panicked.
-    #[must_use]
-    fn collect(&self, rank: Rank, verdict: Verdict<T>) -> bool;
+    /// Takes what one child has left. If dropping it panics, the nursery is to `fail`, which says whether
+    /// that has cancelled it.
+    fn collect(&self, rank: Rank, verdict: Verdict<T>, fail: impl FnOnce() -> bool);
 }
 
 /// The terms of a partial nursery, and who collects for it.
@@ -43,9 +43,8 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
     fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
         // SAFETY: by the invariant; `hold` has set a pointer to the whole.
         let partial = unsafe { &*scope.terms_at().cast::<Partial<K>>() };
-        if !partial.collector.collect(rank, verdict) {
-            scope.fail(Reason::ChildPanicked);
-        }
+        let fail = || scope.fail(Reason::ChildPanicked);
+        partial.collector.collect(rank, verdict, fail);
     }
 }
 
@@ -84,8 +83,9 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         })
     }
 
-    /// A panic in a destructor that belongs to no child in particular, once the nursery is over.
-    pub(crate) fn take_panic(&self) -> Option<(Rank, Payload)> {
+    /// A panic in a destructor that belongs to no child in particular, once the nursery is over; and
+    /// whether the nursery was cancelled for it.
+    pub(crate) fn take_panic(&self) -> Option<(Rank, Payload, bool)> {
         self.nest
             .scope()
             .has_failed()
@@ -155,10 +155,11 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         self.nest.scope().note_skipped(1);
     }
 
-    /// A child has panicked.
-    pub(crate) fn note_panicked(&self) {
-        self.fail(Reason::ChildPanicked);
+    /// A child has panicked; true if that has cancelled the nursery.
+    pub(crate) fn note_panicked(&self) -> bool {
+        let has_cancelled = self.fail(Reason::ChildPanicked);
         self.nest.scope().count_panic();
+        has_cancelled
     }
 
     /// A child has returned an error that is late.
@@ -170,9 +171,9 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         self.nest.scope().numbers()
     }
 
-    /// A child or the body has failed.
-    pub(crate) fn fail(&self, reason: Reason) {
-        self.nest.scope().fail(reason);
+    /// A child or the body has failed; true if that has cancelled the nursery.
+    pub(crate) fn fail(&self, reason: Reason) -> bool {
+        self.nest.scope().fail(reason)
     }
 }
 

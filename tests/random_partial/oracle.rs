@@ -251,11 +251,44 @@ impl Facts<'_> {
         }
     }
 
+    /// Law E3: the cause is the failure that has cancelled the nursery, or the first one.
+    fn check_cause(
+        &self,
+        nest: &NestFacts<'_>,
+        failures: &[Seen],
+        cause: usize,
+    ) -> Result<(), Wrong> {
+        if cause == 0 {
+            return Ok(());
+        }
+        let (id, seen) = (nest.nest.id, &failures[cause]);
+        ensure!(
+            "E3",
+            !nest.continues(),
+            "{seen:?} has cancelled {id}: {nest:?}"
+        );
+        let reasons = match (&seen.sign, &seen.child) {
+            (Sign::Panic(_), _) => [Reason::ChildPanicked, Reason::BodyPanicked],
+            (_, Some(_)) => [Reason::ChildFailed; 2],
+            (_, None) => [Reason::BodyFailed; 2],
+        };
+        let mut answers = nest.answers.iter();
+        let is_right = answers.all(|(_, _, answer)| match answer {
+            Answer::Because(why, is_inherited) => reasons.contains(why) && !is_inherited,
+            _ => true,
+        });
+        ensure!("E3", is_right, "{seen:?} has cancelled {id}: {nest:?}");
+        Ok(())
+    }
+
     /// The table in the documentation of `try_nursery`, and laws E1, E3, E4.
     fn check_partial(&self, nest: &NestFacts<'_>, outcome: &Outcome) -> Result<(), Wrong> {
         let id = nest.nest.id;
         let (mut failures, mut late) = match outcome {
-            Outcome::Failed(failures, late) => (failures.clone(), late.clone()),
+            Outcome::Failed(failures, late, cause) => {
+                self.check_cause(nest, failures, *cause)?;
+                (failures.clone(), late.clone())
+            }
             Outcome::Value(_, late) => (Vec::new(), late.clone()),
             _ => return Err(format!("nursery {id} has {outcome:?}")),
         };

@@ -71,8 +71,8 @@ impl Source {
 pub(crate) enum Outcome {
     /// With the late errors that were handed over, if it has a body that asked for them.
     Value(usize, Vec<Seen>),
-    /// Failures, and late ones.
-    Failed(Vec<Seen>, Vec<Seen>),
+    /// Failures, late ones, and which of the failures is the cause.
+    Failed(Vec<Seen>, Vec<Seen>, usize),
     /// Of a total nursery or a fork.
     All(Vec<Result<usize, Seen>>),
     Raised(Option<String>),
@@ -104,8 +104,10 @@ impl Seen {
 
 impl Outcome {
     pub(crate) fn of(failures: &Failures<Fault>) -> Self {
+        let mut all = failures.iter();
+        let cause = all.position(|failure| std::ptr::eq(failure, failures.cause()));
         let (failures, late) = both(failures);
-        Self::Failed(failures, late)
+        Self::Failed(failures, late, cause.expect("it is one of them"))
     }
 }
 
