@@ -4,6 +4,8 @@
 //! child is worth when it ends is decided above.
 
 #[cfg(not(hatchery_loom))]
+mod awaited;
+#[cfg(not(hatchery_loom))]
 pub(crate) mod blocking;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod core;

@@ -27,9 +27,10 @@
 
 use std::mem;
 
+use crate::engine::awaited::{Any, Awaited, End};
 use crate::engine::frame::{Drained, Frame};
 use crate::engine::limit::{self, Limiter};
-use crate::engine::report::{Id, WaitsFor};
+use crate::engine::report::Id;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{GoOn, Seat};
 use crate::engine::shared::{Doing, Run};
@@ -44,110 +45,6 @@ use crate::task::record::{Class, Handle, Running};
 const LOOKS: u32 = if cfg!(hatchery_shuttle) { 2 } else { 12 };
 /// Pause instructions between two looks, at most: the line that is looked at is the runner's.
 const LONGEST_PAUSE: u32 = 32;
-
-/// What a thread waits for.
-trait Awaited {
-    fn is_over(&self) -> bool;
-
-    /// Arranges for this thread to be unparked when it is over; false if that comes too late.
-    fn ask_for_wake(&self) -> bool;
-
-    /// Whether `claim` may give anything: to take permits for nothing keeps others from them.
-    fn is_unclaimed(&self, class: Class) -> bool;
-
-    /// The right to run it, if it is one child of this class that nobody has started.
-    fn claim(&self, class: Class) -> Option<Running>;
-
-    /// For those who ask what this thread waits for.
-    fn describe(&self) -> WaitsFor;
-}
-
-impl<T> Awaited for Handle<T> {
-    fn is_over(&self) -> bool {
-        self.outcome().is_some()
-    }
-
-    fn ask_for_wake(&self) -> bool {
-        #[cfg(hatchery_shuttle)]
-        if crate::platform::shuttled::is_planted("a joiner that comes too late waits all the same")
-        {
-            _ = Handle::ask_for_wake(self);
-            return true;
-        }
-        Handle::ask_for_wake(self)
-    }
-
-    fn is_unclaimed(&self, class: Class) -> bool {
-        self.class() == class && !self.is_started()
-    }
-
-    fn claim(&self, class: Class) -> Option<Running> {
-        (self.class() == class).then(|| Handle::claim(self))?
-    }
-
-    fn describe(&self) -> WaitsFor {
-        WaitsFor::Child {
-            id: Id::of(self.address()),
-            class: self.class(),
-            is_started: self.is_started(),
-        }
-    }
-}
-
-/// The end of a nursery, seen from its body's frame.
-struct End<'a>(&'a Frame<'a>, &'a ScopeFrame);
-
-impl Awaited for End<'_> {
-    fn is_over(&self) -> bool {
-        self.0.list.is_empty() && self.1.count.is_zero()
-    }
-
-    fn ask_for_wake(&self) -> bool {
-        // Whoever releases the last unit always unparks the home.
-        true
-    }
-
-    fn is_unclaimed(&self, _class: Class) -> bool {
-        false
-    }
-
-    fn claim(&self, _class: Class) -> Option<Running> {
-        None
-    }
-
-    fn describe(&self) -> WaitsFor {
-        WaitsFor::End
-    }
-}
-
-/// The first end of several children.
-struct Any<'a, C>(&'a C);
-
-impl<'a, T: 'a, I, C> Awaited for Any<'_, C>
-where
-    C: Fn() -> I,
-    I: Iterator<Item = &'a Handle<T>>,
-{
-    fn is_over(&self) -> bool {
-        (self.0)().any(|child| child.outcome().is_some())
-    }
-
-    fn ask_for_wake(&self) -> bool {
-        (self.0)().all(Handle::ask_for_wake)
-    }
-
-    fn is_unclaimed(&self, class: Class) -> bool {
-        (self.0)().any(|child| Awaited::is_unclaimed(child, class))
-    }
-
-    fn claim(&self, class: Class) -> Option<Running> {
-        (self.0)().find_map(|child| Awaited::claim(child, class))
-    }
-
-    fn describe(&self) -> WaitsFor {
-        WaitsFor::Any
-    }
-}
 
 impl Seat {
     /// Waits in the body of `scope`, the innermost frame, until all of its children have ended.
