@@ -17,6 +17,10 @@ use crate::stats::{NurseryStats, PoolStats};
 /// [`Display`](std::fmt::Display) writes it for people, [`to_json`](Self::to_json) for programs. Both are meant for
 /// looking at a program that hangs, and may say more in later versions.
 ///
+/// Children are numbered as they are met, `#1` and so on, to tell them apart in this dump. What a failure
+/// calls `child 1` is another number, a [`ChildId`](crate::ChildId), which only partial nurseries give to their
+/// children.
+///
 /// It is put together from what each thread says of itself, one after the other: in a pool that is
 /// busy, parts of it may be a moment apart.
 ///

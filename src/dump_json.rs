@@ -10,7 +10,8 @@ impl Dump {
     /// `nurseries` lists the open ones, each before those opened in it: `id` counts from 1, `parent` is
     /// the `id` of the one around it or null. `seats` lists the pool's threads: `state` is `"runs"`,
     /// `"waits"`, `"blocks"` or `"sleeps"`, `nursery` is the innermost one it is in, and `waits_for` what it sleeps
-    /// for. Children are numbered as they are met.
+    /// for. Children are numbered as they are met in this dump, which is not the index of a
+    /// [`ChildId`](crate::ChildId).
     #[must_use]
     pub fn to_json(&self) -> String {
         Object::new()
@@ -99,6 +100,7 @@ impl PoolStats {
             .field("wake_ups", self.wake_ups)
             .field("compensations", self.compensations)
             .field("workers", self.workers)
+            .field("spare_threads", self.spare_threads)
             .field("blocking_threads", self.blocking_threads)
     }
 }

@@ -74,7 +74,7 @@ impl fmt::Display for Within<'_> {
             State::Runs => write!(f, "{thread} runs")?,
         }
         match (seat.place, seat.child) {
-            (Some((_, "child")), Some(child)) => write!(f, " in child {child}")?,
+            (Some((_, "child")), Some(child)) => write!(f, " in child #{child}")?,
             (Some((_, "child")), None) => f.write_str(" in a child")?,
             (Some((_, place)), _) => write!(f, " in the {place}")?,
             (None, _) => {}
@@ -114,7 +114,7 @@ impl fmt::Display for Waits {
                 } else {
                     "child"
                 };
-                write!(f, "{kind} {number}")?;
+                write!(f, "{kind} #{number}")?;
                 match (runner, is_started) {
                     (Some(runner), _) => write!(f, ", which {runner} runs"),
                     (None, true) => f.write_str(", which runs"),

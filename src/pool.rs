@@ -62,8 +62,12 @@ const SPARES: usize = 64;
 ///
 /// [`shutdown`](Self::shutdown) and dropping it are the same: both wait until its threads have ended,
 /// the destructors of their thread-locals and the exit hook included. Then they drop the hooks, with all
-/// that these have captured. One of its own threads waits for the others, and drops the hooks after it has
-/// called its exit hook. The end of the process waits for nobody, whatever the pools do at that time.
+/// that these have captured. If one of the pool's own threads ends the pool, it waits for the others, and
+/// drops the hooks after it has called its exit hook. The end of the process waits for nobody, whatever
+/// the pools do at that time.
+///
+/// On Windows, do not leave the last handle of a pool to a thread-local: its destructor runs under a lock
+/// of the system that ending threads need, so it would wait for ever.
 ///
 /// # `fork`
 ///

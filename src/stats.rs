@@ -138,10 +138,12 @@ impl fmt::Display for PoolStats {
         )?;
         let Self {
             workers,
+            spare_threads,
             blocking_threads,
             ..
         } = self;
-        write!(f, "{workers} workers, {blocking_threads} side threads")
+        write!(f, "{workers} workers, {spare_threads} spare threads, ")?;
+        write!(f, "{blocking_threads} side threads")
     }
 }
 

@@ -166,8 +166,8 @@ fn a_hang_made_on_purpose_names_nursery_child_and_threads() {
                 let text = text.to_string();
                 for part in [
                     "nursery 1 \"hangs\" of guest victim",
-                    "guest victim waits in the body for blocking child 1, which stuck-side-1 runs",
-                    "stuck-side-1 runs in child 1, has not answered",
+                    "guest victim waits in the body for blocking child #1, which stuck-side-1 runs",
+                    "stuck-side-1 runs in child #1, has not answered",
                 ] {
                     assert!(text.contains(part), "no {part:?} in {text}");
                 }

@@ -5,7 +5,7 @@ mod common;
 use std::cell::RefCell;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -166,6 +166,8 @@ fn the_threads_have_the_stack_that_was_asked_for() {
     });
 }
 
+// On Windows such a drop waits for ever, as the documentation of `Pool` says.
+#[cfg(not(windows))]
 #[test]
 fn a_pool_dropped_by_one_of_its_own_threads_joins_the_others() {
     thread_local! {
@@ -182,7 +184,7 @@ fn a_pool_dropped_by_one_of_its_own_threads_joins_the_others() {
         });
         drop(pool);
         // The side thread retires, and its thread-locals hold the last handle.
-        assert_eq!(dropped.recv(), Err(RecvError));
+        assert!(dropped.recv().is_err());
     });
 }
 

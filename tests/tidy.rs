@@ -213,3 +213,28 @@ fn the_readme_shows_the_hello_example() {
     };
     assert_eq!(program(shown.trim_start_matches("rust")), program(&hello));
 }
+
+/// Whoever builds the package runs its tests, too.
+#[test]
+fn tests_that_read_what_is_not_in_the_package_are_not_in_it_either() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("readable");
+    let list = manifest.split("\nexclude = [").nth(1).expect("excluded");
+    let list = list.split(']').next().expect("a list");
+    let excluded: Vec<_> = list
+        .split(", ")
+        .map(|name| name.trim_matches('"'))
+        .collect();
+    let folders = ["fuzz", "verify", ".ci"];
+    assert!(folders.iter().all(|folder| excluded.contains(folder)));
+    for (file, text) in sources() {
+        if file.starts_with("tests/") && file != "tests/tidy.rs" && !excluded.contains(&&*file) {
+            for folder in folders {
+                let reads = |line: &&str| {
+                    line.contains(&format!("\"{folder}/"))
+                        || line.contains(&format!("\"{folder}\""))
+                };
+                assert_eq!(code(&text).find(reads), None, "{file} reads {folder}");
+            }
+        }
+    }
+}

@@ -83,7 +83,7 @@ fn every_hang_is_printed_with_its_nursery() {
             }
             // The two threads that are in it, in whatever order.
             let inside = [(); 2].map(|()| lines.next().unwrap().unwrap());
-            let waits = "waits in the body for blocking child 1, which w";
+            let waits = "waits in the body for blocking child #1, which w";
             assert!(inside.iter().any(|line| line.contains(waits)), "{inside:?}");
             go_on(&mut input);
         }
