@@ -145,6 +145,16 @@
 //! });
 //! assert_eq!(stopped.unwrap_err().late().len(), 1);
 //! ```
+//!
+//! # Platforms
+//!
+//! The crate needs Rust 1.85 and a target with the standard library. All tests run on Linux on x86-64.
+//! Each change is also compiled for Windows, macOS, Emscripten, and a processor of 32 bits without 64-bit
+//! atomics; and it runs in WebAssembly where there are neither threads nor a clock. There the thread that
+//! opens a nursery does all the work, and a [timeout](Options::timeout) never comes.
+//!
+//! On Windows the [end of a pool](Pool#the-end-of-a-pool) has a rule of its own, and where the system's
+//! timer is coarse, a child that comes while a worker has just gone idle may start up to 16 ms later.
 
 // Under the model checker only the protocols are compiled, without most of their callers: see
 // `models`.

@@ -33,7 +33,7 @@ pub(crate) fn is_prime(n: u64) -> bool {
     if n < 2 {
         return false;
     }
-    if let Some(divisor) = BASES.iter().find(|base| n.is_multiple_of(**base)) {
+    if let Some(divisor) = BASES.iter().find(|base| n % **base == 0) {
         return n == *divisor;
     }
     let twos = (n - 1).trailing_zeros();

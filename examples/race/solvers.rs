@@ -39,7 +39,7 @@ fn trial_division(n: u64, steps: &mut Steps) -> Result<u64, Cancelled> {
     let mut divisor = 2;
     loop {
         steps.next()?;
-        if n.is_multiple_of(divisor) {
+        if n % divisor == 0 {
             return Ok(divisor);
         }
         divisor += if divisor == 2 { 1 } else { 2 };
@@ -49,7 +49,7 @@ fn trial_division(n: u64, steps: &mut Steps) -> Result<u64, Cancelled> {
 /// Looks for a square `b * b` with `n + b * b = a * a`, from the root of `n` upwards; `a - b` is a factor
 /// then. An odd composite number has such squares.
 fn fermat(n: u64, steps: &mut Steps) -> Result<u64, Cancelled> {
-    if n.is_multiple_of(2) {
+    if n % 2 == 0 {
         steps.next()?;
         return Ok(2);
     }
@@ -73,7 +73,7 @@ fn fermat(n: u64, steps: &mut Steps) -> Result<u64, Cancelled> {
 /// meet modulo a factor and not modulo `n`, their difference shows it (Pollard, A Monte Carlo method
 /// for factorization, 1975). With another `c` each time that they meet modulo `n`.
 fn pollard_rho(n: u64, steps: &mut Steps) -> Result<u64, Cancelled> {
-    if n.is_multiple_of(2) {
+    if n % 2 == 0 {
         steps.next()?;
         return Ok(2);
     }

@@ -99,7 +99,7 @@ fn term(k: u64) -> Sum {
     };
     let t = &p * (13_591_409 + 545_140_134 * k);
     Sum {
-        t: if k.is_multiple_of(2) { t } else { -t },
+        t: if k % 2 == 0 { t } else { -t },
         p,
         q,
     }

@@ -88,7 +88,7 @@ fn is_date(text: &str) -> bool {
 
 /// How many days the month has; none if there is no such month.
 pub(crate) fn days(year: u32, month: u32) -> u32 {
-    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    let is_leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,

@@ -14,21 +14,21 @@ const SAMPLES: usize = 100;
 /// What a pool can have is had by some of them: side threads, spares, a watchdog, a deadline.
 fn use_pool(n: usize, workers: usize) {
     let mut builder = Pool::builder().threads(workers).name("passing");
-    if n.is_multiple_of(5) {
+    if n % 5 == 0 {
         builder = builder.watchdog(Duration::from_secs(60));
     }
     let pool = builder.build().expect("a valid configuration");
     pool.nursery(|nursery| {
         let sum: usize = nursery.spawn_each(0..100, |i| i).sum();
         assert_eq!(sum, 4950);
-        if n.is_multiple_of(3) {
+        if n % 3 == 0 {
             nursery.spawn_blocking(|| ());
         }
-        if n.is_multiple_of(4) {
+        if n % 4 == 0 {
             nursery.spawn(|| hatchery::block_in_place(thread::yield_now));
         }
     });
-    if n.is_multiple_of(7) {
+    if n % 7 == 0 {
         let options = Options::new().pool(&pool).timeout(Duration::from_secs(60));
         let value = options.try_nursery::<(), _, _>(|n| n.spawn(|| Ok(1)).join());
         assert_eq!(value.ok(), Some(1));

@@ -29,7 +29,7 @@ static IS_PLANTED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the scenario is to do something wrong for once in `every` times; asked at the `n`th.
 fn planted(n: usize, every: usize) -> bool {
-    n.is_multiple_of(every) && IS_PLANTED.load(Ordering::Relaxed)
+    n % every == 0 && IS_PLANTED.load(Ordering::Relaxed)
 }
 
 /// So many bytes are never freed; the compiler must not see that nobody reads them.
