@@ -143,7 +143,7 @@ impl Options {
     {
         let terms = self.terms();
         pool::with(self.home.as_ref(), |seat| {
-            try_nursery::open(seat, terms, body)
+            try_nursery::open(seat, || terms, body)
         })
     }
 
@@ -195,7 +195,7 @@ impl Options {
         let mut terms = Terms::default();
         terms.name.clone_from(&self.name);
         terms.tokens.clone_from(&self.tokens);
-        terms.limiter = self.limit.map(Limiter::new);
+        terms.limiter = self.limit.map(|max| Box::new(Limiter::new(max)));
         terms.continues = self.on_failure == OnFailure::Continue;
         terms.set_deadline(deadlines.into_iter().flatten().min());
         terms

@@ -209,7 +209,7 @@ impl Pool {
         E: Send + 'env,
     {
         Seat::with(self.core(), |seat| {
-            try_nursery::open(seat, Terms::default(), body)
+            try_nursery::open(seat, Terms::default, body)
         })
     }
 

@@ -77,10 +77,14 @@ where
     F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
     E: Send + 'env,
 {
-    pool::with_current(|seat| open(seat, Terms::default(), body))
+    pool::with_current(|seat| open(seat, Terms::default, body))
 }
 
-pub(crate) fn open<'env, E, T, F>(seat: &Seat, terms: Terms, body: F) -> Result<T, Failures<E>>
+pub(crate) fn open<'env, E, T, F>(
+    seat: &Seat,
+    terms: impl FnOnce() -> Terms,
+    body: F,
+) -> Result<T, Failures<E>>
 where
     F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
     E: Send + 'env,

@@ -175,7 +175,8 @@ pub(crate) struct Terms {
     /// Whether a failure or panic leaves the siblings alone.
     pub(crate) continues: bool,
     pub(crate) is_partial: bool,
-    pub(crate) limiter: Option<Limiter>,
+    /// Out of line: few have one, and all of this is part of each level of a recursion.
+    pub(crate) limiter: Option<Box<Limiter>>,
 }
 
 impl Terms {
@@ -306,7 +307,7 @@ impl Scope {
         // SAFETY: by contract.
         unsafe { self.cancel.set_terms(terms) };
         // SAFETY: by contract.
-        if let Some(limiter) = unsafe { &(*terms).limiter } {
+        if let Some(limiter) = unsafe { &(*terms) }.limiter.as_deref() {
             // SAFETY: by contract.
             unsafe { self.frame.set_limiter(limiter) };
         }

@@ -59,13 +59,23 @@ pub(crate) struct PartialNest<'scope, 'env: 'scope, K> {
 
 impl<'scope, K> PartialNest<'scope, '_, K> {
     /// A nursery about to open on this seat.
-    pub(crate) fn new(seat: &Seat, mut terms: Terms, collector: K) -> Self {
-        terms.is_partial = true;
-        Self {
+    // In place, or it is copied, as are its terms: that would cost a deep recursion its stack.
+    #[cfg_attr(
+        not(debug_assertions),
+        allow(clippy::inline_always, reason = "see above")
+    )]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn new(seat: &Seat, terms: impl FnOnce() -> Terms, collector: K) -> Self {
+        let mut new = Self {
             nest: Nest::new(seat),
             spawned: Spawned::none(),
-            partial: Partial { terms, collector },
-        }
+            partial: Partial {
+                terms: terms(),
+                collector,
+            },
+        };
+        new.partial.terms.is_partial = true;
+        new
     }
 
     /// Runs the body and the children, and returns when the last child has ended.

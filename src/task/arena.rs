@@ -14,9 +14,10 @@ use crate::platform::point::{self, Point};
 use crate::task::chunk::{ChunkHeader, Owner, free, heap_chunk, place, size_for, write_record};
 use crate::task::record::{Class, Handle, Home, Kind, Queued, Rank, Record, Vtable};
 
-/// Bytes of records in the nursery's own frame: about ten small children. Half and twice as much make no
-/// difference; the multiples of 16 around do, up to a tenth for a nursery of two children in a child.
-const IN_FRAME: usize = 432;
+/// Bytes of records in the nursery's own frame: five small children. They are part of each level of a
+/// recursion. Twice and four times as much make no difference in time; the multiples of 16 around do, up
+/// to a tenth for a nursery of two children in a child.
+const IN_FRAME: usize = 208;
 /// Bytes of the first chunk on the heap; each further one doubles.
 const SMALLEST: usize = 4 << 10;
 /// Bytes of the largest regular chunk.

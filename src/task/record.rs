@@ -257,7 +257,9 @@ impl Queued {
                 step(Step::BeginsAtHome);
                 // SAFETY: the vtable was made for this record's types.
                 unsafe { (header.vtable.call_and_dispose)(child(), owner) };
-                release(self.0, Releaser::Spawner);
+                header.slot.note_use();
+                // A fork keeps its handle, so this one lies in an arena.
+                chunk_header(&self.0).release(Releaser::Spawner);
                 true
             }
             TakenAlone::Handled => {

@@ -17,13 +17,29 @@ const DEEP: u32 = 8;
 const FEW: u32 = 4;
 /// Forks in a row that may be kept to itself behind those. Where the first closure recurses, as in a
 /// list, each of them hides its second one until the thread comes to it: this is how many.
-const HIDDEN: u32 = 24;
+const HIDDEN: u8 = 24;
 /// Bytes of stack that those may take: the closures of a hidden fork have one frame with the locals of
 /// both, which would multiply in a recursion that has large ones.
 const ROOM: usize = 32 << 10;
 
 /// A fork that is not offered, as long as it lasts.
 pub(crate) struct Hidden<'a>(&'a Frame<'a>);
+
+impl Hidden<'_> {
+    /// Lets this fork be the last one that is hidden here, if more than [`ROOM`] of the stack lies between
+    /// the frame and this call; a hint.
+    #[inline]
+    pub(crate) fn heed_the_stack(&self) {
+        let here = MaybeUninit::<u8>::uninit();
+        let used = ptr::from_ref(self.0)
+            .addr()
+            .wrapping_sub(here.as_ptr().addr());
+        if used > ROOM {
+            // As if there were as many as there may be.
+            self.0.hidden.set(self.0.hidden.get() + HIDDEN);
+        }
+    }
+}
 
 impl Drop for Hidden<'_> {
     #[inline]
@@ -69,14 +85,12 @@ impl Frame<'_> {
 
     /// Hides a fork about to begin, if many that nobody has asked for enclose it, so that it would
     /// not be worth offering. This is the innermost frame.
+    ///
+    /// It is fewer than `DEEP + HIDDEN` in a row then, and no more than one and twice [`HIDDEN`] are added
+    /// before the row is longer than that: what is hidden is less than a hundred.
     #[inline]
     pub(crate) fn hide_fork(&self) -> Option<Hidden<'_>> {
-        if self.forks_in_a_row().wrapping_sub(DEEP) >= HIDDEN || self.seat.is_asked() {
-            return None;
-        }
-        if self.is_far() {
-            // As if there were as many as there may be.
-            self.hidden.set(self.hidden.get() + HIDDEN);
+        if self.forks_in_a_row().wrapping_sub(DEEP) >= HIDDEN.into() || self.seat.is_asked() {
             return None;
         }
         self.hidden.set(self.hidden.get() + 1);
@@ -84,20 +98,10 @@ impl Frame<'_> {
         Some(Hidden(self))
     }
 
-    /// Whether more than [`ROOM`] of the stack lies between this frame and here; a hint.
-    #[inline]
-    fn is_far(&self) -> bool {
-        let here = MaybeUninit::<u8>::uninit();
-        ptr::from_ref(self)
-            .addr()
-            .wrapping_sub(here.as_ptr().addr())
-            > ROOM
-    }
-
     /// Forks that nobody has asked for, from the outermost to what runs in this innermost frame.
     #[inline]
     fn forks_in_a_row(&self) -> u32 {
-        self.forks.get() + self.hidden.get()
+        self.forks.get() + u32::from(self.hidden.get())
     }
 
     /// Shows some of the row of forks up to this one, which has just begun, before there is need: what

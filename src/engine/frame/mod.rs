@@ -63,8 +63,8 @@ pub(crate) struct Frame<'a> {
     is_orderly: Cell<bool>,
     /// Of a fork: how many forks in a row, up to this one, nobody has asked for.
     forks: Cell<u32>,
-    /// How many more run in this frame that are not offered.
-    hidden: Cell<u32>,
+    /// How many more run in this frame that are not offered. It does not wrap: see `hide_fork`.
+    hidden: Cell<u8>,
     /// Unstarted children of `scope` that this thread holds.
     pub(crate) list: PendingList,
     /// How many of them are too many to keep: see `publish`.
