@@ -9,8 +9,9 @@ use crate::scope::{Batches, Handle, Held};
 
 /// A spawned child, for the task that spawned it.
 ///
-/// Dropping it without joining is fine: the nursery waits for the child, and drops its value. A
-/// handle that is forgotten ([`std::mem::forget`]) leaks that value.
+/// Dropping it without joining is fine: the nursery waits for the child, and drops its value. An error in
+/// that is lost then, unless the nursery is a [partial](crate::try_nursery()) one. A handle that is
+/// forgotten ([`std::mem::forget`]) leaks the value.
 ///
 /// A `Child` is not `Send`: only the task that spawned a child can wait for it. So waits point
 /// from spawner to spawned, and cannot form a cycle.

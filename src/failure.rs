@@ -449,6 +449,9 @@ impl<E> Failures<E> {
 
     /// What went wrong first: the failure that cancelled the nursery.
     ///
+    /// A child has failed once its closure has returned, and what it captured has been dropped. A sibling
+    /// that learns of that, say by a channel that is closed then, may still be quicker.
+    ///
     /// If it is not among them (it was joined and handled; or nothing that failed cancelled the nursery,
     /// as under [`OnFailure::Continue`](crate::OnFailure::Continue), or once it was cancelled by something
     /// else), it is the first one by [`iter`](Self::iter), which does not depend on the schedule: the body's
@@ -460,13 +463,10 @@ impl<E> Failures<E> {
     ///
     /// let failures = hatchery::try_nursery(|n| {
     ///     let (sender, receiver) = mpsc::channel::<u8>();
-    ///     let reader = n.spawn_blocking(move || receiver.recv().map_err(|error| error.to_string()));
-    ///     n.spawn_blocking(move || {
-    ///         let _sender = sender; // goes away once this has failed
-    ///         Err::<(), _>("disk full".to_owned())
-    ///     })
-    ///     .join()?;
-    ///     reader.join()
+    ///     n.spawn_blocking(move || receiver.recv().map_err(|error| error.to_string()));
+    ///     let written = n.spawn(|| Err::<(), _>("disk full".to_owned())).join();
+    ///     drop(sender); // so that the reader fails, too
+    ///     written
     /// });
     /// assert_eq!(failures.unwrap_err().cause().to_string(), "child 1: disk full");
     /// ```

@@ -182,6 +182,25 @@ impl<'scope> Nursery<'scope, '_> {
     ///
     /// Let the child that waits be [`spawn_blocking`](Self::spawn_blocking), or return the value
     /// and [`join`](Child::join) the child.
+    ///
+    /// # Children that may fail
+    ///
+    /// The value of a child that nobody joins is dropped. If it is a `Result`, the error in it is lost, and
+    /// neither the compiler nor this crate warns of that. Join such children, or open the nursery by
+    /// [`try_nursery`](crate::try_nursery()), which returns what nobody has joined:
+    ///
+    /// ```
+    /// use std::fs;
+    ///
+    /// hatchery::nursery(|n| {
+    ///     n.spawn(|| fs::read("/no/such/file")); // lost
+    /// });
+    /// let failed = hatchery::try_nursery(|n| {
+    ///     n.spawn(|| fs::read("/no/such/file"));
+    ///     Ok(())
+    /// });
+    /// assert!(failed.is_err());
+    /// ```
     #[inline]
     pub fn spawn<F, T>(&'scope self, f: F) -> Child<'scope, T>
     where
@@ -206,6 +225,8 @@ impl<'scope> Nursery<'scope, '_> {
     /// assert_eq!(squares, [1, 4, 9, 16]);
     /// ```
     ///
+    /// An error in a value that nobody takes is lost, see [`spawn`](Self::spawn).
+    ///
     /// # Panics
     ///
     /// If the iterator does; the children spawned so far are children like any other.
@@ -226,6 +247,9 @@ impl<'scope> Nursery<'scope, '_> {
     /// beyond that queue up, and a thread that waits for one of them runs it itself rather than
     /// sleep. The same holds if the system refuses the threads. So do not let children depend on
     /// more than 64 of them being at it at once.
+    ///
+    /// What blocks often fails, too: an error in a value that nobody joins is lost, see
+    /// [`spawn`](Self::spawn).
     ///
     /// ```
     /// let (sender, receiver) = std::sync::mpsc::channel();

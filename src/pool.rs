@@ -112,6 +112,24 @@ impl Pool {
     /// If the environment variable `HATCHERY_THREADS` is a whole number from 1 on, the pool has that many
     /// threads instead, at most [`MAX_THREADS`](Self::MAX_THREADS). The first time that it is anything
     /// else, but for empty, the process says so on its standard error; it is ignored then.
+    ///
+    /// # In tests
+    ///
+    /// `cargo test` shows what a thread prints, a panic's text included, with the test that started the
+    /// thread. The threads of this pool are started by the test that uses it first. So if a child of another
+    /// test panics on one of them, its text is shown with the first test, or nowhere if that one has
+    /// passed: the other test fails without a word. The standard library tells nobody whether a thread's
+    /// output is kept like this, and to print the text again would print it twice everywhere else. Have such
+    /// a test use a pool of its own, whose threads are started by that test, or run it with `--nocapture`.
+    ///
+    /// ```
+    /// fn a_test() {
+    ///     let pool = hatchery::Pool::builder().threads(2).build().unwrap();
+    ///     let sum = pool.nursery(|n| n.spawn(|| 1 + 1).join());
+    ///     assert_eq!(sum, 2);
+    /// }
+    /// # a_test();
+    /// ```
     #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: Lazy<Pool> = Lazy::new();

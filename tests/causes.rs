@@ -25,11 +25,9 @@ fn e3_the_cause_is_what_failed_first_whoever_was_spawned_first() {
         let failures = pool.try_nursery(|n| {
             let (sender, receiver) = channel::<u8>();
             n.spawn_blocking(move || receiver.recv().map_err(|error| error.to_string()));
-            let writer = n.spawn_blocking(move || {
-                let _sender = sender;
-                Err::<(), _>("disk full".to_owned())
-            });
-            writer.join()
+            let written = n.spawn(|| Err::<(), _>("disk full".to_owned())).join();
+            drop(sender);
+            written
         });
         let failures = failures.unwrap_err();
         let cause = "child 1: disk full";

@@ -267,14 +267,15 @@ fn e2_one_failure_has_the_same_shape_as_many_and_an_early_one_as_a_late_one() {
 }
 
 #[test]
-fn e3_the_cause_is_the_smallest_of_those_that_had_started_when_a_failure_cancels() {
+fn e3_the_cause_is_one_of_those_that_had_started_when_a_failure_cancels() {
     on_every_pool_with_company(|pool, together| {
         let mut rng = seeded("e3");
         for _ in 0..50 {
             let (started, failures) = many_fail(pool, together, &mut rng);
             assert!(started.len() >= together);
-            assert_eq!(index(failures.cause()), started[0]);
-            assert_eq!(index(&failures.into_cause()), started[0]);
+            let cause = index(failures.cause());
+            assert!(started.contains(&cause));
+            assert_eq!(index(&failures.into_cause()), cause);
         }
     });
 }
