@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::options::Options;
 use crate::scope::{self, Token};
 pub use crate::scope::{Cancelled, Reason};
 
@@ -57,11 +58,46 @@ impl fmt::Debug for CancelToken {
     }
 }
 
+/// Calls `f`, which hears of no cancellation and no deadline from outside.
+///
+/// It is for code that has to come to its end although the nursery around it is cancelled, and that calls
+/// code which asks: cleaning up, say, or writing down what there is. The free [`checkpoint`] answers `Ok`
+/// in there, and nurseries opened in there run all of their children. Who asks a nursery further out by
+/// its name is told the truth. It is a nursery of its own, opened as by
+/// [`Options::shield`](crate::Options::shield).
+///
+/// ```
+/// /// Knows nothing of its callers.
+/// fn save(pages: &[u8]) -> Result<usize, hatchery::Cancelled> {
+///     hatchery::checkpoint()?;
+///     Ok(pages.len())
+/// }
+/// let saved = hatchery::try_nursery::<hatchery::Cancelled, _, _>(|n| {
+///     n.cancel(); // from outside, as far as the library can tell
+///     assert!(save(&[1, 2, 3]).is_err());
+///     Ok(hatchery::shield(|| save(&[1, 2, 3]))?)
+/// });
+/// assert_eq!(saved.unwrap(), 3);
+/// ```
+///
+/// # Panics
+///
+/// If `f` does.
+pub fn shield<F, R>(f: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    Options::new().shield().nursery(|_| f())
+}
+
 /// An error if the innermost nursery on this thread is cancelled.
 ///
 /// So `?` ends a child then. It is for children whose error converts from [`Cancelled`], and for code
 /// that was not handed the nursery, such as libraries. Outside of any nursery nothing is cancelled.
 /// It takes a nanosecond or two, so call it as often as every few microseconds.
+///
+/// Bodies and nested children, which return a [`Failure`](crate::Failure), pass the answer on by
+/// [`map_err(Failure::cancelled)?`](crate::Failure::cancelled).
 ///
 /// ```
 /// fn search(numbers: &[u64]) -> Result<Option<u64>, hatchery::Cancelled> {

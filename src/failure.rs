@@ -81,6 +81,31 @@ impl<E> Failure<E> {
         Self::new(Kind::Error(error.into()))
     }
 
+    /// That the nursery is cancelled, as whoever has asked was told; for bodies and nested children.
+    ///
+    /// Of a nursery that is not cancelled it is a failure like any other: then somebody else's was.
+    ///
+    /// ```
+    /// use hatchery::{Cancelled, Failure};
+    ///
+    /// /// Knows nothing of its callers, nor of their errors.
+    /// fn sum(numbers: &[u64]) -> Result<u64, Cancelled> {
+    ///     hatchery::checkpoint()?;
+    ///     Ok(numbers.iter().sum())
+    /// }
+    /// let stopped = hatchery::try_nursery::<String, _, _>(|n| {
+    ///     n.cancel();
+    ///     sum(&[1, 2]).map_err(Failure::cancelled)
+    /// });
+    /// assert!(stopped.unwrap_err().cancelled().is_some());
+    /// ```
+    ///
+    /// If `E` converts from [`Cancelled`] and is to have it, [`Failure::error`] does that.
+    #[must_use]
+    pub fn cancelled(cancelled: Cancelled) -> Self {
+        Self::new(Kind::Cancelled(cancelled))
+    }
+
     #[cold]
     pub(crate) fn new(kind: Kind<E>) -> Self {
         Self::put_together(kind, Place::default())
@@ -176,6 +201,8 @@ impl<E> Failure<E> {
         }
         let kind = match (failure.inner.kind, told) {
             (Kind::Error(error), Some(Told::AsError)) => Kind::Late(error),
+            // Another nursery was: this one is not.
+            (kind @ Kind::Cancelled(_), None) => Kind::Nested(Failures::only(Self::new(kind))),
             (Kind::Nested(mut failures), told) => {
                 let summary = failures.summary();
                 failures.inner.is_consequence = told.is_some_and(|told| {

@@ -27,6 +27,7 @@
 //! | let children fail, and get every failure back | [`try_nursery()`] |
 //! | take the first success | [`race()`], [`race_each`] |
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
+//! | clean up although the nursery is cancelled | [`shield`] |
 //! | use other threads than the shared ones | [`Pool`] |
 //! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
 //!
@@ -226,7 +227,7 @@ mod try_nursery;
 #[cfg(not(hatchery_loom))]
 pub use self::{
     boxed::BoxedError,
-    cancel::{CancelToken, Cancelled, Reason, checkpoint},
+    cancel::{CancelToken, Cancelled, Reason, checkpoint, shield},
     child::{Child, Children},
     dump::Dump,
     failure::{Failure, Failures, Kind},

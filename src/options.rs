@@ -49,6 +49,7 @@ pub struct Options {
     tokens: Option<Arc<[Token]>>,
     on_failure: OnFailure,
     limit: Option<usize>,
+    is_shield: bool,
     home: Option<Home>,
 }
 
@@ -77,6 +78,35 @@ impl Options {
     /// If there is a timeout as well, whichever comes first does.
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Keeps the nursery from being cancelled with the nursery it is opened in: a shield.
+    ///
+    /// Nor does the deadline of that hold in it. What cancels it is in its own options, and its children.
+    /// Limits hold all the same. It is for what has to be done to the end, such as cleaning up; and to give
+    /// that a time of its own:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hatchery::Options;
+    ///
+    /// let saved = hatchery::try_nursery::<(), _, _>(|n| {
+    ///     n.cancel();
+    ///     let shield = Options::new().shield().timeout(Duration::from_secs(60));
+    ///     let saved = shield.try_nursery(|inner| {
+    ///         inner.checkpoint()?; // nobody has cancelled this one
+    ///         inner.spawn(|| Ok(7)).join()
+    ///     });
+    ///     assert!(n.is_cancelled());
+    ///     Ok(saved?)
+    /// });
+    /// assert_eq!(saved.unwrap(), 7);
+    /// ```
+    ///
+    /// [`shield`](crate::shield()) is the same around a piece of code.
+    pub fn shield(mut self) -> Self {
+        self.is_shield = true;
         self
     }
 
@@ -196,6 +226,7 @@ impl Options {
         terms.name.clone_from(&self.name);
         terms.tokens.clone_from(&self.tokens);
         terms.limiter = self.limit.map(|max| Box::new(Limiter::new(max)));
+        terms.is_shield = self.is_shield;
         terms.continues = self.on_failure == OnFailure::Continue;
         terms.set_deadline(deadlines.into_iter().flatten().min());
         terms
@@ -211,6 +242,7 @@ impl fmt::Debug for Options {
             .field("tokens", &self.tokens)
             .field("on_failure", &self.on_failure)
             .field("limit", &self.limit)
+            .field("is_shield", &self.is_shield)
             .field("pool", &self.home)
             .finish()
     }
@@ -354,6 +386,38 @@ mod tests {
             });
             let cancelled = result.unwrap_err().cancelled().unwrap();
             assert_eq!(cancelled.reason(), Reason::Deadline);
+        }
+    }
+
+    #[test]
+    fn x4_a_deadline_is_moved_on_until_it_has_passed() {
+        let _alone = alone();
+        // With the timer's thread, and without.
+        let in_each_way: [fn(&dyn Fn()); 2] = [|test| test(), |test| refused::during(test)];
+        for in_this_way in in_each_way {
+            in_this_way(&|| {
+                let options = Options::new().timeout(HOUR);
+                let result = options.try_nursery::<(), (), _>(|n| {
+                    let from_now = |hours: u32| Some(clock::now() + hours * HOUR);
+                    for _ in 0..3 {
+                        forward(HOUR / 2);
+                        n.set_deadline(from_now(1));
+                        n.checkpoint()?;
+                    }
+                    n.set_deadline(None);
+                    forward(3 * HOUR);
+                    n.checkpoint()?;
+                    n.set_deadline(from_now(2));
+                    forward(3 * HOUR);
+                    // Nobody has seen it yet.
+                    n.set_deadline(from_now(9));
+                    n.checkpoint()
+                });
+                let cancelled = result.unwrap_err().cancelled().unwrap();
+                assert_eq!(cancelled.reason(), Reason::Deadline);
+                let late_by = cancelled.overshoot().unwrap();
+                assert!(late_by >= HOUR && late_by < 2 * HOUR, "{late_by:?}");
+            });
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::time::Instant;
 
 use crate::child::{Child, Children};
 use crate::failure::{Failure, Failures, Kind, Whose};
@@ -71,7 +72,8 @@ pub struct TryNursery<'scope, 'env: 'scope, E> {
 ///
 /// # Cancellation
 ///
-/// It is cancelled with the nursery it was opened in, and by its own [`cancel`](TryNursery::cancel).
+/// It is cancelled with the nursery it was opened in, unless it is a [shield](crate::Options::shield), and
+/// by its own [`cancel`](TryNursery::cancel).
 pub fn try_nursery<'env, E, T, F>(body: F) -> Result<T, Failures<E>>
 where
     F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
@@ -105,7 +107,7 @@ where
     nest.collector().settle(result, cancelled)
 }
 
-impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
+impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     fn run<T>(
         &self,
         seat: &Seat,
@@ -323,6 +325,39 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
         })
     }
 
+    /// Spawns a child that may block, and returns what a body returns.
+    ///
+    /// It is [blocking](Self::spawn_blocking) and [nested](Self::spawn_nested): it asks the nursery whether
+    /// it should stop with a `?`.
+    ///
+    /// ```
+    /// use std::sync::mpsc::{RecvTimeoutError, channel};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = channel::<u8>();
+    /// let stopped = hatchery::try_nursery::<RecvTimeoutError, _, _>(|n| {
+    ///     let child = n.spawn_blocking_nested(move || loop {
+    ///         n.checkpoint()?;
+    ///         match receiver.recv_timeout(Duration::from_millis(1)) {
+    ///             Err(RecvTimeoutError::Timeout) => {}
+    ///             received => return Ok(received?),
+    ///         }
+    ///     });
+    ///     n.cancel();
+    ///     child.join()
+    /// });
+    /// drop(sender);
+    /// assert!(stopped.unwrap_err().cancelled().is_some());
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking_nested<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
+    where
+        F: FnOnce() -> Result<T, Failure<E>> + Send + 'scope,
+        T: Send + 'scope,
+    {
+        self.spawn_as::<NESTED, _, _>(Class::Blocking, Location::caller(), f)
+    }
+
     /// Spawns a child for each item, see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
     ///
     /// Once the nursery is cancelled it takes no more items. What stands for those not taken is one more
@@ -387,6 +422,28 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
         self.nest.cancel(Reason::Requested)
     }
 
+    /// Moves the nursery's own deadline, to a later or an earlier time, or takes it away.
+    ///
+    /// It need not have had one. A deadline that has passed has cancelled the nursery, which stays so.
+    /// Deadlines of nurseries further out hold as before.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use hatchery::{Options, Reason};
+    ///
+    /// const HOUR: Duration = Duration::from_secs(3600);
+    /// let stopped = Options::new().timeout(HOUR).try_nursery::<(), (), _>(|n| {
+    ///     n.set_deadline(Some(Instant::now() + 2 * HOUR)); // it goes well
+    ///     n.checkpoint()?;
+    ///     n.set_deadline(Some(Instant::now())); // that is enough
+    ///     n.checkpoint()
+    /// });
+    /// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), Reason::Deadline);
+    /// ```
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.nest.set_deadline(deadline);
+    }
+
     /// Whether the nursery is cancelled, by whomever. It takes a nanosecond or two.
     ///
     /// A child that asks is taken to act on the answer, as with [`checkpoint`](Self::checkpoint): the error
@@ -414,6 +471,14 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
         }
     }
 
+    /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.
+    #[must_use]
+    pub fn stats(&self) -> NurseryStats {
+        NurseryStats::new(self.nest.numbers())
+    }
+}
+
+impl<'env, E: Send> TryNursery<'_, 'env, E> {
     /// Hands errors that are [late](Failures::late) to `f` in the end, if the nursery returns `Ok`.
     ///
     /// Such as that of a child that could not save what it had when it was told to stop. They come in spawn
@@ -442,12 +507,6 @@ impl<'scope, 'env, E: Send> TryNursery<'scope, 'env, E> {
         F: FnMut(Failure<E>) + Send + 'env,
     {
         self.nest.collector().set_on_late(Box::new(f));
-    }
-
-    /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.
-    #[must_use]
-    pub fn stats(&self) -> NurseryStats {
-        NurseryStats::new(self.nest.numbers())
     }
 }
 

@@ -10,9 +10,11 @@ use super::harness::within;
 use super::{Memory, exhaustively, twins, within_bounds};
 use crate::engine::epoch::{Epoch, Switch};
 use crate::engine::mark::{self, Cancellable, Mark};
+use crate::platform::planted;
 
 const REQUESTED: u8 = 1;
 const TOKEN: u8 = 2;
+const DEADLINE: u8 = 3;
 const FAILED: u8 = 4;
 
 /// A nursery, and whether it heeds the token.
@@ -20,6 +22,8 @@ struct Nursery {
     mark: Mark,
     outer: Option<Arc<Nursery>>,
     token: Option<Arc<Switch>>,
+    /// Whether its deadline has passed.
+    is_due: AtomicBool,
 }
 
 impl Cancellable for Nursery {
@@ -32,6 +36,9 @@ impl Cancellable for Nursery {
     }
 
     fn broken(&self) -> Option<(u8, Option<Instant>)> {
+        if self.is_due.load(Ordering::Relaxed) {
+            return Some((DEADLINE, None));
+        }
         let token = self.token.as_ref()?;
         token.is_on().then_some((TOKEN, None))
     }
@@ -50,6 +57,7 @@ fn nursery(outer: Option<&Arc<Nursery>>, token: Option<&Arc<Switch>>) -> Arc<Nur
         mark: Mark::new(),
         outer: outer.cloned(),
         token: token.cloned(),
+        is_due: AtomicBool::new(false),
     })
 }
 
@@ -231,6 +239,37 @@ fn mark_who_is_told_between_finds_those_further_in_cancelled() {
     });
 }
 
+/// What moves it mirrors `Scope::set_deadline`.
+#[test]
+fn mark_a_deadline_that_was_moved_is_seen() {
+    exhaustively(|| {
+        let epoch = Arc::new(Epoch::new());
+        let is_moved = Arc::new(AtomicBool::new(false));
+        let nursery = nursery(None, None);
+        let other = {
+            let (epoch, nursery) = (epoch.clone(), nursery.clone());
+            let is_moved = is_moved.clone();
+            thread::spawn(move || {
+                let is_early = planted::step("the epoch advances before the deadline is moved");
+                if is_early {
+                    epoch.advance();
+                }
+                nursery.is_due.store(true, Ordering::Relaxed);
+                if !is_early {
+                    epoch.advance();
+                }
+                is_moved.store(true, Ordering::Release);
+            })
+        };
+        is_cancelled(&nursery, &epoch);
+        if is_moved.load(Ordering::Acquire) {
+            assert!(is_cancelled(&nursery, &epoch), "it has passed");
+        }
+        other.join().unwrap();
+        assert!(is_cancelled(&nursery, &epoch), "it has passed");
+    });
+}
+
 #[test]
 fn mark_what_led_to_it_is_seen_by_whoever_is_told() {
     exhaustively(|| {
@@ -358,6 +397,11 @@ twins! {
     }
     mark_who_is_told_between_finds_those_further_in_cancelled {
         the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("the one beside, too");
+    }
+    mark_a_deadline_that_was_moved_is_seen {
+        it_is_moved_too_late: step("the epoch advances before the deadline is moved") => Says("it has passed");
+        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("it has passed");
+        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load") => Says("it has passed");
     }
     mark_what_led_to_it_is_seen_by_whoever_is_told {
         the_reason_is_set_without_its_cause: relaxed("engine/mark.rs", "set", "fetch_update") => Race;

@@ -1,7 +1,8 @@
 //! Whether a nursery is cancelled, by whom, and what that means for its children.
 //!
 //! Cancellation flows down: a nursery is cancelled by itself, by its token or deadline, or by a
-//! nursery it was opened in. The first reason that it learns of stays its reason.
+//! nursery it was opened in. The first reason that it learns of stays its reason. A *shield* is not
+//! cancelled with the nursery it was opened in: to those in it there is nothing further out.
 //!
 //! A *total* nursery must come to a value. So only a panic of its own keeps its children from
 //! starting; of everything else they are told when they ask. Children of a *partial* nursery ask
@@ -21,12 +22,12 @@ use crate::engine::limit::Limiter;
 use crate::engine::mark::{self, Cancellable, FAILED, Known, Mark, SKIPS};
 use crate::engine::report::Facts;
 use crate::engine::scope_frame::ScopeFrame;
-use crate::engine::timer::Watch;
 use crate::platform::clock;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicPtr, Ordering};
 use crate::scope::Scope;
+use crate::scope::due::Due;
 use crate::scope::lineage::{self, Told};
 
 /// Why a nursery was cancelled, at the root.
@@ -169,9 +170,9 @@ pub(crate) struct Terms {
     pub(crate) name: Option<Arc<str>>,
     /// Each of them cancels it.
     pub(crate) tokens: Option<Arc<[Token]>>,
-    deadline: Option<Instant>,
-    /// The timer's knowledge of it; there is none if no thread could be had.
-    watch: Option<Watch>,
+    due: Due,
+    /// Whether it hears nothing of the nurseries further out.
+    pub(crate) is_shield: bool,
     /// Whether a failure or panic leaves the siblings alone.
     pub(crate) continues: bool,
     pub(crate) is_partial: bool,
@@ -181,8 +182,9 @@ pub(crate) struct Terms {
 
 impl Terms {
     pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.watch = deadline.and_then(Watch::start);
-        self.deadline = deadline;
+        if deadline.is_some() {
+            self.due.set(deadline);
+        }
     }
 
     /// So long from now; none if that is too far away to be named, or if no clock ever shows it.
@@ -196,16 +198,8 @@ impl Terms {
         if tokens.iter().any(Token::is_cancelled) {
             return Some((Reason::Token, None));
         }
-        let deadline = self.deadline?;
-        (deadline <= clock::now()).then(|| {
-            point::reach(Point::DeadlinePassed);
-            (Reason::Deadline, Some(deadline))
-        })
-    }
-
-    /// Whether it takes a look at the clock to know.
-    fn is_unwatched(&self) -> bool {
-        self.deadline.is_some() && self.watch.is_none()
+        let passed = self.due.passed()?;
+        Some((Reason::Deadline, Some(passed)))
     }
 }
 
@@ -285,7 +279,7 @@ impl Cancellable for Scope {
     }
 
     fn is_unwatched(&self) -> bool {
-        self.terms().is_some_and(Terms::is_unwatched)
+        self.terms().is_some_and(|terms| terms.due.is_unwatched())
     }
 }
 
@@ -417,7 +411,7 @@ impl Scope {
     /// The first deadline among its own and those further out.
     fn first_deadline(&self) -> Option<Instant> {
         let scopes = std::iter::successors(Some(self), |scope| scope.parent());
-        scopes.filter_map(|scope| scope.terms()?.deadline).min()
+        scopes.filter_map(|scope| scope.terms()?.due.at()).min()
     }
 
     /// Why it is cancelled as far as anybody knows, itself or with a nursery further out; nobody is
@@ -428,8 +422,22 @@ impl Scope {
         known.find_map(|known| Some(Reason::of(known?)))
     }
 
-    /// The nursery this one was opened in.
+    /// Moves the nursery's own deadline, or takes it away, unless the nursery is cancelled.
+    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
+        // One that has passed unseen has cancelled it.
+        if self.cancelled().is_some() {
+            return;
+        }
+        if self.terms().is_some_and(|terms| terms.due.set(deadline)) {
+            EPOCH.advance();
+        }
+    }
+
+    /// The nursery this one was opened in, if it is cancelled with that.
     fn parent(&self) -> Option<&Self> {
+        if self.terms().is_some_and(|terms| terms.is_shield) {
+            return None;
+        }
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
         self.frame
             .parent()

@@ -2,6 +2,7 @@
 
 mod batches;
 mod cancel;
+mod due;
 mod each;
 mod fork;
 mod lineage;

@@ -3,6 +3,7 @@
 
 use std::marker::PhantomData;
 use std::ptr;
+use std::time::Instant;
 
 use crate::engine::seat::Seat;
 use crate::scope::cancel::{Cancelled, Reason, Terms};
@@ -153,6 +154,10 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     #[inline]
     pub(crate) fn ask(&self) -> Option<Cancelled> {
         self.nest.scope().ask(Told::AsFailure)
+    }
+
+    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
+        self.nest.scope().set_deadline(deadline);
     }
 
     /// True for exactly one caller.

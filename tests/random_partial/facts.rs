@@ -187,7 +187,10 @@ impl<'p> Facts<'p> {
                     is_free,
                 } => {
                     self.nests[*nursery].answers.push((from, to, *answer));
-                    if *answer != Answer::No {
+                    // There may be a shield in between.
+                    let own = self.tasks[id].nursery;
+                    let is_about_own = self.outwards(own).any(|around| around == *nursery);
+                    if *answer != Answer::No && is_about_own {
                         self.tasks[id].told = Told::Yes;
                         if *is_free {
                             self.tasks[id].told_as_error = Told::Yes;
@@ -200,6 +203,15 @@ impl<'p> Facts<'p> {
                     nest.causes.push((from, Reason::Requested));
                     nest.certain = nest.certain.min(to);
                 }
+                What::Moved {
+                    nursery,
+                    has_passed: true,
+                } => {
+                    let nest = &mut self.nests[*nursery];
+                    nest.causes.push((from, Reason::Deadline));
+                    nest.certain = nest.certain.min(to);
+                }
+                What::Moved { .. } => {}
                 What::Switched { token, is_first } => {
                     self.switches[*token].push(*is_first);
                     self.switch(*token, from, to);
@@ -337,34 +349,6 @@ impl<'p> Facts<'p> {
                 }
             }
         }
-    }
-
-    /// Whether the nursery may have been cancelled before that time.
-    pub(crate) fn may_be_cancelled(&self, nursery: usize, before: Time) -> bool {
-        self.reasons(nursery, before).next().is_some()
-    }
-
-    /// What people may be told who ask before that time.
-    pub(crate) fn reasons(
-        &self,
-        nursery: usize,
-        before: Time,
-    ) -> impl Iterator<Item = (Reason, bool)> {
-        self.outwards(nursery).flat_map(move |id| {
-            let causes = self.nests[id].causes.iter();
-            let earlier = causes.filter(move |(at, _)| *at < before);
-            earlier.map(move |(_, reason)| (*reason, id != nursery))
-        })
-    }
-
-    /// Whether the nursery had been cancelled at that time.
-    pub(crate) fn is_certain(&self, nursery: usize, at: Time) -> bool {
-        self.outwards(nursery).any(|id| self.nests[id].certain < at)
-    }
-
-    /// A nursery, and those around it.
-    fn outwards(&self, nursery: usize) -> impl Iterator<Item = usize> {
-        std::iter::successors(Some(nursery), |id| self.nests[*id].parent)
     }
 }
 

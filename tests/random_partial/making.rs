@@ -51,6 +51,7 @@ impl Maker {
             deadline: self
                 .chance(12)
                 .then(|| self.pick([Deadline::Passed, Deadline::Far])),
+            is_shield: self.chance(6),
         }
     }
 
@@ -143,6 +144,10 @@ impl Maker {
         match self.rng.usize(..if self.left > 0 { 20 } else { 6 }) {
             0 => Step::Cancel(whose),
             1 if self.chance(2) => Step::Switch(self.rng.usize(..TOKENS)),
+            2 if self.chance(3) => {
+                let (passed, far) = (Some(Deadline::Passed), Some(Deadline::Far));
+                Step::Move(whose, self.pick([passed, far, far, None]))
+            }
             1..6 => {
                 let whom = self.pick([
                     Whom::Checkpoint(whose),

@@ -50,6 +50,8 @@ pub(crate) enum Step {
     Each(Whose, Vec<Task>, Fate),
     Ask(Whom, Then),
     Cancel(Whose),
+    /// Moves a deadline, or takes it away.
+    Move(Whose, Option<Deadline>),
     /// Cancels a token.
     Switch(usize),
     Nest(Nest),
@@ -135,6 +137,7 @@ pub(crate) struct Terms {
     pub(crate) limit: Option<usize>,
     pub(crate) token: Option<usize>,
     pub(crate) deadline: Option<Deadline>,
+    pub(crate) is_shield: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +164,7 @@ impl Program {
                         items.iter_mut().for_each(|item| task(item, tasks, nests));
                     }
                     Step::Nest(inner) => nest(inner, tasks, nests),
-                    Step::Ask(..) | Step::Cancel(_) | Step::Switch(_) => {}
+                    Step::Ask(..) | Step::Cancel(_) | Step::Move(..) | Step::Switch(_) => {}
                 }
             }
         }
@@ -213,7 +216,7 @@ impl Program {
                     }
                     // Whose failure is listed depends on who ends first.
                     Step::Each(_, _, Fate::FirstEnded(..)) => continues = false,
-                    Step::Cancel(_) | Step::Switch(_) => is_calm = false,
+                    Step::Cancel(_) | Step::Switch(_) | Step::Move(..) => is_calm = false,
                     // Nobody took part in it, so it fails.
                     Step::Nest(nest) => fails |= matches!(nest.kind, Kind::Race | Kind::RaceEach),
                     _ => {}
@@ -250,7 +253,7 @@ impl Task {
                 Step::Spawn(_, _, child, _) => child.each_task(f),
                 Step::Each(_, items, _) => items.iter().for_each(|item| item.each_task(f)),
                 Step::Nest(nest) => nest.each_task(f),
-                Step::Ask(..) | Step::Cancel(_) | Step::Switch(_) => {}
+                Step::Ask(..) | Step::Cancel(_) | Step::Move(..) | Step::Switch(_) => {}
             }
         }
     }

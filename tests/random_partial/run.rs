@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
 
 use hatchery::{Child, Failure, Pool, TryNursery};
 
-use crate::program::{End, Fate, How, Kind, Program, Step, Task, Then, Whom, Whose};
+use crate::program::{Deadline, End, Fate, How, Kind, Program, Step, Task, Then, Whom, Whose};
 use crate::seen::{Answer, Outcome, Raw, Seen, Source};
 use crate::world::{Entry, Fault, Standing, Time, Value, What, World, panic_as};
 
@@ -237,6 +238,29 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                     };
                     let cancelled = What::Cancelled { nursery, is_first };
                     self.world.note(task, from, cancelled);
+                }
+                Step::Move(whose, to) => {
+                    let from = self.world.now();
+                    let at = to.map(|to| match to {
+                        Deadline::Passed => Instant::now(),
+                        Deadline::Far => Instant::now() + Duration::from_secs(86400),
+                    });
+                    let nursery = match whose {
+                        Whose::Own => {
+                            self.own.set_deadline(at);
+                            self.own_id
+                        }
+                        Whose::Outer => {
+                            self.outer.set_deadline(at);
+                            self.outer_id
+                        }
+                    };
+                    let has_passed = *to == Some(Deadline::Passed);
+                    let moved = What::Moved {
+                        nursery,
+                        has_passed,
+                    };
+                    self.world.note(task, from, moved);
                 }
                 Step::Switch(token) => {
                     let from = self.world.now();

@@ -58,6 +58,10 @@ fn nests(nest: &Nest) -> Vec<Nest> {
                 deadline: None,
                 ..terms
             },
+            Terms {
+                is_shield: false,
+                ..terms
+            },
         ];
         let plainer = plainer.into_iter().filter(|plainer| *plainer != terms);
         all.extend(plainer.map(|terms| with_kind(Kind::Partial(terms))));
@@ -108,7 +112,7 @@ fn tasks(task: &Task) -> Vec<Task> {
             Step::Spawn(_, _, child, _) => std::slice::from_ref(child),
             Step::Each(_, items, _) => items,
             Step::Nest(nest) => &nest.tasks,
-            Step::Ask(..) | Step::Cancel(_) | Step::Switch(_) => &[],
+            Step::Ask(..) | Step::Cancel(_) | Step::Move(..) | Step::Switch(_) => &[],
         };
         let busy = inside.iter().filter(|inner| !inner.steps.is_empty());
         all.extend(busy.map(|inner| with(&inner.steps)));
@@ -167,7 +171,8 @@ fn steps(step: &Step) -> Vec<Step> {
         Step::Nest(nest) => all.extend(nests(nest).into_iter().map(Step::Nest)),
         Step::Ask(whom, Then::Pass) => all.push(Step::Ask(*whom, Then::Handle)),
         Step::Cancel(Whose::Outer) => all.push(Step::Cancel(Whose::Own)),
-        Step::Ask(..) | Step::Cancel(_) | Step::Switch(_) => {}
+        Step::Move(Whose::Outer, to) => all.push(Step::Move(Whose::Own, *to)),
+        Step::Ask(..) | Step::Cancel(_) | Step::Move(..) | Step::Switch(_) => {}
     }
     all
 }
@@ -212,6 +217,7 @@ fn write_task(f: &mut fmt::Formatter<'_>, task: &Task, depth: usize) -> fmt::Res
             Step::Nest(nest) => write_nest(f, nest, depth + 1)?,
             Step::Ask(whom, then) => writeln!(f, "{indent}  ask {whom:?}, {then:?}")?,
             Step::Cancel(whose) => writeln!(f, "{indent}  cancel {whose:?}")?,
+            Step::Move(whose, to) => writeln!(f, "{indent}  deadline of {whose:?} to {to:?}")?,
             Step::Switch(token) => writeln!(f, "{indent}  switch token {token}")?,
         }
     }

@@ -1,4 +1,6 @@
-//! Who has learned that a nursery is cancelled.
+//! Whether a nursery is cancelled, and who has learned of it.
+
+use hatchery::Reason;
 
 use crate::facts::{Facts, NestFacts, Told};
 use crate::seen::Outcome;
@@ -16,7 +18,8 @@ impl<'p> Facts<'p> {
             for (nest, to) in self.opened_by(id) {
                 let was_cancelled =
                     |(from, _, _): &(Time, Time, Outcome)| self.is_certain(facts.nursery, *from);
-                let is_only_inherited = nest.terms().is_some() && nest.causes.is_empty();
+                let inherits = nest.terms().is_some_and(|terms| !terms.is_shield);
+                let is_only_inherited = inherits && nest.causes.is_empty();
                 if is_only_inherited && nest.opened.as_ref().is_some_and(was_cancelled) {
                     (told, told_as_error) = (Told::Yes, Told::Yes);
                 } else if self.may_be_cancelled(facts.nursery, to) {
@@ -36,5 +39,37 @@ impl<'p> Facts<'p> {
             .iter()
             .filter(move |nest| nest.opener == Some(task));
         own.filter_map(|nest| Some((nest, nest.opened.as_ref()?.1)))
+    }
+
+    /// Whether the nursery may have been cancelled before that time.
+    pub(crate) fn may_be_cancelled(&self, nursery: usize, before: Time) -> bool {
+        self.reasons(nursery, before).next().is_some()
+    }
+
+    /// What people may be told who ask before that time.
+    pub(crate) fn reasons(
+        &self,
+        nursery: usize,
+        before: Time,
+    ) -> impl Iterator<Item = (Reason, bool)> {
+        self.outwards(nursery).flat_map(move |id| {
+            let causes = self.nests[id].causes.iter();
+            let earlier = causes.filter(move |(at, _)| *at < before);
+            earlier.map(move |(_, reason)| (*reason, id != nursery))
+        })
+    }
+
+    /// Whether the nursery had been cancelled at that time.
+    pub(crate) fn is_certain(&self, nursery: usize, at: Time) -> bool {
+        self.outwards(nursery).any(|id| self.nests[id].certain < at)
+    }
+
+    /// A nursery, and those around it.
+    pub(crate) fn outwards(&self, nursery: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(nursery), |id| {
+            let nest = &self.nests[*id];
+            let is_shield = nest.terms().is_some_and(|terms| terms.is_shield);
+            nest.parent.filter(|_| !is_shield)
+        })
     }
 }

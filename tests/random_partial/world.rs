@@ -65,6 +65,10 @@ pub(crate) enum What {
         nursery: usize,
         is_first: bool,
     },
+    Moved {
+        nursery: usize,
+        has_passed: bool,
+    },
     Switched {
         token: usize,
         is_first: bool,
@@ -213,6 +217,9 @@ impl World<'_> {
         }
         if let Some(token) = terms.token {
             options = options.cancel_on(&self.tokens[token]);
+        }
+        if terms.is_shield {
+            options = options.shield();
         }
         match terms.deadline {
             Some(Deadline::Passed) => options.deadline(Instant::now()),

@@ -14,6 +14,8 @@ mod cancellation;
 mod checks;
 #[path = "../../tests/compiles.rs"]
 mod compiles;
+#[path = "../../tests/deadlines.rs"]
+mod deadlines;
 #[path = "../../tests/destructors.rs"]
 mod destructors;
 #[path = "../../tests/dump.rs"]
@@ -38,6 +40,8 @@ mod lifetime;
 mod limits;
 #[path = "../../tests/limits_blocking.rs"]
 mod limits_blocking;
+#[path = "../../tests/nested.rs"]
+mod nested;
 #[path = "../../tests/outcomes.rs"]
 mod outcomes;
 #[path = "../../tests/outside.rs"]
@@ -46,6 +50,8 @@ mod outside;
 mod panic_grid;
 #[path = "../../tests/panics.rs"]
 mod panics;
+#[path = "../../tests/panics_handled.rs"]
+mod panics_handled;
 #[path = "../../tests/partial.rs"]
 mod partial;
 #[path = "../../tests/places.rs"]
@@ -58,6 +64,8 @@ mod scale;
 mod scheduling;
 #[path = "../../tests/several_pools.rs"]
 mod several_pools;
+#[path = "../../tests/shield.rs"]
+mod shield;
 #[path = "../../tests/side_threads.rs"]
 mod side_threads;
 #[path = "../../tests/signals.rs"]
