@@ -27,7 +27,7 @@
 //! | let children fail, and get every failure back | [`try_nursery()`] |
 //! | take the first success | [`race()`], [`race_each`] |
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
-//! | clean up although the nursery is cancelled | [`shield`] |
+//! | clean up although the nursery is cancelled | [`shield()`] |
 //! | use other threads than the shared ones | [`Pool`] |
 //! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
 //!
@@ -109,6 +109,7 @@
 //! | the iterator of a `spawn_each` | is run to its end | is asked for no more | the children so far, and one that says so if there may be more items |
 //! | the body | goes on | goes on | its value, if no child was skipped against its will |
 //! | a nursery further in | is told, and runs all | is cancelled, too | its own outcome |
+//! | a [shield](shield()) further in | is told nothing | is told nothing | its own outcome |
 //! | the nursery around it | goes on | goes on | |
 //!
 //! What a nursery returns is the table at [`try_nursery()`]; the reason of a cancellation is that at the

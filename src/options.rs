@@ -75,7 +75,8 @@ impl Options {
 
     /// Cancels the nursery at this time.
     ///
-    /// If there is a timeout as well, whichever comes first does.
+    /// If there is a timeout as well, whichever comes first does. While the nursery is open,
+    /// [`set_deadline`](crate::TryNursery::set_deadline) moves it.
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self

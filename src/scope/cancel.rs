@@ -422,12 +422,8 @@ impl Scope {
         known.find_map(|known| Some(Reason::of(known?)))
     }
 
-    /// Moves the nursery's own deadline, or takes it away, unless the nursery is cancelled.
+    /// Moves the nursery's own deadline, or takes it away, unless it has passed.
     pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
-        // One that has passed unseen has cancelled it.
-        if self.cancelled().is_some() {
-            return;
-        }
         if self.terms().is_some_and(|terms| terms.due.set(deadline)) {
             EPOCH.advance();
         }

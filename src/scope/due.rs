@@ -1,7 +1,8 @@
 //! A nursery's own deadline, which can be moved while the nursery is open.
 //!
-//! 1. Whoever finds that it has passed says so under the lock, and then it is not moved any more. So a
-//!    nursery that was found to be cancelled stays cancelled.
+//! 1. Whoever finds that it has passed says so under the lock, and then it is not moved any more. Whoever
+//!    moves it looks for that, too. So a nursery that was found to be cancelled stays cancelled, and one
+//!    whose deadline has passed unseen is.
 //! 2. Whoever moves it does so under the lock, and then advances the epoch: to those who check it is like
 //!    a token that was switched (`epoch`), so an answer that was found before is not relied on afterwards.
 //! 3. The timer waits for the new one before it forgets the old one. If it wakes up for the old one all
@@ -32,19 +33,26 @@ struct Present {
     has_passed: bool,
 }
 
+impl Present {
+    fn passed(&mut self) -> Option<Instant> {
+        self.has_passed |= self.at.is_some_and(|at| at <= clock::now());
+        self.at.filter(|_| self.has_passed)
+    }
+}
+
 impl Due {
     /// Moves it, or takes it away; false if it has passed. The epoch is the caller's to advance.
     pub(super) fn set(&self, at: Option<Instant>) -> bool {
         // It may start a thread.
         let watch = at.and_then(Watch::start);
         let mut present = lock(&self.present);
-        let old = if present.has_passed {
-            watch
-        } else {
+        let is_moved = present.passed().is_none();
+        let old = if is_moved {
             present.at = at;
             std::mem::replace(&mut present.watch, watch)
+        } else {
+            watch
         };
-        let is_moved = !present.has_passed;
         drop(present);
         drop(old);
         // ORDERING: Relaxed: children come after, or the epoch advances for it.
@@ -63,11 +71,7 @@ impl Due {
 
     /// When it was, if it has passed.
     pub(super) fn passed(&self) -> Option<Instant> {
-        let passed = self.present(|present| {
-            let passed = present.at.filter(|at| *at <= clock::now());
-            present.has_passed |= passed.is_some();
-            passed
-        })?;
+        let passed = self.present(Present::passed)?;
         if passed.is_some() {
             point::reach(Point::DeadlinePassed);
         }
