@@ -69,6 +69,23 @@ const SPARES: usize = 64;
 /// On Windows, do not leave the last handle of a pool to a thread-local: its destructor runs under a lock
 /// of the system that ending threads need, so it would wait for ever.
 ///
+/// After the end of the last pool the process has no thread of this crate. One thread belongs to no pool: it
+/// watches the deadlines of all nurseries. It ends with any pool that ends while no nursery has a
+/// deadline, and by itself after ten seconds without one.
+///
+/// # Signals
+///
+/// On Unix, the threads that a pool starts block all signals that another thread of the process may be
+/// meant to take. So a host that waits for `SIGTERM` by `sigwait` or `signalfd` gets it, whether or not a
+/// pool had started before the host blocked it. Not blocked are signals that a thread causes itself
+/// (`SIGSEGV`, `SIGBUS`, `SIGFPE`, `SIGILL`, `SIGTRAP`, `SIGSYS`, `SIGABRT`, `SIGPIPE`, `SIGXFSZ`), and
+/// those by which profilers sample the threads that run (`SIGPROF`, `SIGVTALRM`). The mask of the threads
+/// that open nurseries stays as it is.
+///
+/// A program that a child starts inherits the mask of its thread; where this matters, see
+/// [`PoolBuilder::inherit_signal_mask`]. A process that is forked by a child, without a new program,
+/// has the mask of the thread that started the child's thread.
+///
 /// # `fork`
 ///
 /// A process that was forked has none of its parent's threads. Its first nursery on any pool starts
@@ -358,6 +375,7 @@ pub struct PoolBuilder {
     stack_size: Option<usize>,
     spares: Option<usize>,
     hooks: Hooks,
+    inherits_signals: bool,
     watchdog: Option<Duration>,
 }
 
@@ -433,6 +451,33 @@ impl PoolBuilder {
         self
     }
 
+    /// Sets whether each of the pool's threads that run children inherits the signal mask of the thread
+    /// that starts it, as threads of the standard library do.
+    ///
+    /// Without it they block most signals, see [`Pool`]. Set it for a pool whose children start other
+    /// programs: a program inherits the signal mask of the thread that starts it, also by
+    /// [`std::process::Command`], and one that blocks `SIGINT` and `SIGTERM` cannot be ended by Ctrl-C or
+    /// `kill`. Programs that were started by the thread that opened the nursery are not concerned.
+    ///
+    /// On systems without signals it has no effect.
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().inherit_signal_mask(true).build()?;
+    /// # #[cfg(unix)] {
+    /// use std::os::unix::process::ExitStatusExt;
+    /// use std::process::Command;
+    ///
+    /// let kill_itself = || Command::new("sh").args(["-c", "kill -TERM $$"]).status();
+    /// let status = pool.nursery(|n| n.spawn_blocking(kill_itself).join())?;
+    /// assert_eq!(status.signal(), Some(15)); // SIGTERM
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn inherit_signal_mask(mut self, inherit: bool) -> Self {
+        self.inherits_signals = inherit;
+        self
+    }
+
     /// Has a thread print the pool's [dump](Pool::dump) to the standard error once nothing has happened
     /// for so long while some thread sleeps or [blocks](crate::block_in_place) in a nursery; again only
     /// after something has.
@@ -480,6 +525,7 @@ impl PoolBuilder {
             spares: self.spares.unwrap_or(SPARES),
             name,
             stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
+            inherits_signals: self.inherits_signals,
             hooks: Arc::downgrade(&hooks),
             describe: scope::describe,
             watchdog: self.watchdog.map(|every| Watchdog {
@@ -536,6 +582,7 @@ impl fmt::Debug for PoolBuilder {
             .field("spare_threads", &self.spares)
             .field("on_thread_start", &self.hooks.start.is_some())
             .field("on_thread_exit", &self.hooks.exit.is_some())
+            .field("inherit_signal_mask", &self.inherits_signals)
             .field("watchdog", &self.watchdog)
             .finish()
     }

@@ -253,3 +253,45 @@ fn a_nursery_works_while_the_process_exits() {
         assert_eq!(ended, (Some(7), String::new()));
     }
 }
+
+/// Threads of this process that this crate has started.
+#[cfg(target_os = "linux")]
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("hatchery-")).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "run by a test in a process of its own"]
+fn use_deadlines_and_end_all_pools() {
+    let day = std::time::Duration::from_secs(86400);
+    let with_deadline = |pool: &Pool| hatchery::Options::new().pool(pool).timeout(day);
+    let named = |name| Pool::builder().threads(2).name(name).build().unwrap();
+    for _ in 0..20 {
+        let (first, last) = (named("hatchery-1"), named("hatchery-2"));
+        // One pool ends while a nursery of another one has a deadline.
+        with_deadline(&first).nursery(|n| n.spawn_blocking(|| ()).join());
+        with_deadline(&last).nursery(|n| {
+            n.spawn_blocking(|| ()).join();
+            first.shutdown();
+            assert!(threads().contains(&"hatchery-timer\n".to_owned()));
+        });
+        last.shutdown();
+        // The system lists a thread a moment longer than anybody waits for it; one that rests, for long.
+        for _ in 0..1000 {
+            if !threads().is_empty() {
+                thread::yield_now();
+            }
+        }
+        assert_eq!(threads(), [""; 0], "after the end of the last pool");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_of_the_crate_is_there_after_the_end_of_the_last_pool() {
+    let ended = end_of("use_deadlines_and_end_all_pools");
+    assert_eq!(ended, (Some(0), String::new()));
+}

@@ -4,11 +4,12 @@
 
 mod common;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::{on_every_pool, seeded};
+use common::{REFUSED_STACK, on_pool, seeded};
 use hatchery::{Options, Pool};
 use nix::libc;
 
@@ -110,28 +111,36 @@ fn wait_in_every_way(pool: &Pool, rng: &mut fastrand::Rng) {
 #[test]
 fn signals_that_interrupt_waits_change_nothing() {
     interrupt_by(libc::SIGALRM);
-    let rng = std::sync::Mutex::new(seeded("signals"));
+    let rng = Mutex::new(seeded("signals"));
     let before = HANDLED.load(Ordering::Relaxed);
     let rounds = &AtomicUsize::new(0);
-    on_every_pool(|pool| {
-        during_a_storm(|| {
-            for _ in 0..100 {
-                wait_in_every_way(pool, &mut rng.lock().unwrap());
-                rounds.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        // And pools that come and go meanwhile.
-        during_a_storm(|| {
-            for _ in 0..10 {
-                let pool = Pool::builder().threads(2).build().unwrap();
-                wait_in_every_way(&pool, &mut rng.lock().unwrap());
-                pool.shutdown();
-                rounds.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    });
+    // Whose threads are interrupted as well.
+    let builder = |threads| Pool::builder().threads(threads).inherit_signal_mask(true);
+    let refused = builder(2).stack_size(REFUSED_STACK);
+    for pool in [builder(1), builder(2), builder(4), refused] {
+        on_pool(pool, |pool| interrupted(pool, &rng, rounds));
+    }
     let handled = HANDLED.load(Ordering::Relaxed) - before;
     let rounds = rounds.load(Ordering::Relaxed);
     println!("signals: {rounds} rounds, {handled} signals");
     assert!(handled >= rounds, "{handled} signals");
+}
+
+fn interrupted(pool: &Pool, rng: &Mutex<fastrand::Rng>, rounds: &AtomicUsize) {
+    during_a_storm(|| {
+        for _ in 0..100 {
+            wait_in_every_way(pool, &mut rng.lock().unwrap());
+            rounds.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    // And pools that come and go meanwhile.
+    during_a_storm(|| {
+        for _ in 0..10 {
+            let builder = Pool::builder().threads(2).inherit_signal_mask(true);
+            let pool = builder.build().unwrap();
+            wait_in_every_way(&pool, &mut rng.lock().unwrap());
+            pool.shutdown();
+            rounds.fetch_add(1, Ordering::Relaxed);
+        }
+    });
 }

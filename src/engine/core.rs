@@ -15,6 +15,7 @@ use crate::engine::strays::Strays;
 use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
 use crate::engine::threads::Threads;
+use crate::engine::timer;
 use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
 use crate::platform::deque::Worker as Deque;
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) blocking_threads: usize,
     pub(crate) name: String,
     pub(crate) stack_size: Option<usize>,
+    /// Whether threads that run children take the signals that the thread does which starts them.
+    pub(crate) inherits_signals: bool,
     /// Workers beyond `threads`, for those that are absent.
     pub(crate) spares: usize,
     /// They belong to the pool's handle.
@@ -231,12 +234,18 @@ impl Core {
         name: String,
         main: impl FnOnce() + Send + 'static,
     ) -> Option<()> {
-        self.start_on(self.config.stack_size, name, main)
+        let Config {
+            stack_size,
+            inherits_signals,
+            ..
+        } = self.config;
+        self.start_on(stack_size, inherits_signals, name, main)
     }
 
     fn start_on(
         &self,
         stack_size: Option<usize>,
+        inherits_signals: bool,
         name: String,
         main: impl FnOnce() + Send + 'static,
     ) -> Option<()> {
@@ -244,7 +253,14 @@ impl Core {
             // A thread that is not here may have the lock.
             return None;
         }
-        let start = || Thread::start(name, stack_size, main).ok();
+        let start = || {
+            let started = if inherits_signals {
+                Thread::start(name, stack_size, main)
+            } else {
+                Thread::start_without_signals(name, stack_size, main)
+            };
+            started.ok()
+        };
         self.all_threads.start(start, Thread::is_over)
     }
 
@@ -299,7 +315,8 @@ impl Core {
             let core = Arc::clone(self);
             let name = format!("{}-watchdog", self.config.name);
             // Not on a stack of the children's size: it runs none.
-            let _done_without = self.start_on(None, name, move || watchdog::main(&core, watchdog));
+            let _done_without =
+                self.start_on(None, false, name, move || watchdog::main(&core, watchdog));
         });
     }
 
@@ -349,6 +366,7 @@ impl Core {
         self.leash.end();
         self.blocking.close();
         self.all_threads.take().into_iter().for_each(Thread::join);
+        timer::dismiss();
         point::reach(Point::ShutdownEnded);
     }
 }

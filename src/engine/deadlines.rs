@@ -4,11 +4,19 @@
 //!    So whoever adds one finds that the thread will look in time, or rings.
 //! 2. It makes known that deadlines have passed after it has looked at the clock. So whoever learns of
 //!    that and looks at the clock finds that they have.
+//! 3. Without deadlines it rests for a while, and retires if there are none then. To find none and to be
+//!    there no more is one step; so is to add one and to find whether a thread is there, or have one
+//!    started. So nobody counts on a thread that has retired.
+//! 4. A rest ends by itself, and deadlines that come and go meanwhile ring only if they are earlier. A
+//!    thread that sleeps for longer than it rests is rung for when the last deadline is withdrawn. So
+//!    nurseries that end before their deadlines ring once in each rest, at most.
+//! 5. While there are no deadlines the thread may be dismissed. It is there no more from that moment: a
+//!    deadline added before it has noticed has another thread started.
 //!
 //! Model: `models::timer_*`.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::platform::sync::{Condvar, Mutex, MutexGuard, PoisonError, lock};
 
@@ -16,6 +24,8 @@ use crate::platform::sync::{Condvar, Mutex, MutexGuard, PoisonError, lock};
 pub(crate) type Entry = (Instant, u64);
 
 pub(crate) struct Deadlines {
+    /// How long the thread rests before it retires.
+    rest: Duration,
     pending: Mutex<Pending>,
     bell: Condvar,
 }
@@ -24,10 +34,16 @@ pub(crate) struct Pending {
     deadlines: BTreeSet<Entry>,
     /// Tells equal ones apart.
     number: u64,
-    /// Whether there is a thread that waits for them.
-    is_running: bool,
-    /// When the thread will wake up by itself, if it will.
+    /// The number of the thread that waits for them, if one is there.
+    thread: Option<u64>,
+    /// How many threads have been started.
+    started: u64,
+    /// When the thread will wake up by itself.
     wakes_at: Option<Instant>,
+    /// Whether that is later than a rest would end.
+    is_far: bool,
+    /// Until when it rests; none while there are deadlines.
+    rests_until: Option<Instant>,
 }
 
 impl Pending {
@@ -35,9 +51,20 @@ impl Pending {
         Self {
             deadlines: BTreeSet::new(),
             number: 0,
-            is_running: false,
+            thread: None,
+            started: 0,
             wakes_at: None,
+            is_far: false,
+            rests_until: None,
         }
+    }
+
+    /// There is no thread any more.
+    fn note_end(&mut self) {
+        self.thread = None;
+        self.wakes_at = None;
+        self.is_far = false;
+        self.rests_until = None;
     }
 
     /// Takes those that have passed; true if there are any.
@@ -53,29 +80,33 @@ impl Pending {
 
 impl Deadlines {
     #[cfg(not(hatchery_loom))]
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(rest: Duration) -> Self {
         Self {
+            rest,
             pending: Mutex::new(Pending::new()),
             bell: Condvar::new(),
         }
     }
 
     #[cfg(hatchery_loom)]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(rest: Duration) -> Self {
         Self {
+            rest,
             pending: Mutex::new(Pending::new()),
             bell: Condvar::new(),
         }
     }
 
-    /// Adds one, unless there is no thread and `start` cannot have one.
-    pub(crate) fn add(&self, deadline: Instant, start: impl FnOnce() -> bool) -> Option<Entry> {
+    /// Adds one, unless there is no thread and `start` cannot have one of that number.
+    pub(crate) fn add(&self, deadline: Instant, start: impl FnOnce(u64) -> bool) -> Option<Entry> {
         let mut pending = lock(&self.pending);
-        if !pending.is_running {
-            pending.is_running = start();
-            if !pending.is_running {
+        if pending.thread.is_none() {
+            let number = pending.started;
+            if !start(number) {
                 return None;
             }
+            pending.started += 1;
+            pending.thread = Some(number);
         }
         let entry = (deadline, pending.number);
         pending.number += 1;
@@ -88,7 +119,25 @@ impl Deadlines {
 
     /// Nobody waits for it any more.
     pub(crate) fn remove(&self, entry: &Entry) {
-        lock(&self.pending).deadlines.remove(entry);
+        let mut pending = lock(&self.pending);
+        pending.deadlines.remove(entry);
+        if pending.is_far && pending.deadlines.is_empty() {
+            pending.is_far = false;
+            self.bell.notify_one();
+        }
+    }
+
+    /// Has the thread end, unless there are deadlines; calls `take` in the same step, also if there is no
+    /// thread.
+    pub(crate) fn dismiss<T>(&self, take: impl FnOnce() -> T) -> Option<T> {
+        let mut pending = lock(&self.pending);
+        if !pending.deadlines.is_empty() {
+            return None;
+        }
+        pending.note_end();
+        // One that was dismissed before may not have noticed yet.
+        self.bell.notify_all();
+        Some(take())
     }
 
     /// For the thread that waits for them.
@@ -97,23 +146,32 @@ impl Deadlines {
     }
 
     /// Waits until the next one may have passed, or an earlier one is added. Those before `now`, which it
-    /// became under this lock, are taken.
+    /// became under this lock, are taken. None if the calling thread, which has this number, is to end.
     pub(crate) fn sleep<'a>(
         &'a self,
         mut pending: MutexGuard<'a, Pending>,
+        thread: u64,
         now: Instant,
-    ) -> MutexGuard<'a, Pending> {
-        pending.wakes_at = pending.deadlines.first().map(|first| first.0);
-        let relock = PoisonError::into_inner;
-        match pending.wakes_at {
-            None => self.bell.wait(pending).unwrap_or_else(relock),
-            Some(at) => {
-                let wait = self
-                    .bell
-                    .wait_timeout(pending, at.saturating_duration_since(now));
-                wait.unwrap_or_else(|error| error.into_inner()).0
-            }
+    ) -> Option<MutexGuard<'a, Pending>> {
+        if pending.thread != Some(thread) {
+            return None;
         }
+        let wakes_at = if let Some(first) = pending.deadlines.first().copied() {
+            pending.rests_until = None;
+            first.0
+        } else {
+            let until = *pending.rests_until.get_or_insert(now + self.rest);
+            if until <= now {
+                pending.note_end();
+                return None;
+            }
+            until
+        };
+        let time = wakes_at.saturating_duration_since(now);
+        pending.wakes_at = Some(wakes_at);
+        pending.is_far = time > self.rest;
+        let waited = self.bell.wait_timeout(pending, time);
+        Some(waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     /// What the system does for a thread that waits for a time that has come.
@@ -121,7 +179,7 @@ impl Deadlines {
     pub(crate) fn wake_if_it_is_time(&self, now: Instant) {
         let pending = lock(&self.pending);
         if pending.wakes_at.is_some_and(|at| at <= now) {
-            self.bell.notify_one();
+            self.bell.notify_all();
         }
     }
 

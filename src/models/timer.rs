@@ -1,9 +1,10 @@
-//! Deadlines: none is slept over, and whoever learns that one has passed finds that it has.
+//! Deadlines: none is slept over, and whoever learns that one has passed finds that it has. The thread
+//! that waits for them retires or is dismissed, and another one comes.
 
 use std::time::{Duration, Instant};
 
-use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use super::{exhaustively, twins, within_bounds};
@@ -14,9 +15,16 @@ use crate::platform::planted;
 
 const DEADLINE: u8 = 3;
 
+/// So long does a thread rest that the models leave alone.
+const FOR_EVER: u64 = 1000;
+
 /// The deadlines of a process whose clock is moved by hand.
 struct Timer {
     deadlines: Deadlines,
+    /// Those that were started by whoever has added a deadline.
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    /// How many of them have ended.
+    ended: AtomicU64,
     epoch: Epoch,
     start: Instant,
     seconds: AtomicU64,
@@ -24,8 +32,15 @@ struct Timer {
 
 impl Timer {
     fn new() -> Arc<Self> {
+        Self::resting(FOR_EVER)
+    }
+
+    /// Whose thread rests for so many seconds.
+    fn resting(seconds: u64) -> Arc<Self> {
         Arc::new(Self {
-            deadlines: Deadlines::new(),
+            deadlines: Deadlines::new(Duration::from_secs(seconds)),
+            threads: Mutex::new(Vec::new()),
+            ended: AtomicU64::new(0),
             epoch: Epoch::new(),
             start: Instant::now(),
             seconds: AtomicU64::new(0),
@@ -47,13 +62,66 @@ impl Timer {
         self.deadlines.wake_if_it_is_time(self.at(seconds));
     }
 
+    /// Of which the model has started the thread.
     fn add(&self, seconds: u64) -> (Instant, u64) {
-        let entry = self.deadlines.add(self.at(seconds), || true);
+        let entry = self.deadlines.add(self.at(seconds), |_| true);
         entry.expect("there is a thread")
     }
 
-    /// What the thread does, until it was so late when one had passed.
+    /// Starts a thread if there is none.
+    fn add_anyhow(timer: &Arc<Self>, seconds: u64) -> (Instant, u64) {
+        let start = |number| {
+            if !planted::step("counts on a thread that is not there") {
+                let same = Arc::clone(timer);
+                let run = move || {
+                    same.run(number, None);
+                    same.ended.fetch_add(1, Ordering::Relaxed);
+                };
+                timer.threads.lock().unwrap().push(thread::spawn(run));
+            }
+            true
+        };
+        let entry = timer.deadlines.add(timer.at(seconds), start);
+        entry.expect("there is a thread")
+    }
+
+    fn take_threads(&self) -> Vec<thread::JoinHandle<()>> {
+        std::mem::take(&mut *self.threads.lock().unwrap())
+    }
+
+    /// What `timer::dismiss` does.
+    fn dismiss(&self) {
+        let threads = self.deadlines.dismiss(|| self.take_threads());
+        let mut threads = threads.unwrap_or_default();
+        if planted::step("waits for a thread that has deadlines") {
+            threads.extend(self.take_threads());
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+
+    /// Time passes in steps of a rest, until all threads have retired.
+    fn outwait(&self, from: u64, rest: u64) {
+        let threads = self.take_threads();
+        let mut seconds = from;
+        while self.ended.load(Ordering::Relaxed) < threads.len() as u64 {
+            seconds += rest;
+            self.move_to(seconds);
+            thread::yield_now();
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+
+    /// What a thread does, until it was so late when a deadline had passed.
     fn run_until(&self, seconds: u64) {
+        self.run(0, Some(seconds));
+    }
+
+    /// What the thread of this number does, until it ends, or until it was so late when one had passed.
+    fn run(&self, number: u64, until: Option<u64>) {
         let is_early = planted::step("looks at the clock before it has the lock");
         let mut early = is_early.then(|| self.now());
         let mut pending = self.deadlines.attend();
@@ -61,11 +129,14 @@ impl Timer {
             let now = early.take().unwrap_or_else(|| self.now());
             if pending.take_passed(now) {
                 self.epoch.advance();
-                if now >= self.at(seconds) {
+                if until.is_some_and(|seconds| now >= self.at(seconds)) {
                     return;
                 }
             }
-            pending = self.deadlines.sleep(pending, now);
+            match self.deadlines.sleep(pending, number, now) {
+                Some(awake) => pending = awake,
+                None => return,
+            }
         }
     }
 }
@@ -79,6 +150,9 @@ fn run_until(timer: &Arc<Timer>, seconds: u64) -> thread::JoinHandle<()> {
 fn timer_a_new_deadline_is_not_slept_over() {
     exhaustively(|| {
         let timer = Timer::new();
+        // There is a thread, and it rests.
+        let first = timer.add(5);
+        timer.deadlines.remove(&first);
         let thread = run_until(&timer, 5);
         timer.add(5);
         timer.move_to(5);
@@ -135,6 +209,73 @@ fn timer_a_withdrawn_deadline_hides_no_later_one() {
         timer.move_to(9);
         thread.join().unwrap();
         assert_eq!(timer.epoch.now(), before + 1, "one has passed");
+    });
+}
+
+#[test]
+fn timer_nobody_counts_on_a_thread_that_retires() {
+    within_bounds(|| {
+        let timer = Timer::resting(3);
+        let first = Timer::add_anyhow(&timer, 1);
+        timer.deadlines.remove(&first);
+        let clock = {
+            let timer = Arc::clone(&timer);
+            thread::spawn(move || timer.move_to(3))
+        };
+        let before = timer.epoch.now();
+        Timer::add_anyhow(&timer, 4);
+        clock.join().unwrap();
+        timer.outwait(3, 3);
+        assert_eq!(timer.epoch.now(), before + 1, "it has passed");
+    });
+}
+
+#[test]
+fn timer_a_deadline_that_ends_before_a_rest_does_is_not_slept_over() {
+    within_bounds(|| {
+        let timer = Timer::resting(3);
+        let first = Timer::add_anyhow(&timer, 1);
+        timer.deadlines.remove(&first);
+        let before = timer.epoch.now();
+        Timer::add_anyhow(&timer, 2);
+        timer.move_to(2);
+        while timer.epoch.now() == before {
+            thread::yield_now();
+        }
+        timer.outwait(2, 3);
+    });
+}
+
+#[test]
+fn timer_a_thread_whose_last_far_deadline_is_withdrawn_retires() {
+    exhaustively(|| {
+        let timer = Timer::resting(3);
+        let far = Timer::add_anyhow(&timer, 1_000_000);
+        timer.deadlines.remove(&far);
+        timer.outwait(0, 3);
+    });
+}
+
+#[test]
+fn timer_a_thread_that_is_dismissed_ends_and_another_one_comes() {
+    within_bounds(|| {
+        let timer = Timer::resting(FOR_EVER);
+        let first = Timer::add_anyhow(&timer, 1);
+        timer.deadlines.remove(&first);
+        let other = {
+            let timer = Arc::clone(&timer);
+            thread::spawn(move || Timer::add_anyhow(&timer, 5))
+        };
+        timer.dismiss();
+        other.join().unwrap();
+        let before = timer.epoch.now();
+        timer.move_to(5);
+        while timer.epoch.now() == before {
+            thread::yield_now();
+        }
+        timer.dismiss();
+        let nobody = timer.deadlines.dismiss(|| timer.take_threads().is_empty());
+        assert_eq!(nobody, Some(true), "all were waited for");
     });
 }
 
@@ -221,6 +362,19 @@ twins! {
     }
     timer_a_withdrawn_deadline_hides_no_later_one {
         it_is_not_withdrawn: step("withdraws nothing") => Says("one has passed");
+    }
+    timer_nobody_counts_on_a_thread_that_retires {
+        somebody_does: step("counts on a thread that is not there") => Says("it has passed");
+    }
+    timer_a_deadline_that_ends_before_a_rest_does_is_not_slept_over {
+        nobody_rings: skipped("engine/deadlines.rs", "add", "notify_one") => Livelock;
+    }
+    timer_a_thread_whose_last_far_deadline_is_withdrawn_retires {
+        nobody_rings: skipped("engine/deadlines.rs", "remove", "notify_one") => Livelock;
+    }
+    timer_a_thread_that_is_dismissed_ends_and_another_one_comes {
+        nobody_rings: skipped("engine/deadlines.rs", "dismiss", "notify_all") => Deadlock;
+        one_with_deadlines_is_waited_for: step("waits for a thread that has deadlines") => Deadlock;
     }
     timer_whoever_checks_after_the_deadline_has_passed_is_told {
         the_epoch_advances_without_what_came_before: relaxed("engine/epoch.rs", "advance", "fetch_add")

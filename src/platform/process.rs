@@ -3,7 +3,12 @@
 //!
 //! So what has threads belongs to the process that made it. It notes which one that is, and one
 //! comparison with a static says later whether it is this one still.
-#![allow(unsafe_code, reason = "asks the system to be told of forks")]
+//!
+//! And who takes the process's signals: not the threads that this crate starts, if others may be meant to.
+#![allow(
+    unsafe_code,
+    reason = "asks the system to be told of forks, and to block signals"
+)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -76,14 +81,133 @@ pub(crate) fn abort() -> ! {
     std::process::abort()
 }
 
+/// While there is one, its thread takes no signal that another thread may be meant to take. The threads
+/// that it starts meanwhile never do.
+///
+/// A signal that is sent to a process goes to any of its threads that does not block it. A host that
+/// waits for one on a thread of its own does not get those that threads take of which it knows nothing;
+/// and most signals end the process if nobody has said otherwise. So a thread that is not the host's
+/// blocks them, from its beginning: its starter does, around the start.
+///
+/// What is left are signals that a thread causes itself and nobody else could handle, and those by which
+/// profilers look at the threads that run.
+pub(crate) struct BlockedSignals(Option<signals::Mask>);
+
+impl BlockedSignals {
+    pub(crate) fn block() -> Self {
+        // All threads are one under shuttle.
+        Self((!cfg!(hatchery_shuttle)).then(signals::block))
+    }
+
+    /// The main function of a thread that is started meanwhile. A process that this thread forks takes
+    /// the signals that the starter does: it is not the host's process, and may have to be ended.
+    pub(crate) fn over(
+        &self,
+        main: impl FnOnce() + Send + 'static,
+    ) -> impl FnOnce() + Send + 'static {
+        let before = self.0;
+        move || {
+            signals::remember(before);
+            main();
+        }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            signals::set(before);
+        }
+    }
+}
+
+#[cfg(all(unix, not(target_os = "emscripten")))]
+mod signals {
+    use std::cell::Cell;
+    use std::mem::MaybeUninit;
+    use std::ptr;
+
+    pub(super) type Mask = libc::sigset_t;
+
+    /// What a thread causes itself, and what profilers send to those that run.
+    const KEPT: [libc::c_int; 11] = [
+        libc::SIGABRT,
+        libc::SIGBUS,
+        libc::SIGFPE,
+        libc::SIGILL,
+        libc::SIGPIPE,
+        libc::SIGSEGV,
+        libc::SIGSYS,
+        libc::SIGTRAP,
+        libc::SIGXFSZ,
+        libc::SIGPROF,
+        libc::SIGVTALRM,
+    ];
+
+    thread_local! {
+        /// The mask of the thread that started this one, if that blocked signals for it. It is read while
+        /// the process forks, and has no destructor.
+        static BEFORE: Cell<Option<Mask>> = const { Cell::new(None) };
+    }
+
+    /// The mask that was there before.
+    pub(super) fn block() -> Mask {
+        let mut blocked = MaybeUninit::<Mask>::uninit();
+        // SAFETY: writes the set.
+        unsafe { libc::sigfillset(blocked.as_mut_ptr()) };
+        for signal in KEPT {
+            // SAFETY: the set was written.
+            unsafe { libc::sigdelset(blocked.as_mut_ptr(), signal) };
+        }
+        let mut before = MaybeUninit::<Mask>::uninit();
+        // SAFETY: reads a set that was written, and writes the other one: there is no error, for the
+        // first argument is a known one.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr()) };
+        // SAFETY: written by the call.
+        unsafe { before.assume_init() }
+    }
+
+    pub(super) fn set(mask: &Mask) {
+        // SAFETY: reads the set.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, ptr::null_mut()) };
+    }
+
+    pub(super) fn remember(before: Option<Mask>) {
+        BEFORE.set(before);
+    }
+
+    /// In a process that the calling thread has forked.
+    pub(super) fn restore() {
+        if let Some(before) = BEFORE.take() {
+            set(&before);
+        }
+    }
+}
+
+/// Systems without signals.
+#[cfg(not(all(unix, not(target_os = "emscripten"))))]
+mod signals {
+    #[derive(Clone, Copy)]
+    pub(super) struct Mask;
+
+    pub(super) fn block() -> Mask {
+        Mask
+    }
+
+    pub(super) fn set(_: &Mask) {}
+
+    pub(super) fn remember(_: Option<Mask>) {}
+}
+
 // Emscripten has no processes, and no `pthread_atfork`.
 #[cfg(all(unix, not(target_os = "emscripten")))]
 mod system {
-    use super::{FORGET, FORKS, Ordering};
+    use super::{FORGET, FORKS, Ordering, signals};
 
     pub(super) fn call_after_forks() {
         extern "C" fn in_child() {
             FORKS.fetch_add(1, Ordering::Relaxed);
+            signals::restore();
             if let Some(forget) = FORGET.peek() {
                 forget();
             }

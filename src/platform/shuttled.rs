@@ -209,7 +209,7 @@ pub(crate) fn is_planted(bug: &str) -> bool {
 }
 
 /// Starts a thread that the end of an execution does not wait for.
-pub(crate) fn start_for_good(main: impl FnOnce() + Send + 'static) {
+pub(crate) fn start_aside(main: impl FnOnce() + Send + 'static) {
     drop(shuttle::future::spawn(async move { main() }));
 }
 

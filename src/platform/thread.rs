@@ -14,6 +14,7 @@ pub(crate) use std::{
     thread_local,
 };
 
+use super::process::BlockedSignals;
 #[cfg(hatchery_shuttle)]
 pub(crate) use super::shuttled::{pause, sleep, thread_local};
 #[cfg(hatchery_shuttle)]
@@ -117,22 +118,38 @@ impl Thread {
         !cfg!(hatchery_shuttle) && self.is_over.load(Ordering::Acquire)
     }
 
-    /// Starts a thread that nothing waits for and that never ends.
+    /// The same for one that takes no signal that another thread may be meant to take, see
+    /// [`process::BlockedSignals`].
     ///
     /// # Errors
     ///
     /// As [`start`](Self::start).
-    pub(crate) fn start_for_good(
+    pub(crate) fn start_without_signals(
+        name: String,
+        stack_size: Option<usize>,
+        main: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let blocked = BlockedSignals::block();
+        Self::start(name, stack_size, blocked.over(main))
+    }
+
+    /// The same for one that belongs to no pool. Under a scheduler that draws, the end of an execution
+    /// does not wait for it, and there is no handle.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub(crate) fn start_aside(
         name: String,
         main: impl FnOnce() + Send + 'static,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Self>> {
         #[cfg(not(hatchery_shuttle))]
-        return Self::start(name, None, main).map(drop);
+        return Self::start_without_signals(name, None, main).map(Some);
         #[cfg(hatchery_shuttle)]
         {
             refusals::check(&name)?;
-            super::shuttled::start_for_good(main);
-            Ok(())
+            super::shuttled::start_aside(main);
+            Ok(None)
         }
     }
 
