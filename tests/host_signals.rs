@@ -63,8 +63,9 @@ fn blocks(signal: libc::c_int) -> bool {
 /// Sends signals to this process and waits for each.
 fn receive_all_that_is_sent() {
     for signal in [libc::SIGTERM, libc::SIGUSR1].repeat(20) {
+        let this = nix::unistd::getpid().as_raw();
         // SAFETY: to this process.
-        unsafe { libc::kill(libc::getpid(), signal) };
+        unsafe { libc::kill(this, signal) };
         let mut received = 0;
         // SAFETY: reads the set, and writes the number.
         unsafe { libc::sigwait(&waited_for(), &raw mut received) };
