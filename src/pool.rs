@@ -89,13 +89,16 @@ const SPARES: usize = 64;
 /// # `fork`
 ///
 /// A process that was forked has none of its parent's threads. Its first nursery on any pool starts
-/// new ones. A nursery that was open during the fork is over for it: what its thread holds it can
-/// still run, but where it would wait for another thread it prints a message and aborts. What the thread
-/// opens next is not below a nursery of another thread, and neither is what it had opened below one. A
-/// thread of the pool that comes back from a child that has called `fork` aborts, too; it had better end
-/// the process, or `exec`: what such a child borrows lies on the stack of a thread that is not there.
-/// Should another thread have been starting or ending during the fork, the standard library may not be
-/// able to start any in the new process.
+/// new ones. A nursery that was open during the fork has no thread but the one that forked. That thread
+/// runs what it holds of the nursery and what it spawns into it, blocking children too, and so it does with
+/// nurseries that the free functions open in it: they use its pool, which is as one whose threads are all
+/// refused. Nurseries that are opened there by the methods of a pool have threads. Where the thread would
+/// wait for another one, or another one spawns into the nursery, the process prints a message and aborts.
+/// What the thread opens next is not below a nursery of another thread, and neither is what it had opened
+/// below one. A thread of the pool that comes back from a child that has called `fork` aborts, too; it had
+/// better end the process, or `exec`: what such a child borrows lies on the stack of a thread that is not
+/// there. Should another thread have been starting or ending during the fork, the standard library may not
+/// be able to start any in the new process.
 ///
 /// A pool learns of a fork from the C library. A process that the system calls `clone`, `clone3` or `fork`
 /// have made behind the library's back must not use the pools of its parent: it would wait for threads

@@ -322,22 +322,37 @@ mod here {
                     processes::end(left)
                 }
             };
+            let child = &fork_and_leave;
+            let run = || {
+                pool.nursery(|n| {
+                    let child = n.spawn_blocking(child);
+                    // A join might run it here.
+                    while !child.is_finished() {
+                        thread::yield_now();
+                    }
+                    child.join();
+                });
+            };
+            // This one computes all the while, so that no worker has a place to run the second closure of a
+            // `join` in while the process is forked: the new process would wait for that.
+            let [is_here, is_over]: &[Gate; 2] = &Default::default();
+            let computes = || {
+                pool.nursery(|_| {
+                    is_here.open();
+                    is_over.wait();
+                });
+            };
             let mut ended = None;
-            let _told = Options::new().pool(pool).limit(4).try_nursery(|n| {
-                // What is below it learns that, unless it is below it no more.
-                n.cancel();
-                let run = || {
-                    pool.nursery(|n| {
-                        let child = n.spawn_blocking(fork_and_leave);
-                        // A join might run it here.
-                        while !child.is_finished() {
-                            thread::yield_now();
-                        }
-                        child.join();
-                    });
-                };
-                ended = Some(outcome(run));
-                Ok::<(), hatchery::Failure<()>>(())
+            thread::scope(|scope| {
+                scope.spawn(computes);
+                is_here.wait();
+                let _told = Options::new().pool(pool).limit(4).try_nursery(|n| {
+                    // What is below it learns that, unless it is below it no more.
+                    n.cancel();
+                    ended = Some(outcome(run));
+                    Ok::<(), hatchery::Failure<()>>(())
+                });
+                is_over.open();
             });
             ended.expect("run").unwrap();
         }

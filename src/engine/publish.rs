@@ -131,8 +131,11 @@ impl Seat {
         self.put_back(runs.filter_map(|run| run.without_stale(self)));
     }
 
-    /// Queues a child for a side thread.
+    /// Queues a child for a side thread; if that is not in this process, for this thread.
     pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
+        if self.core.is_orphan() {
+            return Self::queue(scope, child);
+        }
         point::reach(Point::BlockingQueued);
         self.core.start_watchdog();
         let run = Run::new(scope, PendingList::of(child), 0);
@@ -323,8 +326,12 @@ impl Seat {
         });
     }
 
-    /// Hands what other threads' nurseries have in the deque to the strays.
+    /// Hands what other threads' nurseries have in the deque to the strays. Those of an orphan are not there,
+    /// and neither are their nurseries.
     pub(crate) fn let_go_of_the_foreign(&self) {
+        if self.core.is_orphan() {
+            return;
+        }
         let runs: Vec<_> = std::iter::from_fn(|| self.pop()).collect();
         let (own, foreign): (Vec<_>, Vec<_>) = runs
             .into_iter()

@@ -109,6 +109,8 @@ impl Seat {
             Some(name) => format!("guest {name}"),
             None => "guest".to_owned(),
         };
+        // In a forked process, what runs elsewhere and spawns into a nursery of the parent's comes here.
+        core.check_process();
         let (slot, deque) = core.roster.check_in(owner);
         point::reach(Point::GuestTaken);
         Self::new(Arc::clone(core), slot, deque, Kind::Guest)

@@ -189,7 +189,8 @@ impl Seat {
             }
             self.put_back([run]);
         }
-        match awaited.claim(Class::Compute) {
+        let classes = [Class::Compute, Class::Blocking];
+        match classes.into_iter().find_map(|class| awaited.claim(class)) {
             Some(child) => self.run_claimed(scope, child),
             None => process::abort(),
         }

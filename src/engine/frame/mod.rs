@@ -185,7 +185,9 @@ impl<'a> Frame<'a> {
     /// What a child has spawned and left comes before what stood behind the child.
     fn bequeath(&self, scope: &ScopeFrame) {
         Frame::nearest(scope, |outer| match outer {
-            Some(outer) if outer.most.get() > NOTHING => outer.list.prepend(&self.list),
+            Some(outer) if outer.most.get() > NOTHING || outer.seat.core.is_orphan() => {
+                outer.list.prepend(&self.list);
+            }
             // A plain thread has joined the child, or one that may block.
             _ => self.seat.stray(Run::new(scope, self.list.take(), 0)),
         });
@@ -232,8 +234,11 @@ impl<'a> Frame<'a> {
         self.seat.offer_unless_shown(hidden);
     }
 
-    /// What this frame holds is for others.
+    /// What this frame holds is for others; in a process that was forked from theirs it stays here.
     pub(crate) fn give_away(&self) {
+        if self.seat.core.is_orphan() {
+            return;
+        }
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         if let Some(scope) = unsafe { self.scope.get().as_ref() } {
             self.seat.core.start_workers();
