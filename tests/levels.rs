@@ -102,7 +102,7 @@ fn s3_a_level_of_forks_takes_little_of_the_stack() {
     check("join, through b", [300, 1800], 2 * WORD, |depth| {
         through_b(depth);
     });
-    check("join_all", [400, 2000], 3 * WORD, |depth| {
+    check("join_all", [380, 2000], 3 * WORD, |depth| {
         through_three(depth);
     });
 }
@@ -138,14 +138,14 @@ fn s3_a_level_of_nurseries_takes_little_of_the_stack() {
         }
         hatchery::nursery(|n| n.spawn_each(0..1, move |_| each(depth - 1)).sum())
     }
-    check("nursery, joined", [800, 3100], WORD, |depth| {
+    check("nursery, joined", [750, 3100], WORD, |depth| {
         joined(depth);
     });
-    check("nursery, left", [920, 3200], WORD, left);
-    check("partial", [1340, 6400], WORD, |depth| {
+    check("nursery, left", [870, 3200], WORD, left);
+    check("partial", [1570, 6400], WORD, |depth| {
         partial(depth);
     });
-    check("spawn_each", [2500, 8000], WORD, |depth| {
+    check("spawn_each", [2450, 8000], WORD, |depth| {
         each(depth);
     });
 }

@@ -11,8 +11,10 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::platform::point::{self, Point};
-use crate::task::chunk::{ChunkHeader, Owner, free, heap_chunk, place, size_for, write_record};
-use crate::task::record::{Class, Handle, Home, Kind, Queued, Rank, Record, Vtable};
+use crate::task::chunk::{
+    ChunkHeader, Home, Owner, free, heap_chunk, place, size_for, write_record,
+};
+use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 
 /// Bytes of records in the nursery's own frame: five small children. They are part of each level of a
 /// recursion. Twice and four times as much make no difference in time; the multiples of 16 around do, up

@@ -14,7 +14,7 @@ use std::ptr::{self, NonNull};
 
 use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
-use crate::task::record::{Class, Handle, Header, Home, Kind, Queued, Rank, Record, Vtable};
+use crate::task::record::{Class, Handle, Header, Kind, Queued, Rank, Record, Vtable};
 
 /// Alignment of every chunk.
 pub(super) const ALIGN: usize = 16;
@@ -83,6 +83,17 @@ impl ChunkHeader {
         let elsewhere = self.released_elsewhere.load(Ordering::Acquire);
         self.released_here.get() + elsewhere == self.allocated.get()
     }
+}
+
+/// Where a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// In an arena's chunk: its memory goes with that.
+    Owned,
+    /// In a fork's stack frame, and in no chunk: nothing asks whose it is, or where it stands.
+    Frame,
+    /// In a chunk of its own, freed with it.
+    Single,
 }
 
 /// Who gives a record back.

@@ -21,7 +21,7 @@ use crate::platform::cell::Cell;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::platform::witness::Witness;
-use crate::task::chunk::{self, ChunkHeader, Releaser};
+use crate::task::chunk::{self, ChunkHeader, Home, Releaser};
 pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
 pub(crate) use crate::task::verdict::{Payload, Verdict};
@@ -68,17 +68,6 @@ pub(crate) struct Header {
 pub(super) struct Kind {
     pub(super) class: Class,
     pub(super) home: Home,
-}
-
-/// Where a record lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Home {
-    /// In an arena's chunk: its memory goes with that.
-    Owned,
-    /// In a fork's stack frame, and in no chunk: nothing asks whose it is, or where it stands.
-    Frame,
-    /// In a chunk of its own, freed with it.
-    Single,
 }
 
 /// A header with what lies behind it.
