@@ -187,13 +187,17 @@ impl<'p> Facts<'p> {
                     is_free,
                 } => {
                     self.nests[*nursery].answers.push((from, to, *answer));
-                    // There may be a shield in between.
-                    let own = self.tasks[id].nursery;
-                    let is_about_own = self.outwards(own).any(|around| around == *nursery);
-                    if *answer != Answer::No && is_about_own {
-                        self.tasks[id].told = Told::Yes;
+                    if *answer != Answer::No {
+                        let own = self.tasks[id].nursery;
+                        let told = match self.outwards(own).any(|around| around == *nursery) {
+                            true => Told::Yes,
+                            // It is beyond a shield: then the task's own may be cancelled, or not.
+                            false => Told::Perhaps,
+                        };
+                        let facts = &mut self.tasks[id];
+                        facts.told = facts.told.max(told);
                         if *is_free {
-                            self.tasks[id].told_as_error = Told::Yes;
+                            facts.told_as_error = facts.told_as_error.max(told);
                         }
                     }
                 }
