@@ -21,7 +21,7 @@ impl Drop for OpensAtLast<'_> {
 
 /// Runs `test` with every worker of the pool in a child that ends after it: nobody takes what this
 /// thread shows.
-fn alone_on(builder: PoolBuilder, threads: usize, test: impl FnOnce(&Pool, &dyn Fn())) {
+fn alone_on(builder: PoolBuilder, threads: usize, test: impl FnOnce(&Pool)) {
     on_pool(builder.threads(threads), |pool| {
         let gates: Vec<_> = (0..=threads).map(|_| Gate::default()).collect();
         let (last, begun) = gates.split_last().expect("one more than threads");
@@ -34,13 +34,13 @@ fn alone_on(builder: PoolBuilder, threads: usize, test: impl FnOnce(&Pool, &dyn 
                 });
                 block_in_place(|| begun.wait());
             }
-            test(pool, &|| last.open());
+            test(pool);
         });
     });
 }
 
 fn alone(threads: usize, test: impl FnOnce(&Pool)) {
-    alone_on(Pool::builder(), threads, |pool, _| test(pool));
+    alone_on(Pool::builder(), threads, test);
 }
 
 /// All that this thread holds becomes visible.
@@ -119,23 +119,20 @@ impl Task {
     }
 }
 
-/// The order in which the tasks start if nobody else is there.
-fn order_on(threads: usize, task: &Task) -> Vec<usize> {
-    let log = Mutex::default();
-    alone(threads, |pool| pool.nursery(|n| task.run(n, pool, &log)));
-    log.into_inner().unwrap()
-}
-
 #[test]
 fn r5_what_was_shown_and_comes_back_takes_its_place_in_line() {
     let mut random = seeded("order");
     for threads in [1, 2, 4] {
-        for round in 0..60 {
-            let task = Task::random(&mut random, &mut 0, 1 + round, round % 3 > 0);
-            let mut expected = Vec::new();
-            task.expect(&mut expected);
-            assert_eq!(order_on(threads, &task), expected, "{threads} threads");
-        }
+        alone(threads, |pool| {
+            for round in 0..60 {
+                let task = Task::random(&mut random, &mut 0, 1 + round, round % 3 > 0);
+                let mut expected = Vec::new();
+                task.expect(&mut expected);
+                let log = Mutex::default();
+                pool.nursery(|n| task.run(n, pool, &log));
+                assert_eq!(log.into_inner().unwrap(), expected, "{threads} threads");
+            }
+        });
     }
 }
 
@@ -167,7 +164,7 @@ fn r5_half_of_a_long_list_comes_back_where_it_was() {
     });
 }
 
-/// A child that spawns as many as this until `is_over`, each of which does the same.
+/// Spawns as many children as this, the last of which does the same, until `is_over`.
 fn respawn<'s>(n: &'s Nursery<'s, '_>, width: usize, is_over: &'s AtomicBool) {
     if is_over.load(Ordering::Relaxed) {
         return;
@@ -249,11 +246,30 @@ fn s1_what_a_limit_holds_back_starts_behind_children_that_respawn_for_ever() {
     }
 }
 
+/// The thread that runs the children that respawn has the only permit.
+#[test]
+fn s1_what_only_a_home_may_run_starts_behind_children_that_respawn_for_ever() {
+    for width in [1, 2] {
+        alone(1, |pool| {
+            let limited = Options::new().limit(1).pool(pool);
+            let is_over = AtomicBool::new(false);
+            limited.nursery(|n| {
+                n.spawn(|| {
+                    pool.nursery(|n| {
+                        n.spawn(|| respawn(n, width, &is_over));
+                        n.spawn_blocking(|| finish(&is_over));
+                    });
+                });
+            });
+        });
+    }
+}
+
 #[test]
 fn s1_blocking_children_that_no_thread_comes_for_start_behind_children_that_respawn_for_ever() {
     for width in [1, 2] {
         let builder = Pool::builder().blocking_threads(0);
-        alone_on(builder, 1, |pool, _| {
+        alone_on(builder, 1, |pool| {
             let is_over = AtomicBool::new(false);
             pool.nursery(|n| {
                 n.spawn(|| respawn(n, width, &is_over));
@@ -327,7 +343,7 @@ fn s1_the_oldest_child_starts_though_its_body_spawns_for_ever() {
     }
 }
 
-/// The items of a batch do not wait for ever for what one of them has spawned, nor the other way round.
+/// What an item of a batch has spawned would come before the next item.
 #[test]
 fn s1_strays_start_behind_what_the_items_of_a_batch_respawn_for_ever() {
     alone(1, |pool| {

@@ -10,6 +10,8 @@
 //!    gives to the strays instead: a child that its handle claimed from inside another nursery;
 //! 3. so does a frame that gets children while another one is innermost.
 //!
+//! How a part of a list that nobody has taken comes back in its place: see `frame::shown`.
+//!
 //! Models: `models::publish_*`, `models::split_*`, `models::fork_*`, `models::foreign_*`.
 
 use crate::engine::frame::Frame;
@@ -354,8 +356,8 @@ impl Frame<'_> {
         }
     }
 
-    /// Exposes the newer half of the list, or the older one if that is due: see `turns`. What is cut from
-    /// the list neither encloses nor overlaps what can still be had of it: see `frame::shown`.
+    /// Exposes the newer half of the list, or the older one if that is due: see `turns`. The part encloses
+    /// none that others could still take: see `frame::shown`.
     fn show_some(&self, scope: &ScopeFrame, reason: Reason) {
         let mut older = self.list.len() / 2;
         if self.is_showing() {

@@ -20,7 +20,7 @@
 //! take from there.
 //!
 //! What a thread holds in private is seen by those that ask for it, and they get the newer half. A thread
-//! that gives all the time and begins nothing itself would keep its oldest child for ever; so once it has
+//! that gives all the time and never begins its oldest child would keep it for ever; so once it has
 //! given [`SPREE`] times since it last took a child from the front of the list, and all that has been taken,
 //! it gives the older half ([`Seat::is_spree`]). Then each child starts, if the threads that ask go on to
 //! do so: the front of the list moves on after each `SPREE` answers, by half of it or by one child.
@@ -36,9 +36,11 @@ use crate::engine::shared::Run;
 /// Children that leave some behind before a thread looks elsewhere: a look takes a lock if there is
 /// something, and handing a list on costs about as much as running a dozen empty children.
 const TURN: u32 = 64;
-/// Times that a thread gives the newer half before it gives the older one. A thread that spawns and then
-/// joins in order loses by that: others run then what it joins next.
-const SPREE: u32 = 16;
+/// Times that a thread gives the newer half before it gives the older one. A thread that joins in order
+/// loses by that, for others run then what it joins next. One that has spawned, and joins by their handles
+/// what it has shown, gives no more than 32 times before its list is empty or its front moves on: so this is
+/// for those that go on spawning.
+const SPREE: u32 = 64;
 
 /// How often a frame has given, with its oldest child still in front.
 #[derive(Clone, Copy, Default)]
@@ -82,7 +84,7 @@ impl Seat {
     }
 
     /// This frame gives some of its list, and all that was given before has been taken. Whether it has done
-    /// so many times and never begun a child.
+    /// so many times, with the same child in front.
     pub(crate) fn is_spree(&self, frame: &Frame<'_>) -> bool {
         let (at, oldest) = (std::ptr::from_ref(frame).addr(), frame.list.begin());
         let before = self.spree.get();

@@ -3,8 +3,9 @@
 //! The body of nursery N, waiting for a child or for the end:
 //!
 //! 0. the awaited child itself, if it never left this thread;
-//! 1. N's own unstarted children, oldest first; then what it exposed and nobody took; then strays
-//!    of N or of nurseries below it;
+//! 1. N's own unstarted children, oldest first, those among them that it exposed and nobody took
+//!    (`frame::shown`); then strays of N or of nurseries below it. If children that leave some behind keep
+//!    it from those, they get their turn (`turns`);
 //! 2. *leapfrog*: ask the thread that took children of N for some of what it holds, and take one
 //!    run at a time from it. Whose it is shows only then; what is not below N becomes a stray;
 //! 3. the awaited child, if nobody has started it after all, by its handle;
@@ -342,8 +343,15 @@ impl Seat {
                     .limiter()
                     .and_then(|limiter| limiter.take_below(scope, Class::Compute)),
                 2 => self.pop_below(scope),
-                _ if self.run_blocking(scope, true, awaited) => return true,
-                _ => None,
+                _ => {
+                    if self.may_run_blocking(scope) {
+                        self.expose_all();
+                        if self.run_blocking(scope, true, awaited) {
+                            return true;
+                        }
+                    }
+                    None
+                }
             };
             if let Some(run) = run {
                 if !body.list.is_empty() {
@@ -367,15 +375,20 @@ impl Seat {
         None
     }
 
+    /// Whether there may be blocking children that this thread should run.
+    fn may_run_blocking(&self, scope: &ScopeFrame) -> bool {
+        self.core.blocking.is_starved() || scope.limiter().is_some_and(Limiter::may_run_held_back)
+    }
+
     /// Runs one blocking child that no side thread will come for, or that may be held back for want of
     /// a permit that this thread can have: the awaited one, or one that `helps` allows.
     fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
+        if !self.may_run_blocking(scope) {
+            return false;
+        }
         let blocking = &self.core.blocking;
         let is_starved = blocking.is_starved();
         let limiter = scope.limiter();
-        if !is_starved && !limiter.is_some_and(Limiter::may_run_held_back) {
-            return false;
-        }
         point::reach(Point::BlockingHelped);
         let run = || {
             let child = awaited.claim(Class::Blocking);

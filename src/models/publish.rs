@@ -63,6 +63,42 @@ fn publish_what_is_given_twice_is_two_runs() {
     });
 }
 
+/// The home shows each of two children; then it takes back what the thief has not taken, each in its place.
+#[test]
+fn publish_what_comes_back_stands_in_its_place() {
+    exhaustively(|| {
+        let pool = Pool::new(2, 1);
+        let nursery = Nursery::new(HOME, 2);
+        let thief = pool.seat(THIEF);
+        let home = pool.seat(HOME);
+        let list = PendingList::new();
+        let mut handles = Vec::new();
+        for index in 0..2 {
+            let (child, handle) = nursery.spawn(index);
+            list.push(child);
+            handles.push(handle);
+            home.expose(&nursery, list.split_behind(0));
+        }
+        let thief = thread::spawn(move || look_once(&thief));
+        let mut least = 0;
+        loop {
+            home.take_back_next(&nursery, &list);
+            let Some(index) = handles.iter().position(|child| list.is_next(child)) else {
+                break;
+            };
+            assert!(index >= least, "in line");
+            least = index + 1;
+            home.run_next(&nursery, &list);
+        }
+        for (index, child) in handles.into_iter().enumerate() {
+            assert_eq!(home.join(&nursery, &list, child), index);
+        }
+        home.wait_for_end(&nursery, &list);
+        nursery.close();
+        thief.join().unwrap();
+    });
+}
+
 /// The home joins the child while the thief may take it.
 #[test]
 fn publish_a_child_is_claimed_by_its_handle_or_stolen() {
@@ -127,6 +163,9 @@ twins! {
         the_end_is_not_waited_for: step("the home does not wait for what was stolen") => Race;
         the_oldest_run_is_taken_by_both: split("models/deque.rs", "steal", "compare_exchange")
             => Race;
+    }
+    publish_what_comes_back_stands_in_its_place {
+        the_newest_comes_first: step("what was shown last comes back first") => Says("in line");
     }
     publish_a_child_is_claimed_by_its_handle_or_stolen {
         a_shared_child_is_not_marked: skipped("task/state.rs", "share", "store") => Race;

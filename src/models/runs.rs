@@ -16,7 +16,7 @@ use crate::engine::strays::Strays;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
-use crate::task::list::PendingList;
+use crate::task::list::{PendingList, is_before};
 use crate::task::record::{Handle, Queued, Running};
 
 /// As `engine::shared::Run`.
@@ -183,15 +183,23 @@ impl Seat {
 
     /// As `Frame::drain`, `Queued::run` and what is called there: false if there were none.
     pub(super) fn drain(&self, nursery: &Arc<Nursery>, list: &PendingList) -> bool {
-        let is_home = self.is_home(nursery);
         let mut has_run = false;
-        while let Some(child) = list.pop() {
-            self.answer_request(nursery, list);
-            let home = nursery.home();
-            child.run(is_home, ptr::null(), |_| (), |_| self.unpark(home));
+        while self.run_next(nursery, list) {
             has_run = true;
         }
         has_run
+    }
+
+    /// As one turn of that.
+    pub(super) fn run_next(&self, nursery: &Arc<Nursery>, list: &PendingList) -> bool {
+        let Some(child) = list.pop() else {
+            return false;
+        };
+        self.answer_request(nursery, list);
+        let home = nursery.home();
+        let is_home = self.is_home(nursery);
+        child.run(is_home, ptr::null(), |_| (), |_| self.unpark(home));
+        true
     }
 
     /// As `Run::execute`, to the end.
@@ -199,6 +207,55 @@ impl Seat {
         let Run { nursery, children } = run;
         self.drain(&nursery, &children);
         self.release(&nursery);
+    }
+
+    /// As `Frame::take_back`, of a frame that has shown two parts at most: takes back those that stand in
+    /// front of the list.
+    pub(super) fn take_back_next(&self, nursery: &Arc<Nursery>, list: &PendingList) -> bool {
+        let own = || {
+            let run = self.slot().deque.pop()?;
+            assert!(Arc::ptr_eq(&run.nursery, nursery));
+            Some(run)
+        };
+        let mut parts = [own(), own()];
+        // What was shown first comes first, unless what was shown later was cut in front of it.
+        let first = |part: &Option<Run>| part.as_ref().map(|run| run.children.begin());
+        if let [Some(last), Some(former)] = parts.each_ref().map(first)
+            && !is_before(last, former)
+            && !planted::step("what was shown last comes back first")
+        {
+            parts.swap(0, 1);
+        }
+        let front = PendingList::new();
+        let mut has_come = false;
+        for run in parts.into_iter().flatten() {
+            let number = run.children.begin();
+            if list.len_before(number) > 0 {
+                self.put_back(run);
+                continue;
+            }
+            self.take_back(run, &front);
+            has_come = true;
+        }
+        list.prepend(&front);
+        has_come
+    }
+
+    /// As `Seat::help_others`: hands the list on, and takes the first stray.
+    pub(super) fn help_others(&self, nursery: &Arc<Nursery>, list: &PendingList) {
+        let is_own = |run: &Run| Arc::ptr_eq(&run.nursery, nursery);
+        let Some(run) = self.pool.strays.take(is_own) else {
+            return;
+        };
+        let rest = list.take();
+        if !rest.is_empty() {
+            let rest = Run::new(nursery, rest);
+            if planted::step("what is handed on is not counted") {
+                nursery.count.release();
+            }
+            self.stray(rest);
+        }
+        self.take_back(run, list);
     }
 
     /// As `Run::take_back`.

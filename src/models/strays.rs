@@ -82,7 +82,33 @@ fn strays_are_run_by_one_of_two_sleepers() {
     });
 }
 
+/// It is the turn of a stray, so the home hands on what it has; a worker takes that, or the stray.
+#[test]
+fn strays_what_is_handed_on_for_a_turn_is_run() {
+    within_bounds(|| {
+        let pool = Pool::new(3, 0);
+        let nursery = Nursery::new(HOME, 2);
+        let home = pool.seat(HOME);
+        let list = PendingList::of(nursery.spawn_unjoined(1));
+        let spawner = spawn_and_end(&pool, &nursery);
+        let worker = pool.seat(WORKER);
+        let worker = thread::spawn(move || {
+            if let Some(run) = worker.pool.strays.take(|_| true) {
+                worker.execute(run);
+            }
+        });
+        home.help_others(&nursery, &list);
+        home.wait_for_end(&nursery, &list);
+        nursery.close();
+        worker.join().unwrap();
+        spawner.join().unwrap();
+    });
+}
+
 twins! {
+    strays_what_is_handed_on_for_a_turn_is_run {
+        it_is_not_counted: step("what is handed on is not counted") => Race;
+    }
     strays_home_that_parks_or_looks_gets_it {
         the_home_is_told_too_early: step("the home is told before the stray is there")
             => Deadlock;

@@ -23,7 +23,7 @@ use std::ptr::{self, NonNull};
 use crate::task::record::{Handle, Header, Queued};
 
 /// Stale children worth a sweep: few enough not to hold memory, many enough to share its cost.
-const SWEEP: u32 = 32;
+const SWEEP: u64 = 32;
 
 /// Whether the child of this number comes before that of another one. Numbers wrap, and those that are
 /// compared are not far from each other.
@@ -41,7 +41,8 @@ pub(crate) struct PendingList {
     /// The number of the next child.
     end: Cell<u32>,
     /// Claims since the last sweep: no fewer than there are stale children.
-    claimed: Cell<u32>,
+    /// As wide as it is so that a new list is two wide stores.
+    claimed: Cell<u64>,
 }
 
 // SAFETY: a list owns queue references, which are `Send`.
@@ -76,6 +77,7 @@ impl PendingList {
     }
 
     /// The number of the next child.
+    #[cfg(not(hatchery_loom))]
     pub(crate) fn end(&self) -> u32 {
         self.end.get()
     }
@@ -87,7 +89,7 @@ impl PendingList {
         before.max(0).cast_unsigned().min(self.len())
     }
 
-    /// Gives the oldest child another number.
+    /// Gives the oldest child this number.
     pub(crate) fn renumber(&self, begin: u32) {
         self.end.set(begin.wrapping_add(self.len()));
         self.begin.set(begin);
@@ -213,8 +215,11 @@ impl PendingList {
     pub(crate) fn note_claim(&self) {
         let claimed = self.claimed.get() + 1;
         self.claimed.set(claimed);
-        if claimed >= SWEEP && claimed * 2 >= self.len() {
+        if claimed >= SWEEP && claimed * 2 >= self.len().into() {
+            let end = self.end.get();
             self.sweep();
+            // What was cut out of the list comes back too early by as many as are gone, and never too late.
+            self.renumber(end.wrapping_sub(self.len()));
         }
     }
 
@@ -223,7 +228,7 @@ impl PendingList {
         self.all(Queued::is_stale)
     }
 
-    /// Lets go of the children that handles have claimed.
+    /// Lets go of the children that handles have claimed. The number of the first one stays.
     #[cold]
     pub(crate) fn sweep(&self) {
         let all = self.take();
@@ -257,8 +262,8 @@ impl PendingList {
         if most >= self.len() {
             let all = self.take();
             // So that what is put back stands where it stood.
-            self.begin.set(all.end());
-            self.end.set(all.end());
+            self.begin.set(all.end.get());
+            self.end.set(all.end.get());
             return all;
         }
         let oldest = Self::new();
@@ -280,8 +285,8 @@ impl PendingList {
         self.begin.set(begin);
         // Where the stale ones are nobody knows: each part may have them all.
         let claimed = self.claimed.get();
-        oldest.claimed.set(claimed.min(most));
-        self.claimed.set(claimed.min(self.len()));
+        oldest.claimed.set(claimed.min(most.into()));
+        self.claimed.set(claimed.min(self.len().into()));
         oldest
     }
 

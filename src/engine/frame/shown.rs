@@ -99,10 +99,9 @@ impl Frame<'_> {
         self.comes_to_shown() && self.take_back(scope, false)
     }
 
-    /// Takes back all that this frame shows.
-    #[cold]
-    pub(in crate::engine) fn take_back_all(&self, scope: &ScopeFrame) {
-        self.take_back(scope, true);
+    /// Takes back all that this frame shows; true if there was something.
+    pub(in crate::engine) fn take_back_all(&self, scope: &ScopeFrame) -> bool {
+        self.take_back(scope, true)
     }
 
     #[cold]
@@ -139,7 +138,19 @@ impl Frame<'_> {
         }
         let kept = kept.into_iter().map(|(number, run)| run.renumbered(number));
         self.seat.put_back(kept);
+        if are_some && !all {
+            self.offer_again();
+        }
         are_some
+    }
+
+    /// What this frame has got back was there for others, and half of it is again.
+    pub(super) fn offer_again(&self) {
+        let hidden = self.list.len();
+        // Where one thread computes at a time, nobody would come for it.
+        if hidden > 1 && self.seat.most < u32::MAX {
+            self.seat.offer_unless_shown(hidden);
+        }
     }
 }
 

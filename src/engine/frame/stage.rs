@@ -128,10 +128,10 @@ impl<'a> Frame<'a> {
     /// nursery's home, that is up to whoever drains the list: a few at a time, and not by looking at
     /// the nursery's frame for each of them.
     #[inline]
-    fn count(&self, scope: &ScopeFrame, step: Step) {
+    fn count(is_home: bool, scope: &ScopeFrame, step: Step) {
         match step {
             Step::BeginsAtHome => scope.at_home.begun.add(1),
-            Step::Begins if self.is_home() => scope.at_home.begun.add(1),
+            Step::Begins if is_home => scope.at_home.begun.add(1),
             Step::Begins | Step::IsStale => {}
         }
     }
@@ -157,9 +157,10 @@ impl<'a> Frame<'a> {
                 break;
             };
             self.seat.answer_request();
-            let step = |step| self.count(scope, step);
+            // A body is at home.
+            let step = |step| Self::count(true, scope, step);
             let waker = waker(self.seat, scope);
-            let has_begun = self.in_place(|| last.run(self.is_home(), owner, step, waker));
+            let has_begun = self.in_place(|| last.run(true, owner, step, waker));
             let is_enough = is_enough(has_begun);
             if !self.list.is_empty() && (self.seat.note_left() || self.shown.get() > 0) {
                 return Drained::Turn;
@@ -198,10 +199,11 @@ impl<'a> Frame<'a> {
         is_enough: impl Fn(bool) -> bool,
     ) -> Drained {
         let owner = ptr::from_ref(scope).cast();
+        let is_home = self.is_home();
         while let Some(child) = self.list.pop() {
             self.seat.answer_request();
-            let step = |step| self.count(scope, step);
-            let has_begun = child.run(self.is_home(), owner, step, waker(self.seat, scope));
+            let step = |step| Self::count(is_home, scope, step);
+            let has_begun = child.run(is_home, owner, step, waker(self.seat, scope));
             let is_turn = self.succeed(top);
             let is_enough = is_enough(has_begun);
             if is_turn {
@@ -337,11 +339,9 @@ impl<'a> Frame<'a> {
     #[cold]
     #[inline(never)]
     fn clean(&self, top: &Frame<'_>) -> bool {
-        if top.shown.get() > 0 {
-            // SAFETY: the nursery whose children are in the list of an entered frame is open.
-            let scope = unsafe { top.scope.get().as_ref() };
-            scope.into_iter().for_each(|scope| top.take_back_all(scope));
-        }
+        // SAFETY: the nursery whose children are in the list of an entered frame is open.
+        let has_got_back = top.shown.get() > 0
+            && unsafe { top.scope.get().as_ref() }.is_some_and(|scope| top.take_back_all(scope));
         let has_left = !top.list.is_empty();
         if has_left {
             self.list.prepend(&top.list);
@@ -349,6 +349,9 @@ impl<'a> Frame<'a> {
         top.most.set(Self::most_in_child(self.seat));
         top.is_orderly.set(self.keeps_order());
         top.is_worn.set(false);
+        if has_got_back {
+            self.offer_again();
+        }
         has_left && self.seat.note_left()
     }
 }
