@@ -125,7 +125,7 @@ const BEHIND_THE_DOOR: [&str; 14] = [
 
 /// Modules that are compiled for tests only.
 fn is_test_module(file: &str) -> bool {
-    ["src/refused.rs", "src/faults", "src/models"]
+    ["src/refused", "src/faults", "src/models"]
         .iter()
         .any(|start| file.starts_with(start))
 }
