@@ -227,10 +227,7 @@ fn s1_everything_completes_whichever_spare_is_refused() {
                     let name =
                         format!("spare-{threads}-{k}-{from}-{panics}-{are_side_threads_refused}");
                     let [spares, sides] = ["spare", "side"].map(|kind| format!("{name}-{kind}-"));
-                    let refuse = move |is_refused| match panics {
-                        true => panics_if(is_refused),
-                        false => is_refused,
-                    };
+                    let refuse = [|is_refused| is_refused, panics_if][usize::from(panics)];
                     refusals::plan(&spares, move |number| {
                         refuse(number == k || from && number > k)
                     });
