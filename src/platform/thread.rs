@@ -119,7 +119,7 @@ impl Thread {
     }
 
     /// The same for one that takes no signal that another thread may be meant to take, see
-    /// [`process::BlockedSignals`].
+    /// [`BlockedSignals`].
     ///
     /// # Errors
     ///
