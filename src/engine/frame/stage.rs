@@ -22,6 +22,7 @@ pub(crate) struct Stage<'a> {
 impl<'a> Stage<'a> {
     #[inline]
     fn new(frame: Frame<'a>) -> Self {
+        frame.is_stage.set(true);
         Self {
             frame,
             room: UnsafeCell::new(MaybeUninit::uninit()),
@@ -40,7 +41,6 @@ impl<'a> Stage<'a> {
     #[inline]
     pub(crate) fn set(&self) -> &Frame<'a> {
         let _address = ptr::from_ref(self).expose_provenance();
-        self.frame.is_stage.set(true);
         &self.frame
     }
 }
@@ -318,7 +318,7 @@ impl<'a> Frame<'a> {
             return None;
         }
         let stage = ptr::with_exposed_provenance::<Stage<'_>>(ptr::from_ref(self).addr());
-        // SAFETY: `set`, on which the entered frame is of a stage, has exposed the whole of it.
+        // SAFETY: the frame is that of a stage, which `set` has exposed before it was entered.
         let room = NonNull::from(unsafe { &(*stage).room }).cast::<Frame<'_>>();
         let top = self.for_child();
         top.outer.set(ptr::from_ref(self).cast());
