@@ -291,7 +291,8 @@ impl Seat {
         if body.take_back_next(scope) {
             return true;
         }
-        let is_enough = |_| awaited.is_over() || body.comes_to_shown();
+        let shown = body.next_shown();
+        let is_enough = |_| body.list.begin() == shown || awaited.is_over();
         let drained = if !body.may_show() {
             body.drain(scope, is_enough)
         } else if body.list.is_empty() {

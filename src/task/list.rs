@@ -18,6 +18,7 @@
 )]
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::task::record::{Handle, Header, Queued};
@@ -35,13 +36,14 @@ pub(crate) fn is_before(number: u32, other: u32) -> bool {
 /// A list of unstarted children.
 pub(crate) struct PendingList {
     oldest: Cell<*mut Header>,
-    newest: Cell<*mut Header>,
+    /// Written by the first push, so that a new list costs less.
+    newest: Cell<MaybeUninit<*mut Header>>,
     /// The number of the oldest child. That many more fit: 2^31 records take more than 50 GiB.
     begin: Cell<u32>,
     /// The number of the next child.
     end: Cell<u32>,
     /// Claims since the last sweep: no fewer than there are stale children.
-    /// As wide as it is so that a new list is two wide stores.
+    /// As wide as it is so that a new list is few wide stores.
     claimed: Cell<u64>,
 }
 
@@ -53,7 +55,7 @@ impl PendingList {
     pub(crate) const fn new() -> Self {
         Self {
             oldest: Cell::new(ptr::null_mut()),
-            newest: Cell::new(ptr::null_mut()),
+            newest: Cell::new(MaybeUninit::uninit()),
             begin: Cell::new(0),
             end: Cell::new(0),
             claimed: Cell::new(0),
@@ -113,7 +115,7 @@ impl PendingList {
         debug_assert!(child.link().get().is_none());
         let child = child.into_raw();
         self.link_behind(child);
-        self.newest.set(child.as_ptr());
+        self.newest.set(MaybeUninit::new(child.as_ptr()));
         self.end.set(self.end.get().wrapping_add(1));
     }
 
@@ -123,8 +125,10 @@ impl PendingList {
         if self.is_empty() {
             self.oldest.set(child.as_ptr());
         } else {
-            // SAFETY: not null in a list that is not empty.
-            let newest = unsafe { NonNull::new_unchecked(self.newest.get()) };
+            // SAFETY: by the invariant, in a list that is not empty.
+            let newest = unsafe { self.newest.get().assume_init() };
+            // SAFETY: as above.
+            let newest = unsafe { NonNull::new_unchecked(newest) };
             Self::with(newest, |newest| newest.link().set(Some(child)));
         }
     }
@@ -277,7 +281,7 @@ impl PendingList {
         }
         let behind = Self::with(cut, |child| child.link().take());
         oldest.oldest.set(self.oldest.get());
-        oldest.newest.set(cut.as_ptr());
+        oldest.newest.set(MaybeUninit::new(cut.as_ptr()));
         self.oldest
             .set(behind.map_or(ptr::null_mut(), NonNull::as_ptr));
         let begin = self.begin().wrapping_add(most);

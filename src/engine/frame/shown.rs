@@ -93,6 +93,17 @@ impl Frame<'_> {
         self.shown.get() > 0 && self.list.len_before(self.places().oldest) == 0
     }
 
+    /// The number that the oldest child will have when what was shown comes before it; one that none will
+    /// have, if nothing was. What is shown from now on is cut from the end of the list, and comes there.
+    #[inline]
+    pub(in crate::engine) fn next_shown(&self) -> u32 {
+        if self.shown.get() > 0 {
+            self.places().oldest
+        } else {
+            self.list.begin().wrapping_sub(u32::MAX / 2)
+        }
+    }
+
     /// Takes back what stands in front of the list, if this frame shows it; true if there was something.
     #[inline]
     pub(in crate::engine) fn take_back_next(&self, scope: &ScopeFrame) -> bool {
@@ -119,14 +130,30 @@ impl Frame<'_> {
             None
         };
         let runs: Vec<_> = std::iter::from_fn(next).collect();
+        let line = in_line(runs);
+        let begin = self.list.begin();
+        let are_due = |(number, _): &&(u32, Run)| !is_before(begin, *number);
+        let mut left = line.iter().take_while(are_due).count();
+        if self.seat.most < u32::MAX {
+            // The others are there for whoever comes for them.
+            left = left.div_ceil(2);
+        }
         let mut kept = Vec::new();
         let front = PendingList::new();
-        for (number, run) in in_line(runs) {
-            let older = self.list.len_before(number);
-            if older > 0 && !all {
-                kept.push((number, run));
+        for (number, run) in line {
+            if !all && left == 0 {
+                kept.push((
+                    if is_before(number, begin) {
+                        begin
+                    } else {
+                        number
+                    },
+                    run,
+                ));
                 continue;
             }
+            left = left.saturating_sub(1);
+            let older = self.list.len_before(number);
             front.append(&self.list.split_oldest(older));
             run.take_back(self.seat, &front);
         }
@@ -138,9 +165,6 @@ impl Frame<'_> {
         }
         let kept = kept.into_iter().map(|(number, run)| run.renumbered(number));
         self.seat.put_back(kept);
-        if are_some && !all {
-            self.offer_again();
-        }
         are_some
     }
 

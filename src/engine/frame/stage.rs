@@ -102,7 +102,7 @@ impl<'a> Frame<'a> {
         };
         stage
             .set()
-            .enter(|| while frame.drain(scope, &after) == Drained::Turn && !enough(true) {});
+            .enter(|| while frame.drain(scope, after) == Drained::Turn && !enough(true) {});
         scope.note_begun(seat, begun.get());
         (!frame.list.is_empty()).then(|| frame.list.take())
     }
