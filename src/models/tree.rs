@@ -236,7 +236,7 @@ fn tree_nobody_looks_at_a_nursery_that_is_over() {
 
 twins! {
     tree_whoever_is_first_gives_the_reason_to_all_below {
-        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add")
+        two_advances_are_one: split("engine/epoch.rs", "advance", "fetch_add")
             => Says("its token is on");
     }
     tree_a_nursery_opened_meanwhile_is_cancelled_too {
