@@ -101,9 +101,8 @@ fn print_threads() {
     println!("threads={}", Pool::shared().threads());
 }
 
-#[test]
-#[ignore = "run in a process of its own"]
-fn print_threads_on_one_cpu() {
+/// Keeps the calling thread, and all that comes of it, on the first of its CPUs.
+fn keep_one_cpu() {
     // SAFETY: all zero is an empty set.
     let mut cpus: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     let size = size_of_val(&cpus);
@@ -120,12 +119,18 @@ fn print_threads_on_one_cpu() {
     unsafe { libc::CPU_SET(first.unwrap(), &mut cpus) };
     // SAFETY: as above.
     assert_eq!(unsafe { libc::sched_setaffinity(0, size, &cpus) }, 0);
-    println!("threads={}", Pool::shared().threads());
 }
 
 #[test]
 fn a_pool_has_no_more_threads_than_the_process_may_use_cpus() {
-    let run = alone::alone("print_threads_on_one_cpu", |_| ());
+    let run = alone::alone("print_threads", |this| {
+        let keep = || {
+            keep_one_cpu();
+            Ok(())
+        };
+        // SAFETY: system calls on a set that lies on the stack, before anything else is run.
+        unsafe { this.pre_exec(keep) };
+    });
     assert!(run.stdout.contains("threads=1\n"), "{run:?}");
 }
 

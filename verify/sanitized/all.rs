@@ -10,6 +10,8 @@ mod block_in_place;
 mod cancel;
 #[path = "../../tests/cancellation.rs"]
 mod cancellation;
+#[path = "../../tests/causes.rs"]
+mod causes;
 #[path = "../../tests/checks.rs"]
 mod checks;
 #[path = "../../tests/compiles.rs"]
@@ -32,6 +34,10 @@ mod foreign_code;
 mod identity;
 #[path = "../../tests/idle.rs"]
 mod idle;
+#[path = "../../tests/join.rs"]
+mod join;
+#[path = "../../tests/join_sort.rs"]
+mod join_sort;
 #[path = "../../tests/late.rs"]
 mod late;
 #[path = "../../tests/lifetime.rs"]
@@ -42,6 +48,8 @@ mod limits;
 mod limits_blocking;
 #[path = "../../tests/nested.rs"]
 mod nested;
+#[path = "../../tests/order.rs"]
+mod order;
 #[path = "../../tests/outcomes.rs"]
 mod outcomes;
 #[path = "../../tests/outside.rs"]
