@@ -27,13 +27,18 @@ struct Hole<T> {
 // SAFETY: the only one that uses these places.
 unsafe impl<T: Send> Send for Hole<T> {}
 
+impl<T> Hole<T> {
+    fn len(&self) -> usize {
+        // SAFETY: both ends of one run in the buffer.
+        let len = unsafe { self.to.offset_from(self.from) };
+        usize::try_from(len).expect("it does not end before it begins")
+    }
+}
+
 impl<T> Drop for Hole<T> {
     fn drop(&mut self) {
         // SAFETY: the run lies in the buffer, and has its room in the slice.
-        unsafe {
-            let len = self.to.offset_from_unsigned(self.from);
-            ptr::copy_nonoverlapping(self.from, self.target, len);
-        }
+        unsafe { ptr::copy_nonoverlapping(self.from, self.target, self.len()) };
     }
 }
 
@@ -125,7 +130,7 @@ unsafe fn sort_raw<T: Send>(
         }
     }));
     // SAFETY: behind what `left` has left.
-    right.target = unsafe { left.target.add(left.to.offset_from_unsigned(left.from)) };
+    right.target = unsafe { left.target.add(left.len()) };
     drop((left, right));
     merged.unwrap_or_else(|payload| resume_unwind(payload));
 }

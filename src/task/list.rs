@@ -30,7 +30,7 @@ const SWEEP: u64 = 32;
 /// compared are not far from each other.
 #[inline]
 pub(crate) fn is_before(number: u32, other: u32) -> bool {
-    number.wrapping_sub(other).cast_signed() < 0
+    number.wrapping_sub(other) > u32::MAX / 2
 }
 
 /// A list of unstarted children.
@@ -87,8 +87,11 @@ impl PendingList {
     /// How many children have a number before this one.
     #[inline]
     pub(crate) fn len_before(&self, number: u32) -> u32 {
-        let before = number.wrapping_sub(self.begin.get()).cast_signed();
-        before.max(0).cast_unsigned().min(self.len())
+        let begin = self.begin.get();
+        if is_before(number, begin) {
+            return 0;
+        }
+        number.wrapping_sub(begin).min(self.len())
     }
 
     /// Gives the oldest child this number.
