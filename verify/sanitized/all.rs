@@ -12,6 +12,8 @@ mod cancel;
 mod cancellation;
 #[path = "../../tests/causes.rs"]
 mod causes;
+#[path = "../../tests/chains.rs"]
+mod chains;
 #[path = "../../tests/checks.rs"]
 mod checks;
 #[path = "../../tests/compiles.rs"]

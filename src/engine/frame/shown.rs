@@ -12,7 +12,7 @@
 //!    front of the part still stands there, or has left at the front.
 //! 2. A part that is cut from the end takes the places of the former ones behind it along: there is nothing
 //!    in between. Whoever puts all of them in line goes through them in the order in which they were shown.
-//! 3. A part that is cut from the front ([`Seat::show_some`]) is older than all that is left.
+//! 3. A part that is cut from the front (`show_some` in `publish`) is older than all that is left.
 //! 4. Thieves take what was shown first, so what is left of a frame's parts are the last ones; and they are
 //!    the newest in the deque, see `publish`.
 //!
