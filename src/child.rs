@@ -70,8 +70,9 @@ impl<T> Child<'_, T> {
     ///
     /// With the child's own payload, if the child panicked: the panic is then handled here, and
     /// the end of the nursery does not raise it again. If the child was dropped unrun because
-    /// another one panicked, it unwinds too, and the end of the nursery raises the other's panic; or a
-    /// panic that says why, if the other's was joined and so handled.
+    /// another one panicked, it unwinds too, with a payload of this crate's that has no text; and the end of
+    /// the nursery raises the other's panic, or a panic that says why, if the other's was joined and so
+    /// handled.
     #[allow(clippy::must_use_candidate, reason = "waiting is an effect")]
     #[inline]
     pub fn join(self) -> T {

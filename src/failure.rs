@@ -483,7 +483,8 @@ impl<E> Failures<E> {
     /// as under [`OnFailure::Continue`](crate::OnFailure::Continue), or once it was cancelled by something
     /// else), it is the first one by [`iter`](Self::iter), which does not depend on the schedule: the body's
     /// own, else that of the first child in spawn order that failed. A failure that the body had from a
-    /// child is that child's. A cancellation is the cause only if there is nothing else.
+    /// child is that child's. That this nursery was cancelled is the cause only if there is nothing else; that
+    /// another nursery was, whose failures a child has returned, is a failure like any other.
     ///
     /// ```
     /// use std::sync::mpsc;

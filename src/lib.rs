@@ -42,9 +42,9 @@
 //!
 //! # On which thread
 //!
-//! A child runs on a thread of its pool, or on a thread that waits in its nursery. The second kind
-//! includes the thread that opened the nursery, which may be any thread of your program. So the thread
-//! of a child
+//! A child runs on a thread of its pool, or on a thread that waits in its nursery or in one around it. The
+//! second kind includes the threads that opened those nurseries, which may be any threads of your
+//! program. So the thread of a child
 //!
 //! - may not have run the pool's start hook, nor have the pool's stack size
 //!   ([`PoolBuilder::on_thread_start`], [`PoolBuilder::stack_size`]);
@@ -88,8 +88,8 @@
 //!
 //! A panic in a child or in the body cancels the nursery: children not yet started are dropped
 //! unrun, running ones are waited for. Then the panic goes on, its payload unchanged. If a joiner has
-//! handled the panic, the nursery returns a value only if no other child was dropped unrun; else it
-//! panics, and says how many were. See [`nursery()`]. In a partial nursery a panic is a [`Failure`] like
+//! handled the panic, the nursery returns a value only if every child that nobody joined has run to its
+//! end; else it panics, and says how many of those were dropped unrun. See [`nursery()`]. In a partial nursery a panic is a [`Failure`] like
 //! an error. The closures of a [`join`] are no children: all of them always run, and then the first panic
 //! goes on.
 //!

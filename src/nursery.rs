@@ -63,6 +63,9 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// unrun, running ones are waited for. Then a panic goes on from here, its payload unchanged: the
 /// body's own, else that of the first spawned child nobody joined; the others are dropped. A panic
 /// in the destructor of a child's captures or result counts as the child's.
+///
+/// If a joiner has handled the panic, the nursery returns a value only if every child that nobody joined has
+/// run to its end. Else it panics, and says how many of those were dropped unrun.
 #[inline]
 pub fn nursery<'env, F, T>(body: F) -> T
 where
@@ -242,11 +245,11 @@ impl<'scope> Nursery<'scope, '_> {
 
     /// Spawns a child that may block: I/O, sleep, locks, waiting for a sibling.
     ///
-    /// It runs on a side thread, which does not compute for the pool. There are at most 64 side
-    /// threads per pool, started on demand, and one that was idle for ten seconds ends. Children
-    /// beyond that queue up, and a thread that waits for one of them runs it itself rather than
-    /// sleep. The same holds if the system refuses the threads. So do not let children depend on
-    /// more than 64 of them being at it at once.
+    /// It runs on a side thread, which does not compute for the pool. A pool starts side threads on
+    /// demand, at most as many as [`blocking_threads`](crate::PoolBuilder::blocking_threads) says, and
+    /// one that was idle for ten seconds ends. Further blocking children queue up, and a thread that
+    /// waits for one of them runs it itself rather than sleep. The same holds if the system refuses the
+    /// threads. So do not let more children than that depend on each other.
     ///
     /// What blocks often fails, too: an error in a value that nobody joins is lost, see
     /// [`spawn`](Self::spawn).

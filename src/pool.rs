@@ -69,9 +69,10 @@ const SPARES: usize = 64;
 /// On Windows, do not leave the last handle of a pool to a thread-local: its destructor runs under a lock
 /// of the system that ending threads need, so it would wait for ever.
 ///
-/// After the end of the last pool the process has no thread of this crate. One thread belongs to no pool: it
-/// watches the deadlines of all nurseries. It ends with any pool that ends while no nursery has a
-/// deadline, and by itself after ten seconds without one.
+/// One thread belongs to no pool: it watches the deadlines of all nurseries. It ends with any pool that ends
+/// while no nursery has a deadline, and by itself after ten seconds without one. So after the end of the
+/// last pool the process has no thread of this crate, unless one of the pool's own threads has ended the
+/// pool, or a nursery with a deadline was opened afterwards.
 ///
 /// # Signals
 ///

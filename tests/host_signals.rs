@@ -213,8 +213,26 @@ fn a_process_that_a_child_forks_takes_signals_again() {
     ends_itself.args(["-c", "kill -TERM $$"]);
     // SAFETY: it does nothing, but the program is started by a fork.
     unsafe { ends_itself.pre_exec(|| Ok(())) };
-    on_pool(Pool::builder().threads(1), |pool| {
+    on_pool(Pool::builder().threads(2), |pool| {
         let status = pool.nursery(|n| n.spawn_blocking(|| ends_itself.status()).join());
+        assert_eq!(status.unwrap().signal(), Some(libc::SIGTERM));
+    });
+    // The side thread is started by a worker, which takes no signals itself.
+    on_pool(Pool::builder().threads(2), |pool| {
+        let here = thread::current().id();
+        let status = pool.nursery(|n| {
+            let child = n.spawn(|| {
+                assert_ne!(thread::current().id(), here);
+                n.spawn_blocking(|| ends_itself.status()).join()
+            });
+            let has_ended = || {
+                while !child.is_finished() {
+                    thread::yield_now();
+                }
+            };
+            hatchery::block_in_place(has_ended);
+            child.join()
+        });
         assert_eq!(status.unwrap().signal(), Some(libc::SIGTERM));
     });
 }

@@ -280,3 +280,25 @@ fn s8_children_of_a_thread_outside_joined_by_their_handles_leave_nothing_among_t
         });
     });
 }
+
+/// A fork that another thread takes becomes a nursery, in the frame of its caller.
+#[test]
+fn s8_forks_that_others_take_leave_no_memory_behind() {
+    const FORKS: usize = 5000;
+    let _alone = ALONE.lock();
+    on_pool(Pool::builder().threads(2), |pool| {
+        let fork = || {
+            let begun = Gate::default();
+            pool.join(
+                || hatchery::block_in_place(|| begun.wait()),
+                || begun.open(),
+            );
+        };
+        // What threads keep for later is there afterwards.
+        (0..FORKS / 10).for_each(|_| fork());
+        let before = IN_USE.load(Ordering::Relaxed);
+        (0..FORKS).for_each(|_| fork());
+        let more = IN_USE.load(Ordering::Relaxed).saturating_sub(before);
+        assert!(more < SLACK / 8, "{more} bytes more");
+    });
+}

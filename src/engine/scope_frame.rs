@@ -263,9 +263,12 @@ impl ScopeFrame {
         self.rare.get()
     }
 
-    /// Counts something that does not happen in most nurseries.
+    /// Counts something that does not happen in most nurseries; of a fork, which nobody asks for its numbers,
+    /// nothing.
     pub(crate) fn count(&self, count: impl FnOnce(&NowAndThen)) {
-        count(&self.rare.get().numbers);
+        if !self.is_fork {
+            count(&self.rare.get().numbers);
+        }
     }
 
     /// Children begin on this seat's thread.

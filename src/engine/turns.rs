@@ -1,4 +1,4 @@
-//! Whose turn it is: no child waits for ever behind others that spawn without end.
+//! Whose turn it is: no child waits for ever behind others that spawn without end, if another thread asks.
 //!
 //! Every thread runs the oldest child that it holds. A list that nobody adds to comes to an end; what keeps
 //! one from its end are children that leave some behind, which come next. So a thread counts those, and

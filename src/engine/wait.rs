@@ -51,14 +51,12 @@ impl Seat {
     /// Waits in the body of `scope`, the innermost frame, until all of its children have ended.
     #[inline(always)]
     pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
-        while !body.list.is_empty() {
-            if !scope.count.is_zero() {
-                // What it has shown may come before what it has.
-                break;
-            }
+        while !body.list.is_empty() && scope.count.is_zero() {
             _ = body.drain(scope, |_| false);
         }
-        if !scope.count.is_zero() {
+        // What it has shown may come before what it holds. A thief may have ended that since the look above,
+        // so an empty count alone says nothing.
+        if !body.list.is_empty() || !scope.count.is_zero() {
             self.wait_for_the_rest(body, scope);
         }
     }

@@ -100,12 +100,13 @@ impl BlockedSignals {
     }
 
     /// The main function of a thread that is started meanwhile. A process that this thread forks takes
-    /// the signals that the starter does: it is not the host's process, and may have to be ended.
+    /// the signals that the host's thread does that was first in the row of starters: it is not the host's
+    /// process, and may have to be ended.
     pub(crate) fn over(
         &self,
         main: impl FnOnce() + Send + 'static,
     ) -> impl FnOnce() + Send + 'static {
-        let before = self.0;
+        let before = signals::remembered().or(self.0);
         move || {
             signals::remember(before);
             main();
@@ -145,8 +146,8 @@ mod signals {
     ];
 
     thread_local! {
-        /// The mask of the thread that started this one, if that blocked signals for it. It is read while
-        /// the process forks, and has no destructor.
+        /// The mask of the host's thread that started this one, or the one that started that, and so on. It
+        /// is read while the process forks, and has no destructor.
         static BEFORE: Cell<Option<Mask>> = const { Cell::new(None) };
     }
 
@@ -176,6 +177,11 @@ mod signals {
         BEFORE.set(before);
     }
 
+    /// What a host's thread took, if this one is not the host's.
+    pub(super) fn remembered() -> Option<Mask> {
+        BEFORE.get()
+    }
+
     /// In a process that the calling thread has forked.
     pub(super) fn restore() {
         if let Some(before) = BEFORE.take() {
@@ -197,6 +203,10 @@ mod signals {
     pub(super) fn set(_: &Mask) {}
 
     pub(super) fn remember(_: Option<Mask>) {}
+
+    pub(super) fn remembered() -> Option<Mask> {
+        None
+    }
 }
 
 // Emscripten has no processes, and no `pthread_atfork`.

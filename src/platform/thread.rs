@@ -118,7 +118,7 @@ impl Thread {
         !cfg!(hatchery_shuttle) && self.is_over.load(Ordering::Acquire)
     }
 
-    /// The same for one that takes no signal that another thread may be meant to take, see
+    /// Starts a thread that takes no signal that another thread may be meant to take, see
     /// [`BlockedSignals`].
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl Thread {
         Self::start(name, stack_size, blocked.over(main))
     }
 
-    /// The same for one that belongs to no pool. Under a scheduler that draws, the end of an execution
+    /// Starts such a thread that belongs to no pool. Under a scheduler that draws, the end of an execution
     /// does not wait for it, and there is no handle.
     ///
     /// # Errors

@@ -28,7 +28,10 @@ use crate::task::record::{Outcome, Payload, Running, Verdict, Vtable};
 /// A fork in its caller's stack frame.
 ///
 /// INVARIANT: `frame` comes first. While it is latent `side` holds the closure; afterwards it holds a
-/// record, and `scope` is there. A fork's scope needs no drop: it owns nothing that few nurseries need.
+/// record, and `scope` is there. A fork's scope needs no drop: it never makes [`ScopeFrame::rare`], which is
+/// all that a scope can own.
+///
+/// [`ScopeFrame::rare`]: crate::engine::scope_frame::ScopeFrame::rare
 #[repr(C)]
 struct Fork<'a, F, T> {
     frame: Frame<'a>,
