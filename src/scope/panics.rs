@@ -8,7 +8,7 @@
 //! more panic of the nursery and never an early return.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 
 use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -210,20 +210,29 @@ impl Scope {
         self.panics().unclaimed.load(Ordering::Relaxed) > 0 || self.unknown_skips() > 0
     }
 
-    /// A panic of the library's own, so that the panic hook reports it: there is none of the user's to raise.
+    /// There is no panic of the user's to raise.
     fn raise_loss(&self, was_joined: bool) -> ! {
         if was_joined {
-            panic!("joined a child that was skipped because another child panicked");
+            raise_own("joined a child that was skipped because another child panicked");
         }
         if self.panics().unclaimed.load(Ordering::Relaxed) > 0 {
-            panic!("a child panicked, and its handle was forgotten");
+            raise_own("a child panicked, and its handle was forgotten");
         }
         let (count, were) = match self.unknown_skips() {
             1 => (1, "child was"),
             count => (count, "children were"),
         };
-        panic!(
+        raise_own(format!(
             "{count} {were} dropped unrun because another one panicked, and that panic was handled"
-        );
+        ));
     }
+}
+
+/// Raises a panic of the library's own, which the panic hook reports.
+fn raise_own(message: impl Any + Send) -> ! {
+    // Under a scheduler that draws, each panic that the hook sees is kept as a schedule that has failed.
+    if cfg!(hatchery_shuttle) {
+        resume_unwind(Box::new(message));
+    }
+    panic_any(message)
 }
