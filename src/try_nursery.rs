@@ -11,7 +11,7 @@ use crate::panicked::Panic;
 use crate::pool;
 use crate::scope::{
     Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, Told,
-    catching, tell,
+    catching,
 };
 use crate::stats::NurseryStats;
 
@@ -99,7 +99,7 @@ where
     let cancelled = nest.cancelled();
     if cancelled.is_some_and(|cancelled| cancelled.is_inherited()) {
         // What has failed here may be made an error of.
-        tell(Told::AsError);
+        nest.tell(Told::AsError);
     }
     if let Some((rank, payload, has_cancelled)) = nest.take_panic() {
         nest.collector().add_dropped(rank, payload, has_cancelled);

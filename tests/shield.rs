@@ -156,3 +156,24 @@ fn a_shield_is_a_call_like_any_other() {
         assert_eq!(seen, [7]);
     });
 }
+
+/// What lies in a shield is cancelled by itself, and so is the nursery around it: neither has to do with the other.
+#[test]
+fn e1_a_cancellation_within_a_shield_makes_no_error_late_outside_of_it() {
+    let token = CancelToken::new();
+    token.cancel();
+    on_every_pool(|pool| {
+        let result = pool.try_nursery::<&str, (), _>(|n| {
+            n.spawn(|| {
+                n.cancel();
+                let inner = Options::new().cancel_on(&token);
+                assert!(shield(|| inner.nursery(|_| checkpoint().is_err())));
+                Err::<(), _>("could not save")
+            });
+            Ok(())
+        });
+        let failures = result.unwrap_err();
+        assert_eq!(failures.cause().to_string(), "child 0: could not save");
+        assert_eq!(failures.late().len(), 0);
+    });
+}

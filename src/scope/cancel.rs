@@ -346,10 +346,11 @@ impl Scope {
     pub(super) fn pass_on_what_was_told(&self) {
         let known = self.cancel.mark.known();
         if known.is_some_and(|known| known.is_inherited) {
-            lineage::tell(match self.cancel.mark.was_told_as_error() {
+            let told = match self.cancel.mark.was_told_as_error() {
                 true => Told::AsError,
                 false => Told::AsFailure,
-            });
+            };
+            lineage::tell(self, told);
         }
     }
 
@@ -383,7 +384,7 @@ impl Scope {
     fn look_and_tell(&self, told: Told) -> Option<Cancelled> {
         let cancelled = self.look();
         if cancelled.is_some() {
-            lineage::tell(told);
+            lineage::tell(self, told);
         }
         cancelled
     }
@@ -427,6 +428,12 @@ impl Scope {
         if self.terms().is_some_and(|terms| terms.due.set(deadline)) {
             EPOCH.advance();
         }
+    }
+
+    /// Whether this is `outer`, or lies below it with no shield in between.
+    pub(super) fn is_cancelled_with(&self, outer: &Self) -> bool {
+        std::iter::successors(Some(self), |scope| scope.parent())
+            .any(|scope| std::ptr::eq(scope, outer))
     }
 
     /// The nursery this one was opened in, if it is cancelled with that.

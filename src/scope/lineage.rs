@@ -407,13 +407,14 @@ fn is_innermost(task: &Task<'_>) -> bool {
     Frame::with_current(|frame| frame.is_some_and(|frame| frame.is_in_forks_of(task.frame.get())))
 }
 
-/// The task that this is part of learns that its nursery is cancelled, if it is: who asked may have
-/// been told of one further in.
+/// The task that this is part of learns that its nursery is cancelled, if it is and `asked`, the nursery whose
+/// cancellation was told, is one around or below it with no shield in between: a cancellation of what lies
+/// beyond a shield says nothing of this one.
 ///
 /// What runs on top of a task that waits need not be part of it: it may be below another child of the
 /// nursery. Then a nursery between the two has its body elsewhere, and passes it on when it ends.
 #[cold]
-pub(crate) fn tell(told: Told) {
+pub(crate) fn tell(asked: &Scope, told: Told) {
     // SAFETY: by the invariant of `CURRENT`.
     let task = unsafe { CURRENT.get().as_ref() };
     let scope = task.map_or(ptr::null(), |task| task.scope);
@@ -423,7 +424,8 @@ pub(crate) fn tell(told: Told) {
         };
         // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
         let reached = unsafe { Scope::of_frame(reached) };
-        if reached.cancelled().is_none() {
+        let is_told = asked.is_cancelled_with(reached) || reached.is_cancelled_with(asked);
+        if reached.cancelled().is_none() || !is_told {
             return;
         }
         match task.filter(|_| ptr::eq(reached, scope)) {

@@ -15,7 +15,7 @@ pub use cancel::{Cancelled, Reason};
 pub(crate) use cancel::{Terms, Token, check, describe};
 pub(crate) use fork::{fork, fork_here};
 pub use lineage::ChildId;
-pub(crate) use lineage::{Origin, Task, Told, tell};
+pub(crate) use lineage::{Origin, Task, Told};
 pub(crate) use nest::{Held, Nest};
 pub(crate) use panics::{catching, discard};
 pub(crate) use partial::{Collect, PartialNest};

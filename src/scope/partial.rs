@@ -177,6 +177,12 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         has_cancelled
     }
 
+    /// The task around this nursery, which is over, learns of its cancellation.
+    #[cold]
+    pub(crate) fn tell(&self, told: Told) {
+        lineage::tell(self.nest.scope(), told);
+    }
+
     /// A child has returned an error that is late.
     pub(crate) fn note_late(&self) {
         self.nest.scope().count_late();
