@@ -10,8 +10,8 @@ use crate::failure::{Failure, Failures, Kind, Place, Shape};
 /// Any error, as one that is an [`Error`].
 ///
 /// [`Failures::boxed`] makes it of errors that convert into a box but are no [`Error`]s themselves, as
-/// `anyhow::Error`, `eyre::Report`, `Box<dyn Error + Send + Sync>` and texts are. Text and
-/// [`source`](Error::source) are those of what is in the box.
+/// `anyhow::Error`, `eyre::Report`, `Box<dyn Error + Send + Sync>` and texts are. Its text
+/// and its [`source`](Error::source) are the text and the source of the error in the box.
 pub struct BoxedError {
     error: Box<dyn Error + Send + Sync>,
 }

@@ -63,7 +63,7 @@ impl Awaited for End<'_> {
     }
 
     fn ask_for_wake(&self) -> bool {
-        // Whoever releases the last unit always unparks the home.
+        // The thread that releases the last unit always unparks the home.
         true
     }
 

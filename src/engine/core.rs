@@ -55,7 +55,7 @@ impl Roster {
 
     /// A slot for a guest: a free one if there is one.
     pub(crate) fn check_in(&self, owner: String) -> (Arc<Slot>, Deque<Run>) {
-        // That of its last holder was perhaps cleared.
+        // The last holder may have cleared the request flag.
         match self.take_free(|slot| slot.requests.renew()) {
             Some((slot, deque)) => {
                 slot.rename(owner);
@@ -436,7 +436,7 @@ impl fmt::Debug for Core {
             .field("blocking_children_queued", &queued)
             .field("side_threads", &living)
             .field("side_threads_ready", &ready);
-        // Whoever this is written for runs code of its own: not under the lock.
+        // The writer is user code: it must not run under the lock.
         let seats = self.roster.read(<[_]>::to_vec);
         out.field("seats", &seats)
             .field("free_seats", &self.roster.count_free())
