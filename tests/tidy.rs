@@ -1,7 +1,12 @@
-//! The repository tests itself: layers, unsafe code, sizes, changelog.
+//! The repository tests itself: layers, unsafe code, sizes, laws, changelog.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+#[path = "tidy/laws.rs"]
+mod laws;
+#[path = "tidy/layers.rs"]
+mod layers;
 
 /// Files that may contain unsafe code.
 const UNSAFE: [&str; 26] = [
@@ -32,9 +37,6 @@ const UNSAFE: [&str; 26] = [
     "src/task/room.rs",
     "src/task/slab.rs",
 ];
-
-/// Layers from the top down; a file may name its own layer and those after it.
-const LAYERS: [&str; 5] = ["facade", "scope", "engine", "task", "platform"];
 
 /// Lines of code a file may have.
 const LONGEST: usize = 400;
@@ -76,32 +78,6 @@ fn sources() -> Vec<(String, String)> {
 fn code(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with("//"))
-}
-
-fn layer(file: &str) -> Option<usize> {
-    let inside = file.strip_prefix("src/")?;
-    let folder = inside
-        .split_once('/')
-        .map_or("facade", |(folder, _)| folder);
-    LAYERS.iter().position(|layer| *layer == folder)
-}
-
-#[test]
-fn data_flows_one_way() {
-    for (file, text) in sources() {
-        let Some(own) = layer(&file) else { continue };
-        for line in code(&text).filter(|line| line.contains("crate::")) {
-            let named = line.split("crate::").skip(1).map(|rest| {
-                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
-                let module = &rest[..end.unwrap_or(rest.len())];
-                let layer = LAYERS.iter().position(|layer| *layer == module);
-                layer.unwrap_or(0)
-            });
-            for below in named {
-                assert!(below >= own, "{file} reaches up: {line}");
-            }
-        }
-    }
 }
 
 /// What only `src/platform/` may name: what threads do to each other, what is a thread's own, what time
