@@ -354,28 +354,14 @@ impl<'a> Frame<'a> {
     #[inline]
     pub(crate) fn occupy<R>(&self, f: impl FnOnce() -> R) -> R {
         if !self.seat.is_active() {
-            self.come();
+            self.seat.come(&self.came);
         }
         let result = self.enter(f);
         // Asked of the frame, not remembered here, so that there are no two copies of `f`.
-        if self.came.get().is_some() {
-            self.go();
-        }
-        result
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn come(&self) {
-        self.came.set(Some(self.seat.come()));
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn go(&self) {
         if let Some(came) = self.came.get() {
             self.seat.go(came);
         }
+        result
     }
 
     /// Runs `f` with this frame as the innermost one.
