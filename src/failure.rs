@@ -11,8 +11,8 @@ use std::vec;
 
 use crate::listing::Level;
 use crate::panicked::Panic;
+use crate::protocol::serial::Serial;
 use crate::scope::{Cancelled, ChildId, Told, discard};
-use crate::serial::Serial;
 use crate::summary::Summary;
 
 /// One thing that went wrong, and where; one pointer wide.

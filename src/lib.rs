@@ -158,74 +158,41 @@
 //! On Windows the [end of a pool](Pool#the-end-of-a-pool) has a rule of its own, and where the system's
 //! timer is coarse, a child that comes while a worker has just gone idle may start up to 16 ms later.
 
-// Under the model checker only the protocols are compiled, without most of their callers: see
-// `models`.
-#![cfg_attr(
-    hatchery_loom,
-    allow(dead_code, reason = "who uses it is not compiled")
-)]
-
 mod engine;
 mod platform;
+mod protocol;
+mod scope;
 mod task;
 
-#[cfg(all(hatchery_loom, test))]
-mod models;
-
-#[cfg(all(test, not(any(hatchery_loom, hatchery_shuttle))))]
+#[cfg(all(test, not(hatchery_shuttle)))]
 mod faults;
 #[cfg(hatchery_shuttle)]
 pub use platform::shuttled::control;
 
-#[cfg(all(test, not(hatchery_loom)))]
+#[cfg(test)]
 mod refused;
 
-#[cfg(not(hatchery_loom))]
 mod boxed;
-#[cfg(not(hatchery_loom))]
 mod cancel;
-#[cfg(not(hatchery_loom))]
 mod child;
-#[cfg(not(hatchery_loom))]
 mod dump;
-#[cfg(not(hatchery_loom))]
 mod dump_json;
-#[cfg(not(hatchery_loom))]
 mod dump_text;
-#[cfg(not(hatchery_loom))]
 mod failure;
-#[cfg(not(hatchery_loom))]
 mod gather;
-#[cfg(not(hatchery_loom))]
 mod jobs;
-#[cfg(not(hatchery_loom))]
 mod json;
-#[cfg(not(hatchery_loom))]
 mod listing;
-#[cfg(not(hatchery_loom))]
 mod nursery;
-#[cfg(not(hatchery_loom))]
 mod options;
-#[cfg(not(hatchery_loom))]
 mod outcome;
-#[cfg(not(hatchery_loom))]
 mod panicked;
-#[cfg(not(hatchery_loom))]
 mod pool;
-#[cfg(not(hatchery_loom))]
 mod race;
-mod remains;
-#[cfg(not(hatchery_loom))]
-mod scope;
-mod serial;
-#[cfg(not(hatchery_loom))]
 mod stats;
-#[cfg(not(hatchery_loom))]
 mod summary;
-#[cfg(not(hatchery_loom))]
 mod try_nursery;
 
-#[cfg(not(hatchery_loom))]
 pub use self::{
     boxed::BoxedError,
     cancel::{CancelToken, Cancelled, Reason, checkpoint, shield},

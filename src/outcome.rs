@@ -4,11 +4,11 @@
 
 use crate::failure::{Failure, Failures, Kind, Whose};
 use crate::panicked::Panic;
-use crate::remains::{OnLate, Remains};
+use crate::protocol::remains::{OnLate, Remains};
+use crate::protocol::serial::LazySerial;
 use crate::scope::{
     Cancelled, ChildId, Collect, Payload, Rank, Reason, Verdict, catching, discard,
 };
-use crate::serial::LazySerial;
 
 /// What children have left that nobody has joined.
 pub(crate) struct Left<'env, E> {

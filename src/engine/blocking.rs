@@ -16,10 +16,10 @@ use crate::engine::report::Id;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
-use crate::engine::side::{Side, Taker};
 use crate::platform::point::{self, Point};
 use crate::platform::sync::{Arc, PoisonError};
 use crate::platform::thread;
+use crate::protocol::side::{Side, Taker};
 
 /// Side threads of a pool that does not say how many: as many blocking calls as a client usually has
 /// open at once.

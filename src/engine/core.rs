@@ -5,16 +5,12 @@ use std::fmt;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::hooks::Hooks;
-use crate::engine::idle::{Field, Idle};
 use crate::engine::report::Facts;
-use crate::engine::roster;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
-use crate::engine::strays::Strays;
 use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
-use crate::engine::threads::Threads;
 use crate::engine::timer;
 use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
@@ -24,6 +20,10 @@ use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
 use crate::platform::thread::{self, Thread};
+use crate::protocol::idle::{Field, Idle};
+use crate::protocol::roster;
+use crate::protocol::strays::Strays;
+use crate::protocol::threads::Threads;
 
 /// What a pool is made of.
 #[derive(Clone)]

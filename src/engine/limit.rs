@@ -28,7 +28,6 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ptr;
 
-use crate::engine::permits::{Permits, Wanting};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Run, Slot};
@@ -36,6 +35,7 @@ use crate::platform::point::{self, Point};
 use crate::platform::process::Process;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, statics};
+use crate::protocol::permits::{Permits, Wanting};
 use crate::task::record::Class;
 
 /// The limit of one nursery.

@@ -9,7 +9,6 @@ use std::cell::Cell;
 use std::ptr;
 
 use crate::engine::core::Core;
-use crate::engine::count::Count;
 use crate::engine::frame::Frame;
 use crate::engine::limit::{self, Limiter};
 use crate::engine::seat::Seat;
@@ -19,6 +18,7 @@ use crate::platform::lazy::Lazy;
 use crate::platform::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::platform::sync::{Arc, OnceLock};
 use crate::platform::thread;
+use crate::protocol::count::Count;
 use crate::task::chunk::Owner;
 
 /// All the engine knows of a nursery.

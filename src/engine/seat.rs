@@ -205,9 +205,12 @@ impl Seat {
         if self.is_active.get() {
             return f();
         }
-        let came = self.come();
+        let came = Cell::new(None);
+        self.come(&came);
         let result = f();
-        self.go(came);
+        if let Some(came) = came.get() {
+            self.go(came);
+        }
         result
     }
 
@@ -215,7 +218,7 @@ impl Seat {
     /// has in another pool is given up meanwhile: that pool's rule is about its own work.
     #[cold]
     #[inline(never)]
-    pub(crate) fn come(&self) -> Came {
+    pub(crate) fn come(&self, came: &Cell<Option<Came>>) {
         let other = Frame::with_current(|frame| {
             let other = frame?.seat;
             other.is_active().then(|| other.step_aside())
@@ -224,10 +227,10 @@ impl Seat {
         self.take_place();
         // Who went to sleep before may not have asked this seat.
         self.own_slot.requests.renew();
-        match other {
+        came.set(Some(match other {
             Some(()) => Came::FromAnotherPool,
             None => Came::FromOutside,
-        }
+        }));
     }
 
     /// The end of that; the innermost frame is the same as when it came.

@@ -1,7 +1,7 @@
 //! What threads share: runs, and the slots they are stolen from.
 //!
 //! A run is some consecutive unstarted children that left their nursery's private lists. It is
-//! counted in the nursery ([`crate::engine::count::Count`]), which stays open while it exists.
+//! counted in the nursery ([`crate::protocol::count::Count`]), which stays open while it exists.
 #![allow(unsafe_code, reason = "follows a run to its open nursery")]
 
 use std::ops::Range;
@@ -12,7 +12,6 @@ use crossbeam_utils::CachePadded;
 use crate::engine::frame::Frame;
 use crate::engine::limit;
 use crate::engine::report::{Desk, Id};
-use crate::engine::requests::Requests;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Tally;
@@ -21,6 +20,7 @@ use crate::platform::parker::Parker;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
+use crate::protocol::requests::Requests;
 use crate::task::list::PendingList;
 use crate::task::record::Class;
 

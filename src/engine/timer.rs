@@ -10,12 +10,12 @@
 use std::time::Instant;
 
 use crate::engine::blocking::RETIREMENT;
-use crate::engine::deadlines::{Deadlines, Entry};
-use crate::engine::epoch::EPOCH;
 use crate::platform::clock;
 use crate::platform::process::PerProcess;
 use crate::platform::sync::{Mutex, lock, statics};
 use crate::platform::thread::Thread;
+use crate::protocol::deadlines::{Deadlines, Entry};
+use crate::protocol::epoch::EPOCH;
 
 struct Timer {
     deadlines: Deadlines,

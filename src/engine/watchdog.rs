@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::idle::Field;
 use crate::engine::tally::Numbers;
 use crate::platform::clock;
 use crate::platform::sync::{Condvar, Mutex, PoisonError, lock};
+use crate::protocol::idle::Field;
 
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_millis(1);

@@ -17,7 +17,6 @@ use crate::engine::blocking::RETIREMENT;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::hooks;
-use crate::engine::idle::Field;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
 use crate::platform::clock;
@@ -26,6 +25,7 @@ use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
+use crate::protocol::idle::Field;
 
 /// How long the one searcher that may spin does so: about what waking a thread costs here.
 const SEARCH: Duration = Duration::from_micros(50);

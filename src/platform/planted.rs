@@ -112,8 +112,13 @@ pub(crate) fn is_any() -> bool {
 
 /// The number of the line that this place is on.
 fn line_of([file, function, code]: [&str; 3]) -> Option<usize> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src");
-    let text = fs::read_to_string(src.join(file)).ok()?;
+    // The crate's own code, or that of a model.
+    let models = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [models.join("../../src"), models.to_owned()];
+    let mut texts = folders
+        .iter()
+        .map(|folder| fs::read_to_string(folder.join(file)));
+    let text = texts.find_map(Result::ok)?;
     let head = [format!("fn {function}("), format!("fn {function}<")];
     let mut lines = text.lines().enumerate();
     let (_, first) = lines.find(|(_, line)| head.iter().any(|head| line.contains(head)))?;

@@ -17,15 +17,15 @@ use std::fmt;
 use std::mem::offset_of;
 use std::time::{Duration, Instant};
 
-use crate::engine::epoch::{EPOCH, Switch};
 use crate::engine::limit::Limiter;
-use crate::engine::mark::{self, Cancellable, FAILED, Known, Mark, SKIPS};
 use crate::engine::report::Facts;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::platform::clock;
 use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicPtr, Ordering};
+use crate::protocol::epoch::{EPOCH, Switch};
+use crate::protocol::mark::{self, Cancellable, FAILED, Known, Mark, SKIPS};
 use crate::scope::Scope;
 use crate::scope::due::Due;
 use crate::scope::lineage::{self, Told};

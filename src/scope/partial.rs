@@ -41,6 +41,7 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
     }
 
     /// The siblings know before the child counts as ended (law E5).
+    #[inline]
     fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
         // SAFETY: by the invariant; `hold` has set a pointer to the whole.
         let partial = unsafe { &*scope.terms_at().cast::<Partial<K>>() };

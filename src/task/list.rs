@@ -34,10 +34,10 @@ pub(crate) fn is_before(number: u32, other: u32) -> bool {
 }
 
 /// A list of unstarted children.
+// In this order, so that what a new list writes is one piece.
+#[repr(C)]
 pub(crate) struct PendingList {
     oldest: Cell<*mut Header>,
-    /// Written by the first push, so that a new list costs less.
-    newest: Cell<MaybeUninit<*mut Header>>,
     /// The number of the oldest child. That many more fit: 2^31 records take more than 50 GiB.
     begin: Cell<u32>,
     /// The number of the next child.
@@ -45,6 +45,8 @@ pub(crate) struct PendingList {
     /// Claims since the last sweep: no fewer than there are stale children.
     /// As wide as it is so that a new list is few wide stores.
     claimed: Cell<u64>,
+    /// Written by the first push, so that a new list costs less.
+    newest: Cell<MaybeUninit<*mut Header>>,
 }
 
 // SAFETY: a list owns queue references, which are `Send`.

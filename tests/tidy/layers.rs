@@ -7,10 +7,12 @@ use super::{is_test_module, root, sources};
 
 /// Layers from the top down; a file may name its own layer and those after it. Each is a folder, but for
 /// the files in the root of `src`: those are the facade, or [`GENERIC`].
-const LAYERS: [&str; 6] = ["facade", "scope", "engine", "task", "generic", "platform"];
+const LAYERS: [&str; 7] = [
+    "facade", "scope", "engine", "task", "protocol", "generic", "platform",
+];
 
 /// Files in the root of `src` that know nothing of nurseries, and name the platform at most.
-const GENERIC: [&str; 3] = ["json", "remains", "serial"];
+const GENERIC: [&str; 1] = ["json"];
 
 /// The layer of a module in the crate's root.
 fn layer_of(module: &str) -> usize {
@@ -120,8 +122,8 @@ fn paths_are_followed_wherever_they_lead() {
         ["scope"]
     );
     assert_eq!(
-        named("src/race.rs", "use super::serial::Serial;"),
-        ["serial"]
+        named("src/race.rs", "use super::json::Json;"),
+        ["json"]
     );
     assert_eq!(named("src/race.rs", "use super::{task, scope};"), [""]);
     assert_eq!(

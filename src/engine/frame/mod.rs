@@ -354,7 +354,7 @@ impl<'a> Frame<'a> {
     #[inline]
     pub(crate) fn occupy<R>(&self, f: impl FnOnce() -> R) -> R {
         if !self.seat.is_active() {
-            self.came.set(Some(self.seat.come()));
+            self.seat.come(&self.came);
         }
         let result = self.enter(f);
         // Asked of the frame, not remembered here, so that there are no two copies of `f`.

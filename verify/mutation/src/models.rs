@@ -52,7 +52,7 @@ pub(crate) fn built(root: &Path) -> Result<PathBuf, String> {
             .arg(root.join("src"))
             .arg(&copy),
     )?;
-    for part in ["Cargo.toml", "Cargo.lock", "build.rs", "checker"] {
+    for part in ["Cargo.toml", "Cargo.lock", "build.rs", "lib.rs", "models", "checker"] {
         let from = root.join("verify/loom").join(part);
         shell(
             Command::new("cp")
@@ -62,10 +62,10 @@ pub(crate) fn built(root: &Path) -> Result<PathBuf, String> {
         )?;
     }
     sites::copy(root, &copy)?;
-    let lib = copy.join("src/lib.rs");
+    let lib = copy.join("verify/loom/lib.rs");
     let text = fs::read_to_string(&lib).map_err(|why| why.to_string())?;
     fs::write(&lib, text + "\nmod weaken;\n").map_err(|why| why.to_string())?;
-    fs::write(copy.join("src/weaken.rs"), WEAKEN).map_err(|why| why.to_string())?;
+    fs::write(copy.join("verify/loom/weaken.rs"), WEAKEN).map_err(|why| why.to_string())?;
     compiled(
         &copy.join("verify/loom"),
         &root.join("verify/mutation/target/models"),

@@ -7,8 +7,8 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{Memory, twins, within_bounds};
-use crate::engine::permits::Permits;
 use crate::platform::planted;
+use crate::protocol::permits::Permits;
 
 struct Limited {
     permits: Permits<u32>,

@@ -8,10 +8,10 @@ use loom::sync::{Arc, Mutex};
 use loom::thread::{self, JoinHandle};
 
 use super::{Memory, exhaustively, twins, within_bounds};
-use crate::engine::idle::{Field, Idle};
-use crate::engine::threads::Threads;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
+use crate::protocol::idle::{Field, Idle};
+use crate::protocol::threads::Threads;
 
 const WORKER: usize = 0;
 const SPARE: usize = 1;

@@ -114,7 +114,7 @@ twins! {
             => Says("every child has run");
     }
     leapfrog_request_is_answered_or_stands {
-        a_request_counts_whose_word_is_not_seen: relaxed("engine/requests.rs", "beg", "fence")
+        a_request_counts_whose_word_is_not_seen: relaxed("protocol/requests.rs", "beg", "fence")
             => Says("the request is lost");
         the_waiter_is_not_told: step("the waiter is not told") => Deadlock;
     }

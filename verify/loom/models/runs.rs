@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use super::deque::Deque;
 use super::nursery::Nursery;
-use crate::engine::idle::{Field, Idle};
-use crate::engine::requests::Requests;
-use crate::engine::strays::Strays;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::protocol::idle::{Field, Idle};
+use crate::protocol::requests::Requests;
+use crate::protocol::strays::Strays;
 use crate::task::list::{PendingList, is_before};
 use crate::task::record::{Handle, Queued, Running};
 

@@ -12,10 +12,10 @@ use loom::thread;
 
 use super::harness::within;
 use super::{Memory, twins, within_bounds};
-use crate::engine::permits::{Permits, Wanting};
-use crate::engine::strays::Strays;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
+use crate::protocol::permits::{Permits, Wanting};
+use crate::protocol::strays::Strays;
 
 /// One permit, and a waiter that would run its child itself: it does not stand in line.
 struct Wanted {
@@ -312,7 +312,7 @@ fn limits_nobody_waits_for_a_turn() {
 twins! {
     limits_whoever_wants_one_is_told {
         it_looks_too_early: step("looks who is to be told before it gives the permit back") => Deadlock;
-        it_is_not_said: skipped("engine/permits.rs", "is_left_for", "are_some.store") => Deadlock;
+        it_is_not_said: skipped("protocol/permits.rs", "is_left_for", "are_some.store") => Deadlock;
     }
     limits_who_was_let_go_and_does_not_ask_passes_it_on {
         it_is_not_passed_on: step("does not pass on what it was let go of for")
@@ -323,7 +323,7 @@ twins! {
     }
     limits_nobody_waits_for_a_turn {
         the_turns_are_kept: step("waits for its turn") => Deadlock;
-        it_is_not_said_either: skipped("engine/permits.rs", "is_left_for", "are_some.store")
+        it_is_not_said_either: skipped("protocol/permits.rs", "is_left_for", "are_some.store")
             => Deadlock;
     }
 }

@@ -144,28 +144,28 @@ fn idle_refused_spare_is_not_waited_for() {
 
 twins! {
     idle_absent_worker_is_replaced {
-        who_leaves_does_not_look: skipped("engine/idle.rs", "look_for_spare", "self.look") => Says("one has come");
-        the_pusher_has_no_fence: acqrel("engine/idle.rs", "wake_one", "fence") => Says("one has come");
-        who_leaves_has_no_fence: acqrel("engine/idle.rs", "vacate", "fence") => Says("one has come");
+        who_leaves_does_not_look: skipped("protocol/idle.rs", "look_for_spare", "self.look") => Says("one has come");
+        the_pusher_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Says("one has come");
+        who_leaves_has_no_fence: acqrel("protocol/idle.rs", "vacate", "fence") => Says("one has come");
     }
     idle_long_wait_is_noticed {
-        it_does_not_look: skipped("engine/idle.rs", "look_for_spare", "self.look") => Says("one has come");
-        it_has_no_fence: acqrel("engine/idle.rs", "note_absent", "fence") => Says("one has come");
+        it_does_not_look: skipped("protocol/idle.rs", "look_for_spare", "self.look") => Says("one has come");
+        it_has_no_fence: acqrel("protocol/idle.rs", "note_absent", "fence") => Says("one has come");
     }
     idle_absent_worker_asks {
-        it_does_not: skipped("engine/idle.rs", "look_for_spare", "arm_all") => Says("asked again");
-        who_is_asked_has_no_fence: acqrel("engine/idle.rs", "is_hungry", "fence") => Says("asked again");
+        it_does_not: skipped("protocol/idle.rs", "look_for_spare", "arm_all") => Says("asked again");
+        who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
     }
     idle_as_many_spares_come_as_workers_are_absent {
-        who_has_found_something_does_not_look: skipped("engine/idle.rs", "found", "self.look") => Says("the next one");
-        absences_are_lost: split("engine/idle.rs", "count_absent", "fetch_add") => Says("the next one");
+        who_has_found_something_does_not_look: skipped("protocol/idle.rs", "found", "self.look") => Says("the next one");
+        absences_are_lost: split("protocol/idle.rs", "count_absent", "fetch_add") => Says("the next one");
     }
     idle_retired_spare_is_replaced {
-        it_does_not_look: skipped("engine/idle.rs", "retire", "self.look") => Says("replaced");
-        it_has_no_fence: acqrel("engine/idle.rs", "retire", "fence") => Says("replaced");
-        it_is_still_counted: skipped("engine/idle.rs", "retire", ".spares") => Says("replaced");
+        it_does_not_look: skipped("protocol/idle.rs", "retire", "self.look") => Says("replaced");
+        it_has_no_fence: acqrel("protocol/idle.rs", "retire", "fence") => Says("replaced");
+        it_is_still_counted: skipped("protocol/idle.rs", "retire", ".spares") => Says("replaced");
     }
     idle_refused_spare_is_not_waited_for {
-        the_waker_does_not_look_again: skipped("engine/idle.rs", "wake_one", "has_visible_work") => Says("woken");
+        the_waker_does_not_look_again: skipped("protocol/idle.rs", "wake_one", "has_visible_work") => Says("woken");
     }
 }

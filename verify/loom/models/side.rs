@@ -5,9 +5,9 @@ use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
 use super::{exhaustively, twins, within_bounds};
-use crate::engine::side::{Side, Taker};
 use crate::platform::parker::Parker;
 use crate::platform::planted;
+use crate::protocol::side::{Side, Taker};
 
 /// A pool with side threads, and the home of all that is queued.
 struct Pool {
@@ -186,8 +186,8 @@ fn side_what_is_submitted_at_the_end_is_run() {
 
 twins! {
     side_nobody_counts_on_a_thread_that_retires {
-        nobody_rings: skipped("engine/side.rs", "submit", "notify_one") => Deadlock;
-        nobody_is_told_of_the_end: skipped("engine/side.rs", "close", "notify_all") => Deadlock;
+        nobody_rings: skipped("protocol/side.rs", "submit", "notify_one") => Deadlock;
+        nobody_is_told_of_the_end: skipped("protocol/side.rs", "close", "notify_all") => Deadlock;
     }
     side_who_counted_on_a_refused_thread_is_told {
         it_is_not_told: step("does not tell who counted on a thread that is refused") => Deadlock;
@@ -199,6 +199,6 @@ twins! {
         it_is_not_told: step("does not tell who counted on a thread that is refused") => Deadlock;
     }
     side_what_is_submitted_at_the_end_is_run {
-        nobody_is_told_of_the_end: skipped("engine/side.rs", "close", "notify_all") => Deadlock;
+        nobody_is_told_of_the_end: skipped("protocol/side.rs", "close", "notify_all") => Deadlock;
     }
 }

@@ -8,10 +8,10 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use super::{exhaustively, twins, within_bounds};
-use crate::engine::deadlines::Deadlines;
-use crate::engine::epoch::Epoch;
-use crate::engine::mark::{self, Cancellable, Mark};
 use crate::platform::planted;
+use crate::protocol::deadlines::Deadlines;
+use crate::protocol::epoch::Epoch;
+use crate::protocol::mark::{self, Cancellable, Mark};
 
 const DEADLINE: u8 = 3;
 
@@ -351,14 +351,14 @@ fn timer_whoever_checks_after_the_deadline_has_passed_is_told() {
 
 twins! {
     timer_a_new_deadline_is_not_slept_over {
-        nobody_rings: skipped("engine/deadlines.rs", "add", "notify_one") => Deadlock;
+        nobody_rings: skipped("protocol/deadlines.rs", "add", "notify_one") => Deadlock;
         the_clock_is_read_too_early: step("looks at the clock before it has the lock") => Deadlock;
     }
     timer_an_earlier_deadline_is_not_slept_over {
-        nobody_rings: skipped("engine/deadlines.rs", "add", "notify_one") => Deadlock;
+        nobody_rings: skipped("protocol/deadlines.rs", "add", "notify_one") => Deadlock;
     }
     timer_time_passes_while_deadlines_are_added {
-        nobody_rings: skipped("engine/deadlines.rs", "add", "notify_one") => Deadlock;
+        nobody_rings: skipped("protocol/deadlines.rs", "add", "notify_one") => Deadlock;
     }
     timer_a_withdrawn_deadline_hides_no_later_one {
         it_is_not_withdrawn: step("withdraws nothing") => Says("one has passed");
@@ -367,19 +367,19 @@ twins! {
         somebody_does: step("counts on a thread that is not there") => Says("it has passed");
     }
     timer_a_deadline_that_ends_before_a_rest_does_is_not_slept_over {
-        nobody_rings: skipped("engine/deadlines.rs", "add", "notify_one") => Livelock;
+        nobody_rings: skipped("protocol/deadlines.rs", "add", "notify_one") => Livelock;
     }
     timer_a_thread_whose_last_far_deadline_is_withdrawn_retires {
-        nobody_rings: skipped("engine/deadlines.rs", "remove", "notify_one") => Livelock;
+        nobody_rings: skipped("protocol/deadlines.rs", "remove", "notify_one") => Livelock;
     }
     timer_a_thread_that_is_dismissed_ends_and_another_one_comes {
-        nobody_rings: skipped("engine/deadlines.rs", "dismiss", "notify_all") => Deadlock;
+        nobody_rings: skipped("protocol/deadlines.rs", "dismiss", "notify_all") => Deadlock;
         one_with_deadlines_is_waited_for: step("waits for a thread that has deadlines") => Deadlock;
     }
     timer_whoever_checks_after_the_deadline_has_passed_is_told {
-        the_epoch_advances_without_what_came_before: relaxed("engine/epoch.rs", "advance", "fetch_add")
+        the_epoch_advances_without_what_came_before: relaxed("protocol/epoch.rs", "advance", "fetch_add")
             => Says("told");
-        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load")
+        the_number_is_read_without_what_came_before: relaxed("protocol/epoch.rs", "now", "load")
             => Says("told");
         the_epoch_advances_too_early: step("says that one has passed before it looks at the clock")
             => Says("told");

@@ -11,13 +11,13 @@ use loom::thread;
 
 use super::harness::within;
 use super::{Memory, exhaustively, twins, within_bounds};
-use crate::engine::count::Count;
-use crate::engine::epoch::Epoch;
-use crate::engine::mark::{self, Cancellable, FAILED, Mark};
 use crate::platform::parker::Parker;
 use crate::platform::planted;
-use crate::remains::Remains;
-use crate::serial::{LazySerial, Serial};
+use crate::protocol::count::Count;
+use crate::protocol::epoch::Epoch;
+use crate::protocol::mark::{self, Cancellable, FAILED, Mark};
+use crate::protocol::remains::Remains;
+use crate::protocol::serial::{LazySerial, Serial};
 use crate::task::state::{Finished, Outcome, State, Taken};
 
 const CHILD_FAILED: u8 = 4;
@@ -277,16 +277,16 @@ twins! {
     failures_of_several_at_once_are_all_there_at_the_end {
         it_ends_too_early: step("counts as ended before it has left its failure")
             => Says("all have left what they had");
-        two_serials_are_drawn: split("serial.rs", "get", "compare_exchange") => Says("of one nursery");
+        two_serials_are_drawn: split("protocol/serial.rs", "get", "compare_exchange") => Says("of one nursery");
     }
     failures_of_several_at_once_have_one_cause {
         several_find_it_not_cancelled: step("looks whether it is cancelled before it cancels") => Says("one cause");
-        both_set_the_reason: split("engine/mark.rs", "set", "fetch_update") => Says("one cause");
+        both_set_the_reason: split("protocol/mark.rs", "set", "fetch_update") => Says("one cause");
     }
     failures_have_a_first_one_that_is_no_consequence {
         its_own_failure_is_taken_for_another: step("looks whether it was told after it has failed")
             => Says("a failure without a cause");
-        it_is_not_said_that_there_are_late_ones: skipped("remains.rs", "note_cancelled", "store")
+        it_is_not_said_that_there_are_late_ones: skipped("protocol/remains.rs", "note_cancelled", "store")
             => Says("said of the late");
     }
     failures_are_seen_in_a_cancelled_nursery_only {

@@ -5,9 +5,9 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{exhaustively, twins, within_bounds};
-use crate::engine::idle::{Field, Idle};
 use crate::platform::parker::Parker;
 use crate::platform::planted;
+use crate::protocol::idle::{Field, Idle};
 
 pub(super) const SLEEPER: usize = 0;
 
@@ -327,42 +327,42 @@ fn idle_shutdown_leaves_nobody_asleep() {
 
 twins! {
     idle_push_wakes_or_is_seen {
-        the_sleeper_does_not_look: skipped("engine/idle.rs", "announce", "self.look") => Deadlock;
-        the_pusher_has_no_fence: acqrel("engine/idle.rs", "wake_one", "fence") => Deadlock;
-        the_sleeper_is_not_counted: skipped("engine/idle.rs", "enlist", "fetch_add") => Deadlock;
+        the_sleeper_does_not_look: skipped("protocol/idle.rs", "announce", "self.look") => Deadlock;
+        the_pusher_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Deadlock;
+        the_sleeper_is_not_counted: skipped("protocol/idle.rs", "enlist", "fetch_add") => Deadlock;
     }
     idle_nap_ends_with_a_look {
-        it_does_not: skipped("engine/idle.rs", "return_from_nap", "self.look") => Deadlock;
-        it_has_no_fence: relaxed("engine/idle.rs", "return_from_nap", "fence") => Deadlock;
-        the_pusher_has_no_fence: acqrel("engine/idle.rs", "wake_one", "fence") => Deadlock;
+        it_does_not: skipped("protocol/idle.rs", "return_from_nap", "self.look") => Deadlock;
+        it_has_no_fence: relaxed("protocol/idle.rs", "return_from_nap", "fence") => Deadlock;
+        the_pusher_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Deadlock;
     }
     idle_request_at_the_end_of_a_nap_is_answered {
-        the_nap_asks_nobody: skipped("engine/idle.rs", "return_from_nap", "arm_all") => Says("asked again");
-        the_nap_has_no_fence: acqrel("engine/idle.rs", "return_from_nap", "fence") => Says("asked again");
-        who_is_asked_has_no_fence: acqrel("engine/idle.rs", "is_hungry", "fence") => Says("asked again");
+        the_nap_asks_nobody: skipped("protocol/idle.rs", "return_from_nap", "arm_all") => Says("asked again");
+        the_nap_has_no_fence: acqrel("protocol/idle.rs", "return_from_nap", "fence") => Says("asked again");
+        who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
     }
     idle_place_passes_on {
-        who_leaves_does_not_look: skipped("engine/idle.rs", "hand_over", "self.look") => Deadlock;
-        the_flag_is_cleared_without_a_fence: relaxed("engine/idle.rs", "hand_over", "fence") => Deadlock;
-        nobody_says_that_it_was_refused: skipped("engine/idle.rs", "has_place", "store") => Deadlock;
+        who_leaves_does_not_look: skipped("protocol/idle.rs", "hand_over", "self.look") => Deadlock;
+        the_flag_is_cleared_without_a_fence: relaxed("protocol/idle.rs", "hand_over", "fence") => Deadlock;
+        nobody_says_that_it_was_refused: skipped("protocol/idle.rs", "has_place", "store") => Deadlock;
     }
     idle_failed_waker_looks_again {
-        it_does_not: skipped("engine/idle.rs", "wake_one", "has_visible_work") => Deadlock;
-        it_has_no_fence: acqrel("engine/idle.rs", "wake_one", "fence#2") => Deadlock;
+        it_does_not: skipped("protocol/idle.rs", "wake_one", "has_visible_work") => Deadlock;
+        it_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence#2") => Deadlock;
     }
     idle_last_searcher_looks_again {
-        it_does_not: skipped("engine/idle.rs", "found", "self.look") => Deadlock;
-        it_has_no_fence: acqrel("engine/idle.rs", "found", "fence") => Deadlock;
+        it_does_not: skipped("protocol/idle.rs", "found", "self.look") => Deadlock;
+        it_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
     }
     idle_request_is_answered {
-        the_sleeper_asks_nobody: skipped("engine/idle.rs", "announce", "arm_all") => Says("asked again");
-        the_sleeper_has_no_fence: acqrel("engine/idle.rs", "announce", "fence") => Says("asked again");
-        who_is_asked_has_no_fence: acqrel("engine/idle.rs", "is_hungry", "fence") => Says("asked again");
+        the_sleeper_asks_nobody: skipped("protocol/idle.rs", "announce", "arm_all") => Says("asked again");
+        the_sleeper_has_no_fence: acqrel("protocol/idle.rs", "announce", "fence") => Says("asked again");
+        who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
     }
     idle_request_refused_for_want_of_a_place_is_repeated {
-        it_is_not: skipped("engine/idle.rs", "hand_over", "arm_all") => Says("asked again");
-        who_leaves_has_no_fence: acqrel("engine/idle.rs", "vacate", "fence") => Says("asked again");
-        who_is_refused_has_no_fence: acqrel("engine/idle.rs", "has_place", "fence") => Says("asked again");
+        it_is_not: skipped("protocol/idle.rs", "hand_over", "arm_all") => Says("asked again");
+        who_leaves_has_no_fence: acqrel("protocol/idle.rs", "vacate", "fence") => Says("asked again");
+        who_is_refused_has_no_fence: acqrel("protocol/idle.rs", "has_place", "fence") => Says("asked again");
     }
     idle_shutdown_leaves_nobody_asleep {
         it_does_not_look_whether_it_is_over: step("does not look whether it is over") => Deadlock;

@@ -5,11 +5,11 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{Memory, exhaustively, twins, within_bounds};
-use crate::engine::idle::{Field, Idle};
-use crate::engine::requests::Requests;
-use crate::engine::roster::Roster;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
+use crate::protocol::idle::{Field, Idle};
+use crate::protocol::requests::Requests;
+use crate::protocol::roster::Roster;
 
 /// A slot, as far as its holders write to it and others look for work there.
 struct Slot {
@@ -283,14 +283,14 @@ twins! {
     }
     roster_work_in_a_new_slot_is_found {
         it_is_held_too_late: step("is held after it was told of") => Deadlock;
-        the_sleeper_does_not_look: skipped("engine/idle.rs", "announce", "self.look") => Deadlock;
+        the_sleeper_does_not_look: skipped("protocol/idle.rs", "announce", "self.look") => Deadlock;
     }
     roster_work_in_a_slot_that_was_free_is_found {
         it_is_held_too_late: step("is held after it was told of") => Deadlock;
-        the_sleeper_does_not_look: skipped("engine/idle.rs", "announce", "self.look") => Deadlock;
+        the_sleeper_does_not_look: skipped("protocol/idle.rs", "announce", "self.look") => Deadlock;
     }
     roster_a_new_holder_looks_for_the_hungry {
         it_does_not: step("does not ask itself") => Says("asked again");
-        the_sleeper_asks_nobody: skipped("engine/idle.rs", "announce", "arm_all") => Says("asked again");
+        the_sleeper_asks_nobody: skipped("protocol/idle.rs", "announce", "arm_all") => Says("asked again");
     }
 }

@@ -113,17 +113,17 @@ twins! {
         the_home_is_told_too_early: step("the home is told before the stray is there")
             => Deadlock;
         a_token_says_nothing: relaxed("platform/parker.rs", "unpark", "swap") => Deadlock;
-        their_number_is_not_raised: skipped("engine/strays.rs", "push", "store") => Deadlock;
+        their_number_is_not_raised: skipped("protocol/strays.rs", "push", "store") => Deadlock;
     }
     strays_worker_that_sleeps_or_looks_gets_it {
         no_worker_is_told: step("no worker is told of the stray") => Deadlock;
-        looking_for_sleepers_is_not_ordered: relaxed("engine/idle.rs", "wake_one", "fence")
+        looking_for_sleepers_is_not_ordered: relaxed("protocol/idle.rs", "wake_one", "fence")
             => Deadlock;
     }
     strays_are_run_by_one_of_two_sleepers {
         it_is_visible_before_it_is_counted: step("a stray is visible before it is counted")
             => Race;
-        what_the_other_did_is_not_published: relaxed("engine/count.rs", "release", "fetch_sub")
+        what_the_other_did_is_not_published: relaxed("protocol/count.rs", "release", "fetch_sub")
             => Race;
     }
 }

@@ -46,9 +46,9 @@ fn absent_a_worker_that_comes_back_and_a_spare_are_counted() {
 
 twins! {
     absent_a_worker_that_comes_back_and_a_spare_are_counted {
-        a_place_is_lost: split("engine/idle.rs", "take_place_anyway", "fetch_add")
+        a_place_is_lost: split("protocol/idle.rs", "take_place_anyway", "fetch_add")
             => Says("computing to spare");
-        the_absent_are_never_back: skipped("engine/idle.rs", "note_return", "fetch_sub")
+        the_absent_are_never_back: skipped("protocol/idle.rs", "note_return", "fetch_sub")
             => Says("computing to spare");
     }
 }

@@ -8,9 +8,9 @@ use loom::thread;
 
 use super::harness::within;
 use super::{Memory, exhaustively, twins, within_bounds};
-use crate::engine::epoch::{Epoch, Switch};
-use crate::engine::mark::{self, Cancellable, Mark};
 use crate::platform::planted;
+use crate::protocol::epoch::{Epoch, Switch};
+use crate::protocol::mark::{self, Cancellable, Mark};
 
 const REQUESTED: u8 = 1;
 const TOKEN: u8 = 2;
@@ -374,53 +374,53 @@ fn mark_a_reason_is_inherited_if_and_only_if_it_is_that_of_another_one() {
 
 twins! {
     mark_whoever_is_told_finds_those_further_in_cancelled {
-        the_state_is_read_without_its_cause: relaxed("engine/mark.rs", "state", "load") => Race;
-        who_cancels_has_not_spread_it_before: relaxed("engine/mark.rs", "spread", "load") => Says("the inner one, too");
-        it_is_said_to_be_spread_too_early: relaxed("engine/mark.rs", "spread", "store") => Says("the inner one, too");
+        the_state_is_read_without_its_cause: relaxed("protocol/mark.rs", "state", "load") => Race;
+        who_cancels_has_not_spread_it_before: relaxed("protocol/mark.rs", "spread", "load") => Says("the inner one, too");
+        it_is_said_to_be_spread_too_early: relaxed("protocol/mark.rs", "spread", "store") => Says("the inner one, too");
     }
     mark_whoever_is_told_further_in_finds_those_beside_cancelled {
-        it_is_said_to_be_spread_too_early: relaxed("engine/mark.rs", "spread", "store") => Says("the other one, too");
+        it_is_said_to_be_spread_too_early: relaxed("protocol/mark.rs", "spread", "store") => Says("the other one, too");
     }
     mark_a_look_at_the_present_epoch_has_seen_the_token {
-        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load") => Says("seen at last");
-        it_advances_without_what_came_before: relaxed("engine/epoch.rs", "advance", "fetch_add") => Says("seen at last");
-        the_token_is_seen_without_its_cause: relaxed("engine/epoch.rs", "is_on", "load") => Race;
-        the_token_is_on_without_its_cause: relaxed("engine/epoch.rs", "turn_on", "swap") => Race;
+        the_number_is_read_without_what_came_before: relaxed("protocol/epoch.rs", "now", "load") => Says("seen at last");
+        it_advances_without_what_came_before: relaxed("protocol/epoch.rs", "advance", "fetch_add") => Says("seen at last");
+        the_token_is_seen_without_its_cause: relaxed("protocol/epoch.rs", "is_on", "load") => Race;
+        the_token_is_on_without_its_cause: relaxed("protocol/epoch.rs", "turn_on", "swap") => Race;
     }
     mark_a_later_epoch_answers_for_an_earlier_one {
-        two_advances_are_one: split("engine/epoch.rs", "advance", "fetch_add") => Says("seen at last");
+        two_advances_are_one: split("protocol/epoch.rs", "advance", "fetch_add") => Says("seen at last");
     }
     mark_who_fails_hides_no_cancellation_further_out {
-        two_advances_are_one: split("engine/epoch.rs", "advance", "fetch_add") => Says("told of it");
+        two_advances_are_one: split("protocol/epoch.rs", "advance", "fetch_add") => Says("told of it");
     }
     mark_who_is_told_between_finds_those_further_in_cancelled {
-        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("the inner one");
+        the_epoch_does_not_advance: skipped("protocol/epoch.rs", "advance", "fetch_add") => Says("the inner one");
     }
     mark_a_deadline_that_was_moved_is_seen {
         it_is_moved_too_late: step("the epoch advances before the deadline is moved") => Says("it has passed");
-        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("it has passed");
-        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load") => Says("it has passed");
+        the_epoch_does_not_advance: skipped("protocol/epoch.rs", "advance", "fetch_add") => Says("it has passed");
+        the_number_is_read_without_what_came_before: relaxed("protocol/epoch.rs", "now", "load") => Says("it has passed");
     }
     mark_what_led_to_it_is_seen_by_whoever_is_told {
-        the_reason_is_set_without_its_cause: relaxed("engine/mark.rs", "set", "fetch_update") => Race;
+        the_reason_is_set_without_its_cause: relaxed("protocol/mark.rs", "set", "fetch_update") => Race;
     }
     mark_one_of_two_reasons_is_the_first_and_stays {
-        both_are_the_first: split("engine/mark.rs", "set", "fetch_update") => Says("the first");
+        both_are_the_first: split("protocol/mark.rs", "set", "fetch_update") => Says("the first");
     }
     mark_a_flag_and_a_reason_do_not_undo_each_other {
-        the_reason_undoes_the_flag: split("engine/mark.rs", "add", "fetch_or") => Says("the flag is there");
-        the_flag_undoes_the_reason: split("engine/mark.rs", "set", "fetch_update") => Says("the reason is there");
-        the_flag_comes_without_its_cause: relaxed("engine/mark.rs", "add", "fetch_or") => Race;
+        the_reason_undoes_the_flag: split("protocol/mark.rs", "add", "fetch_or") => Says("the flag is there");
+        the_flag_undoes_the_reason: split("protocol/mark.rs", "set", "fetch_update") => Says("the reason is there");
+        the_flag_comes_without_its_cause: relaxed("protocol/mark.rs", "add", "fetch_or") => Race;
     }
     mark_whoever_knows_of_a_cancellation_further_out_is_told_of_it {
-        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("told of it");
-        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load") => Says("told of it");
+        the_epoch_does_not_advance: skipped("protocol/epoch.rs", "advance", "fetch_add") => Says("told of it");
+        the_number_is_read_without_what_came_before: relaxed("protocol/epoch.rs", "now", "load") => Says("told of it");
     }
     mark_whoever_has_turned_the_token_on_first_or_not_knows_of_it {
-        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add") => Says("is_cancelled");
-        both_are_the_first: split("engine/epoch.rs", "turn_on", "swap") => Says("exactly one is the first");
+        the_epoch_does_not_advance: skipped("protocol/epoch.rs", "advance", "fetch_add") => Says("is_cancelled");
+        both_are_the_first: split("protocol/epoch.rs", "turn_on", "swap") => Says("exactly one is the first");
     }
     mark_a_reason_is_inherited_if_and_only_if_it_is_that_of_another_one {
-        a_reason_is_set_over_another: split("engine/mark.rs", "set", "fetch_update") => Says("left");
+        a_reason_is_set_over_another: split("protocol/mark.rs", "set", "fetch_update") => Says("left");
     }
 }

@@ -7,11 +7,11 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use super::{Memory, exhaustively, twins, within_bounds};
-use crate::engine::count::Count;
-use crate::engine::epoch::{Epoch, Switch};
-use crate::engine::mark::{self, Cancellable, FAILED, Known, Mark};
 use crate::platform::parker::Parker;
 use crate::platform::planted;
+use crate::protocol::count::Count;
+use crate::protocol::epoch::{Epoch, Switch};
+use crate::protocol::mark::{self, Cancellable, FAILED, Known, Mark};
 
 const REQUESTED: u8 = 1;
 const TOKEN: u8 = 2;
@@ -236,19 +236,19 @@ fn tree_nobody_looks_at_a_nursery_that_is_over() {
 
 twins! {
     tree_whoever_is_first_gives_the_reason_to_all_below {
-        two_advances_are_one: split("engine/epoch.rs", "advance", "fetch_add")
+        two_advances_are_one: split("protocol/epoch.rs", "advance", "fetch_add")
             => Says("its token is on");
     }
     tree_a_nursery_opened_meanwhile_is_cancelled_too {
-        the_epoch_does_not_advance: skipped("engine/epoch.rs", "advance", "fetch_add")
+        the_epoch_does_not_advance: skipped("protocol/epoch.rs", "advance", "fetch_add")
             => Says("told at last");
-        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load")
+        the_number_is_read_without_what_came_before: relaxed("protocol/epoch.rs", "now", "load")
             => Says("told at last");
     }
     tree_who_hears_from_one_who_was_told_is_told_too {
-        the_number_is_read_without_what_came_before: relaxed("engine/epoch.rs", "now", "load")
+        the_number_is_read_without_what_came_before: relaxed("protocol/epoch.rs", "now", "load")
             => Says("told at last");
-        the_epoch_advances_without_what_came_before: relaxed("engine/epoch.rs", "advance", "fetch_add")
+        the_epoch_advances_without_what_came_before: relaxed("protocol/epoch.rs", "advance", "fetch_add")
             => Says("told at last");
     }
     tree_nobody_looks_at_a_nursery_that_is_over {

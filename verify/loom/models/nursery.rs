@@ -11,7 +11,7 @@ use std::ptr;
 use std::sync::{Arc, Weak};
 
 use super::Memory;
-use crate::engine::count::Count;
+use crate::protocol::count::Count;
 use crate::task::chunk::{self, LoneChunk, Owner};
 use crate::task::record::{Class, Handle, Outcome, Queued, Running, Verdict, Vtable};
 

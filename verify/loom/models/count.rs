@@ -5,9 +5,9 @@ use loom::thread;
 
 use super::harness::within;
 use super::{Memory, Place, exhaustively, twins, within_bounds};
-use crate::engine::count::Count;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
+use crate::protocol::count::Count;
 
 struct Frame {
     count: Count,
@@ -151,21 +151,21 @@ fn count_frame_is_freed_after_the_other_ones_release() {
 
 twins! {
     count_last_release_publishes {
-        what_a_child_did_is_not_published: relaxed("engine/count.rs", "release", "fetch_sub") => Race;
-        zero_is_seen_without_what_led_to_it: relaxed("engine/count.rs", "get", "load") => Race;
-        two_releases_count_once: split("engine/count.rs", "release", "fetch_sub") => Deadlock;
+        what_a_child_did_is_not_published: relaxed("protocol/count.rs", "release", "fetch_sub") => Race;
+        zero_is_seen_without_what_led_to_it: relaxed("protocol/count.rs", "get", "load") => Race;
+        two_releases_count_once: split("protocol/count.rs", "release", "fetch_sub") => Deadlock;
     }
     count_foreign_spawn_keeps_it_open {
-        nothing_is_added_for_the_sibling: skipped("engine/count.rs", "add", "fetch_add")
+        nothing_is_added_for_the_sibling: skipped("protocol/count.rs", "add", "fetch_add")
             => Says("the sibling has run");
     }
     count_frame_is_freed_after_the_last_release {
         a_thief_looks_at_it_later: step("looks at the count after its release") => Race;
-        zero_is_seen_without_what_led_to_it: relaxed("engine/count.rs", "get", "load") => Race;
-        what_a_child_did_is_not_published: relaxed("engine/count.rs", "release", "fetch_sub") => Race;
+        zero_is_seen_without_what_led_to_it: relaxed("protocol/count.rs", "get", "load") => Race;
+        what_a_child_did_is_not_published: relaxed("protocol/count.rs", "release", "fetch_sub") => Race;
     }
     count_frame_is_freed_after_the_other_ones_release {
         the_thief_looks_at_it_later: step("looks at the count after its release") => Race;
-        two_releases_count_once: split("engine/count.rs", "release", "fetch_sub") => Deadlock;
+        two_releases_count_once: split("protocol/count.rs", "release", "fetch_sub") => Deadlock;
     }
 }

@@ -11,8 +11,8 @@ use std::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
-use crate::engine::idle::Idle;
 use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use crate::protocol::idle::Idle;
 
 /// What others want of one thread; `W` is what they know a waiter by.
 pub(crate) struct Requests<W> {

@@ -71,7 +71,7 @@ fn fork_rows_come_back_from_the_inside() {
 twins! {
     fork_is_called_or_taken_back_or_stolen {
         the_frame_ends_with_its_child: step("a fork is over once its child has ended") => Race;
-        the_result_is_not_published: relaxed("engine/count.rs", "get", "load")
+        the_result_is_not_published: relaxed("protocol/count.rs", "get", "load")
             => Says("waited for");
         whom_to_wake_is_looked_up_after_the_release:
             step("whom to wake is looked up after the release") => Race;

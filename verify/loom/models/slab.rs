@@ -12,9 +12,9 @@ use loom::sync::Mutex;
 use loom::thread;
 
 use super::{Memory, beside, exhaustively, twins, within_bounds};
-use crate::engine::count::Count;
 use crate::platform::parker::Parker;
 use crate::platform::planted;
+use crate::protocol::count::Count;
 use crate::task::slab::{Done, Items, Stretch, Values};
 use crate::task::state::{Finished, Outcome, State, Taken};
 use crate::task::verdict::Verdict;
@@ -225,13 +225,13 @@ fn slab_a_batch_that_has_ended_is_found() {
 
 twins! {
     slab_values_lie_in_the_places_of_their_items {
-        what_is_done_there_is_not_published: relaxed("engine/count.rs", "release", "fetch_sub") => Race;
+        what_is_done_there_is_not_published: relaxed("protocol/count.rs", "release", "fetch_sub") => Race;
     }
     slab_values_lie_apart_in_the_order_of_their_items {
-        what_is_done_there_is_not_seen: relaxed("engine/count.rs", "get", "load") => Race;
+        what_is_done_there_is_not_seen: relaxed("protocol/count.rs", "get", "load") => Race;
     }
     slab_items_without_a_value_leave_gaps_in_their_places {
-        what_is_done_there_is_not_published: relaxed("engine/count.rs", "release", "fetch_sub") => Race;
+        what_is_done_there_is_not_published: relaxed("protocol/count.rs", "release", "fetch_sub") => Race;
     }
     slab_a_batch_that_has_ended_is_found {
         the_values_are_not_published: relaxed("task/state.rs", "set_unless_alone", "fetch_or") => Race;

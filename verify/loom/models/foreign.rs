@@ -80,13 +80,13 @@ twins! {
     foreign_spawn_keeps_the_nursery_open_while_its_body_ends {
         it_is_visible_before_it_is_counted: step("a stray is visible before it is counted")
             => Race;
-        it_is_not_counted: skipped("engine/count.rs", "add", "fetch_add")
+        it_is_not_counted: skipped("protocol/count.rs", "add", "fetch_add")
             => Says("every child has run");
     }
     foreign_spawn_from_further_in_keeps_the_nursery_open {
         it_is_visible_before_it_is_counted: step("a stray is visible before it is counted")
             => Race;
         what_was_spawned_from_further_in_is_not_published:
-            relaxed("engine/count.rs", "release", "fetch_sub") => Race;
+            relaxed("protocol/count.rs", "release", "fetch_sub") => Race;
     }
 }

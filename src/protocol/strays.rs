@@ -1,7 +1,7 @@
 //! Runs that no thread's own deque may hold: spawned from outside, or out of order.
 //!
 //! Two kinds of sleepers look here: the home of the nursery, which parks for events of its own, and
-//! workers, which are woken by [`crate::engine::idle`]. Whoever puts a run in tells both of them
+//! workers, which are woken by [`crate::protocol::idle`]. Whoever puts a run in tells both of them
 //! after that, so none needs to look at the right moment. Models: `models::strays_*`.
 
 use std::collections::VecDeque;

@@ -17,9 +17,9 @@ use std::iter;
 use std::ptr;
 use std::time::Instant;
 
-use crate::engine::epoch::{CleanAt, Epoch};
 use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::protocol::epoch::{CleanAt, Epoch};
 
 /// Of a state: the reason; none is zero.
 const REASON: u8 = 0x0f;

@@ -78,10 +78,10 @@ twins! {
     split_run_keeps_the_nursery_open {
         the_half_is_visible_before_it_is_counted: step("a run is visible before it is counted")
             => Says("every child has run");
-        a_half_is_not_counted: skipped("engine/count.rs", "add", "fetch_add")
+        a_half_is_not_counted: skipped("protocol/count.rs", "add", "fetch_add")
             => Says("every child has run");
         what_the_first_half_did_is_not_published:
-            relaxed("engine/count.rs", "release", "fetch_sub") => Race;
+            relaxed("protocol/count.rs", "release", "fetch_sub") => Race;
     }
     split_child_is_claimed_by_its_handle_or_stolen_again {
         a_claim_is_not_one_step: split("task/state.rs", "set", "fetch_or")

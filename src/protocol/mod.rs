@@ -1,0 +1,19 @@
+//! What threads agree on: generic protocols that know no pool, each checked by models.
+//!
+//! A protocol names nothing but the platform and other protocols. It states its rules at the top of its
+//! file, and the models that explore them. What a protocol needs of its user it asks for in a trait or a
+//! closure, so that the models and the engine run the same code.
+
+pub(crate) mod count;
+pub(crate) mod deadlines;
+pub(crate) mod epoch;
+pub(crate) mod idle;
+pub(crate) mod mark;
+pub(crate) mod permits;
+pub(crate) mod remains;
+pub(crate) mod requests;
+pub(crate) mod roster;
+pub(crate) mod serial;
+pub(crate) mod side;
+pub(crate) mod strays;
+pub(crate) mod threads;

@@ -1,0 +1,12 @@
+//! The layers of the crate that know no pool, compiled for the model checker, and their models.
+#![allow(dead_code, reason = "most of the callers are in layers above")]
+
+#[path = "../../src/platform/mod.rs"]
+mod platform;
+#[path = "../../src/protocol/mod.rs"]
+mod protocol;
+#[path = "../../src/task/mod.rs"]
+mod task;
+
+#[cfg(test)]
+mod models;
