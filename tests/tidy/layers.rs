@@ -121,10 +121,7 @@ fn paths_are_followed_wherever_they_lead() {
         named("src/engine/mod.rs", "super::scope::check()"),
         ["scope"]
     );
-    assert_eq!(
-        named("src/race.rs", "use super::json::Json;"),
-        ["json"]
-    );
+    assert_eq!(named("src/race.rs", "use super::json::Json;"), ["json"]);
     assert_eq!(named("src/race.rs", "use super::{task, scope};"), [""]);
     assert_eq!(
         named("src/race.rs", "crate::scope::A, crate::task::B"),

@@ -316,7 +316,9 @@ impl<'a> Frame<'a> {
     #[cold]
     fn run_all_of(&self, scope: &ScopeFrame) {
         loop {
-            self.take_back_next(scope);
+            if self.take_back_next(scope) {
+                Frame::with_current(|current| self.reopen(current));
+            }
             let Some(child) = self.list.pop() else { break };
             self.seat.answer_request();
             if let Some(child) = child.take() {
@@ -392,7 +394,7 @@ impl<'a> Frame<'a> {
     /// Those of this thread's frames that have something, from this innermost one outwards.
     ///
     /// It does not go beyond an edge. While a frame is entered, those further out get something only
-    /// by [`Frame::nearest`], or from a child on top that leaves something to its stage.
+    /// where [`Frame::reopen`] is called, or from a child on top that leaves something to its stage.
     pub(crate) fn holders(&self) -> impl Iterator<Item = &Frame<'_>> {
         debug_assert!(self.ends_at_an_edge());
         let mut is_over = false;
@@ -418,6 +420,14 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// This entered frame gets something while `current` is the innermost one: the next search comes as
+    /// far as here again.
+    fn reopen(&self, current: Option<&Frame<'_>>) {
+        let stack = current.into_iter().flat_map(Frame::stack);
+        let inner = stack.take_while(|inner| !ptr::addr_eq(*inner, self));
+        inner.for_each(|inner| inner.is_edge.set(false));
+    }
+
     /// Calls `f` with the innermost frame of `scope` on this thread, if it has one, so that it can
     /// add to the frame's list.
     #[inline]
@@ -431,10 +441,7 @@ impl<'a> Frame<'a> {
             }
             let frame = current.find(scope);
             if let Some(frame) = frame {
-                let inner = current
-                    .stack()
-                    .take_while(|inner| !ptr::addr_eq(*inner, frame));
-                inner.for_each(|inner| inner.is_edge.set(false));
+                frame.reopen(Some(current));
                 frame.is_orderly.set(false);
                 frame.is_worn.set(true);
             }

@@ -152,7 +152,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn drain(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> Drained {
         let owner = ptr::from_ref(scope).cast();
         let mut drained = Drained::Nothing;
-        while self.part.get() == Part::Body {
+        while self.part.get() == Part::Body && !self.may_show() {
             let Some(last) = self.list.pop_last() else {
                 break;
             };
@@ -235,7 +235,9 @@ impl<'a> Frame<'a> {
         if self.part.get() != Part::Body || !self.list.is_next(child) {
             return None;
         }
-        if let Some(last) = self.list.pop_last() {
+        // What the body shows is not the child's, whose items run what it shows before the next one.
+        let in_place = (!self.may_show()).then(|| self.list.pop_last());
+        if let Some(last) = in_place.flatten() {
             self.note_begins_in_body();
             return Some(self.in_place(|| child.run_alone(last, self.scope.get().cast())));
         }
@@ -265,10 +267,11 @@ impl<'a> Frame<'a> {
     }
 
     /// Calls `run`, which runs a child of this body, with this very frame as the child's: the list
-    /// is empty, so what the child spawns and leaves stands where it belongs.
+    /// is empty, and the frame shows nothing, so what the child spawns and leaves stands where it belongs.
     #[inline]
     fn in_place<R>(&self, run: impl FnOnce() -> R) -> R {
         debug_assert!(self.list.is_empty() && self.part.get() == Part::Body);
+        debug_assert!(!self.may_show());
         self.part.set(Part::Child);
         let _body = Body(self);
         run()
