@@ -290,6 +290,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::platform::clock;
 
     const TOKEN: u8 = 2;
     const DEADLINE: u8 = 3;
@@ -431,7 +432,7 @@ mod tests {
     fn a_row_of_nurseries_that_a_deadline_cancels_takes_few_looks_at_each() {
         let epoch = &Epoch::new();
         let (outermost, total) = (Watched::below(None), Cell::new(0));
-        let deadline = Some(Instant::now());
+        let deadline = Some(clock::now());
         outermost.deadline.set(deadline);
         outermost.is_broken.set(true);
         let ask = |inner: &Watched<'_>| {
