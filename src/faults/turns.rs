@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use super::Watch;
 use crate::platform::point::{Plan, Point};
 use crate::{Nursery, Options, Pool, block_in_place, nursery};
 
@@ -46,5 +47,5 @@ fn a_line_with_nothing_below_a_nursery_has_it_expose_nothing() {
             n.spawn(|| ());
         });
     };
-    thread::spawn(test).join().unwrap();
+    Watch::default().during(|| thread::spawn(test).join().unwrap());
 }
