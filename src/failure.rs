@@ -330,10 +330,10 @@ impl<E> From<Failure<E>> for Failures<E> {
 /// `anyhow::Error`, `eyre::Report` and `Box<dyn Error>` are no [`Error`]s themselves, nor are texts.
 /// Where `E` is one of them, say what is to come out:
 ///
-/// | | comes out | a panic |
-/// |---|---|---|
-/// | [`map_err(Failures::into_error)?`](Self::into_error) | the error of the cause as it was, its chain and its backtrace, alone | goes on |
-/// | [`map_err(Failures::boxed)?`](Self::boxed) | all failures as one error, with the chain of the cause | is one of the failures |
+/// - [`map_err(Failures::into_error)?`](Self::into_error): the error of the cause alone, as it was, with its
+///   chain and its backtrace. A panic goes on.
+/// - [`map_err(Failures::boxed)?`](Self::boxed): all failures as one error, with the chain of the cause. A
+///   panic is one of the failures.
 ///
 /// The text of a single `anyhow::Error` is that of its outermost context. `{:#}` has the whole chain, and
 /// so have the lines of a list of failures.

@@ -9,6 +9,7 @@
 
 mod programs;
 mod threads;
+mod turns;
 mod world;
 
 use std::collections::HashSet;

@@ -423,6 +423,45 @@ mod tests {
     }
 
     #[test]
+    fn x7_what_a_deadline_is_missed_by_counts_from_the_one_that_was_the_reason() {
+        let _alone = alone();
+        forward(HOUR);
+        let is_told = |is_inherited| {
+            let told = crate::checkpoint().unwrap_err();
+            assert_eq!(told.is_inherited(), is_inherited);
+            let late_by = told.overshoot().unwrap();
+            assert!(late_by < HOUR / 4, "{late_by:?}");
+        };
+        for is_inherited in [false, true] {
+            let nested = Options::new().try_nursery::<(), _, _>(|outermost| {
+                let nested = crate::try_nursery::<(), _, _>(|outer| {
+                    let nested = crate::nursery(|_| {
+                        crate::try_nursery::<(), _, _>(|n| {
+                            let since = clock::now();
+                            match is_inherited {
+                                true => outer.set_deadline(Some(since)),
+                                false => n.set_deadline(Some(since)),
+                            }
+                            is_told(is_inherited);
+                            // They come too late to be the reason, whatever they are.
+                            n.set_deadline(Some(since - HOUR / 2));
+                            outermost.set_deadline(Some(since - HOUR / 2));
+                            is_told(is_inherited);
+                            crate::nursery(|_| is_told(true));
+                            Ok(())
+                        })
+                    });
+                    nested.unwrap();
+                    Ok(())
+                });
+                nested.unwrap();
+                Ok(())
+            });
+            nested.unwrap();
+        }
+    }
+
+    #[test]
     fn a_deadline_beyond_all_times_never_comes() {
         let options = Options::new().timeout(Duration::MAX);
         assert_eq!(options.try_nursery::<(), _, _>(|_| Ok(7)).unwrap(), 7);

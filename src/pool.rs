@@ -164,8 +164,8 @@ impl Pool {
             panic!("this pool would outlive the execution");
         }
         let threads = default_threads(|| cpus::with_those_of_process(cpus::count));
-        let builder = Self::builder().threads(threads);
-        let builder = builder.on_thread_start(|_| cpus::add_those_of_process());
+        let mut builder = Self::builder().threads(threads);
+        builder.on_all_cpus = true;
         match builder.build() {
             Ok(pool) => pool,
             Err(error) => panic!("the shared pool: {error}"),
@@ -380,6 +380,8 @@ pub struct PoolBuilder {
     spares: Option<usize>,
     hooks: Hooks,
     inherits_signals: bool,
+    /// Of the shared pool only.
+    on_all_cpus: bool,
     watchdog: Option<Duration>,
 }
 
@@ -530,6 +532,7 @@ impl PoolBuilder {
             name,
             stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
             inherits_signals: self.inherits_signals,
+            on_all_cpus: self.on_all_cpus,
             hooks: Arc::downgrade(&hooks),
             describe: scope::describe,
             watchdog: self.watchdog.map(|every| Watchdog {

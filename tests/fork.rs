@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "forks, and watches what it has forked")]
 
+#[macro_use]
 #[path = "common/alone.rs"]
 mod alone;
 mod common;
@@ -88,19 +89,6 @@ fn settle() {
     while STARTED.load(Ordering::Relaxed) < 3 {
         thread::yield_now();
     }
-}
-
-/// Each of these tests runs in a process of its own, with no threads but those it has started.
-macro_rules! alone {
-    ($($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                let run = alone::alone(concat!("here::", stringify!($name)), |_| ());
-                assert_eq!(run.code, Some(0), "{run:?}");
-            }
-        )*
-    };
 }
 
 alone! {

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "forks, and watches what it has forked")]
 
+#[macro_use]
 #[path = "common/alone.rs"]
 mod alone;
 mod common;
@@ -141,19 +142,6 @@ impl AssertSend<'_> {
 /// A pool whose only place is its caller's, so that no other thread takes a child while that computes.
 fn pool() -> Pool {
     Pool::builder().threads(1).name("inside").build().unwrap()
-}
-
-/// Each of these tests runs in a process of its own, with no threads but those it has started.
-macro_rules! alone {
-    ($($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                let run = alone::alone(concat!("here::", stringify!($name)), |_| ());
-                assert_eq!(run.code, Some(0), "{run:?}");
-            }
-        )*
-    };
 }
 
 alone! {

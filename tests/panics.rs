@@ -6,21 +6,8 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Gate, on_every_pool, on_no_worker, on_pool, payload_of};
+use common::{Gate, Number, number_of, on_every_pool, on_no_worker, on_pool, payload_of, raise};
 use hatchery::Pool;
-
-/// A payload with a number; not a string, so that it is told apart from the library's own panics.
-#[derive(Debug, PartialEq)]
-struct Number(usize);
-
-fn raise(number: usize) -> ! {
-    // Without the panic hook's report.
-    std::panic::resume_unwind(Box::new(Number(number)))
-}
-
-fn number_of<R>(f: impl FnOnce() -> R) -> usize {
-    payload_of(f).downcast::<Number>().expect("unchanged").0
-}
 
 #[test]
 fn e1_a_panic_nobody_joined_is_raised_at_the_end_the_first_spawned_first() {

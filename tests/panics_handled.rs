@@ -4,21 +4,8 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{on_every_pool, on_no_worker, payload_of};
+use common::{number_of, on_every_pool, on_no_worker, payload_of, raise};
 use hatchery::Nursery;
-
-/// A payload with a number; not a string, so that it is told apart from the library's own panics.
-#[derive(Debug, PartialEq)]
-struct Number(usize);
-
-fn raise(number: usize) -> ! {
-    // Without the panic hook's report.
-    std::panic::resume_unwind(Box::new(Number(number)))
-}
-
-fn number_of<R>(f: impl FnOnce() -> R) -> usize {
-    payload_of(f).downcast::<Number>().expect("unchanged").0
-}
 
 /// The ways to leave a sibling behind that is skipped, how many they leave, and what a joiner may do.
 type Leave = for<'s> fn(&'s Nursery<'s, '_>, &'s AtomicUsize);

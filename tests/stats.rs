@@ -1,11 +1,13 @@
 //! What has happened, in numbers that add up.
 
+#[path = "common/alone.rs"]
+mod alone;
 mod common;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use common::{Gate, caught, on_every_pool, on_pool};
+use common::{Gate, caught, on_every_pool, on_pool, watched};
 use hatchery::{Failures, Nursery, NurseryStats, OnFailure, Options, Pool, PoolStats};
 
 /// Every child has run or was skipped.
@@ -321,6 +323,57 @@ fn a_seat_that_gets_another_owner_keeps_its_numbers() {
             assert_eq!((stats.spawned, stats.run_here), (round, round));
         }
     });
+}
+
+/// How many compensations a pool of one thread counts where one spare comes for a worker that blocks.
+fn compensations_for_one(pool: &Pool) -> u64 {
+    watched(pool, || {
+        let [has_begun, is_over]: &[Gate; 2] = &Default::default();
+        pool.nursery(|n| {
+            n.spawn(|| {
+                // The body does not compute, and the worker blocks: that is left to a spare.
+                n.spawn(|| is_over.open());
+                hatchery::block_in_place(|| {
+                    has_begun.open();
+                    is_over.wait();
+                });
+            });
+            hatchery::block_in_place(|| {
+                has_begun.wait();
+                is_over.wait();
+            });
+        });
+        let stats = pool.stats();
+        assert_eq!(stats.spare_threads, 1, "{stats:?}");
+        stats.compensations
+    })
+}
+
+/// Also where the spare calls a hook before it takes over.
+#[test]
+fn a_spare_that_takes_over_once_counts_once() {
+    for has_hook in [false, true] {
+        let mut builder = Pool::builder().threads(1).name("spare");
+        if has_hook {
+            builder = builder.on_thread_start(|_| ());
+        }
+        let pool = builder.build().unwrap();
+        assert_eq!(compensations_for_one(&pool), 1, "with a hook: {has_hook}");
+    }
+}
+
+#[test]
+#[ignore = "run by the test of the shared pool, in a process of its own"]
+fn print_what_the_shared_pool_counts() {
+    println!("compensations={}", compensations_for_one(Pool::shared()));
+}
+
+#[test]
+fn a_spare_of_the_shared_pool_that_takes_over_once_counts_once() {
+    let run = alone::alone("print_what_the_shared_pool_counts", |this| {
+        this.env("HATCHERY_THREADS", "1");
+    });
+    assert!(run.stdout.contains("compensations=1\n"), "{run:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::engine::tally::{Common, Numbers};
 use crate::engine::timer;
 use crate::engine::watchdog::{self, Leash, Watchdog};
 use crate::engine::worker;
+use crate::platform::cpus;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::point::{self, Point};
 use crate::platform::process::{self, Process};
@@ -35,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) stack_size: Option<usize>,
     /// Whether threads that run children take the signals that the thread does which starts them.
     pub(crate) inherits_signals: bool,
+    /// Whether these threads may also run where the main thread may, whoever starts them.
+    pub(crate) on_all_cpus: bool,
     /// Workers beyond `threads`, for those that are absent.
     pub(crate) spares: usize,
     /// They belong to the pool's handle.
@@ -237,9 +240,15 @@ impl Core {
         let Config {
             stack_size,
             inherits_signals,
+            on_all_cpus,
             ..
         } = self.config;
-        self.start_on(stack_size, inherits_signals, name, main)
+        self.start_on(stack_size, inherits_signals, name, move || {
+            if on_all_cpus {
+                cpus::add_those_of_process();
+            }
+            main();
+        })
     }
 
     fn start_on(
@@ -336,9 +345,13 @@ impl Core {
         let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
         self.start_thread(name, move || worker::spare(core, index))?;
-        self.compensations.add(1);
         point::reach(Point::SpareStarted);
         Some(())
+    }
+
+    /// A spare worker takes over for one that is absent.
+    pub(crate) fn note_compensation(&self) {
+        self.compensations.add(1);
     }
 
     /// A seat for a spare worker that has just started.
@@ -403,7 +416,7 @@ impl Field for Core {
         point::reach(Point::WorkerRoused);
         let spare = lock(&self.spares).get(&worker).cloned();
         if spare.is_some() {
-            self.compensations.add(1);
+            self.note_compensation();
         }
         let slot = spare.as_ref().unwrap_or_else(|| self.worker(worker));
         // ORDERING: Release; partner: the Acquire in `worker::sleep`. No model: the token orders the

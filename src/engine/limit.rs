@@ -181,9 +181,10 @@ impl Limiter {
         });
     }
 
-    /// Whether something is held back for want of a permit.
-    pub(crate) fn has_line(&self) -> bool {
-        self.chain().any(|limiter| limiter.permits.has(|_| true))
+    /// Whether something that is `wanted` is held back for want of a permit.
+    pub(crate) fn has_line(&self, wanted: impl Fn(&Run) -> bool) -> bool {
+        self.chain()
+            .any(|limiter| limiter.permits.has(|(run, _)| wanted(run)))
     }
 
     /// Whether what is held back may be run by this thread: it has a permit, or some are left although
@@ -212,7 +213,7 @@ impl Limiter {
 }
 
 /// Whether a helper in the body of `scope` may run it: those of another pool have helpers of their own.
-fn is_below(run: &Run, scope: &ScopeFrame) -> bool {
+pub(crate) fn is_below(run: &Run, scope: &ScopeFrame) -> bool {
     run.scope().is_within(scope) && Arc::ptr_eq(run.scope().core(), scope.core())
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct Seat {
     pub(crate) left: Cell<u32>,
     /// Whether a wait has come to a turn of others, and has not looked for them yet.
     pub(crate) is_turn: Cell<bool>,
-    /// How often this thread has given, and began nothing.
+    /// How often one of its frames has given in a row, with the same oldest child in front: see `turns`.
     pub(crate) spree: Cell<Spree>,
     /// Whether this thread has a place: a worker, or a guest with a nursery open. A thread has seats in
     /// several pools, but a place in one of them at a time.

@@ -83,7 +83,7 @@ impl Run {
                 } else {
                     Class::Blocking
                 };
-                let enough = |is_turn| enough(is_turn) || (is_turn && limiter.has_line());
+                let enough = |is_turn| enough(is_turn) || (is_turn && limiter.has_line(|_| true));
                 let run = |run: Self| run.run_all(seat, scope, enough);
                 match limit::run_or_hold_back(limiter, self, class, seat, run) {
                     None => return,

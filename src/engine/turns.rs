@@ -29,6 +29,7 @@
 //! before what stands behind it in the same list, be they without end.
 
 use crate::engine::frame::Frame;
+use crate::engine::limit;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
@@ -66,9 +67,12 @@ impl Seat {
 
     /// Whether something waits that this thread may run while it runs children of `scope`.
     pub(crate) fn others_wait(&self, scope: &ScopeFrame) -> bool {
-        let may_run = |run: &Run| !scope.is_on(self) || run.scope().is_within(scope);
+        // What stands in line for the permit of a thread that is not the home gets it once the run ends.
+        let may_run = |run: &Run| !scope.is_on(self) || limit::is_below(run, scope);
         self.core.strays.has(may_run)
-            || scope.limiter().is_some_and(|limiter| limiter.has_line())
+            || scope
+                .limiter()
+                .is_some_and(|limiter| limiter.has_line(may_run))
             || (scope.is_on(self) && (self.core.blocking.is_starved() || self.shares()))
     }
 

@@ -343,7 +343,8 @@ impl Seat {
                     .and_then(|limiter| limiter.take_below(scope, Class::Compute)),
                 2 => self.pop_below(scope),
                 _ => {
-                    if self.may_run_blocking(scope) {
+                    let is_starved = self.core.blocking.is_starved();
+                    if may_run_blocking(is_starved, scope.limiter()) {
                         self.expose_all();
                         if self.run_blocking(scope, true, awaited) {
                             return true;
@@ -374,20 +375,15 @@ impl Seat {
         None
     }
 
-    /// Whether there may be blocking children that this thread should run.
-    fn may_run_blocking(&self, scope: &ScopeFrame) -> bool {
-        self.core.blocking.is_starved() || scope.limiter().is_some_and(Limiter::may_run_held_back)
-    }
-
     /// Runs one blocking child that no side thread will come for, or that may be held back for want of
     /// a permit that this thread can have: the awaited one, or one that `helps` allows.
     fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
-        if !self.may_run_blocking(scope) {
-            return false;
-        }
         let blocking = &self.core.blocking;
         let is_starved = blocking.is_starved();
         let limiter = scope.limiter();
+        if !may_run_blocking(is_starved, limiter) {
+            return false;
+        }
         point::reach(Point::BlockingHelped);
         let run = || {
             let child = awaited.claim(Class::Blocking);
@@ -428,6 +424,12 @@ impl Seat {
             // A side thread comes for it, unless it stands in line.
             && (computes || limiter.may_run_held_back())
     }
+}
+
+/// Whether there may be blocking children that a waiter should run: side threads are starved, or the limit
+/// of its nursery may hold some back.
+fn may_run_blocking(is_starved: bool, limiter: Option<&Limiter>) -> bool {
+    is_starved || limiter.is_some_and(Limiter::may_run_held_back)
 }
 
 /// Calls `run` with the permits of a nursery with this limit; false if there are none left.

@@ -61,8 +61,10 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
     let seat = core.spare_seat(index);
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
-        // User code, which may take long: as if in a nap.
+        // User code, which may take long: as if in a nap. Whoever rouses it counts it.
         core.idle.leave_for_nap(&*core);
+    } else {
+        core.note_compensation();
     }
     let _hooks = hooks::enter(core.hooks());
     if has_hook {

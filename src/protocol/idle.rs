@@ -51,8 +51,8 @@
 //!    was pushed, and it asks each thread once more that was asked before and kept what it had. So threads
 //!    push as soon as the start has begun (`Core::has_workers`): one that kept its children until a worker
 //!    lives could block before it shows them. A worker arrives on its own thread, behind the user's start
-//!    hook. Nobody wakes it earlier, so neither a slow hook nor a refused thread holds anybody up. `coming`
-//!    tells threads that a push is worth its cost; nothing else depends on it.
+//!    hook. Nobody wakes it earlier, so neither a slow hook nor a refused thread holds anybody up. While
+//!    a worker is `coming`, threads push what they are asked for. They need not: it asks when it arrives.
 //!
 //! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
 //! it directly. Models: `models::idle_*`, `models::start_*`.

@@ -10,6 +10,9 @@
 //!    the first one looks outwards.
 //! 6. What a nursery inherits, all between it and the owner of the reason inherit with it. So in a row of
 //!    nurseries that are told one after the other, each is looked at once.
+//! 7. Where that reason is a deadline, all that inherit it note when it was. So it takes no walk to its owner
+//!    to say by how much it was missed, and a deadline that is set further out afterwards is not taken for
+//!    it. A nursery may have no room for the note: then the next one further out that has is asked.
 //!
 //! Model: `models::mark_*`.
 
@@ -57,8 +60,14 @@ pub(crate) trait Cancellable: Sized {
     /// Why its terms end it now, if they do; and of a deadline, when that was.
     fn broken(&self) -> Option<(u8, Option<Instant>)>;
 
-    /// When the deadline was that this reason of its is about, if it is about one.
-    fn since(&self, reason: u8) -> Option<Instant>;
+    /// The reason that is a deadline.
+    const DEADLINE: u8;
+
+    /// When the deadline was that cancelled it, if it knows: its own, or the one that was noted.
+    fn since(&self) -> Option<Instant>;
+
+    /// Notes when the deadline was that it was cancelled by, with a nursery further out.
+    fn note_since(&self, since: Instant);
 
     /// Whether its terms may come to end it without an advance of the epoch.
     fn is_unwatched(&self) -> bool;
@@ -191,6 +200,20 @@ pub(crate) fn cancel<N: Cancellable>(nursery: &N, epoch: &Epoch, reason: u8, fla
     is_first
 }
 
+/// When the deadline was that is the reason why the nursery is cancelled, if it is one.
+pub(crate) fn since<N: Cancellable>(nursery: &N, reason: u8) -> Option<Instant> {
+    if reason != N::DEADLINE {
+        return None;
+    }
+    // Whoever cancels a row of nurseries begins with the innermost, so those around may have no mark yet.
+    let has_it = |here: &&N| {
+        here.mark()
+            .known()
+            .is_some_and(|known| known.reason == reason)
+    };
+    outwards(nursery).filter(has_it).find_map(N::since)
+}
+
 /// Looks whether the nursery is cancelled, by itself or from further out.
 ///
 /// Of deadlines that have passed unseen, the first one is the reason.
@@ -205,7 +228,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
                 spread(here, epoch);
                 return Some(known);
             }
-            Some(Known { reason, .. }) => Some((reason, here.since(reason))),
+            Some(Known { reason, .. }) => Some((reason, since(here, reason))),
             None if here.mark().clean_at.is(number) => break,
             None => {
                 is_unwatched |= here.is_unwatched();
@@ -232,6 +255,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
             point::reach(Point::CancelNoticed);
             spread(owner, epoch);
             if let Some(known) = owner.mark().known() {
+                let since = since(owner, known.reason);
                 let is_inherited = true;
                 let inherited = Known {
                     is_inherited,
@@ -239,6 +263,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
                 };
                 for here in outwards(nursery).take_while(|here| !ptr::eq(*here, owner)) {
                     if here.mark().set(inherited, 0) {
+                        since.into_iter().for_each(|since| here.note_since(since));
                         // ORDERING: Release as in `spread`: who reads it relies on the advance that this
                         // thread has seen. No model: it takes a third thread that has not seen it.
                         here.mark().is_spread.store(true, Ordering::Release);
@@ -265,8 +290,10 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::platform::clock;
 
     const TOKEN: u8 = 2;
+    const DEADLINE: u8 = 3;
 
     /// A nursery that counts how often it is looked at.
     struct Watched<'a> {
@@ -274,6 +301,8 @@ mod tests {
         outer: Option<&'a Self>,
         looks: Cell<u32>,
         is_broken: Cell<bool>,
+        deadline: Cell<Option<Instant>>,
+        noted: Cell<Option<Instant>>,
     }
 
     impl<'a> Watched<'a> {
@@ -283,6 +312,8 @@ mod tests {
                 outer,
                 looks: Cell::new(0),
                 is_broken: Cell::new(false),
+                deadline: Cell::new(None),
+                noted: Cell::new(None),
             }
         }
     }
@@ -298,11 +329,23 @@ mod tests {
 
         fn broken(&self) -> Option<(u8, Option<Instant>)> {
             self.looks.set(self.looks.get() + 1);
-            self.is_broken.get().then_some((TOKEN, None))
+            let is_over = self.is_broken.get();
+            let since = self.deadline.get().filter(|_| is_over);
+            match since {
+                Some(_) => Some((DEADLINE, since)),
+                None => is_over.then_some((TOKEN, None)),
+            }
         }
 
-        fn since(&self, _reason: u8) -> Option<Instant> {
-            None
+        const DEADLINE: u8 = DEADLINE;
+
+        fn since(&self) -> Option<Instant> {
+            self.looks.set(self.looks.get() + 1);
+            self.noted.get().or(self.deadline.get())
+        }
+
+        fn note_since(&self, since: Instant) {
+            self.noted.set(Some(since));
         }
 
         fn is_unwatched(&self) -> bool {
@@ -383,6 +426,23 @@ mod tests {
             assert!(total.get() <= 2 * (ROW + 1), "{total:?} looks");
             assert!(outermost.looks.get() <= 2, "{:?}", outermost.looks);
         }
+    }
+
+    #[test]
+    fn a_row_of_nurseries_that_a_deadline_cancels_takes_few_looks_at_each() {
+        let epoch = &Epoch::new();
+        let (outermost, total) = (Watched::below(None), Cell::new(0));
+        let deadline = Some(clock::now());
+        outermost.deadline.set(deadline);
+        outermost.is_broken.set(true);
+        let ask = |inner: &Watched<'_>| {
+            let known = look(inner, epoch).unwrap();
+            assert_eq!((known.reason, known.is_inherited), (DEADLINE, true));
+            assert_eq!(since(inner, DEADLINE), deadline);
+        };
+        row(&outermost, ROW, &ask, &total);
+        assert!(total.get() <= 2 * (ROW + 1), "{total:?} looks");
+        assert!(outermost.looks.get() <= 2, "{:?}", outermost.looks);
     }
 
     /// Whoever cancels may be between the mark and the advance.

@@ -270,11 +270,15 @@ impl Cancellable for Scope {
         Some((reason as u8, since))
     }
 
-    fn since(&self, reason: u8) -> Option<Instant> {
-        if reason == Reason::Deadline as u8 {
-            self.first_deadline()
-        } else {
-            None
+    const DEADLINE: u8 = Reason::Deadline as u8;
+
+    fn since(&self) -> Option<Instant> {
+        self.terms()?.due.over()
+    }
+
+    fn note_since(&self, since: Instant) {
+        if let Some(terms) = self.terms() {
+            terms.due.end(since);
         }
     }
 
@@ -393,26 +397,14 @@ impl Scope {
     #[inline(never)]
     fn look(&self) -> Option<Cancelled> {
         let known = mark::look(self, &EPOCH)?;
-        let reason = Reason::of(known);
-        // The first deadline is the one that was the reason.
-        let deadline = match reason {
-            Reason::Deadline => self.first_deadline(),
-            _ => None,
-        };
-        let late_by = deadline.map_or(Duration::ZERO, |deadline| {
+        let late_by = mark::since(self, known.reason).map_or(Duration::ZERO, |deadline| {
             clock::now().saturating_duration_since(deadline)
         });
         Some(Cancelled {
-            reason,
+            reason: Reason::of(known),
             is_inherited: known.is_inherited,
             late_by: u32::try_from(late_by.as_micros()).unwrap_or(u32::MAX),
         })
-    }
-
-    /// The first deadline among its own and those further out.
-    fn first_deadline(&self) -> Option<Instant> {
-        let scopes = std::iter::successors(Some(self), |scope| scope.parent());
-        scopes.filter_map(|scope| scope.terms()?.due.at()).min()
     }
 
     /// Why it is cancelled as far as anybody knows, itself or with a nursery further out; nobody is

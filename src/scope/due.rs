@@ -5,7 +5,11 @@
 //!    whose deadline has passed unseen is.
 //! 2. Whoever moves it does so under the lock, and then advances the epoch: to those who check it is like
 //!    a token that was switched (`epoch`), so an answer that was found before is not relied on afterwards.
-//! 3. The timer waits for the new one before it forgets the old one. If it wakes up for the old one all
+//! 3. Whoever finds that the nursery is cancelled by a deadline further out puts that one in the place of
+//!    its own, for good: what cancelled the nursery is what it is late by.
+//! 4. No clock is looked at under the lock, and no thread is started: a process that is forked meanwhile
+//!    would find the lock taken for ever. So whoever looks may say under the lock what was true before.
+//! 5. The timer waits for the new one before it forgets the old one. If it wakes up for the old one all
 //!    the same, it has the epoch advance once more than anybody needs.
 //!
 //! Model: `models::mark_a_deadline_that_was_moved_is_seen`.
@@ -34,10 +38,20 @@ struct Present {
 }
 
 impl Present {
-    fn passed(&mut self) -> Option<Instant> {
-        self.has_passed |= self.at.is_some_and(|at| at <= clock::now());
+    /// When it was, if it has passed by `now`, or before that for somebody else.
+    fn passed(&mut self, now: Option<Instant>) -> Option<Instant> {
+        self.has_passed |= self.at.is_some_and(|at| now.is_some_and(|now| at <= now));
+        self.over()
+    }
+
+    fn over(&self) -> Option<Instant> {
         self.at.filter(|_| self.has_passed)
     }
+}
+
+/// What time it is, if there is a clock.
+fn now() -> Option<Instant> {
+    clock::IS_THERE.then(clock::now)
 }
 
 impl Due {
@@ -45,8 +59,9 @@ impl Due {
     pub(super) fn set(&self, at: Option<Instant>) -> bool {
         // It may start a thread.
         let watch = at.and_then(Watch::start);
+        let now = now();
         let mut present = lock(&self.present);
-        let is_moved = present.passed().is_none();
+        let is_moved = present.passed(now).is_none();
         let old = if is_moved {
             present.at = at;
             std::mem::replace(&mut present.watch, watch)
@@ -60,18 +75,32 @@ impl Due {
         is_moved
     }
 
-    fn present<R>(&self, look: impl FnOnce(&mut Present) -> R) -> Option<R> {
-        let is_any = self.is_any.load(Ordering::Relaxed);
-        is_any.then(|| look(&mut lock(&self.present)))
+    /// The nursery is cancelled by a deadline further out, which was then.
+    pub(super) fn end(&self, then: Instant) {
+        let mut present = lock(&self.present);
+        present.at = Some(then);
+        present.has_passed = true;
+        drop(present);
+        // ORDERING: Relaxed: who does not see it yet asks further out.
+        self.is_any.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn at(&self) -> Option<Instant> {
-        self.present(|present| present.at)?
+    fn is_any(&self) -> bool {
+        self.is_any.load(Ordering::Relaxed)
+    }
+
+    /// When it was, if anybody has found that it has passed.
+    pub(super) fn over(&self) -> Option<Instant> {
+        self.is_any().then(|| lock(&self.present).over())?
     }
 
     /// When it was, if it has passed.
     pub(super) fn passed(&self) -> Option<Instant> {
-        let passed = self.present(Present::passed)?;
+        if !self.is_any() {
+            return None;
+        }
+        let now = now();
+        let passed = lock(&self.present).passed(now);
         if passed.is_some() {
             point::reach(Point::DeadlinePassed);
         }
@@ -80,7 +109,7 @@ impl Due {
 
     /// Whether it takes a look at the clock to know.
     pub(super) fn is_unwatched(&self) -> bool {
-        let is_unwatched = |present: &mut Present| present.at.is_some() && present.watch.is_none();
-        self.present(is_unwatched).unwrap_or(false)
+        let is_unwatched = |present: &Present| present.at.is_some() && present.watch.is_none();
+        self.is_any() && is_unwatched(&lock(&self.present))
     }
 }

@@ -64,8 +64,7 @@ impl ChunkHeader {
         self.sequence
     }
 
-    /// Gives one record of an arena's or a stack frame's chunk back. It is not touched any more, and
-    /// this is its one release.
+    /// Gives one record of this chunk back, which is not touched any more. Each record is released once.
     #[inline]
     pub(super) fn release(&self, releaser: Releaser) {
         match releaser {

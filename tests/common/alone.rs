@@ -7,6 +7,21 @@ mod program;
 
 pub(crate) use program::Run;
 
+/// Each of these tests of the module `here` runs in a process of its own, with no threads but those it has
+/// started.
+#[allow(unused_macros, reason = "some files have a single test of that kind")]
+macro_rules! alone {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let run = alone::alone(concat!("here::", stringify!($name)), |_| ());
+                assert_eq!(run.code, Some(0), "{run:?}");
+            }
+        )*
+    };
+}
+
 /// Runs the ignored test `name`; what it prints comes back. `configure` may change how.
 pub(crate) fn alone(name: &str, configure: impl FnOnce(&mut Command)) -> Run {
     let mut this = Command::new(std::env::current_exe().unwrap());

@@ -185,6 +185,20 @@ pub(crate) fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn std::any::Any + Se
     }
 }
 
+/// A payload with a number; not a string, so that it is told apart from the library's own panics.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Number(pub(crate) usize);
+
+/// Panics with that number, without the panic hook's report.
+pub(crate) fn raise(number: usize) -> ! {
+    resume_unwind(Box::new(Number(number)))
+}
+
+/// The number that `f` panics with.
+pub(crate) fn number_of<R>(f: impl FnOnce() -> R) -> usize {
+    payload_of(f).downcast::<Number>().expect("unchanged").0
+}
+
 /// A random source whose seed is printed; `HATCHERY_SEED` sets it.
 pub(crate) fn seeded(what: &str) -> fastrand::Rng {
     let seed = std::env::var("HATCHERY_SEED").ok();

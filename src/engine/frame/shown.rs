@@ -60,7 +60,8 @@ impl Frame<'_> {
         };
         self.set_shown(places, before.saturating_add(1));
         if self.part.get() == Part::Child {
-            // A batch looks at this between two of its items, and at nothing else that would tell it.
+            // A batch does not look for this between two of its items, but whether the thread is asked. So it
+            // stops, and what the item has shown starts before the next one.
             self.seat.slot().requests.renew();
         }
     }

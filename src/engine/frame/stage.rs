@@ -51,7 +51,8 @@ impl<'a> Stage<'a> {
 pub(crate) enum Drained {
     /// There were none.
     Nothing,
-    /// Until it was enough, or there were none left.
+    /// Until it was enough, or there were none left, or a body shows something now: what comes next is
+    /// looked up anew then.
     Enough,
     /// Until it was the turn of others: see `turns`.
     Turn,
@@ -162,11 +163,12 @@ impl<'a> Frame<'a> {
             let waker = waker(self.seat, scope);
             let has_begun = self.in_place(|| last.run(true, owner, step, waker));
             let is_enough = is_enough(has_begun);
-            if !self.list.is_empty() && (self.seat.note_left() || self.shown.get() > 0) {
+            let has_left = !self.list.is_empty();
+            if has_left && self.seat.note_left() {
                 return Drained::Turn;
             }
             drained = Drained::Enough;
-            if is_enough {
+            if is_enough || (has_left && self.shown.get() > 0) {
                 return drained;
             }
         }

@@ -299,9 +299,13 @@ impl Cancellable for Nursery {
         (self.deadline <= self.timer.now()).then_some((DEADLINE, Some(self.deadline)))
     }
 
-    fn since(&self, _reason: u8) -> Option<Instant> {
+    const DEADLINE: u8 = DEADLINE;
+
+    fn since(&self) -> Option<Instant> {
         Some(self.deadline)
     }
+
+    fn note_since(&self, _since: Instant) {}
 
     fn is_unwatched(&self) -> bool {
         false

@@ -82,9 +82,13 @@ impl Cancellable for Nursery {
         token.is_on().then_some((TOKEN, None))
     }
 
-    fn since(&self, _reason: u8) -> Option<Instant> {
+    const DEADLINE: u8 = u8::MAX;
+
+    fn since(&self) -> Option<Instant> {
         None
     }
+
+    fn note_since(&self, _since: Instant) {}
 
     fn is_unwatched(&self) -> bool {
         false

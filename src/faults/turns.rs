@@ -1,0 +1,51 @@
+//! What a thread exposes when it is the turn of others.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::Watch;
+use crate::platform::point::{Plan, Point};
+use crate::{Nursery, Options, Pool, block_in_place, nursery};
+
+/// Many times as many as a thread begins before it looks whether it is the turn of others.
+const RESPAWNS: u32 = 1000;
+
+fn respawn<'scope>(n: &'scope Nursery<'scope, '_>, left: u32) {
+    if left > 0 {
+        n.spawn(move || respawn(n, left - 1));
+    }
+}
+
+/// What a child's nursery has is exposed for what it may run, and not for its sibling in line.
+#[test]
+fn a_line_with_nothing_below_a_nursery_has_it_expose_nothing() {
+    let plan = Plan::new(|_, _| ());
+    let test = move || {
+        plan.adopt();
+        let pool = Pool::builder().threads(1).build().unwrap();
+        let has_begun = &AtomicUsize::new(0);
+        let wait_for = |has_come: &dyn Fn() -> bool| {
+            while !has_come() {
+                thread::yield_now();
+            }
+        };
+        let limited = Options::new().limit(1).pool(&pool);
+        limited.nursery(|n| {
+            n.spawn(move || {
+                has_begun.store(1, Ordering::Relaxed);
+                wait_for(&|| plan.hits(Point::PermitHeldBack) > 0);
+                nursery(|inner| {
+                    inner.spawn(|| respawn(inner, RESPAWNS));
+                    inner.spawn(|| ());
+                    let before = plan.hits(Point::RunExposed);
+                    inner.spawn(|| ()).join();
+                    assert_eq!(plan.hits(Point::RunExposed), before);
+                });
+            });
+            // The worker takes it, and this thread the sibling, which finds no permit.
+            block_in_place(|| wait_for(&|| has_begun.load(Ordering::Relaxed) > 0));
+            n.spawn(|| ());
+        });
+    };
+    Watch::default().during(|| thread::spawn(test).join().unwrap());
+}
