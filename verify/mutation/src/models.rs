@@ -52,7 +52,14 @@ pub(crate) fn built(root: &Path) -> Result<PathBuf, String> {
             .arg(root.join("src"))
             .arg(&copy),
     )?;
-    for part in ["Cargo.toml", "Cargo.lock", "build.rs", "lib.rs", "models", "checker"] {
+    for part in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "build.rs",
+        "lib.rs",
+        "models",
+        "checker",
+    ] {
         let from = root.join("verify/loom").join(part);
         shell(
             Command::new("cp")

@@ -68,9 +68,7 @@ fn is_test(file: &Path) -> bool {
         .components()
         .next()
         .map(|part| part.as_os_str().to_string_lossy());
-    first.is_some_and(|name| {
-        ["faults", "refused", "wraps"].contains(&name.trim_end_matches(".rs"))
-    })
+    first.is_some_and(|name| ["faults", "refused", "wraps"].contains(&name.trim_end_matches(".rs")))
 }
 
 /// Every site of the crate.
