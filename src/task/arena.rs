@@ -207,13 +207,18 @@ impl Arena {
     #[inline(never)]
     fn grow(&self, owner: Owner, record: Layout) {
         point::reach(Point::ChunkGrows);
-        if let Some(full) = NonNull::new(self.current.get()) {
+        let full = self.current.get();
+        if let Some(full) = NonNull::new(full) {
             if self.reuse(full, owner, record) {
                 return;
             }
             self.push_full(full);
         }
         for _ in 0..LOOKS {
+            if self.oldest.get() == full {
+                // Each has been looked at.
+                break;
+            }
             let Some(oldest) = self.pop_full() else { break };
             if self.reuse(oldest, owner, record) {
                 return;

@@ -120,6 +120,9 @@ impl Frame<'_> {
     #[inline(never)]
     fn take_back(&self, scope: &ScopeFrame, all: bool) -> bool {
         let mut shown = self.shown.replace(0);
+        if shown == 1 {
+            return self.take_back_only(scope, all);
+        }
         let next = || {
             let run = (shown > 0).then(|| self.seat.pop())??;
             shown -= u8::from(shown < MANY);
@@ -166,6 +169,33 @@ impl Frame<'_> {
         }
         let kept = kept.into_iter().map(|(number, run)| run.renumbered(number));
         self.seat.put_back(kept);
+        are_some
+    }
+
+    /// [`Self::take_back`] of the only part that there may be, for which nothing is allocated: a small
+    /// nursery beside an idle thread shows no more.
+    fn take_back_only(&self, scope: &ScopeFrame, all: bool) -> bool {
+        let Some(run) = self.seat.pop() else {
+            return false;
+        };
+        if !std::ptr::eq(run.scope(), scope) {
+            self.seat.put_back([run]);
+            return false;
+        }
+        let number = run.numbers().start;
+        if !all && is_before(self.list.begin(), number) {
+            let places = Places {
+                oldest: number,
+                last: number,
+            };
+            self.set_shown(places, 1);
+            self.seat.put_back([run]);
+            return false;
+        }
+        let front = self.list.split_oldest(self.list.len_before(number));
+        run.take_back(self.seat, &front);
+        let are_some = !front.is_empty();
+        self.list.prepend(&front);
         are_some
     }
 
