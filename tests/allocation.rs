@@ -17,7 +17,7 @@ const NUMBER: &str = "HATCHERY_TEST_NUMBER";
 const LEAST: &str = "HATCHERY_TEST_LEAST";
 
 /// Bytes of the smallest chunk that a nursery takes from the heap.
-const CHUNK: usize = 16 << 10;
+const CHUNK: usize = 32 << 10;
 
 struct Failing;
 

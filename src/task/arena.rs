@@ -22,10 +22,10 @@ use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 /// multiples of 16 around make a difference of up to a tenth for a nursery of two children in a child.
 const IN_FRAME: usize = 208;
 /// Bytes of a regular chunk on the heap.
-const SIZE: usize = 16 << 10;
+const SIZE: usize = 32 << 10;
 /// Full chunks looked at for reuse before a new one is allocated: more than a few slow threads keep
 /// alive, and few enough to be nothing against the children of a chunk.
-const LOOKS: usize = 16;
+const LOOKS: usize = 8;
 
 #[repr(C)]
 struct InFrame {
@@ -44,7 +44,7 @@ mod spare {
     use super::{ChunkHeader, SIZE, free};
 
     /// Chunks that one thread keeps at most: 1 MiB, or about 25 000 small children.
-    const MOST: u32 = 64;
+    const MOST: u32 = 32;
 
     struct Spare {
         first: Cell<*mut ChunkHeader>,

@@ -9,7 +9,7 @@ use super::{CURRENT, Frame, Part, waker};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::task::list::PendingList;
-use crate::task::record::{Handle, Outcome, Step};
+use crate::task::record::{Handle, Outcome, Queued, Step};
 
 /// The frame of a nursery's body or of a run, with room for one more: the children that run on top
 /// of it, one after the other, share that.
@@ -237,10 +237,11 @@ impl<'a> Frame<'a> {
         if self.part.get() != Part::Body || !self.list.is_next(child) {
             return None;
         }
-        // What the body shows is not the child's, whose items run what it shows before the next one.
-        let in_place = (!self.may_show()).then(|| self.list.pop_last());
-        if let Some(last) = in_place.flatten() {
+        if let Some(last) = self.list.pop_last() {
             self.note_begins_in_body();
+            if self.may_show() {
+                return Some(self.run_last_apart(child, last));
+            }
             return Some(self.in_place(|| child.run_alone(last, self.scope.get().cast())));
         }
         let top = self.top()?;
@@ -251,6 +252,17 @@ impl<'a> Frame<'a> {
             self.succeed(top);
             outcome
         }))
+    }
+
+    /// Runs the last child of this body's list in a frame of its own. What the body shows is not the child's:
+    /// its items would run all that the child's frame shows before the next one.
+    #[cold]
+    #[inline(never)]
+    fn run_last_apart<T>(&self, child: &Handle<T>, last: Queued) -> Outcome {
+        // SAFETY: the nursery of an entered body is open.
+        let scope = unsafe { &*self.scope.get() };
+        let owner = ptr::from_ref(scope).cast();
+        Frame::around_child(self.seat, scope, || child.run_alone(last, owner))
     }
 
     /// The same in a child, or in a fork that has become a nursery.
