@@ -22,10 +22,15 @@ macro_rules! alone {
     };
 }
 
-/// Runs the ignored test `name`; what it prints comes back. `configure` may change how.
+/// Runs the ignored test `name` of the file that has this module; what it prints comes back. `configure` may
+/// change how.
 pub(crate) fn alone(name: &str, configure: impl FnOnce(&mut Command)) -> Run {
+    // The file is a program of its own, or a module of one.
+    let path = module_path!();
+    let file = path.split("::").skip(1).filter(|part| *part != "alone");
+    let name = file.chain([name]).collect::<Vec<_>>().join("::");
     let mut this = Command::new(std::env::current_exe().unwrap());
-    this.args([name, "--exact", "--ignored", "--nocapture"]);
+    this.args([&name, "--exact", "--ignored", "--nocapture"]);
     this.arg("--test-threads=1");
     configure(&mut this);
     program::run(this)
