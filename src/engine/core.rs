@@ -36,7 +36,8 @@ pub(crate) struct Config {
     pub(crate) stack_size: Option<usize>,
     /// Whether threads that run children take the signals that the thread does which starts them.
     pub(crate) inherits_signals: bool,
-    /// Whether these threads may also run where the main thread may, whoever starts them.
+    /// Whether these threads may run on all CPUs of the main thread, besides those of the thread that starts
+    /// them.
     pub(crate) on_all_cpus: bool,
     /// Workers beyond `threads`, for those that are absent.
     pub(crate) spares: usize,

@@ -291,14 +291,7 @@ impl Seat {
         }
         let shown = body.next_shown();
         let is_enough = |_| body.list.begin() == shown || awaited.is_over();
-        let drained = if !body.may_show() {
-            body.drain(scope, is_enough)
-        } else if body.list.is_empty() {
-            Drained::Nothing
-        } else {
-            body.drain_on_top(scope, is_enough)
-        };
-        match drained {
+        match body.drain(scope, is_enough) {
             Drained::Nothing => {}
             Drained::Enough => return true,
             Drained::Turn => {

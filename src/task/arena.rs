@@ -18,7 +18,7 @@ use crate::task::chunk::{
 use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 
 /// Bytes of records in the nursery's own frame: five small children. They are part of each level of a
-/// recursion. With twice as much, a tree of nurseries of eight empty children takes a quarter less time. The
+/// recursion. With twice as much, a tree of nurseries of eight empty children takes an eighth less time. The
 /// multiples of 16 around make a difference of up to a tenth for a nursery of two children in a child.
 const IN_FRAME: usize = 208;
 /// Bytes of a regular chunk on the heap.

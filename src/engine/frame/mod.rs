@@ -317,7 +317,7 @@ impl<'a> Frame<'a> {
     fn run_all_of(&self, scope: &ScopeFrame) {
         loop {
             if self.take_back_next(scope) {
-                Frame::with_current(|current| self.reopen(current));
+                self.reopen();
             }
             let Some(child) = self.list.pop() else { break };
             self.seat.answer_request();
@@ -420,12 +420,14 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// This entered frame gets something while `current` is the innermost one: the next search comes as
-    /// far as here again.
-    fn reopen(&self, current: Option<&Frame<'_>>) {
-        let stack = current.into_iter().flat_map(Frame::stack);
-        let inner = stack.take_while(|inner| !ptr::addr_eq(*inner, self));
-        inner.for_each(|inner| inner.is_edge.set(false));
+    /// This entered frame gets something while others are on top of it: the next search comes as far as
+    /// here again.
+    fn reopen(&self) {
+        Frame::with_current(|current| {
+            let stack = current.into_iter().flat_map(Frame::stack);
+            let inner = stack.take_while(|inner| !ptr::addr_eq(*inner, self));
+            inner.for_each(|inner| inner.is_edge.set(false));
+        });
     }
 
     /// Calls `f` with the innermost frame of `scope` on this thread, if it has one, so that it can
@@ -441,7 +443,7 @@ impl<'a> Frame<'a> {
             }
             let frame = current.find(scope);
             if let Some(frame) = frame {
-                frame.reopen(Some(current));
+                frame.reopen();
                 frame.is_orderly.set(false);
                 frame.is_worn.set(true);
             }

@@ -124,14 +124,9 @@ impl Frame<'_> {
             return self.take_back_only(scope, all);
         }
         let next = || {
-            let run = (shown > 0).then(|| self.seat.pop())??;
+            let run = (shown > 0).then(|| self.pop_shown(scope))??;
             shown -= u8::from(shown < MANY);
-            if std::ptr::eq(run.scope(), scope) {
-                return Some(run);
-            }
-            // All children of one part were claimed, and so it has gone.
-            self.seat.put_back([run]);
-            None
+            Some(run)
         };
         let runs: Vec<_> = std::iter::from_fn(next).collect();
         let line = in_line(runs);
@@ -157,9 +152,7 @@ impl Frame<'_> {
                 continue;
             }
             left = left.saturating_sub(1);
-            let older = self.list.len_before(number);
-            front.append(&self.list.split_oldest(older));
-            run.take_back(self.seat, &front);
+            self.bring_back(run, number, &front);
         }
         let are_some = !front.is_empty();
         self.list.prepend(&front);
@@ -175,13 +168,9 @@ impl Frame<'_> {
     /// [`Self::take_back`] of the only part that there may be, for which nothing is allocated: a small
     /// nursery beside an idle thread shows no more.
     fn take_back_only(&self, scope: &ScopeFrame, all: bool) -> bool {
-        let Some(run) = self.seat.pop() else {
+        let Some(run) = self.pop_shown(scope) else {
             return false;
         };
-        if !std::ptr::eq(run.scope(), scope) {
-            self.seat.put_back([run]);
-            return false;
-        }
         let number = run.numbers().start;
         if !all && is_before(self.list.begin(), number) {
             let places = Places {
@@ -192,11 +181,30 @@ impl Frame<'_> {
             self.seat.put_back([run]);
             return false;
         }
-        let front = self.list.split_oldest(self.list.len_before(number));
-        run.take_back(self.seat, &front);
+        let front = PendingList::new();
+        self.bring_back(run, number, &front);
         let are_some = !front.is_empty();
         self.list.prepend(&front);
         are_some
+    }
+
+    /// Takes the part that this frame has shown last out of the deque, if it is there.
+    fn pop_shown(&self, scope: &ScopeFrame) -> Option<Run> {
+        let run = self.seat.pop()?;
+        if std::ptr::eq(run.scope(), scope) {
+            return Some(run);
+        }
+        // All children of one part were claimed, and so it has gone.
+        self.seat.put_back([run]);
+        None
+    }
+
+    /// Moves the children before this number from the list to the end of `front`, and those of the run
+    /// behind them.
+    fn bring_back(&self, run: Run, number: u32, front: &PendingList) {
+        let older = self.list.len_before(number);
+        front.append(&self.list.split_oldest(older));
+        run.take_back(self.seat, front);
     }
 
     /// What this frame has got back was there for others, and half of it is again.

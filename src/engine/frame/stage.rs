@@ -168,7 +168,7 @@ impl<'a> Frame<'a> {
                 return Drained::Turn;
             }
             drained = Drained::Enough;
-            if is_enough || (has_left && self.shown.get() > 0) {
+            if is_enough || (has_left && self.may_show()) {
                 return drained;
             }
         }
@@ -179,11 +179,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The same, and never in this very frame: what it shows comes behind all that its children leave.
-    pub(crate) fn drain_on_top(
-        &self,
-        scope: &ScopeFrame,
-        is_enough: impl Fn(bool) -> bool,
-    ) -> Drained {
+    fn drain_on_top(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> Drained {
         match self.top() {
             Some(top) => top.enter(|| self.drain_in(top, scope, is_enough)),
             None => {
@@ -240,7 +236,9 @@ impl<'a> Frame<'a> {
         if let Some(last) = self.list.pop_last() {
             self.note_begins_in_body();
             if self.may_show() {
-                return Some(self.run_last_apart(child, last));
+                // What the body shows is not the child's: its items would run all that the child's frame
+                // shows before the next one.
+                return Some(self.run_apart(child, last));
             }
             return Some(self.in_place(|| child.run_alone(last, self.scope.get().cast())));
         }
@@ -254,18 +252,18 @@ impl<'a> Frame<'a> {
         }))
     }
 
-    /// Runs the last child of this body's list in a frame of its own. What the body shows is not the child's:
-    /// its items would run all that the child's frame shows before the next one.
+    /// Runs a child that was taken out of this frame's list in a frame of its own. Out of line: the
+    /// compiler then knows more of the common paths that do not come here.
     #[cold]
     #[inline(never)]
-    fn run_last_apart<T>(&self, child: &Handle<T>, last: Queued) -> Outcome {
-        // SAFETY: the nursery of an entered body is open.
+    fn run_apart<T>(&self, child: &Handle<T>, queued: Queued) -> Outcome {
+        // SAFETY: the nursery whose children are in the list of an entered frame is open.
         let scope = unsafe { &*self.scope.get() };
         let owner = ptr::from_ref(scope).cast();
-        Frame::around_child(self.seat, scope, || child.run_alone(last, owner))
+        Frame::around_child(self.seat, scope, || child.run_alone(queued, owner))
     }
 
-    /// The same in a child, or in a fork that has become a nursery.
+    /// [`Self::run_next_in_body`] in a child, or in a fork that has become a nursery.
     pub(crate) fn run_next<T>(&self, child: &Handle<T>) -> Option<Outcome> {
         if !self.list.is_next(child) {
             return None;
@@ -273,11 +271,8 @@ impl<'a> Frame<'a> {
         let queued = self.list.pop()?;
         self.seat.answer_request();
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
-        let scope = unsafe { &*self.scope.get() };
-        let owner = ptr::from_ref(scope).cast();
-        scope.note_begun(self.seat, 1);
-        let run = || child.run_alone(queued, owner);
-        Some(Frame::around_child(self.seat, scope, run))
+        unsafe { &*self.scope.get() }.note_begun(self.seat, 1);
+        Some(self.run_apart(child, queued))
     }
 
     /// Calls `run`, which runs a child of this body, with this very frame as the child's: the list

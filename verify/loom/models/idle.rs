@@ -81,6 +81,23 @@ impl Pool {
             .is_ok()
     }
 
+    /// One spawn into a private list, with the request flag still set from before.
+    pub(super) fn answer_request(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+        if self.idle.is_hungry() {
+            self.expose();
+        }
+    }
+
+    /// What was spawned is shown to somebody, or is asked for again.
+    pub(super) fn assert_answered(&self) {
+        let is_visible = self.visible.load(Ordering::Relaxed) > 0;
+        let is_asked_again = self.asked.load(Ordering::Relaxed);
+        assert!(is_visible || is_asked_again, "shown or asked again");
+        let is_asleep = self.is_asleep.load(Ordering::Relaxed);
+        assert!(!is_visible || !is_asleep, "shown to somebody");
+    }
+
     /// Sleeps until roused; a lost wake-up is a deadlock that the model reports.
     pub(super) fn sleep(&self) {
         while self.is_asleep.load(Ordering::Acquire) {
@@ -255,18 +272,10 @@ fn idle_request_is_answered() {
             let pool = Arc::clone(&pool);
             thread::spawn(move || pool.idle.announce(SLEEPER, &*pool))
         };
-        // One spawn into a private list, with the request flag still set from the start.
-        pool.asked.store(false, Ordering::Relaxed);
-        if pool.idle.is_hungry() {
-            pool.expose();
-        }
+        pool.answer_request();
         worker.join().unwrap();
         fence(Ordering::SeqCst);
-        let is_visible = pool.visible.load(Ordering::Relaxed) > 0;
-        let is_asked_again = pool.asked.load(Ordering::Relaxed);
-        assert!(is_visible || is_asked_again, "shown or asked again");
-        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
-        assert!(!is_visible || !is_asleep, "shown to somebody");
+        pool.assert_answered();
     });
 }
 
@@ -284,16 +293,9 @@ fn idle_request_refused_for_want_of_a_place_is_repeated() {
                 pool.idle.vacate(&*pool);
             })
         };
-        pool.asked.store(false, Ordering::Relaxed);
-        if pool.idle.is_hungry() {
-            pool.expose();
-        }
+        pool.answer_request();
         leaver.join().unwrap();
-        let is_visible = pool.visible.load(Ordering::Relaxed) > 0;
-        let is_asked_again = pool.asked.load(Ordering::Relaxed);
-        assert!(is_visible || is_asked_again, "shown or asked again");
-        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
-        assert!(!is_visible || !is_asleep, "shown to somebody");
+        pool.assert_answered();
     });
 }
 

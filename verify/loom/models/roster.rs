@@ -106,18 +106,21 @@ fn roster_a_slot_has_one_holder_at_a_time() {
     });
 }
 
+/// A thread that comes and goes twice.
+fn visitor(roster: &Arc<Slots>) -> thread::JoinHandle<()> {
+    let roster = Arc::clone(roster);
+    thread::spawn(move || {
+        visit(&roster, 0);
+        visit(&roster, 1);
+    })
+}
+
 /// Guests that come and go twice find what was there before.
 #[test]
 fn roster_a_slot_is_used_again() {
     exhaustively(|| {
         let roster = Arc::new(Slots::default());
-        let other = {
-            let roster = Arc::clone(&roster);
-            thread::spawn(move || {
-                visit(&roster, 0);
-                visit(&roster, 1);
-            })
-        };
+        let other = visitor(&roster);
         visit(&roster, 2);
         visit(&roster, 3);
         other.join().unwrap();
@@ -130,13 +133,7 @@ fn roster_a_slot_is_used_again() {
 fn roster_what_a_guest_has_counted_is_there_when_it_has_gone() {
     exhaustively(|| {
         let roster = Arc::new(Slots::default());
-        let other = {
-            let roster = Arc::clone(&roster);
-            thread::spawn(move || {
-                visit(&roster, 0);
-                visit(&roster, 1);
-            })
-        };
+        let other = visitor(&roster);
         let [before, after] = [counted(&roster), counted(&roster)];
         assert!(before <= after && after <= 2, "{before}, then {after}");
         other.join().unwrap();

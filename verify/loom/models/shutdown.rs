@@ -159,36 +159,28 @@ impl Core {
     }
 }
 
+/// Shuts down while a worker searches in vain, and naps before it goes to sleep or does not.
+fn shut_down_beside_a_search(naps: bool) {
+    let core = Core::new(0);
+    core.idle.take_place_anyway();
+    core.idle.search();
+    let worker = {
+        let core = Arc::clone(&core);
+        thread::spawn(move || core.search_in_vain(WORKER, naps))
+    };
+    core.shut_down();
+    worker.join().unwrap();
+    core.assert_empty();
+}
+
 #[test]
 fn shutdown_finds_a_worker_that_goes_to_sleep() {
-    exhaustively(|| {
-        let core = Core::new(0);
-        core.idle.take_place_anyway();
-        core.idle.search();
-        let worker = {
-            let core = Arc::clone(&core);
-            thread::spawn(move || core.search_in_vain(WORKER, false))
-        };
-        core.shut_down();
-        worker.join().unwrap();
-        core.assert_empty();
-    });
+    exhaustively(|| shut_down_beside_a_search(false));
 }
 
 #[test]
 fn shutdown_finds_a_worker_that_comes_back_from_a_nap() {
-    exhaustively(|| {
-        let core = Core::new(0);
-        core.idle.take_place_anyway();
-        core.idle.search();
-        let worker = {
-            let core = Arc::clone(&core);
-            thread::spawn(move || core.search_in_vain(WORKER, true))
-        };
-        core.shut_down();
-        worker.join().unwrap();
-        core.assert_empty();
-    });
+    exhaustively(|| shut_down_beside_a_search(true));
 }
 
 #[test]

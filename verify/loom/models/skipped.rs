@@ -76,19 +76,29 @@ impl Cancellable {
     }
 }
 
+/// A child, a thief that may take it, and a canceller.
+fn contended() -> (
+    Arc<Cancellable>,
+    thread::JoinHandle<Option<Outcome>>,
+    thread::JoinHandle<()>,
+) {
+    let child = Cancellable::new();
+    let thief = {
+        let child = Arc::clone(&child);
+        thread::spawn(move || child.take_and_run_or_skip())
+    };
+    let canceller = {
+        let child = Arc::clone(&child);
+        thread::spawn(move || child.is_cancelled.store(true, Ordering::Relaxed))
+    };
+    (child, thief, canceller)
+}
+
 /// Thief, canceller and joiner.
 #[test]
 fn state_cancelled_child_runs_or_is_skipped() {
     within_bounds(|| {
-        let child = Cancellable::new();
-        let thief = {
-            let child = Arc::clone(&child);
-            thread::spawn(move || child.take_and_run_or_skip())
-        };
-        let canceller = {
-            let child = Arc::clone(&child);
-            thread::spawn(move || child.is_cancelled.store(true, Ordering::Relaxed))
-        };
+        let (child, thief, canceller) = contended();
         let outcome = child.join();
         assert_eq!(thief.join().unwrap(), Some(outcome));
         canceller.join().unwrap();
@@ -100,15 +110,7 @@ fn state_cancelled_child_runs_or_is_skipped() {
 #[test]
 fn state_cancelled_child_is_claimed_once() {
     within_bounds(|| {
-        let child = Cancellable::new();
-        let thief = {
-            let child = Arc::clone(&child);
-            thread::spawn(move || child.take_and_run_or_skip())
-        };
-        let canceller = {
-            let child = Arc::clone(&child);
-            thread::spawn(move || child.is_cancelled.store(true, Ordering::Relaxed))
-        };
+        let (child, thief, canceller) = contended();
         let claimed = child.record.state.claim_by_handle();
         let own = claimed.then(|| child.run_or_skip());
         let outcome = child.join();

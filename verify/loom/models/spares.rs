@@ -54,10 +54,7 @@ fn idle_absent_worker_asks() {
             let pool = Arc::clone(&pool);
             thread::spawn(move || pool.idle.leave(&*pool))
         };
-        pool.asked.store(false, Ordering::Relaxed);
-        if pool.idle.is_hungry() {
-            pool.expose();
-        }
+        pool.answer_request();
         worker.join().unwrap();
         let has_come = pool.spares.load(Ordering::Relaxed) == 1;
         assert!(

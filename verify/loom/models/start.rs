@@ -96,16 +96,9 @@ fn start_asks_whoever_was_asked_before() {
             let pool = Arc::clone(pool);
             thread::spawn(move || pool.idle.arrive(SLEEPER, &*pool))
         };
-        pool.asked.store(false, Ordering::Relaxed);
-        if pool.idle.is_hungry() {
-            pool.expose();
-        }
+        pool.answer_request();
         worker.join().unwrap();
-        let is_visible = pool.visible.load(Ordering::Relaxed) > 0;
-        let is_asked_again = pool.asked.load(Ordering::Relaxed);
-        assert!(is_visible || is_asked_again, "shown or asked again");
-        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
-        assert!(!is_visible || !is_asleep, "shown to somebody");
+        pool.assert_answered();
     });
 }
 
