@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::options::Options;
 use crate::scope::{self, Token};
 pub use crate::scope::{Cancelled, Reason};
 
@@ -56,38 +55,6 @@ impl fmt::Debug for CancelToken {
             .field("is_cancelled", &self.is_cancelled())
             .finish()
     }
-}
-
-/// Calls `f`, which hears of no cancellation and no deadline from outside.
-///
-/// It is for code that has to come to its end although the nursery around it is cancelled, and that calls
-/// code which asks: cleaning up, say, or writing down what there is. The free [`checkpoint`] answers `Ok`
-/// in there, and nurseries opened in there run all of their children. Who asks a nursery further out by
-/// its name is told the truth. It is a nursery of its own, opened as by
-/// [`Options::shield`](crate::Options::shield).
-///
-/// ```
-/// /// Knows nothing of its callers.
-/// fn save(pages: &[u8]) -> Result<usize, hatchery::Cancelled> {
-///     hatchery::checkpoint()?;
-///     Ok(pages.len())
-/// }
-/// let saved = hatchery::try_nursery::<hatchery::Cancelled, _, _>(|n| {
-///     n.cancel(); // from outside, as far as the library can tell
-///     assert!(save(&[1, 2, 3]).is_err());
-///     Ok(hatchery::shield(|| save(&[1, 2, 3]))?)
-/// });
-/// assert_eq!(saved.unwrap(), 3);
-/// ```
-///
-/// # Panics
-///
-/// If `f` does.
-pub fn shield<F, R>(f: F) -> R
-where
-    F: FnOnce() -> R,
-{
-    Options::new().shield().nursery(|_| f())
 }
 
 /// An error if the innermost nursery on this thread is cancelled.

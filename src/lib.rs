@@ -25,6 +25,7 @@
 //! | wait for I/O, sleep, take a lock, talk to a sibling | [`Nursery::spawn_blocking`] |
 //! | call something that blocks, in a child that computes | [`block_in_place`] |
 //! | let children fail, and get every failure back | [`try_nursery()`] |
+//! | collect results of children that may fail | [`try_gather()`] |
 //! | take the first success | [`race()`], [`race_each`] |
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
 //! | clean up although the nursery is cancelled | [`shield()`] |
@@ -195,14 +196,14 @@ mod try_nursery;
 
 pub use self::{
     boxed::BoxedError,
-    cancel::{CancelToken, Cancelled, Reason, checkpoint, shield},
+    cancel::{CancelToken, Cancelled, Reason, checkpoint},
     child::{Child, Children},
     dump::Dump,
     failure::{Failure, Failures, Kind},
-    gather::{Gather, gather},
-    jobs::{Jobs, join_all},
-    nursery::{Nursery, join, nursery},
-    options::{OnFailure, Options},
+    gather::{Gather, TryGather, gather, try_gather},
+    jobs::{Jobs, join, join_all},
+    nursery::{Nursery, nursery},
+    options::{OnFailure, Options, shield},
     panicked::Panic,
     pool::{BuildError, Pool, PoolBuilder, block_in_place},
     race::{Race, race, race_each},

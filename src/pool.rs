@@ -13,17 +13,13 @@ use crate::engine::core::{Config, Core};
 use crate::engine::frame::Frame;
 use crate::engine::hooks::{self, Hooks};
 use crate::engine::watchdog::Watchdog;
-use crate::failure::{Failure, Failures};
-use crate::gather::{self, Gather};
-use crate::nursery::{self, Nursery};
 use crate::platform::cpus;
 use crate::platform::lazy::Lazy;
 use crate::platform::process::{self, PerProcess};
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Arc, statics};
-use crate::scope::{self, Seat, Terms};
+use crate::scope::{self, Seat};
 use crate::stats::PoolStats;
-use crate::try_nursery::{self, TryNursery};
 
 /// How many threads a pool has that does not set its own number.
 const VARIABLE: &str = "HATCHERY_THREADS";
@@ -47,9 +43,8 @@ const SPARES: usize = 64;
 /// The threads start with the first child, not before. If the system refuses a thread, the pool does
 /// without it: the thread that opened a nursery can always do all of the work.
 ///
-/// Most programs need only the [shared](Self::shared) pool and the free functions. A pool's methods are
-/// [`nursery`](Self::nursery), [`try_nursery`](Self::try_nursery), [`gather`](Self::gather) and
-/// [`join`](Self::join); a race runs on it by [`Options::pool`](crate::Options::pool).
+/// Most programs need only the [shared](Self::shared) pool and the free functions. Each free function that
+/// opens a nursery, forks or holds a race is a method of a pool, too, and of [`Options`](crate::Options).
 ///
 /// ```
 /// let pool = hatchery::Pool::builder().threads(2).name("search").build()?;
@@ -229,52 +224,13 @@ impl Pool {
         Dump::of(self.core())
     }
 
-    /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).
-    pub fn nursery<'env, F, T>(&self, body: F) -> T
-    where
-        F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
-    {
-        Seat::with(self.core(), |seat| nursery::open(seat, body))
-    }
-
-    /// Opens a partial nursery on this pool, see [`try_nursery`](crate::try_nursery()).
-    ///
-    /// # Errors
-    ///
-    /// As [`try_nursery`](crate::try_nursery()).
-    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
-    where
-        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
-        E: Send + 'env,
-    {
-        Seat::with(self.core(), |seat| {
-            try_nursery::open(seat, Terms::default, body)
-        })
-    }
-
     pub(crate) fn home(&self) -> Home {
         Home(Arc::clone(&self.cores))
     }
 
-    /// Gathers results on this pool, see [`gather`](crate::gather()).
-    pub fn gather<'env, F, T>(&self, body: F) -> Vec<T>
-    where
-        F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
-        T: Send + 'env,
-    {
-        Seat::with(self.core(), |seat| gather::open(seat, body))
-    }
-
-    /// Runs two closures, possibly at once, on this pool, see [`join`](crate::join()): both of them
-    /// always run, whatever panics.
-    pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
-    where
-        A: FnOnce() -> RA + Send,
-        B: FnOnce() -> RB + Send,
-        RA: Send,
-        RB: Send,
-    {
-        Seat::with(self.core(), |seat| scope::fork(seat, a, b))
+    /// Calls `f` with this thread's seat in this pool.
+    pub(crate) fn with_seat<R>(&self, f: impl FnOnce(&Seat) -> R) -> R {
+        Seat::with(self.core(), f)
     }
 }
 

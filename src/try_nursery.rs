@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use crate::child::{Child, Children};
 use crate::failure::{Failure, Failures, Kind, Whose};
+use crate::options::Options;
 use crate::outcome::Left;
 use crate::panicked::Panic;
-use crate::pool;
+use crate::pool::{self, Pool};
 use crate::scope::{
     Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, Told,
     catching,
@@ -82,7 +83,60 @@ where
     pool::with_current(|seat| open(seat, Terms::default, body))
 }
 
-pub(crate) fn open<'env, E, T, F>(
+impl Pool {
+    /// Opens a partial nursery on this pool, see [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// let parsed = pool.try_nursery(|n| n.spawn(|| "seven".parse::<i32>()).join());
+    /// assert!(parsed.is_err());
+    /// # Ok::<(), hatchery::BuildError>(())
+    /// ```
+    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
+        E: Send + 'env,
+    {
+        self.with_seat(|seat| open(seat, Terms::default, body))
+    }
+}
+
+impl Options {
+    /// Opens a partial nursery with these options, see [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{OnFailure, Options};
+    ///
+    /// let options = Options::new().on_failure(OnFailure::Continue);
+    /// let parsed = options.try_nursery(|n| {
+    ///     n.spawn_each(["1", "two", "three"], str::parse::<i32>);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(parsed.unwrap_err().iter().count(), 2); // every failure, not the first one only
+    /// ```
+    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
+        E: Send + 'env,
+    {
+        let terms = self.terms();
+        self.with_seat(|seat| open(seat, || terms, body))
+    }
+}
+
+fn open<'env, E, T, F>(
     seat: &Seat,
     terms: impl FnOnce() -> Terms,
     body: F,
