@@ -68,6 +68,8 @@ fn nurseries() -> impl IntoIterator<Item = Row> {
         // It has handles.
         Gather<'static, 'static, u8>: Unpin UnwindSafe RefUnwindSafe;
         Gather<'static, 'static, Torn>: Unpin UnwindSafe RefUnwindSafe;
+        TryGather<'static, 'static, u8, u8>: Unpin UnwindSafe RefUnwindSafe;
+        TryGather<'static, 'static, Torn, Torn>: Unpin UnwindSafe RefUnwindSafe;
         Race<'static, 'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Race<'static, 'static, Lone, Lone>: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Race<'static, 'static, Local, u8>: Unpin UnwindSafe RefUnwindSafe;
