@@ -5,7 +5,6 @@
 #[cfg(doc)]
 use std::error::Error;
 use std::mem;
-use std::num::NonZeroUsize;
 use std::slice;
 use std::vec;
 
@@ -573,11 +572,26 @@ impl<E> Failures<E> {
         self.inner.summary
     }
 
-    /// How many there are.
+    /// The number of failures, at least one: how many [`iter`](Self::iter) has.
+    ///
+    /// The failures of a nursery further in count as one here, and [late](Self::late) errors do not count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{OnFailure, Options};
+    ///
+    /// let options = Options::new().on_failure(OnFailure::Continue);
+    /// let failed = options.try_nursery(|n| {
+    ///     n.spawn_each(["1", "two", "three"], str::parse::<i32>);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(failed.unwrap_err().len(), 2);
+    /// ```
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
-    pub fn len(&self) -> NonZeroUsize {
-        NonZeroUsize::MIN.saturating_add(self.inner.failures.len() - 1)
+    pub fn len(&self) -> usize {
+        self.inner.failures.len()
     }
 
     /// Errors of children that already knew of the cancellation, in spawn order.

@@ -30,6 +30,7 @@
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
 //! | clean up although the nursery is cancelled | [`shield()`] |
 //! | use other threads than the shared ones | [`Pool`] |
+//! | know how many threads compute here | [`threads`] |
 //! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
 //!
 //! # While a thread waits
@@ -197,7 +198,7 @@ mod try_nursery;
 pub use self::{
     boxed::BoxedError,
     cancel::{CancelToken, Cancelled, Reason, checkpoint},
-    child::{Child, Children},
+    child::{ByCompletion, Child, Children},
     dump::Dump,
     failure::{Failure, Failures, Kind},
     gather::{Gather, TryGather, gather, try_gather},
@@ -205,7 +206,7 @@ pub use self::{
     nursery::{Nursery, nursery},
     options::{OnFailure, Options, shield},
     panicked::Panic,
-    pool::{BuildError, Pool, PoolBuilder, block_in_place},
+    pool::{BuildError, Pool, PoolBuilder, block_in_place, threads},
     race::{Race, race, race_each},
     scope::ChildId,
     stats::{NurseryStats, PoolStats},

@@ -263,8 +263,8 @@ impl<'scope> Nursery<'scope, '_> {
 }
 
 impl Nursery<'_, '_> {
-    /// Whether the nursery is cancelled: by a panic in it, by its token or deadline, or with a nursery
-    /// that it was opened in. It takes a nanosecond or two.
+    /// Whether the nursery is cancelled: by a panic in it, by its [`cancel`](Self::cancel), token or
+    /// deadline, or with a nursery that it was opened in. It takes a nanosecond or two.
     ///
     /// Only a panic keeps children from starting: a nursery that must come to a value runs them all.
     #[must_use]
@@ -272,7 +272,35 @@ impl Nursery<'_, '_> {
         self.checkpoint().is_err()
     }
 
-    /// The same as an error, so that `?` ends a child.
+    /// Cancels the nursery and those in it; true for exactly one caller.
+    ///
+    /// The nursery must come to a value. So every child runs all the same, those that have not started
+    /// and those spawned later included: whoever asks is told, and decides what to leave out. Partial
+    /// nurseries inside are [cancelled](crate::TryNursery::cancel), too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let searched = hatchery::nursery(|n| {
+    ///     let children = n.spawn_each(0..100, |i| {
+    ///         if n.is_cancelled() {
+    ///             return None; // somebody has found it
+    ///         }
+    ///         (i * i == 49).then(|| {
+    ///             n.cancel();
+    ///             i
+    ///         })
+    ///     });
+    ///     children.flatten().collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(searched, [7]);
+    /// ```
+    #[allow(clippy::must_use_candidate, reason = "cancelling is an effect")]
+    pub fn cancel(&self) -> bool {
+        self.nest.scope().cancel()
+    }
+
+    /// An error if the nursery is cancelled, so that `?` ends a child.
     ///
     /// # Errors
     ///

@@ -34,7 +34,7 @@ pub enum OnFailure {
 ///     n.spawn_each(["1", "two", "3", "four"], str::parse::<i32>);
 ///     Ok(())
 /// });
-/// assert_eq!(failures.unwrap_err().len().get(), 2);
+/// assert_eq!(failures.unwrap_err().len(), 2);
 /// ```
 #[derive(Clone, Default)]
 #[must_use = "options do nothing until a nursery is opened with them"]

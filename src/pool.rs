@@ -173,6 +173,16 @@ impl Pool {
     }
 
     /// How many threads compute at a time.
+    ///
+    /// The free [`threads`] answers for the current pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// assert_eq!(pool.threads(), 2);
+    /// # Ok::<(), hatchery::BuildError>(())
+    /// ```
     #[must_use]
     pub fn threads(&self) -> usize {
         self.core().threads()
@@ -269,6 +279,28 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
             }
         };
         f(seat)
+    })
+}
+
+/// How many threads compute at a time in the current pool: the [`threads`](Pool::threads) of the pool that
+/// [`nursery`](crate::nursery()) would open on here.
+///
+/// Use it to decide how finely to split work, not how many children to spawn: spawn as many as the work
+/// has parts. The number does not change while the pool is there. It starts no thread.
+///
+/// # Examples
+///
+/// ```
+/// let pool = hatchery::Pool::builder().threads(3).build()?;
+/// assert_eq!(pool.nursery(|n| n.spawn(hatchery::threads).join()), 3);
+/// assert_eq!(hatchery::threads(), hatchery::Pool::shared().threads());
+/// # Ok::<(), hatchery::BuildError>(())
+/// ```
+#[must_use]
+pub fn threads() -> usize {
+    Frame::with_current(|current| match current {
+        Some(frame) => frame.seat.core.threads(),
+        None => Pool::shared().threads(),
     })
 }
 

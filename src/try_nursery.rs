@@ -338,23 +338,19 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// It is not interrupted: what it waits for has to come to an end, or it waits for a little while at
     /// a time and asks in between. It has an error of its own and no [`Failure`], so it asks the free
-    /// [`checkpoint`](crate::checkpoint()), whose answer has to convert into that:
+    /// [`checkpoint`](crate::checkpoint()), whose answer has to convert into that error. The answer
+    /// [converts](Cancelled) into a [`std::io::Error`]; your own error types
+    /// need `From<Cancelled>`.
+    ///
+    /// # Examples
     ///
     /// ```
+    /// use std::io;
     /// use std::sync::mpsc::{RecvTimeoutError, channel};
     /// use std::time::Duration;
-    /// use hatchery::Cancelled;
-    ///
-    /// #[derive(Debug)]
-    /// struct Stopped(Cancelled);
-    /// impl From<Cancelled> for Stopped {
-    ///     fn from(cancelled: Cancelled) -> Self {
-    ///         Self(cancelled)
-    ///     }
-    /// }
     ///
     /// let (sender, receiver) = channel::<u8>();
-    /// let stopped = hatchery::try_nursery::<Stopped, _, _>(|n| {
+    /// let stopped = hatchery::try_nursery::<io::Error, _, _>(|n| {
     ///     let child = n.spawn_blocking(move || loop {
     ///         hatchery::checkpoint()?;
     ///         match receiver.recv_timeout(Duration::from_millis(1)) {
@@ -472,8 +468,20 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// What has not started is dropped unrun, what runs is told when it asks. What was computed is
     /// kept, and the nursery still returns `Ok` if its body does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let value = hatchery::try_nursery::<(), _, _>(|n| {
+    ///     assert!(n.cancel());
+    ///     assert!(!n.cancel()); // it is cancelled already
+    ///     n.spawn(|| -> Result<(), ()> { unreachable!("it does not start") });
+    ///     Ok(7)
+    /// });
+    /// assert_eq!(value.unwrap(), 7);
+    /// ```
     pub fn cancel(&self) -> bool {
-        self.nest.cancel(Reason::Requested)
+        self.nest.cancel()
     }
 
     /// Moves the nursery's own deadline, to a later or an earlier time, or takes it away.

@@ -86,6 +86,9 @@ fn handles() -> impl IntoIterator<Item = Row> {
         Children<'static, u8>: Unpin UnwindSafe RefUnwindSafe;
         Children<'static, Local>: Unpin UnwindSafe RefUnwindSafe;
         Children<'static, Torn>: Unpin UnwindSafe RefUnwindSafe;
+        ByCompletion<'static, u8>: Unpin UnwindSafe RefUnwindSafe;
+        ByCompletion<'static, Local>: Unpin UnwindSafe RefUnwindSafe;
+        ByCompletion<'static, Torn>: Unpin UnwindSafe RefUnwindSafe;
     }
 }
 

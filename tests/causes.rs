@@ -32,9 +32,9 @@ fn e3_the_cause_is_what_failed_first_whoever_was_spawned_first() {
         let failures = failures.unwrap_err();
         let cause = "child 1: disk full";
         assert_eq!(failures.cause().to_string(), cause);
-        assert_eq!(failures.iter().len(), failures.len().get());
+        assert_eq!(failures.iter().len(), failures.len());
         // On one thread the reader may not have been started.
-        if failures.len().get() == 2 {
+        if failures.len() == 2 {
             let reader = "child 0: receiving on a closed channel";
             assert_eq!(failures.to_string(), format!("{cause} (and 1 more)"));
             assert_eq!(format!("{failures:#}"), format!("{cause}\n{reader}"));
@@ -211,7 +211,7 @@ fn failures_may_be_nested_as_deep_as_one_likes() {
         let mut failures = nested("no", 0);
         for _ in 0..DEPTH {
             assert!(failures.cancelled().is_none());
-            assert_eq!(failures.len().get(), 1);
+            assert_eq!(failures.len(), 1);
             failures = failures.resume_panic();
             let around = hatchery::try_nursery::<_, (), _>(|_| Err(failures.into()));
             failures = around.unwrap_err();

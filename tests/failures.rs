@@ -248,7 +248,7 @@ fn e2_one_failure_has_the_same_shape_as_many_and_an_early_one_as_a_late_one() {
                         Ok(inner?)
                     });
                     let outer = failures.unwrap_err();
-                    assert_eq!(outer.len().get(), 1);
+                    assert_eq!(outer.len(), 1);
                     assert_eq!(outer.cause().child(), None);
                     let Kind::Nested(inner) = outer.into_cause().into_kind() else {
                         panic!("not as deep as it was");

@@ -31,7 +31,7 @@ fn a_cancellation_is_passed_on_as_such_in_its_nursery_and_is_a_failure_elsewhere
         });
         let failures = failures.unwrap_err();
         assert_eq!(failures.cancelled().unwrap().reason(), Reason::Requested);
-        assert_eq!(failures.len().get(), 1);
+        assert_eq!(failures.len(), 1);
         // That of another nursery is a failure: it cancels the siblings, and is not lost.
         let token = CancelToken::new();
         token.cancel();

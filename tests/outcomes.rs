@@ -172,7 +172,7 @@ fn a_body_that_asks_and_is_told_ends_as_cancelled() {
         });
         let failures = failures.unwrap_err();
         assert_eq!(failures.cancelled().unwrap().reason(), Reason::Requested);
-        assert_eq!(failures.len().get(), 1);
+        assert_eq!(failures.len(), 1);
     });
 }
 

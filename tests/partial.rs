@@ -116,7 +116,7 @@ fn the_first_success_wins_a_race() {
             r.spawn(|| Err("slow"));
             r.spawn(|| panic!("fell"));
         });
-        assert_eq!(lost.unwrap_err().len().get(), 2);
+        assert_eq!(lost.unwrap_err().len(), 2);
         let nobody = options.race::<(), (), _>(|_| {});
         let nobody = nobody.unwrap_err().cancelled().unwrap();
         assert_eq!(nobody.reason(), Reason::NoCompetitor);

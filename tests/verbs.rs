@@ -315,3 +315,22 @@ fn a_race_of_a_pool_says_where_its_panics_were_spawned() {
         assert_eq!((at.file(), at.line()), (file!(), line));
     });
 }
+
+#[test]
+fn the_number_of_threads_is_that_of_the_current_pool() {
+    let other = Pool::builder().threads(3).build().unwrap();
+    on_every_pool(|pool| {
+        let threads = pool.threads();
+        assert_eq!(hatchery::threads(), Pool::shared().threads());
+        pool.nursery(|n| {
+            assert_eq!(hatchery::threads(), threads);
+            assert_eq!(n.spawn(hatchery::threads).join(), threads);
+            assert_eq!(n.spawn_blocking(hatchery::threads).join(), threads);
+            assert_eq!(other.nursery(|_| hatchery::threads()), 3);
+            assert_eq!(hatchery::threads(), threads);
+        });
+        let both = pool.join(hatchery::threads, hatchery::threads);
+        assert_eq!(both, (threads, threads));
+        assert_eq!(hatchery::threads(), Pool::shared().threads());
+    });
+}

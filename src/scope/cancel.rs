@@ -14,6 +14,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::mem::offset_of;
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,7 @@ use crate::scope::lineage::{self, Told};
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Reason {
-    /// Its [`cancel`](crate::TryNursery::cancel) was called.
+    /// Its [`cancel`](crate::TryNursery::cancel) was called, or a [total nursery's](crate::Nursery::cancel).
     Requested = 1,
     /// Its [`CancelToken`](crate::CancelToken) was cancelled.
     Token = 2,
@@ -91,7 +92,9 @@ impl fmt::Display for Reason {
 
 /// What whoever asks is told once a nursery is cancelled.
 ///
-/// It is an error, so that `?` ends a child that has been told to stop.
+/// It is an error, so that `?` ends a child that has been told to stop. It converts into an
+/// [`io::Error`], so that children whose error that is can ask the free
+/// [`checkpoint`](crate::checkpoint()), too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cancelled {
     reason: Reason,
@@ -147,6 +150,42 @@ impl fmt::Display for Cancelled {
 }
 
 impl Error for Cancelled {}
+
+/// An I/O error whose kind is [`TimedOut`](io::ErrorKind::TimedOut) if a deadline has passed, else
+/// [`Interrupted`](io::ErrorKind::Interrupted).
+///
+/// The [`Cancelled`] is the [inner error](io::Error::get_ref).
+///
+/// Do not return the error from an implementation of [`Read`](io::Read) or [`Write`](io::Write): the
+/// standard library's helpers, [`io::copy`] for example, try again for ever on `Interrupted`. Return
+/// [`io::Error::other(cancelled)`](io::Error::other) from there.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::time::Duration;
+/// use hatchery::{Cancelled, Options, Reason};
+///
+/// let stopped = Options::new().timeout(Duration::ZERO).try_nursery::<io::Error, (), _>(|n| {
+///     let told: io::Result<()> = hatchery::checkpoint().map_err(io::Error::from);
+///     let error = told.unwrap_err();
+///     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+///     let cancelled = error.get_ref().unwrap().downcast_ref::<Cancelled>().unwrap();
+///     assert_eq!(cancelled.reason(), Reason::Deadline);
+///     n.checkpoint()
+/// });
+/// assert!(stopped.is_err());
+/// ```
+impl From<Cancelled> for io::Error {
+    fn from(cancelled: Cancelled) -> Self {
+        let kind = match cancelled.reason {
+            Reason::Deadline => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::Interrupted,
+        };
+        Self::new(kind, cancelled)
+    }
+}
 
 /// What a [`CancelToken`](crate::CancelToken) and the nurseries that heed it have in common.
 #[derive(Clone, Debug, Default)]
@@ -316,9 +355,16 @@ impl Scope {
         self.terms().is_some_and(|terms| terms.is_partial)
     }
 
-    /// Cancels the nursery; true if it was not cancelled before.
+    /// Cancels the nursery because somebody asks for it, as a token does: a total nursery runs all of its
+    /// children even so. True if it was not cancelled before.
     #[cold]
-    pub(crate) fn cancel(&self, reason: Reason) -> bool {
+    pub(crate) fn cancel(&self) -> bool {
+        mark::cancel(self, &EPOCH, Reason::Requested as u8, 0)
+    }
+
+    /// Cancels the nursery for a failure; true if it was not cancelled before.
+    #[cold]
+    fn cancel_for(&self, reason: Reason) -> bool {
         let flags = if self.is_partial() { 0 } else { SKIPS };
         mark::cancel(self, &EPOCH, reason as u8, flags)
     }
@@ -329,7 +375,7 @@ impl Scope {
     pub(crate) fn fail(&self, reason: Reason) -> bool {
         self.cancel.mark.add(FAILED);
         let continues = self.terms().is_some_and(|terms| terms.continues);
-        let has_cancelled = !continues && self.cancel(reason);
+        let has_cancelled = !continues && self.cancel_for(reason);
         point::reach(Point::FailureRecorded);
         has_cancelled
     }

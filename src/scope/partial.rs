@@ -162,8 +162,8 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     }
 
     /// True for exactly one caller.
-    pub(crate) fn cancel(&self, reason: Reason) -> bool {
-        self.nest.scope().cancel(reason)
+    pub(crate) fn cancel(&self) -> bool {
+        self.nest.scope().cancel()
     }
 
     /// A child that has begun here is dropped unrun.

@@ -57,7 +57,7 @@ fn all_ends(pool: &Pool) {
     });
     assert_eq!(won.unwrap(), 7);
     let lost = options.race_each(0..3, Err::<(), _>);
-    assert_eq!(lost.unwrap_err().len().get(), 3);
+    assert_eq!(lost.unwrap_err().len(), 3);
 }
 
 fn main() {

@@ -92,7 +92,7 @@ scenarios! {
             }
             Ok(())
         });
-        assert_eq!(failed.unwrap_err().len().get(), 10);
+        assert_eq!(failed.unwrap_err().len(), 10);
     }
 
     fn scenario_races() {
