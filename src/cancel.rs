@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::scope::{self, Token};
-pub use crate::scope::{Cancelled, Reason};
+pub use crate::scope::{CancelReason, Cancelled};
 
 /// A switch that cancels nurseries from anywhere.
 ///
@@ -11,14 +11,14 @@ pub use crate::scope::{Cancelled, Reason};
 /// off to begin with, and stays on once it was switched. Clones are the same switch.
 ///
 /// ```
-/// use hatchery::{CancelToken, Options, Reason};
+/// use hatchery::{CancelToken, Options, CancelReason};
 ///
 /// let token = CancelToken::new();
 /// let stopped = Options::new().cancel_on(&token).try_nursery::<(), _, _>(|n| {
 ///     token.cancel(); // say, on another thread
 ///     n.spawn(|| Ok(())).join()
 /// });
-/// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), Reason::Token);
+/// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), CancelReason::Token);
 /// ```
 #[derive(Clone, Default)]
 pub struct CancelToken {
@@ -63,7 +63,8 @@ impl fmt::Debug for CancelToken {
 /// that was not handed the nursery, such as libraries. Outside of any nursery nothing is cancelled.
 /// It takes a nanosecond or two, so call it as often as every few microseconds.
 ///
-/// Bodies and nested children, which return a [`Failure`](crate::Failure), pass the answer on by
+/// Bodies, and children of [`spawn_body`](crate::TryNursery::spawn_body), return a
+/// [`Failure`](crate::Failure). They pass the answer on by
 /// [`map_err(Failure::cancelled)?`](crate::Failure::cancelled).
 ///
 /// ```

@@ -20,12 +20,14 @@ pub struct Gather<'scope, 'env: 'scope, T> {
     children: RefCell<Vec<Child<'scope, T>>>,
 }
 
+type TryChild<'scope, T, E> = Child<'scope, Result<T, Failure<E>>>;
+
 /// A nursery whose children all return a `Result<T, E>`; [`try_gather`] opens one.
 ///
 /// Only the body spawns into it, so the order of the results is that of the calls.
 pub struct TryGather<'scope, 'env: 'scope, T, E> {
     nursery: &'scope TryNursery<'scope, 'env, E>,
-    children: RefCell<Vec<Child<'scope, Result<T, Failure<E>>>>>,
+    children: RefCell<Vec<TryChild<'scope, T, E>>>,
 }
 
 /// Opens a nursery, and returns the values of all children in the order they were spawned.
@@ -115,7 +117,7 @@ impl Pool {
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// let squares = pool.gather(|g| (1..=4).for_each(|i| g.spawn(move || i * i)));
     /// assert_eq!(squares, [1, 4, 9, 16]);
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn gather<'env, F, T>(&self, body: F) -> Vec<T>
     where
@@ -141,7 +143,7 @@ impl Pool {
     ///     Ok(())
     /// });
     /// assert_eq!(parsed.unwrap(), [1, 2]);
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn try_gather<'env, E, T, F>(&self, body: F) -> Result<Vec<T>, Failures<E>>
     where

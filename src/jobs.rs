@@ -77,7 +77,7 @@ impl Pool {
     /// ```
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// assert_eq!(pool.join(|| 1 + 1, || "two"), (2, "two"));
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where
@@ -102,7 +102,7 @@ impl Pool {
     /// ```
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// assert_eq!(pool.join_all((|| 1, || "two", || 3.0)), (1, "two", 3.0));
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn join_all<J: Jobs>(&self, jobs: J) -> J::Output {
         self.nursery(|_| jobs.run())

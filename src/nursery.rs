@@ -88,7 +88,7 @@ impl Pool {
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// let sum: i32 = pool.nursery(|n| n.spawn_each(1..=4, |i| i * i).sum());
     /// assert_eq!(sum, 30);
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn nursery<'env, F, T>(&self, body: F) -> T
     where

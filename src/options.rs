@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::TryNursery;
-    use crate::cancel::Reason;
+    use crate::cancel::CancelReason;
     use crate::engine::timer;
     use crate::platform::clock;
     use crate::platform::thread::refused;
@@ -257,7 +257,7 @@ mod tests {
             Ok(())
         });
         let cancelled = result.unwrap_err().cancelled().unwrap();
-        assert_eq!(cancelled.reason(), Reason::Deadline);
+        assert_eq!(cancelled.reason(), CancelReason::Deadline);
         assert!(!cancelled.is_inherited());
         let late_by = cancelled.overshoot().unwrap();
         assert!(late_by >= HOUR / 2 && late_by < HOUR, "{late_by:?}");
@@ -278,7 +278,7 @@ mod tests {
                             n.checkpoint()
                         });
                     let cancelled = result.unwrap_err().cancelled().unwrap();
-                    assert_eq!(cancelled.reason(), Reason::Deadline);
+                    assert_eq!(cancelled.reason(), CancelReason::Deadline);
                     assert_eq!(cancelled.is_inherited(), outer < inner);
                     Ok(())
                 });
@@ -318,7 +318,7 @@ mod tests {
             forward(2 * HOUR);
             until(|| n.is_cancelled());
             let told = n.spawn(crate::checkpoint).join().unwrap_err();
-            assert_eq!(told.reason(), Reason::Deadline);
+            assert_eq!(told.reason(), CancelReason::Deadline);
             n.spawn(|| 7).join()
         });
         assert_eq!(value, 7);
@@ -346,7 +346,7 @@ mod tests {
                 })
             });
             let cancelled = result.unwrap_err().cancelled().unwrap();
-            assert_eq!(cancelled.reason(), Reason::Deadline);
+            assert_eq!(cancelled.reason(), CancelReason::Deadline);
         }
     }
 
@@ -375,7 +375,7 @@ mod tests {
                     n.checkpoint()
                 });
                 let cancelled = result.unwrap_err().cancelled().unwrap();
-                assert_eq!(cancelled.reason(), Reason::Deadline);
+                assert_eq!(cancelled.reason(), CancelReason::Deadline);
                 let late_by = cancelled.overshoot().unwrap();
                 assert!(late_by >= HOUR && late_by < 2 * HOUR, "{late_by:?}");
             });

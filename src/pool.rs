@@ -7,7 +7,7 @@ use std::num::{IntErrorKind, NonZero};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-use crate::dump::{self, Dump};
+use crate::dump::{self, PoolSnapshot};
 use crate::engine::blocking;
 use crate::engine::core::{Config, Core};
 use crate::engine::frame::Frame;
@@ -50,7 +50,7 @@ const SPARES: usize = 64;
 /// let pool = hatchery::Pool::builder().threads(2).name("search").build()?;
 /// let (a, b) = pool.join(|| 1 + 1, || 2 + 2);
 /// assert_eq!((a, b), (2, 4));
-/// # Ok::<(), hatchery::BuildError>(())
+/// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
 ///
 /// # The end of a pool
@@ -181,7 +181,7 @@ impl Pool {
     /// ```
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// assert_eq!(pool.threads(), 2);
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     #[must_use]
     pub fn threads(&self) -> usize {
@@ -208,7 +208,7 @@ impl Pool {
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
     /// pool.shutdown(); // none of its threads is there any more
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn shutdown(self) {
         drop(self);
@@ -230,8 +230,8 @@ impl Pool {
     /// runs does so when it next spawns, forks or begins a child. Whoever has not answered after 100 ms
     /// does none of this, and is listed as such. Workers without work stay asleep.
     #[must_use]
-    pub fn dump(&self) -> Dump {
-        Dump::of(self.core())
+    pub fn dump(&self) -> PoolSnapshot {
+        PoolSnapshot::of(self.core())
     }
 
     pub(crate) fn home(&self) -> Home {
@@ -294,7 +294,7 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
 /// let pool = hatchery::Pool::builder().threads(3).build()?;
 /// assert_eq!(pool.nursery(|n| n.spawn(hatchery::threads).join()), 3);
 /// assert_eq!(hatchery::threads(), hatchery::Pool::shared().threads());
-/// # Ok::<(), hatchery::BuildError>(())
+/// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
 #[must_use]
 pub fn threads() -> usize {
@@ -486,7 +486,7 @@ impl PoolBuilder {
     ///
     /// let pool = hatchery::Pool::builder().watchdog(Duration::from_secs(30)).build()?;
     /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn watchdog(mut self, after: Duration) -> Self {
         self.watchdog = Some(after);
@@ -497,19 +497,19 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// If the configuration is invalid, see [`BuildError`].
-    pub fn build(self) -> Result<Pool, BuildError> {
+    /// If the configuration is invalid, see [`BuildPoolError`].
+    pub fn build(self) -> Result<Pool, BuildPoolError> {
         let threads = self.threads;
         let threads = threads.unwrap_or_else(|| default_threads(cpus::count));
         if threads == 0 {
-            return Err(BuildError::ZeroThreads);
+            return Err(BuildPoolError::ZeroThreads);
         }
         if threads > Pool::MAX_THREADS {
-            return Err(BuildError::TooManyThreads { asked: threads });
+            return Err(BuildPoolError::TooManyThreads { asked: threads });
         }
         let name = self.name.unwrap_or_else(|| "hatchery".to_owned());
         if name.contains('\0') {
-            return Err(BuildError::NulInName { name });
+            return Err(BuildPoolError::NulInName { name });
         }
         process::at_forks(scope::forget_foreign_stack);
         let hooks = Arc::new(self.hooks);
@@ -586,7 +586,7 @@ impl fmt::Debug for PoolBuilder {
 /// Why a configuration is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum BuildError {
+pub enum BuildPoolError {
     /// No threads were asked for.
     ZeroThreads,
     /// More than [`Pool::MAX_THREADS`] threads were asked for.
@@ -601,7 +601,7 @@ pub enum BuildError {
     },
 }
 
-impl fmt::Display for BuildError {
+impl fmt::Display for BuildPoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ZeroThreads => write!(f, "a pool needs at least one thread"),
@@ -617,4 +617,4 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl Error for BuildError {}
+impl Error for BuildPoolError {}

@@ -170,7 +170,7 @@ impl Pool {
     ///     r.spawn(|| Ok(2));
     /// });
     /// assert_eq!(first.unwrap(), 2);
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn race<'env, T, E, F>(&self, body: F) -> Result<T, Failures<E>>
     where
@@ -197,7 +197,7 @@ impl Pool {
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// let even = pool.race_each([1, 2, 3], |n| if n % 2 == 0 { Ok(n) } else { Err("odd") });
     /// assert_eq!(even.unwrap(), 2);
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     #[track_caller]
     pub fn race_each<'env, I, T, E, F>(&self, items: I, f: F) -> Result<T, Failures<E>>

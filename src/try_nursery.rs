@@ -5,20 +5,20 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Instant;
 
 use crate::child::{Child, Children};
-use crate::failure::{Failure, Failures, Kind, Whose};
+use crate::failure::{Failure, FailureKind, Failures, Whose};
 use crate::options::Options;
 use crate::outcome::Left;
 use crate::panicked::Panic;
 use crate::pool::{self, Pool};
 use crate::scope::{
-    Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, Told,
+    CancelReason, Cancelled, ChildId, Class, Origin, PartialNest, Payload, Seat, Task, Terms, Told,
     catching,
 };
 use crate::stats::NurseryStats;
 
-/// Of a task: whether it returns failures, or errors.
-const NESTED: bool = true;
-const PLAIN: bool = !NESTED;
+/// Of a task: whether it returns failures, as bodies do, or errors.
+const BODY: bool = true;
+const PLAIN: bool = !BODY;
 
 /// A nursery whose children may fail; [`try_nursery`] opens one.
 ///
@@ -60,12 +60,12 @@ pub struct TryNursery<'scope, 'env: 'scope, E> {
 ///
 /// A child that was told of the cancellation and returned an error counts as skipped here, and its
 /// error as [late](Failures::late): where `Err` is returned it comes along, where `Ok` is, it goes to
-/// [`on_late`](TryNursery::on_late), or is dropped. Bodies and [nested](TryNursery::spawn_nested)
-/// children can pass on the cancellation itself; so an error of theirs is a failure even then, unless the
+/// [`on_late`](TryNursery::on_late), or is dropped. Bodies and children of
+/// [`spawn_body`](TryNursery::spawn_body) can pass on the cancellation itself; so an error of theirs is a failure even then, unless the
 /// free [`checkpoint`](crate::checkpoint()) or a nursery further in has told them, of which it may have
 /// been made. A panic of the body or of a child is a failure. So is whatever was taken out of another
 /// nursery, say by [`Failures::into_cause`], that it was cancelled included: in this one it is
-/// [nested](Kind::Nested), and of the child or body that returned it.
+/// [nested](FailureKind::Nested), and of the child or body that returned it.
 ///
 /// # Blocking
 ///
@@ -96,7 +96,7 @@ impl Pool {
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// let parsed = pool.try_nursery(|n| n.spawn(|| "seven".parse::<i32>()).join());
     /// assert!(parsed.is_err());
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
     where
@@ -170,11 +170,11 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let body = |task: &Task<'_>| match catching(body) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => {
-                let failure = failure.of(self.whose(None), self.told::<NESTED>(task));
-                Err(self.noted(failure, Reason::BodyFailed))
+                let failure = failure.of(self.whose(None), self.told::<BODY>(task));
+                Err(self.noted(failure, CancelReason::BodyFailed))
             }
             Err(payload) => {
-                let has_cancelled = self.nest.fail(Reason::BodyPanicked);
+                let has_cancelled = self.nest.fail(CancelReason::BodyPanicked);
                 Err(self.nest.collector().panicked(payload, has_cancelled))
             }
         };
@@ -186,7 +186,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Runs one child, unless the nursery is cancelled.
     #[inline]
-    fn run_child<const IS_NESTED: bool, T>(
+    fn run_child<const IS_BODY: bool, T>(
         &self,
         origin: &Origin,
         spawned_at: &'static Location<'static>,
@@ -197,23 +197,23 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         }
         self.nest.as_task(origin, |task| match catching(f) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => Err(self.failed::<IS_NESTED>(task, failure)),
+            Ok(Err(failure)) => Err(self.failed::<IS_BODY>(task, failure)),
             Err(payload) => Err(self.panicked(payload, Some(spawned_at), task.id())),
         })
     }
 
     /// The siblings know before anybody learns of the failure (law E5).
     #[cold]
-    fn failed<const IS_NESTED: bool>(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
-        let failure = failure.of(self.whose(task.id()), self.told::<IS_NESTED>(task));
+    fn failed<const IS_BODY: bool>(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
+        let failure = failure.of(self.whose(task.id()), self.told::<IS_BODY>(task));
         if failure.is_late() {
             self.nest.note_late();
         }
-        self.noted(failure, Reason::ChildFailed)
+        self.noted(failure, CancelReason::ChildFailed)
     }
 
     /// The nursery is cancelled for a failure, if it was not before and this is no consequence.
-    fn noted(&self, failure: Failure<E>, reason: Reason) -> Failure<E> {
+    fn noted(&self, failure: Failure<E>, reason: CancelReason) -> Failure<E> {
         if failure.is_cancellation() || !self.nest.fail(reason) {
             return failure;
         }
@@ -223,10 +223,10 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// What a task that ends now knows of the cancellation, if there was one.
     ///
     /// Who returns errors and no failures makes one of whatever it is told.
-    fn told<const IS_NESTED: bool>(&self, task: &Task<'_>) -> Option<Told> {
+    fn told<const IS_BODY: bool>(&self, task: &Task<'_>) -> Option<Told> {
         self.nest.cancelled()?;
         Some(match task.told() {
-            Told::AsFailure if !IS_NESTED => Told::AsError,
+            Told::AsFailure if !IS_BODY => Told::AsError,
             told => told,
         })
     }
@@ -243,7 +243,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     #[cold]
     fn skipped(&self, origin: &Origin, cancelled: Cancelled) -> Failure<E> {
         let whose = self.whose(Some(origin.id()));
-        Failure::whose(Kind::Cancelled(cancelled), whose)
+        Failure::whose(FailureKind::Cancelled(cancelled), whose)
     }
 
     #[cold]
@@ -254,7 +254,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         child: Option<ChildId>,
     ) -> Failure<E> {
         let has_cancelled = self.nest.note_panicked();
-        let panic = Kind::Panic(Panic::new(payload, spawned_at));
+        let panic = FailureKind::Panic(Panic::new(payload, spawned_at));
         Failure::whose(panic, self.whose(child)).which_cancelled(has_cancelled)
     }
 
@@ -263,7 +263,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     }
 
     #[inline]
-    fn spawn_as<const IS_NESTED: bool, T, F>(
+    fn spawn_as<const IS_BODY: bool, T, F>(
         &'scope self,
         class: Class,
         spawned_at: &'static Location<'static>,
@@ -274,7 +274,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         T: Send + 'scope,
     {
         let origin = self.nest.origin();
-        let child = move || self.run_child::<IS_NESTED, _>(&origin, spawned_at, f);
+        let child = move || self.run_child::<IS_BODY, _>(&origin, spawned_at, f);
         Child::new(self.nest.spawn(class, child))
     }
 
@@ -282,9 +282,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// The handle's [`join`](Child::join) returns what it returned. A failure that nobody joins is the
     /// nursery's; one that is joined is the joiner's, who may pass it on by `?`. It asks whether to stop
-    /// as a [blocking](Self::spawn_blocking) child does, or is a [nested](Self::spawn_nested) one.
+    /// as a [blocking](Self::spawn_blocking) child does, or is spawned by [`spawn_body`](Self::spawn_body).
     ///
-    /// A child that joins siblings by `?` is a nested one, too. If `E` takes in any error, as
+    /// A child that joins siblings by `?` is spawned by `spawn_body`, too. If `E` takes in any error, as
     /// `anyhow::Error` and boxed ones do, a plain child can make an error of its own of a sibling's failure by
     /// [`Failure::boxed`]. Then a sibling's panic or cancellation is this child's error; what it was is
     /// to be had by `downcast_ref`.
@@ -308,14 +308,16 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         })
     }
 
-    /// Spawns a child that returns what a body returns.
+    /// Spawns a child that is written as a body is: it returns a value or a [`Failure`].
     ///
-    /// That is one that asks the nursery whether it should stop, joins siblings that it has spawned, or
-    /// opens a nursery in turn, each with a `?`.
+    /// Such a child may ask the nursery whether to stop, join siblings that it has spawned, and open a
+    /// nursery in turn, each with a `?`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let sum = hatchery::try_nursery::<std::num::ParseIntError, _, _>(|n| {
-    ///     let child = n.spawn_nested(|| {
+    ///     let child = n.spawn_body(|| {
     ///         n.checkpoint()?;
     ///         let sibling = n.spawn(|| "3".parse::<i32>());
     ///         Ok(sibling.join()? + "4".parse::<i32>()?)
@@ -326,12 +328,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// ```
     #[track_caller]
     #[inline]
-    pub fn spawn_nested<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
+    pub fn spawn_body<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
     where
         F: FnOnce() -> Result<T, Failure<E>> + Send + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_as::<NESTED, _, _>(Class::Compute, Location::caller(), f)
+        self.spawn_as::<BODY, _, _>(Class::Compute, Location::caller(), f)
     }
 
     /// Spawns a child that may block, see [`Nursery::spawn_blocking`](crate::Nursery::spawn_blocking).
@@ -375,10 +377,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         })
     }
 
-    /// Spawns a child that may block, and returns what a body returns.
+    /// Spawns a child that may block, and is written as a body is.
     ///
-    /// It is [blocking](Self::spawn_blocking) and [nested](Self::spawn_nested): it asks the nursery whether
-    /// it should stop with a `?`.
+    /// It is both: [blocking](Self::spawn_blocking), and like a child of [`spawn_body`](Self::spawn_body). So it
+    /// asks the nursery whether to stop with a `?`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -386,7 +390,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// let (sender, receiver) = channel::<u8>();
     /// let stopped = hatchery::try_nursery::<RecvTimeoutError, _, _>(|n| {
-    ///     let child = n.spawn_blocking_nested(move || loop {
+    ///     let child = n.spawn_blocking_body(move || loop {
     ///         n.checkpoint()?;
     ///         match receiver.recv_timeout(Duration::from_millis(1)) {
     ///             Err(RecvTimeoutError::Timeout) => {}
@@ -400,12 +404,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// assert!(stopped.unwrap_err().cancelled().is_some());
     /// ```
     #[track_caller]
-    pub fn spawn_blocking_nested<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
+    pub fn spawn_blocking_body<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
     where
         F: FnOnce() -> Result<T, Failure<E>> + Send + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_as::<NESTED, _, _>(Class::Blocking, Location::caller(), f)
+        self.spawn_as::<BODY, _, _>(Class::Blocking, Location::caller(), f)
     }
 
     /// Spawns a child for each item, see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
@@ -491,7 +495,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// ```
     /// use std::time::{Duration, Instant};
-    /// use hatchery::{Options, Reason};
+    /// use hatchery::{Options, CancelReason};
     ///
     /// const HOUR: Duration = Duration::from_secs(3600);
     /// let stopped = Options::new().timeout(HOUR).try_nursery::<(), (), _>(|n| {
@@ -500,7 +504,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///     n.set_deadline(Some(Instant::now())); // that is enough
     ///     n.checkpoint()
     /// });
-    /// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), Reason::Deadline);
+    /// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), CancelReason::Deadline);
     /// ```
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.nest.set_deadline(deadline);
@@ -510,13 +514,14 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// A child that asks is taken to act on the answer, as with [`checkpoint`](Self::checkpoint): the error
     /// that it returns after a `true` is [late](Failures::late), a consequence and no failure of its own;
-    /// unless it is a [nested](Self::spawn_nested) one, whose errors stay failures.
+    /// unless [`spawn_body`](Self::spawn_body) has spawned it: then its errors stay failures.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.nest.ask().is_some()
     }
 
-    /// The same as an error, so that `?` ends the body or a nested child.
+    /// An error if the nursery is cancelled, so that `?` ends the body, or a child of
+    /// [`spawn_body`](Self::spawn_body).
     ///
     /// Children that return an error of their own, and no [`Failure`], have the free
     /// [`checkpoint`](crate::checkpoint()): [`spawn_blocking`](Self::spawn_blocking) shows how.
@@ -524,7 +529,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// # Errors
     ///
     /// If the nursery is cancelled. To pass that on is a consequence and no failure; an error of its own
-    /// that a nested child, or the body, returns instead is a failure like any other.
+    /// that the body, or such a child, returns instead is a failure like any other.
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Failure<E>> {
         match self.nest.ask() {

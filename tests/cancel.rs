@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{number_of, on_every_pool, on_no_worker, raise};
-use hatchery::{CancelToken, Cancelled, Options, Reason};
+use hatchery::{CancelReason, CancelToken, Cancelled, Options};
 
 #[test]
 fn x1_nobody_is_the_first_to_cancel_a_nursery_that_was_cancelled_from_outside() {
@@ -20,7 +20,7 @@ fn x1_nobody_is_the_first_to_cancel_a_nursery_that_was_cancelled_from_outside() 
                 Ok(())
             });
             let cancelled = failures.unwrap_err().cancelled().unwrap();
-            assert_eq!(cancelled.reason(), Reason::Requested);
+            assert_eq!(cancelled.reason(), CancelReason::Requested);
             assert!(cancelled.is_inherited());
             Ok(7)
         });
@@ -41,7 +41,7 @@ fn each_of_several_tokens_cancels_a_nursery() {
                 n.checkpoint()
             });
             let cancelled = failures.unwrap_err().cancelled().unwrap();
-            assert_eq!(cancelled.reason(), Reason::Token);
+            assert_eq!(cancelled.reason(), CancelReason::Token);
         }
     });
 }
@@ -53,7 +53,7 @@ fn a_total_nursery_that_is_cancelled_on_request_tells_and_runs_all_of_its_childr
         let told = |is_inherited| {
             ran.fetch_add(1, Ordering::Relaxed);
             let told = hatchery::checkpoint().unwrap_err();
-            assert_eq!(told.reason(), Reason::Requested);
+            assert_eq!(told.reason(), CancelReason::Requested);
             assert_eq!(told.is_inherited(), is_inherited);
         };
         let value = pool.nursery(|n| {
@@ -99,7 +99,10 @@ fn a_panic_skips_children_of_a_total_nursery_although_it_was_cancelled_on_reques
                 n.cancel();
                 n.spawn(|| raise(3));
                 n.spawn(|| unreachable!("its sibling has panicked"));
-                assert_eq!(n.checkpoint().unwrap_err().reason(), Reason::Requested);
+                assert_eq!(
+                    n.checkpoint().unwrap_err().reason(),
+                    CancelReason::Requested
+                );
             });
         });
         assert_eq!(number, 3);
@@ -118,8 +121,8 @@ fn a_cancellation_is_an_io_error_that_says_why() {
             options.nursery(|_| check().unwrap_err())
         };
         for (options, kind, reason) in [
-            (on_token, ErrorKind::Interrupted, Reason::Token),
-            (in_time, ErrorKind::TimedOut, Reason::Deadline),
+            (on_token, ErrorKind::Interrupted, CancelReason::Token),
+            (in_time, ErrorKind::TimedOut, CancelReason::Deadline),
         ] {
             let error = of(&options);
             assert_eq!(error.kind(), kind);

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use common::{Ledger, on_every_pool};
-use hatchery::{BoxedError, Failure, Failures, Kind, Pool, TryNursery, checkpoint};
+use hatchery::{BoxedError, Failure, FailureKind, Failures, Pool, TryNursery, checkpoint};
 
 /// The failures of a cancelled nursery on this pool whose body does this, then returns an error.
 fn failures_of(pool: &Pool, does: impl Fn()) -> Failures<&'static str> {
@@ -52,7 +52,7 @@ fn who_waits_is_not_told_by_what_runs_on_top_of_it() {
                 });
                 let inner = inner.unwrap_err();
                 assert!(
-                    matches!(inner.cause().kind(), Kind::Error("not told")),
+                    matches!(inner.cause().kind(), FailureKind::Error("not told")),
                     "{inner:?}"
                 );
             });
@@ -138,7 +138,7 @@ fn e8_a_handler_of_late_errors_that_panics_is_a_failure() {
             });
             let failures = failures.err().expect("the handler has panicked");
             let [only] = failures.into_parts().0.try_into().unwrap();
-            assert!(matches!(only.kind(), Kind::Panic(_)), "{only:?}");
+            assert!(matches!(only.kind(), FailureKind::Panic(_)), "{only:?}");
             assert!(only.child().is_none());
             assert!(handed >= 1);
             drop(only);
@@ -198,7 +198,7 @@ fn e1_an_error_of_a_nested_child_that_cannot_be_the_cancellation_is_a_failure() 
                 };
                 // Alone it runs for sure.
                 match is_nested {
-                    true => drop(n.spawn_nested(move || {
+                    true => drop(n.spawn_body(move || {
                         told();
                         Err::<(), _>("disk full".into())
                     })),
@@ -272,12 +272,12 @@ fn what_a_plain_child_has_from_a_sibling_is_in_its_error() {
             Ok(())
         });
         let failures = failures.unwrap_err();
-        let Kind::Error(error) = failures.cause().kind() else {
+        let FailureKind::Error(error) = failures.cause().kind() else {
             panic!("{failures:?}");
         };
         let failure = error
             .downcast_ref::<Failure<BoxedError>>()
             .expect("the sibling's");
-        assert!(matches!(failure.kind(), Kind::Panic(_)));
+        assert!(matches!(failure.kind(), FailureKind::Panic(_)));
     });
 }

@@ -308,7 +308,7 @@ fn a_race_of_a_pool_says_where_its_panics_were_spawned() {
         let line = line!() + 1;
         let failures = pool.race_each::<_, (), (), _>([7], |number| raise(number));
         let failures = failures.unwrap_err();
-        let hatchery::Kind::Panic(panic) = failures.cause().kind() else {
+        let hatchery::FailureKind::Panic(panic) = failures.cause().kind() else {
             panic!("{failures:?}")
         };
         let at = panic.spawned_at().unwrap();

@@ -35,7 +35,7 @@ use crate::scope::lineage::{self, Told};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
-pub enum Reason {
+pub enum CancelReason {
     /// Its [`cancel`](crate::TryNursery::cancel) was called, or a [total nursery's](crate::Nursery::cancel).
     Requested = 1,
     /// Its [`CancelToken`](crate::CancelToken) was cancelled.
@@ -57,7 +57,7 @@ pub enum Reason {
 /// Nurseries to look at for a reason, from one outwards, for the eyes of people.
 const OUTWARDS: usize = 256;
 
-impl Reason {
+impl CancelReason {
     const ALL: [Self; 8] = [
         Self::Requested,
         Self::Token,
@@ -75,7 +75,7 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for CancelReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Requested => "on request",
@@ -97,7 +97,7 @@ impl fmt::Display for Reason {
 /// [`checkpoint`](crate::checkpoint()), too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cancelled {
-    reason: Reason,
+    reason: CancelReason,
     is_inherited: bool,
     /// Microseconds, for a deadline; about an hour at most.
     late_by: u32,
@@ -106,7 +106,7 @@ pub struct Cancelled {
 impl Cancelled {
     pub(crate) fn for_want_of_competitors() -> Self {
         Self {
-            reason: Reason::NoCompetitor,
+            reason: CancelReason::NoCompetitor,
             is_inherited: false,
             late_by: 0,
         }
@@ -114,7 +114,7 @@ impl Cancelled {
 
     /// Why, at the root: of the nursery that was cancelled first.
     #[must_use]
-    pub fn reason(&self) -> Reason {
+    pub fn reason(&self) -> CancelReason {
         self.reason
     }
 
@@ -130,7 +130,7 @@ impl Cancelled {
     /// In what a nursery returns, that is when its last child had ended.
     #[must_use]
     pub fn overshoot(&self) -> Option<Duration> {
-        (self.reason == Reason::Deadline).then(|| Duration::from_micros(self.late_by.into()))
+        (self.reason == CancelReason::Deadline).then(|| Duration::from_micros(self.late_by.into()))
     }
 }
 
@@ -165,14 +165,14 @@ impl Error for Cancelled {}
 /// ```
 /// use std::io;
 /// use std::time::Duration;
-/// use hatchery::{Cancelled, Options, Reason};
+/// use hatchery::{Cancelled, Options, CancelReason};
 ///
 /// let stopped = Options::new().timeout(Duration::ZERO).try_nursery::<io::Error, (), _>(|n| {
 ///     let told: io::Result<()> = hatchery::checkpoint().map_err(io::Error::from);
 ///     let error = told.unwrap_err();
 ///     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 ///     let cancelled = error.get_ref().unwrap().downcast_ref::<Cancelled>().unwrap();
-///     assert_eq!(cancelled.reason(), Reason::Deadline);
+///     assert_eq!(cancelled.reason(), CancelReason::Deadline);
 ///     n.checkpoint()
 /// });
 /// assert!(stopped.is_err());
@@ -180,7 +180,7 @@ impl Error for Cancelled {}
 impl From<Cancelled> for io::Error {
     fn from(cancelled: Cancelled) -> Self {
         let kind = match cancelled.reason {
-            Reason::Deadline => io::ErrorKind::TimedOut,
+            CancelReason::Deadline => io::ErrorKind::TimedOut,
             _ => io::ErrorKind::Interrupted,
         };
         Self::new(kind, cancelled)
@@ -232,13 +232,13 @@ impl Terms {
     }
 
     /// Why they end the nursery now, if they do, and of a deadline since when.
-    fn broken(&self) -> Option<(Reason, Option<Instant>)> {
+    fn broken(&self) -> Option<(CancelReason, Option<Instant>)> {
         let tokens = self.tokens.as_deref().unwrap_or_default();
         if tokens.iter().any(Token::is_cancelled) {
-            return Some((Reason::Token, None));
+            return Some((CancelReason::Token, None));
         }
         let passed = self.due.passed()?;
-        Some((Reason::Deadline, Some(passed)))
+        Some((CancelReason::Deadline, Some(passed)))
     }
 }
 
@@ -309,7 +309,7 @@ impl Cancellable for Scope {
         Some((reason as u8, since))
     }
 
-    const DEADLINE: u8 = Reason::Deadline as u8;
+    const DEADLINE: u8 = CancelReason::Deadline as u8;
 
     fn since(&self) -> Option<Instant> {
         self.terms()?.due.over()
@@ -359,12 +359,12 @@ impl Scope {
     /// children even so. True if it was not cancelled before.
     #[cold]
     pub(crate) fn cancel(&self) -> bool {
-        mark::cancel(self, &EPOCH, Reason::Requested as u8, 0)
+        mark::cancel(self, &EPOCH, CancelReason::Requested as u8, 0)
     }
 
     /// Cancels the nursery for a failure; true if it was not cancelled before.
     #[cold]
-    fn cancel_for(&self, reason: Reason) -> bool {
+    fn cancel_for(&self, reason: CancelReason) -> bool {
         let flags = if self.is_partial() { 0 } else { SKIPS };
         mark::cancel(self, &EPOCH, reason as u8, flags)
     }
@@ -372,7 +372,7 @@ impl Scope {
     /// A child or the body has failed or panicked: that cancels, unless the others are to go on. True if
     /// the nursery was not cancelled before, and is now.
     #[cold]
-    pub(crate) fn fail(&self, reason: Reason) -> bool {
+    pub(crate) fn fail(&self, reason: CancelReason) -> bool {
         self.cancel.mark.add(FAILED);
         let continues = self.terms().is_some_and(|terms| terms.continues);
         let has_cancelled = !continues && self.cancel_for(reason);
@@ -447,7 +447,7 @@ impl Scope {
             clock::now().saturating_duration_since(deadline)
         });
         Some(Cancelled {
-            reason: Reason::of(known),
+            reason: CancelReason::of(known),
             is_inherited: known.is_inherited,
             late_by: u32::try_from(late_by.as_micros()).unwrap_or(u32::MAX),
         })
@@ -455,10 +455,10 @@ impl Scope {
 
     /// Why it is cancelled as far as anybody knows, itself or with a nursery further out; nobody is
     /// told, and no clock is looked at.
-    fn known_reason(&self) -> Option<Reason> {
+    fn known_reason(&self) -> Option<CancelReason> {
         let scopes = std::iter::successors(Some(self), |scope| scope.parent());
         let mut known = scopes.take(OUTWARDS).map(|scope| scope.cancel.mark.known());
-        known.find_map(|known| Some(Reason::of(known?)))
+        known.find_map(|known| Some(CancelReason::of(known?)))
     }
 
     /// Moves the nursery's own deadline, or takes it away, unless it has passed.

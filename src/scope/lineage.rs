@@ -79,7 +79,7 @@ impl ChildId {
     /// ```
     /// let failures = hatchery::try_nursery(|n| {
     ///     n.spawn(|| Ok(()));
-    ///     n.spawn_nested(|| n.spawn(|| Err::<(), _>("no")).join());
+    ///     n.spawn_body(|| n.spawn(|| Err::<(), _>("no")).join());
     ///     Ok(())
     /// });
     /// let failures = failures.unwrap_err();

@@ -11,7 +11,7 @@ mod panics;
 mod partial;
 
 pub(crate) use batches::Batches;
-pub use cancel::{Cancelled, Reason};
+pub use cancel::{CancelReason, Cancelled};
 pub(crate) use cancel::{Terms, Token, check, describe};
 pub(crate) use fork::{fork, fork_here, fork_on};
 pub use lineage::ChildId;
