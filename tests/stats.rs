@@ -326,7 +326,7 @@ fn a_seat_that_gets_another_owner_keeps_its_numbers() {
 }
 
 /// How many spares_started a pool of one thread counts where one spare comes for a worker that blocks.
-fn compensations_for_one(pool: &Pool) -> u64 {
+fn takeovers_for_one(pool: &Pool) -> u64 {
     watched(pool, || {
         let [has_begun, is_over]: &[Gate; 2] = &Default::default();
         pool.nursery(|n| {
@@ -358,14 +358,14 @@ fn a_spare_that_takes_over_once_counts_once() {
             builder = builder.on_thread_start(|_| ());
         }
         let pool = builder.build().unwrap();
-        assert_eq!(compensations_for_one(&pool), 1, "with a hook: {has_hook}");
+        assert_eq!(takeovers_for_one(&pool), 1, "with a hook: {has_hook}");
     }
 }
 
 #[test]
 #[ignore = "run by the test of the shared pool, in a process of its own"]
 fn print_what_the_shared_pool_counts() {
-    println!("spares_started={}", compensations_for_one(Pool::shared()));
+    println!("spares_started={}", takeovers_for_one(Pool::shared()));
 }
 
 #[test]
