@@ -181,7 +181,7 @@ impl Pool {
         among(&Options::new().pool(self), body)
     }
 
-    /// Holds a race among items on this pool, see [`race_each`](crate::race_each).
+    /// Holds a race among items on this pool, see [`race_each`].
     ///
     /// # Errors
     ///
@@ -189,7 +189,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// As [`race_each`](crate::race_each).
+    /// As [`race_each`].
     ///
     /// # Examples
     ///
@@ -244,7 +244,7 @@ impl Options {
         among(self, body)
     }
 
-    /// Holds a race among items with these options, see [`race_each`](crate::race_each).
+    /// Holds a race among items with these options, see [`race_each`].
     ///
     /// # Errors
     ///
@@ -252,7 +252,7 @@ impl Options {
     ///
     /// # Panics
     ///
-    /// As [`race_each`](crate::race_each).
+    /// As [`race_each`].
     ///
     /// # Examples
     ///
