@@ -164,10 +164,8 @@ impl Facts<'_> {
         }
         let firsts = nest.cancels.iter().filter(|first| **first).count();
         ensure!("X1", firsts <= 1, "nursery {id}: {nest:?}");
-        let may_be_another = nest
-            .causes
-            .iter()
-            .any(|(_, why)| *why != CancelReason::Requested)
+        let is_another = |(_, why): &(_, _)| *why != CancelReason::Requested;
+        let may_be_another = nest.causes.iter().any(is_another)
             || nest
                 .parent
                 .is_some_and(|parent| self.may_be_cancelled(parent, Time::MAX));
@@ -376,6 +374,7 @@ impl Facts<'_> {
             Answer::Because(why, is_inherited) => Some((*why, *is_inherited)),
             _ => None,
         });
+        let requested = (CancelReason::Requested, false);
         let may_be = |why: (CancelReason, bool)| match known {
             Some(known) => known == why,
             None => self.reasons(id, Time::MAX).any(|reason| reason == why),
@@ -387,9 +386,7 @@ impl Facts<'_> {
         let is_right = match (own, outcome) {
             (Some(Some(own)), Outcome::Failed(..)) => failures == [own],
             (Some(None), Outcome::Failed(..)) => by_reason(&failures),
-            (None, Outcome::Value(..)) => {
-                !are_some_cancelled || may_be((CancelReason::Requested, false))
-            }
+            (None, Outcome::Value(..)) => !are_some_cancelled || may_be(requested),
             (None, Outcome::Failed(..)) if is_race && nest.children.is_empty() => true,
             (None, Outcome::Failed(..)) => {
                 (are_some_cancelled || is_race)
