@@ -266,10 +266,11 @@ impl Nursery<'_, '_> {
     /// Whether the nursery is cancelled: by a panic in it, by its [`cancel`](Self::cancel), token or
     /// deadline, or with a nursery that it was opened in. It takes a nanosecond or two.
     ///
-    /// Only a panic keeps children from starting: a nursery that must come to a value runs them all.
+    /// Only a panic keeps children from starting: a nursery that must come to a value runs them all. To ask
+    /// has no effect on anything, see [`TryNursery::is_cancelled`](crate::TryNursery::is_cancelled).
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.checkpoint().is_err()
+        self.nest.scope().cancelled().is_some()
     }
 
     /// Cancels the nursery and those in it; true for exactly one caller.

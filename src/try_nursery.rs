@@ -510,14 +510,27 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.nest.set_deadline(deadline);
     }
 
-    /// Whether the nursery is cancelled, by whomever. It takes a nanosecond or two.
+    /// Whether the nursery is cancelled: by its [`cancel`](Self::cancel), token or deadline, by a failure or
+    /// panic in it, or with a nursery that it was opened in. It takes a nanosecond or two.
     ///
-    /// A child that asks is taken to act on the answer, as with [`checkpoint`](Self::checkpoint): the error
-    /// that it returns after a `true` is [late](Failures::late), a consequence and no failure of its own;
-    /// unless [`spawn_body`](Self::spawn_body) has spawned it: then its errors stay failures.
+    /// To ask has no effect. In particular, an error that a child returns after a `true` is a failure like
+    /// any other. A child that ends because the nursery is cancelled asks by `checkpoint`, this one or the
+    /// [free](crate::checkpoint()) one: then the error is [late](Failures::late), a consequence.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let value = hatchery::try_nursery::<(), _, _>(|n| {
+    ///     assert!(!n.is_cancelled());
+    ///     n.cancel();
+    ///     assert!(n.is_cancelled());
+    ///     Ok(7)
+    /// });
+    /// assert_eq!(value.unwrap(), 7);
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.nest.ask().is_some()
+        self.nest.cancelled().is_some()
     }
 
     /// An error if the nursery is cancelled, so that `?` ends the body, or a child of
@@ -559,10 +572,7 @@ impl<'env, E: Send> TryNursery<'_, 'env, E> {
     ///     n.on_late(|failure| late.push(failure.to_string()));
     ///     n.spawn(|| {
     ///         n.cancel(); // say, on another thread
-    ///         match n.is_cancelled() {
-    ///             true => Err("disk full"), // when it saved what it had
-    ///             false => Ok(()),
-    ///         }
+    ///         hatchery::checkpoint().map_err(|_| "disk full") // when it saved what it had
     ///     });
     ///     Ok(7)
     /// });

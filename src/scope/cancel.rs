@@ -387,19 +387,14 @@ impl Scope {
 
     /// Somebody was told in this nursery who is not on top of its body.
     pub(super) fn note_told(&self, told: Told) {
-        if told == Told::AsError {
-            self.cancel.mark.note_told_as_error();
-        }
+        self.cancel.mark.note_told(told.flag());
     }
 
     /// Who was told in this nursery that it is cancelled was told on behalf of the task around it.
     pub(super) fn pass_on_what_was_told(&self) {
         let known = self.cancel.mark.known();
-        if known.is_some_and(|known| known.is_inherited) {
-            let told = match self.cancel.mark.was_told_as_error() {
-                true => Told::AsError,
-                false => Told::AsFailure,
-            };
+        let told = Told::most_of(self.cancel.mark.told());
+        if told != Told::Nothing && known.is_some_and(|known| known.is_inherited) {
             lineage::tell(self, told);
         }
     }

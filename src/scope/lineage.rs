@@ -294,6 +294,24 @@ pub(crate) enum Told {
     AsError,
 }
 
+impl Told {
+    /// What a mark keeps of it.
+    pub(crate) fn flag(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::AsFailure => 1,
+            Self::AsError => 2,
+        }
+    }
+
+    /// The way that matters most of those that a mark has kept.
+    pub(crate) fn most_of(flags: u8) -> Self {
+        let ways = [Self::AsError, Self::AsFailure];
+        let told = ways.into_iter().find(|way| flags & way.flag() != 0);
+        told.unwrap_or(Self::Nothing)
+    }
+}
+
 /// The body or a child of a partial nursery while it runs.
 pub(crate) struct Task<'a> {
     scope: *const Scope,

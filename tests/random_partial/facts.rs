@@ -184,10 +184,11 @@ impl<'p> Facts<'p> {
                 What::Asked {
                     nursery,
                     answer,
+                    tells,
                     is_free,
                 } => {
                     self.nests[*nursery].answers.push((from, to, *answer));
-                    if *answer != Answer::No {
+                    if *tells && *answer != Answer::No {
                         let own = self.tasks[id].nursery;
                         let told = match self.outwards(own).any(|around| around == *nursery) {
                             true => Told::Yes,

@@ -387,6 +387,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                 let asked = What::Asked {
                     nursery,
                     answer,
+                    tells: false,
                     is_free: false,
                 };
                 self.world.note(task, from, asked);
@@ -397,6 +398,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                 let asked = What::Asked {
                     nursery: self.innermost,
                     answer: answer.map_or_else(Answer::of, |()| Answer::No),
+                    tells: true,
                     is_free: true,
                 };
                 self.world.note(task, from, asked);
@@ -416,6 +418,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         let asked = What::Asked {
             nursery,
             answer,
+            tells: true,
             is_free: false,
         };
         self.world.note(task, from, asked);
