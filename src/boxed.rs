@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem;
 use std::vec;
 
-use crate::failure::{Failure, Failures, Kind, Place, Shape};
+use crate::failure::{Failure, FailureKind, Failures, Place, Shape};
 
 /// Any error, as one that is an [`Error`].
 ///
@@ -116,14 +116,18 @@ fn boxed<E: Into<Box<dyn Error + Send + Sync>>>(failures: Failures<E>) -> Failur
     let mut open = Open::new(failures, Place::default());
     loop {
         let (kind, place) = match open.left.next().map(Failure::take_apart) {
-            Some((Kind::Nested(nested), place)) => {
+            Some((FailureKind::Nested(nested), place)) => {
                 outer.push(mem::replace(&mut open, Open::new(nested, place)));
                 continue;
             }
-            Some((Kind::Error(error), place)) => (Kind::Error(into_box(error)), place),
-            Some((Kind::Late(error), place)) => (Kind::Late(into_box(error)), place),
-            Some((Kind::Panic(panic), place)) => (Kind::Panic(panic), place),
-            Some((Kind::Cancelled(cancelled), place)) => (Kind::Cancelled(cancelled), place),
+            Some((FailureKind::Error(error), place)) => {
+                (FailureKind::Error(into_box(error)), place)
+            }
+            Some((FailureKind::Late(error), place)) => (FailureKind::Late(into_box(error)), place),
+            Some((FailureKind::Panic(panic), place)) => (FailureKind::Panic(panic), place),
+            Some((FailureKind::Cancelled(cancelled), place)) => {
+                (FailureKind::Cancelled(cancelled), place)
+            }
             None => {
                 let boxed = Failures::put_together(open.boxed, open.shape);
                 let Some(next) = outer.pop() else {
@@ -131,7 +135,7 @@ fn boxed<E: Into<Box<dyn Error + Send + Sync>>>(failures: Failures<E>) -> Failur
                 };
                 let place = open.place;
                 open = next;
-                (Kind::Nested(boxed), place)
+                (FailureKind::Nested(boxed), place)
             }
         };
         open.boxed.push(Failure::put_together(kind, place));

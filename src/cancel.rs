@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::options::Options;
 use crate::scope::{self, Token};
-pub use crate::scope::{Cancelled, Reason};
+pub use crate::scope::{CancelReason, Cancelled};
 
 /// A switch that cancels nurseries from anywhere.
 ///
@@ -12,14 +11,14 @@ pub use crate::scope::{Cancelled, Reason};
 /// off to begin with, and stays on once it was switched. Clones are the same switch.
 ///
 /// ```
-/// use hatchery::{CancelToken, Options, Reason};
+/// use hatchery::{CancelToken, Options, CancelReason};
 ///
 /// let token = CancelToken::new();
 /// let stopped = Options::new().cancel_on(&token).try_nursery::<(), _, _>(|n| {
 ///     token.cancel(); // say, on another thread
 ///     n.spawn(|| Ok(())).join()
 /// });
-/// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), Reason::Token);
+/// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), CancelReason::Token);
 /// ```
 #[derive(Clone, Default)]
 pub struct CancelToken {
@@ -58,45 +57,14 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-/// Calls `f`, which hears of no cancellation and no deadline from outside.
-///
-/// It is for code that has to come to its end although the nursery around it is cancelled, and that calls
-/// code which asks: cleaning up, say, or writing down what there is. The free [`checkpoint`] answers `Ok`
-/// in there, and nurseries opened in there run all of their children. Who asks a nursery further out by
-/// its name is told the truth. It is a nursery of its own, opened as by
-/// [`Options::shield`](crate::Options::shield).
-///
-/// ```
-/// /// Knows nothing of its callers.
-/// fn save(pages: &[u8]) -> Result<usize, hatchery::Cancelled> {
-///     hatchery::checkpoint()?;
-///     Ok(pages.len())
-/// }
-/// let saved = hatchery::try_nursery::<hatchery::Cancelled, _, _>(|n| {
-///     n.cancel(); // from outside, as far as the library can tell
-///     assert!(save(&[1, 2, 3]).is_err());
-///     Ok(hatchery::shield(|| save(&[1, 2, 3]))?)
-/// });
-/// assert_eq!(saved.unwrap(), 3);
-/// ```
-///
-/// # Panics
-///
-/// If `f` does.
-pub fn shield<F, R>(f: F) -> R
-where
-    F: FnOnce() -> R,
-{
-    Options::new().shield().nursery(|_| f())
-}
-
 /// An error if the innermost nursery on this thread is cancelled.
 ///
 /// So `?` ends a child then. It is for children whose error converts from [`Cancelled`], and for code
 /// that was not handed the nursery, such as libraries. Outside of any nursery nothing is cancelled.
 /// It takes a nanosecond or two, so call it as often as every few microseconds.
 ///
-/// Bodies and nested children, which return a [`Failure`](crate::Failure), pass the answer on by
+/// Bodies, and children of [`spawn_body`](crate::TryNursery::spawn_body), return a
+/// [`Failure`](crate::Failure). They pass the answer on by
 /// [`map_err(Failure::cancelled)?`](crate::Failure::cancelled).
 ///
 /// ```

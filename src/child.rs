@@ -115,6 +115,8 @@ impl<'scope, T> Children<'scope, T> {
     ///
     /// Items that ran in one go come together: see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
     ///
+    /// # Examples
+    ///
     /// ```
     /// let mut seen = [false; 100];
     /// hatchery::nursery(|n| {
@@ -133,8 +135,10 @@ impl<'scope, T> Children<'scope, T> {
     /// # Panics
     ///
     /// As [`Child::join`], at the child that panicked or was skipped.
-    pub fn by_completion(mut self) -> impl Iterator<Item = (usize, T)> + use<'scope, T> {
-        std::iter::from_fn(move || self.batches.next_ended())
+    pub fn by_completion(self) -> ByCompletion<'scope, T> {
+        ByCompletion {
+            batches: self.batches,
+        }
     }
 }
 
@@ -166,6 +170,72 @@ impl<T> FusedIterator for Children<'_, T> {}
 impl<T> fmt::Debug for Children<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Children")
+            .field("unjoined", &self.batches.len())
+            .finish()
+    }
+}
+
+/// The children of one [`spawn_each`](crate::Nursery::spawn_each) as they end;
+/// [`by_completion`](Children::by_completion) makes it.
+///
+/// Its items are the values, each with its place in spawn order. Dropping it early is fine: the nursery
+/// waits for the rest, and drops their values.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::ByCompletion;
+///
+/// /// The first values that come, up to a number of them.
+/// struct First<'scope> {
+///     children: ByCompletion<'scope, u64>,
+///     left: usize,
+/// }
+///
+/// impl Iterator for First<'_> {
+///     type Item = u64;
+///
+///     fn next(&mut self) -> Option<u64> {
+///         self.left = self.left.checked_sub(1)?;
+///         self.children.next().map(|(_place, value)| value)
+///     }
+/// }
+///
+/// let two = hatchery::nursery(|n| {
+///     let children = n.spawn_each(0..100, |i| i * i).by_completion();
+///     assert_eq!(children.len(), 100);
+///     First { children, left: 2 }.count()
+/// });
+/// assert_eq!(two, 2);
+/// ```
+#[must_use = "iterators are lazy: the children run, but nobody takes their values"]
+pub struct ByCompletion<'scope, T> {
+    batches: Batches<'scope, T>,
+}
+
+// As the children.
+impl<T> UnwindSafe for ByCompletion<'_, T> {}
+impl<T> RefUnwindSafe for ByCompletion<'_, T> {}
+
+impl<T> Iterator for ByCompletion<'_, T> {
+    type Item = (usize, T);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, T)> {
+        self.batches.next_ended()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.batches.len(), Some(self.batches.len()))
+    }
+}
+
+impl<T> ExactSizeIterator for ByCompletion<'_, T> {}
+impl<T> FusedIterator for ByCompletion<'_, T> {}
+
+impl<T> fmt::Debug for ByCompletion<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByCompletion")
             .field("unjoined", &self.batches.len())
             .finish()
     }

@@ -34,10 +34,10 @@ use crate::stats::{NurseryStats, PoolStats};
 /// });
 /// assert!(dump.to_string().contains("nursery 1 \"index\""));
 /// assert!(dump.to_json().contains(r#""unstarted":1"#));
-/// # Ok::<(), hatchery::BuildError>(())
+/// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Dump {
+pub struct PoolSnapshot {
     pub(crate) pool: String,
     pub(crate) threads: usize,
     pub(crate) stats: PoolStats,
@@ -61,7 +61,7 @@ pub(crate) struct Nursery {
     pub(crate) runner: Option<String>,
     pub(crate) unstarted: usize,
     pub(crate) shared: usize,
-    pub(crate) strays: usize,
+    pub(crate) injected: usize,
     pub(crate) blocking: usize,
     pub(crate) stats: NurseryStats,
 }
@@ -110,7 +110,7 @@ pub(crate) enum What {
     },
 }
 
-impl Dump {
+impl PoolSnapshot {
     pub(crate) fn of(core: &Core) -> Self {
         let survey = core.survey();
         let nurseries = tree(&survey);
@@ -132,7 +132,10 @@ impl Dump {
 
 /// What a watchdog prints.
 pub(crate) fn print(core: &Core, after: Duration) {
-    let text = format!("nothing has moved for {after:?}\n{}", Dump::of(core));
+    let text = format!(
+        "nothing has moved for {after:?}\n{}",
+        PoolSnapshot::of(core)
+    );
     // There is nobody to tell if it cannot be written.
     _ = io::stderr().write_all(text.as_bytes());
 }
@@ -201,7 +204,7 @@ impl Nursery {
             runner: seen.runner.and_then(owner),
             unstarted: seen.unstarted,
             shared: seen.shared,
-            strays: count(&survey.strays),
+            injected: count(&survey.strays),
             blocking: count(&survey.blocking),
             stats: NurseryStats::new(seen.numbers),
         }

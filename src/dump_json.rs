@@ -1,10 +1,10 @@
 //! A dump for programs.
 
-use crate::dump::{Dump, Nursery, Seat, State, Waits, What};
+use crate::dump::{Nursery, PoolSnapshot, Seat, State, Waits, What};
 use crate::json::Object;
 use crate::stats::{NurseryStats, PoolStats};
 
-impl Dump {
+impl PoolSnapshot {
     /// The same as one JSON object.
     ///
     /// `nurseries` lists the open ones, each before those opened in it: `id` counts from 1, `parent` is
@@ -35,7 +35,7 @@ impl Nursery {
             .field("cancelled", self.cancelled.as_deref())
             .field("unstarted", self.unstarted)
             .field("shared", self.shared)
-            .field("strays", self.strays)
+            .field("injected", self.injected)
             .field("blocking_queued", self.blocking)
             .field("last_taken_by", self.runner.as_deref())
             .field("stats", self.stats.to_json())
@@ -88,17 +88,17 @@ impl PoolStats {
     fn to_json(self) -> Object {
         Object::new()
             .field("spawned", self.spawned)
-            .field("run_here", self.run_here)
+            .field("run_by_opener", self.run_by_opener)
             .field("run_elsewhere", self.run_elsewhere)
             .field("skipped", self.skipped)
             .field("panicked", self.panicked)
             .field("late", self.late)
             .field("stolen", self.stolen)
-            .field("leapfrogged", self.leapfrogged)
-            .field("strays", self.strays)
+            .field("stolen_while_waiting", self.stolen_while_waiting)
+            .field("injected", self.injected)
             .field("parked", self.parked)
             .field("wake_ups", self.wake_ups)
-            .field("compensations", self.compensations)
+            .field("spares_started", self.spares_started)
             .field("workers", self.workers)
             .field("spare_threads", self.spare_threads)
             .field("blocking_threads", self.blocking_threads)
@@ -109,14 +109,14 @@ impl NurseryStats {
     fn to_json(self) -> Object {
         Object::new()
             .field("spawned", self.spawned)
-            .field("run_here", self.run_here)
+            .field("run_by_opener", self.run_by_opener)
             .field("run_elsewhere", self.run_elsewhere)
             .field("skipped", self.skipped)
             .field("panicked", self.panicked)
             .field("late", self.late)
             .field("stolen", self.stolen)
-            .field("leapfrogged", self.leapfrogged)
-            .field("strays", self.strays)
+            .field("stolen_while_waiting", self.stolen_while_waiting)
+            .field("injected", self.injected)
             .field("parked", self.parked)
     }
 }

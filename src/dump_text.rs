@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::dump::{Dump, Nursery, Seat, State, Waits, What};
+use crate::dump::{Nursery, PoolSnapshot, Seat, State, Waits, What};
 
-impl fmt::Display for Dump {
+impl fmt::Display for PoolSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pool, threads, .. } = self;
         writeln!(f, "pool {pool:?}, {threads} threads: {}", self.stats)?;
@@ -35,8 +35,8 @@ impl Nursery {
             write!(f, " of {home}")?;
         }
         write!(f, ": {} unstarted, {} shared", self.unstarted, self.shared)?;
-        if self.strays > 0 {
-            write!(f, " ({} strays)", self.strays)?;
+        if self.injected > 0 {
+            write!(f, " ({} injected)", self.injected)?;
         }
         if self.blocking > 0 {
             write!(f, " ({} blocking ones queued)", self.blocking)?;

@@ -5,7 +5,6 @@
 #[cfg(doc)]
 use std::error::Error;
 use std::mem;
-use std::num::NonZeroUsize;
 use std::slice;
 use std::vec;
 
@@ -17,8 +16,8 @@ use crate::summary::Summary;
 
 /// One thing that went wrong, and where; one pointer wide.
 ///
-/// Bodies and [nested](crate::TryNursery::spawn_nested) children return it. `?` makes one of an `E`,
-/// and of the [`Failures`] of a nursery further in; [`Failure::error`] of whatever converts into an `E`.
+/// Bodies and children of [`spawn_body`](crate::TryNursery::spawn_body) return it. `?` makes one of an `E`,
+/// and of the [`Failures`] of a nursery further in; [`Failure::new`] of whatever converts into an `E`.
 /// Where [`Failures`] are returned, `?` makes those of it.
 ///
 /// It is an [`Error`] if the error in it is one. Its text is the text of that error, behind the child
@@ -31,7 +30,7 @@ pub struct Failure<E> {
 }
 
 struct One<E> {
-    kind: Kind<E>,
+    kind: FailureKind<E>,
     place: Place,
 }
 
@@ -48,7 +47,7 @@ pub(crate) struct Place {
 /// What went wrong.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Kind<E> {
+pub enum FailureKind<E> {
     /// It returned this error.
     Error(E),
     /// It returned this error when it knew that its nursery was cancelled.
@@ -67,21 +66,23 @@ pub enum Kind<E> {
 impl<E> Failure<E> {
     /// A failure because of an error that converts into an `E`.
     ///
+    /// # Examples
+    ///
     /// ```
     /// use hatchery::Failure;
     ///
     /// let parsed = hatchery::try_nursery::<Box<dyn std::error::Error + Send + Sync>, _, _>(|n| {
     ///     let child = n.spawn(|| Ok("7".parse::<i32>()?));
-    ///     let own: i32 = "8".parse().map_err(Failure::error)?;
+    ///     let own: i32 = "8".parse().map_err(Failure::new)?;
     ///     Ok(child.join()? + own)
     /// });
     /// assert_eq!(parsed.unwrap(), 15);
     /// ```
-    pub fn error(error: impl Into<E>) -> Self {
-        Self::new(Kind::Error(error.into()))
+    pub fn new(error: impl Into<E>) -> Self {
+        Self::of_kind(FailureKind::Error(error.into()))
     }
 
-    /// That the nursery is cancelled, as whoever has asked was told; for bodies and nested children.
+    /// That the nursery is cancelled, for bodies and children of [`spawn_body`](crate::TryNursery::spawn_body): what a check has answered.
     ///
     /// Of a nursery that is not cancelled it is a failure like any other: then somebody else's was.
     ///
@@ -100,20 +101,20 @@ impl<E> Failure<E> {
     /// assert!(stopped.unwrap_err().cancelled().is_some());
     /// ```
     ///
-    /// If `E` converts from [`Cancelled`] and is to have it, [`Failure::error`] does that.
+    /// If `E` converts from [`Cancelled`] and is to have it, [`Failure::new`] does that.
     #[must_use]
     pub fn cancelled(cancelled: Cancelled) -> Self {
-        Self::new(Kind::Cancelled(cancelled))
+        Self::of_kind(FailureKind::Cancelled(cancelled))
     }
 
     #[cold]
-    pub(crate) fn new(kind: Kind<E>) -> Self {
+    fn of_kind(kind: FailureKind<E>) -> Self {
         Self::put_together(kind, Place::default())
     }
 
     /// Of the body, a child, or a destructor in this nursery.
     #[cold]
-    pub(crate) fn whose(kind: Kind<E>, whose: Whose) -> Self {
+    pub(crate) fn whose(kind: FailureKind<E>, whose: Whose) -> Self {
         let place = Place {
             nursery: Some(whose.nursery),
             child: whose.child,
@@ -122,13 +123,13 @@ impl<E> Failure<E> {
         Self::put_together(kind, place)
     }
 
-    pub(crate) fn put_together(kind: Kind<E>, place: Place) -> Self {
+    pub(crate) fn put_together(kind: FailureKind<E>, place: Place) -> Self {
         Self {
             inner: Box::new(One { kind, place }),
         }
     }
 
-    pub(crate) fn take_apart(self) -> (Kind<E>, Place) {
+    pub(crate) fn take_apart(self) -> (FailureKind<E>, Place) {
         (self.inner.kind, self.inner.place)
     }
 
@@ -141,13 +142,13 @@ impl<E> Failure<E> {
 
     /// What went wrong.
     #[must_use]
-    pub fn kind(&self) -> &Kind<E> {
+    pub fn kind(&self) -> &FailureKind<E> {
         &self.inner.kind
     }
 
     /// The same, by value.
     #[must_use]
-    pub fn into_kind(self) -> Kind<E> {
+    pub fn into_kind(self) -> FailureKind<E> {
         self.inner.kind
     }
 
@@ -178,7 +179,7 @@ impl<E> Failure<E> {
     /// If it is something else than an error.
     pub fn into_error(self) -> Result<E, Self> {
         match self.inner.kind {
-            Kind::Error(error) | Kind::Late(error) => Ok(error),
+            FailureKind::Error(error) | FailureKind::Late(error) => Ok(error),
             _ => Err(self),
         }
     }
@@ -194,21 +195,23 @@ impl<E> Failure<E> {
         let mut failure = self.unwrapped(&whose);
         match failure.inner.place.nursery {
             Some(nursery) if nursery != whose.nursery => {
-                failure = Self::new(Kind::Nested(Failures::only(failure)));
+                failure = Self::of_kind(FailureKind::Nested(Failures::only(failure)));
             }
             Some(_) if failure.child().is_some() => return failure,
             _ => {}
         }
         let kind = match (failure.inner.kind, told) {
-            (Kind::Error(error), Some(Told::AsError)) => Kind::Late(error),
+            (FailureKind::Error(error), Some(Told::AsError)) => FailureKind::Late(error),
             // Another nursery was: this one is not.
-            (kind @ Kind::Cancelled(_), None) => Kind::Nested(Failures::only(Self::new(kind))),
-            (Kind::Nested(mut failures), told) => {
+            (kind @ FailureKind::Cancelled(_), None) => {
+                FailureKind::Nested(Failures::only(Self::of_kind(kind)))
+            }
+            (FailureKind::Nested(mut failures), told) => {
                 let summary = failures.summary();
                 failures.inner.is_consequence = told.is_some_and(|told| {
                     summary.are_cancelled || told != Told::Nothing && summary.are_late_at_most
                 });
-                Kind::Nested(failures)
+                FailureKind::Nested(failures)
             }
             (kind, _) => kind,
         };
@@ -220,7 +223,7 @@ impl<E> Failure<E> {
         if self.inner.place.nursery.is_some() {
             return self;
         }
-        if let Kind::Nested(failures) = &mut self.inner.kind {
+        if let FailureKind::Nested(failures) = &mut self.inner.kind {
             let failures = &mut failures.inner.failures;
             let is_own = |only: &Self| {
                 let nursery = only.inner.place.nursery;
@@ -236,16 +239,16 @@ impl<E> Failure<E> {
     /// Whether it is a consequence of a cancellation.
     pub(crate) fn is_cancellation(&self) -> bool {
         match self.kind() {
-            Kind::Cancelled(_) | Kind::Late(_) => true,
-            Kind::Nested(failures) => failures.inner.is_consequence,
-            Kind::Error(_) | Kind::Panic(_) => false,
+            FailureKind::Cancelled(_) | FailureKind::Late(_) => true,
+            FailureKind::Nested(failures) => failures.inner.is_consequence,
+            FailureKind::Error(_) | FailureKind::Panic(_) => false,
         }
     }
 
     pub(crate) fn is_late(&self) -> bool {
         match self.kind() {
-            Kind::Late(_) => true,
-            Kind::Nested(failures) => self.is_cancellation() && failures.summary().has_late,
+            FailureKind::Late(_) => true,
+            FailureKind::Nested(failures) => self.is_cancellation() && failures.summary().has_late,
             _ => false,
         }
     }
@@ -258,7 +261,7 @@ impl<E> Failure<E> {
     /// Those of a nursery further in, if that is what it is.
     pub(crate) fn nested(&self) -> Option<&Failures<E>> {
         match self.kind() {
-            Kind::Nested(failures) => Some(failures),
+            FailureKind::Nested(failures) => Some(failures),
             _ => None,
         }
     }
@@ -273,13 +276,13 @@ pub(crate) struct Whose {
 
 impl<E> From<E> for Failure<E> {
     fn from(error: E) -> Self {
-        Self::new(Kind::Error(error))
+        Self::of_kind(FailureKind::Error(error))
     }
 }
 
 impl<E> From<Failures<E>> for Failure<E> {
     fn from(failures: Failures<E>) -> Self {
-        Self::new(Kind::Nested(failures))
+        Self::of_kind(FailureKind::Nested(failures))
     }
 }
 
@@ -288,7 +291,7 @@ impl<E> From<Failure<E>> for Failures<E> {
     fn from(failure: Failure<E>) -> Self {
         let nursery = failure.inner.place.nursery;
         match failure.inner.kind {
-            Kind::Nested(failures) if nursery.is_none() => failures,
+            FailureKind::Nested(failures) if nursery.is_none() => failures,
             _ => Self::only(failure),
         }
     }
@@ -310,7 +313,7 @@ impl<E> From<Failure<E>> for Failures<E> {
 ///
 /// ```
 /// use std::{fs, io};
-/// use hatchery::{Failures, Kind};
+/// use hatchery::{Failures, FailureKind};
 ///
 /// fn sizes(paths: &[&str]) -> anyhow::Result<Vec<u64>> {
 ///     let sizes = hatchery::try_nursery(|n| {
@@ -321,7 +324,7 @@ impl<E> From<Failure<E>> for Failures<E> {
 /// }
 /// let error = sizes(&["/no/such/file"]).unwrap_err();
 /// let failures = error.downcast_ref::<Failures<io::Error>>().unwrap();
-/// let Kind::Error(cause) = failures.cause().kind() else { panic!("no error") };
+/// let FailureKind::Error(cause) = failures.cause().kind() else { panic!("no error") };
 /// assert_eq!(cause.kind(), io::ErrorKind::NotFound);
 /// ```
 ///
@@ -405,7 +408,7 @@ impl<E> Inner<E> {
         let mut left = Vec::new();
         self.unpack_onto(&mut left);
         while let Some(mut failure) = left.pop() {
-            if let Kind::Nested(failures) = &mut failure.inner.kind {
+            if let FailureKind::Nested(failures) = &mut failure.inner.kind {
                 failures.inner.unpack_onto(&mut left);
             }
             end(failure);
@@ -548,10 +551,10 @@ impl<E> Failures<E> {
         let mut failures = self.resume_panic();
         loop {
             match failures.into_cause().into_kind() {
-                Kind::Error(error) | Kind::Late(error) => return error,
-                Kind::Cancelled(cancelled) => return cancelled.into(),
-                Kind::Nested(nested) => failures = nested,
-                Kind::Panic(panic) => panic.resume(),
+                FailureKind::Error(error) | FailureKind::Late(error) => return error,
+                FailureKind::Cancelled(cancelled) => return cancelled.into(),
+                FailureKind::Nested(nested) => failures = nested,
+                FailureKind::Panic(panic) => panic.resume(),
             }
         }
     }
@@ -573,11 +576,26 @@ impl<E> Failures<E> {
         self.inner.summary
     }
 
-    /// How many there are.
+    /// The number of failures, at least one: how many [`iter`](Self::iter) has.
+    ///
+    /// The failures of a nursery further in count as one here, and [late](Self::late) errors do not count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{OnFailure, Options};
+    ///
+    /// let options = Options::new().on_failure(OnFailure::Continue);
+    /// let failed = options.try_nursery(|n| {
+    ///     n.spawn_each(["1", "two", "three"], str::parse::<i32>);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(failed.unwrap_err().len(), 2);
+    /// ```
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
-    pub fn len(&self) -> NonZeroUsize {
-        NonZeroUsize::MIN.saturating_add(self.inner.failures.len() - 1)
+    pub fn len(&self) -> usize {
+        self.inner.failures.len()
     }
 
     /// Errors of children that already knew of the cancellation, in spawn order.
@@ -597,7 +615,7 @@ impl<E> Failures<E> {
     ///     Ok(hatchery::checkpoint().map_err(|_| "closed the file")?)
     /// });
     /// let (failures, late) = failures.unwrap_err().into_parts();
-    /// assert!(matches!(failures[0].kind(), hatchery::Kind::Cancelled(_)));
+    /// assert!(matches!(failures[0].kind(), hatchery::FailureKind::Cancelled(_)));
     /// let late = late.into_iter().filter_map(|failure| failure.into_error().ok());
     /// assert_eq!(late.collect::<Vec<_>>(), ["closed the file"]);
     /// ```
@@ -642,8 +660,8 @@ impl<E> Failures<E> {
             let kind = failures.inner.failures.swap_remove(place).into_kind();
             failures.discard();
             match kind {
-                Kind::Nested(nested) => failures = nested,
-                Kind::Panic(panic) => panic.resume(),
+                FailureKind::Nested(nested) => failures = nested,
+                FailureKind::Panic(panic) => panic.resume(),
                 _ => unreachable!("it has a panic"),
             }
         }

@@ -25,10 +25,12 @@
 //! | wait for I/O, sleep, take a lock, talk to a sibling | [`Nursery::spawn_blocking`] |
 //! | call something that blocks, in a child that computes | [`block_in_place`] |
 //! | let children fail, and get every failure back | [`try_nursery()`] |
+//! | collect results of children that may fail | [`try_gather()`] |
 //! | take the first success | [`race()`], [`race_each`] |
 //! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
 //! | clean up although the nursery is cancelled | [`shield()`] |
 //! | use other threads than the shared ones | [`Pool`] |
+//! | know how many threads compute here | [`threads`] |
 //! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
 //!
 //! # While a thread waits
@@ -101,7 +103,7 @@
 //!
 //! | when a nursery is cancelled | total | partial | what you get back |
 //! |---|---|---|---|
-//! | a child that has not started | runs, unless a sibling panicked: then it is dropped unrun | is dropped unrun | from its `join`: [`Kind::Cancelled`]; the total nursery's unwinds |
+//! | a child that has not started | runs, unless a sibling panicked: then it is dropped unrun | is dropped unrun | from its `join`: [`FailureKind::Cancelled`]; the total nursery's unwinds |
 //! | a child that runs | goes on | goes on | its value, as ever |
 //! | a child that asks ([`checkpoint()`], [`TryNursery::checkpoint`]) | is told | is told | what it returns; an error counts as [late](Failures::late), and is to be had by [`TryNursery::on_late`] |
 //! | a child that has ended | | | its value, or its failure |
@@ -122,7 +124,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use hatchery::{Cancelled, Options, Reason};
+//! use hatchery::{Cancelled, Options, CancelReason};
 //!
 //! /// Knows nothing of its callers.
 //! fn sum_of_squares(numbers: &[u64]) -> Result<u64, Cancelled> {
@@ -195,16 +197,16 @@ mod try_nursery;
 
 pub use self::{
     boxed::BoxedError,
-    cancel::{CancelToken, Cancelled, Reason, checkpoint, shield},
-    child::{Child, Children},
-    dump::Dump,
-    failure::{Failure, Failures, Kind},
-    gather::{Gather, gather},
-    jobs::{Jobs, join_all},
-    nursery::{Nursery, join, nursery},
-    options::{OnFailure, Options},
+    cancel::{CancelReason, CancelToken, Cancelled, checkpoint},
+    child::{ByCompletion, Child, Children},
+    dump::PoolSnapshot,
+    failure::{Failure, FailureKind, Failures},
+    gather::{Gather, TryGather, gather, try_gather},
+    jobs::{Jobs, join, join_all},
+    nursery::{Nursery, nursery},
+    options::{OnFailure, Options, shield},
     panicked::Panic,
-    pool::{BuildError, Pool, PoolBuilder, block_in_place},
+    pool::{BuildPoolError, Pool, PoolBuilder, block_in_place, threads},
     race::{Race, race, race_each},
     scope::ChildId,
     stats::{NurseryStats, PoolStats},

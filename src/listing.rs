@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt::{self, Debug, Display, Formatter, Write};
 use std::slice;
 
-use crate::failure::{Failure, Failures, Kind};
+use crate::failure::{Failure, FailureKind, Failures};
 
 /// How much of a long path is written at each of its ends.
 const ENDS: usize = 4;
@@ -45,9 +45,9 @@ impl<'a, E> Level<'a, E> {
 }
 
 /// The failure that has no others nested in it at the end of a row of causes.
-pub(crate) fn cause<E>(failure: &Failure<E>) -> &Kind<E> {
+pub(crate) fn cause<E>(failure: &Failure<E>) -> &FailureKind<E> {
     let mut kind = failure.kind();
-    while let Kind::Nested(failures) = kind {
+    while let FailureKind::Nested(failures) = kind {
         kind = failures.cause().kind();
     }
     kind
@@ -116,7 +116,7 @@ impl<'a, E> Walk<'a, E> {
 fn write_whose<E>(f: &mut impl Write, failure: &Failure<E>) -> fmt::Result {
     match (failure.child(), failure.kind()) {
         (Some(child), _) => write!(f, "child {child}: "),
-        (None, Kind::Nested(_)) => f.write_str("body: "),
+        (None, FailureKind::Nested(_)) => f.write_str("body: "),
         (None, _) => Ok(()),
     }
 }
@@ -180,7 +180,7 @@ impl<E: Display> Display for Failure<E> {
     }
 }
 
-impl<E: Display> Display for Kind<E> {
+impl<E: Display> Display for FailureKind<E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(error) | Self::Late(error) => error.fmt(f),
@@ -206,7 +206,7 @@ impl<E: Error> Error for Failure<E> {
     }
 }
 
-impl<E: Error> Kind<E> {
+impl<E: Error> FailureKind<E> {
     /// Of those nested in others there is none.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::child::{Child, Children};
-use crate::pool;
-use crate::scope::{self, Cancelled, Class, Nest, Seat, Terms, Told};
+use crate::options::Options;
+use crate::pool::{self, Pool};
+use crate::scope::{Cancelled, Class, Nest, Seat, Told};
 use crate::stats::NurseryStats;
 
 /// A scope whose children run on a pool; [`nursery`] opens one.
@@ -74,8 +75,67 @@ where
     pool::with_current(|seat| open(seat, body))
 }
 
+impl Pool {
+    /// Opens a total nursery on this pool, see [`nursery`](crate::nursery()).
+    ///
+    /// # Panics
+    ///
+    /// As [`nursery`](crate::nursery()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// let sum: i32 = pool.nursery(|n| n.spawn_each(1..=4, |i| i * i).sum());
+    /// assert_eq!(sum, 30);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    pub fn nursery<'env, F, T>(&self, body: F) -> T
+    where
+        F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
+    {
+        self.with_seat(|seat| open(seat, body))
+    }
+}
+
+impl Options {
+    /// Opens a total nursery with these options, see [`nursery`](crate::nursery()).
+    ///
+    /// It must come to a value, so tokens and deadlines keep none of its children from starting:
+    /// [`checkpoint`](Nursery::checkpoint) tells the children of them.
+    ///
+    /// # Panics
+    ///
+    /// As [`nursery`](crate::nursery()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{CancelToken, Options};
+    ///
+    /// let token = CancelToken::new();
+    /// let told = Options::new().cancel_on(&token).nursery(|n| {
+    ///     token.cancel();
+    ///     n.spawn(|| n.is_cancelled()).join() // it runs, and is told
+    /// });
+    /// assert!(told);
+    /// ```
+    pub fn nursery<'env, F, T>(&self, body: F) -> T
+    where
+        F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
+    {
+        let terms = self.terms();
+        self.with_seat(|seat| {
+            let nursery = Nursery {
+                nest: Nest::new(seat),
+            };
+            nursery.nest.run_on(seat, &terms, || body(&nursery))
+        })
+    }
+}
+
 #[inline]
-pub(crate) fn open<'env, F, T>(seat: &Seat, body: F) -> T
+fn open<'env, F, T>(seat: &Seat, body: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
 {
@@ -83,76 +143,6 @@ where
         nest: Nest::new(seat),
     };
     nursery.nest.run(seat, || body(&nursery))
-}
-
-/// The same on some terms.
-pub(crate) fn open_on<'env, F, T>(seat: &Seat, terms: &Terms, body: F) -> T
-where
-    F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
-{
-    let nursery = Nursery {
-        nest: Nest::new(seat),
-    };
-    nursery.nest.run_on(seat, terms, || body(&nursery))
-}
-
-/// Runs two closures, possibly at once, and returns both values: the two-way fork.
-///
-/// `a` runs here; `b` runs here afterwards, unless another thread took it meanwhile. It allocates
-/// nothing. The pool is chosen as by [`nursery`].
-///
-/// ```
-/// fn fib(n: u32) -> u64 {
-///     if n < 2 {
-///         return n.into();
-///     }
-///     let (a, b) = hatchery::join(|| fib(n - 1), || fib(n - 2));
-///     a + b
-/// }
-/// assert_eq!(fib(20), 6765);
-/// ```
-///
-/// # Blocking
-///
-/// Returns when both have ended. If `b` was taken, this thread sleeps rather than run other code.
-///
-/// # Panics
-///
-/// Both closures always run to their ends, even if `a` panics before `b` has started, and even in a
-/// nursery that is cancelled: unsafe code may rely on that. If one of them panics, its payload goes on
-/// from here once the other one has ended. If both do, the payload of `a` goes on, and that of `b` is
-/// dropped.
-///
-/// ```
-/// use std::panic::{AssertUnwindSafe, catch_unwind};
-///
-/// let mut has_run = false;
-/// let joined = catch_unwind(AssertUnwindSafe(|| {
-///     hatchery::join(|| -> u32 { panic!("before the other one has started") }, || has_run = true)
-/// }));
-/// assert!(joined.is_err() && has_run);
-/// ```
-///
-/// # Cancellation
-///
-/// A `join` is no nursery: a panic of one closure does not tell the other one to stop. What
-/// [`checkpoint`](crate::checkpoint()) answers in either closure is about the nursery around.
-///
-/// # Stack
-///
-/// A recursion may be deep: each level takes a few hundred bytes of stack in a release build, and what
-/// one closure keeps on the stack is gone when the other one runs.
-#[inline]
-pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
-where
-    A: FnOnce() -> RA + Send,
-    B: FnOnce() -> RB + Send,
-    RA: Send,
-    RB: Send,
-{
-    scope::fork_here(a, b, |a, b| {
-        pool::with_current(|seat| scope::fork(seat, a, b))
-    })
 }
 
 impl<'scope> Nursery<'scope, '_> {
@@ -273,16 +263,45 @@ impl<'scope> Nursery<'scope, '_> {
 }
 
 impl Nursery<'_, '_> {
-    /// Whether the nursery is cancelled: by a panic in it, by its token or deadline, or with a nursery
-    /// that it was opened in. It takes a nanosecond or two.
+    /// Whether the nursery is cancelled: by a panic in it, by its [`cancel`](Self::cancel), token or
+    /// deadline, or with a nursery that it was opened in. It takes a nanosecond or two.
     ///
-    /// Only a panic keeps children from starting: a nursery that must come to a value runs them all.
+    /// Only a panic keeps children from starting: a nursery that must come to a value runs them all. To ask
+    /// has no effect on anything, see [`TryNursery::is_cancelled`](crate::TryNursery::is_cancelled).
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.checkpoint().is_err()
+        self.nest.scope().cancelled().is_some()
     }
 
-    /// The same as an error, so that `?` ends a child.
+    /// Cancels the nursery and those in it; true for exactly one caller.
+    ///
+    /// The nursery must come to a value. So every child runs all the same, those that have not started
+    /// and those spawned later included: whoever asks is told, and decides what to leave out. Partial
+    /// nurseries inside are [cancelled](crate::TryNursery::cancel), too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let searched = hatchery::nursery(|n| {
+    ///     let children = n.spawn_each(0..100, |i| {
+    ///         if n.is_cancelled() {
+    ///             return None; // somebody has found it
+    ///         }
+    ///         (i * i == 49).then(|| {
+    ///             n.cancel();
+    ///             i
+    ///         })
+    ///     });
+    ///     children.flatten().collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(searched, [7]);
+    /// ```
+    #[allow(clippy::must_use_candidate, reason = "cancelling is an effect")]
+    pub fn cancel(&self) -> bool {
+        self.nest.scope().cancel()
+    }
+
+    /// An error if the nursery is cancelled, so that `?` ends a child.
     ///
     /// # Errors
     ///

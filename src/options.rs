@@ -5,13 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
 use crate::engine::limit::Limiter;
-use crate::failure::{Failure, Failures};
-use crate::nursery::{self, Nursery};
 use crate::platform::sync::Arc;
 use crate::pool::{self, Home, Pool};
-use crate::race::{self, Race};
-use crate::scope::{Terms, Token};
-use crate::try_nursery::{self, TryNursery};
+use crate::scope::{Seat, Terms, Token};
 
 /// What a failure or panic of a child means for its siblings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,7 +34,7 @@ pub enum OnFailure {
 ///     n.spawn_each(["1", "two", "3", "four"], str::parse::<i32>);
 ///     Ok(())
 /// });
-/// assert_eq!(failures.unwrap_err().len().get(), 2);
+/// assert_eq!(failures.unwrap_err().len(), 2);
 /// ```
 #[derive(Clone, Default)]
 #[must_use = "options do nothing until a nursery is opened with them"]
@@ -144,82 +140,13 @@ impl Options {
         self
     }
 
-    /// Opens a total nursery, see [`nursery`](crate::nursery()).
-    ///
-    /// It must come to a value, so tokens and deadlines keep none of its children from starting: they
-    /// are told by [`checkpoint`](crate::Nursery::checkpoint).
-    ///
-    /// # Panics
-    ///
-    /// As [`nursery`](crate::nursery()).
-    pub fn nursery<'env, F, T>(&self, body: F) -> T
-    where
-        F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
-    {
-        let terms = self.terms();
-        pool::with(self.home.as_ref(), |seat| {
-            nursery::open_on(seat, &terms, body)
-        })
+    /// Calls `f` with this thread's seat in the pool that the options name, else in the current one.
+    pub(crate) fn with_seat<R>(&self, f: impl FnOnce(&Seat) -> R) -> R {
+        pool::with(self.home.as_ref(), f)
     }
 
-    /// Opens a partial nursery, see [`try_nursery`](crate::try_nursery()).
-    ///
-    /// # Errors
-    ///
-    /// As [`try_nursery`](crate::try_nursery()).
-    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
-    where
-        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
-        E: Send + 'env,
-    {
-        let terms = self.terms();
-        pool::with(self.home.as_ref(), |seat| {
-            try_nursery::open(seat, || terms, body)
-        })
-    }
-
-    /// Holds a race, see [`race`](crate::race()).
-    ///
-    /// What a failure means is the race's to say, not that of [`on_failure`](Self::on_failure).
-    ///
-    /// # Errors
-    ///
-    /// As [`race`](crate::race()); or that it was cancelled before anybody won.
-    ///
-    /// # Panics
-    ///
-    /// As [`race`](crate::race()).
-    pub fn race<'env, T, E, F>(&self, body: F) -> Result<T, Failures<E>>
-    where
-        F: for<'scope> FnOnce(&Race<'scope, 'env, T, E>),
-        T: Send + 'env,
-        E: Send + 'env,
-    {
-        race::among(self, body)
-    }
-
-    /// Holds a race among items, see [`race_each`](crate::race_each).
-    ///
-    /// # Errors
-    ///
-    /// As [`race`](Self::race).
-    ///
-    /// # Panics
-    ///
-    /// As [`race_each`](crate::race_each).
-    #[track_caller]
-    pub fn race_each<'env, I, T, E, F>(&self, items: I, f: F) -> Result<T, Failures<E>>
-    where
-        I: IntoIterator,
-        I::Item: Send + 'env,
-        F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'env,
-        T: Send + 'env,
-        E: Send + 'env,
-    {
-        race::among_items(self, items, f)
-    }
-
-    fn terms(&self) -> Terms {
+    /// What a nursery is opened on that opens now.
+    pub(crate) fn terms(&self) -> Terms {
         // A time too far away to be named never comes.
         let timeout = self.timeout.and_then(Terms::after);
         let deadlines = [timeout, self.deadline];
@@ -232,6 +159,38 @@ impl Options {
         terms.set_deadline(deadlines.into_iter().flatten().min());
         terms
     }
+}
+
+/// Calls `f`, which hears of no cancellation and no deadline from outside.
+///
+/// It is for code that has to come to its end although the nursery around it is cancelled, and that calls
+/// code which asks: cleaning up, say, or writing down what there is. The free [`checkpoint`](crate::checkpoint()) answers `Ok`
+/// in there, and nurseries opened in there run all of their children. Who asks a nursery further out by
+/// its name is told the truth. It is a nursery of its own, opened as by
+/// [`Options::shield`](crate::Options::shield).
+///
+/// ```
+/// /// Knows nothing of its callers.
+/// fn save(pages: &[u8]) -> Result<usize, hatchery::Cancelled> {
+///     hatchery::checkpoint()?;
+///     Ok(pages.len())
+/// }
+/// let saved = hatchery::try_nursery::<hatchery::Cancelled, _, _>(|n| {
+///     n.cancel(); // from outside, as far as the library can tell
+///     assert!(save(&[1, 2, 3]).is_err());
+///     Ok(hatchery::shield(|| save(&[1, 2, 3]))?)
+/// });
+/// assert_eq!(saved.unwrap(), 3);
+/// ```
+///
+/// # Panics
+///
+/// If `f` does.
+pub fn shield<F, R>(f: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    Options::new().shield().nursery(|_| f())
 }
 
 impl fmt::Debug for Options {
@@ -255,7 +214,8 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::cancel::Reason;
+    use crate::TryNursery;
+    use crate::cancel::CancelReason;
     use crate::engine::timer;
     use crate::platform::clock;
     use crate::platform::thread::refused;
@@ -297,7 +257,7 @@ mod tests {
             Ok(())
         });
         let cancelled = result.unwrap_err().cancelled().unwrap();
-        assert_eq!(cancelled.reason(), Reason::Deadline);
+        assert_eq!(cancelled.reason(), CancelReason::Deadline);
         assert!(!cancelled.is_inherited());
         let late_by = cancelled.overshoot().unwrap();
         assert!(late_by >= HOUR / 2 && late_by < HOUR, "{late_by:?}");
@@ -318,7 +278,7 @@ mod tests {
                             n.checkpoint()
                         });
                     let cancelled = result.unwrap_err().cancelled().unwrap();
-                    assert_eq!(cancelled.reason(), Reason::Deadline);
+                    assert_eq!(cancelled.reason(), CancelReason::Deadline);
                     assert_eq!(cancelled.is_inherited(), outer < inner);
                     Ok(())
                 });
@@ -358,7 +318,7 @@ mod tests {
             forward(2 * HOUR);
             until(|| n.is_cancelled());
             let told = n.spawn(crate::checkpoint).join().unwrap_err();
-            assert_eq!(told.reason(), Reason::Deadline);
+            assert_eq!(told.reason(), CancelReason::Deadline);
             n.spawn(|| 7).join()
         });
         assert_eq!(value, 7);
@@ -386,7 +346,7 @@ mod tests {
                 })
             });
             let cancelled = result.unwrap_err().cancelled().unwrap();
-            assert_eq!(cancelled.reason(), Reason::Deadline);
+            assert_eq!(cancelled.reason(), CancelReason::Deadline);
         }
     }
 
@@ -415,7 +375,7 @@ mod tests {
                     n.checkpoint()
                 });
                 let cancelled = result.unwrap_err().cancelled().unwrap();
-                assert_eq!(cancelled.reason(), Reason::Deadline);
+                assert_eq!(cancelled.reason(), CancelReason::Deadline);
                 let late_by = cancelled.overshoot().unwrap();
                 assert!(late_by >= HOUR && late_by < 2 * HOUR, "{late_by:?}");
             });

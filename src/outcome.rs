@@ -2,12 +2,12 @@
 //!
 //! The table stands at [`try_nursery`](crate::try_nursery()).
 
-use crate::failure::{Failure, Failures, Kind, Whose};
+use crate::failure::{Failure, FailureKind, Failures, Whose};
 use crate::panicked::Panic;
 use crate::protocol::remains::{OnLate, Remains};
 use crate::protocol::serial::LazySerial;
 use crate::scope::{
-    Cancelled, ChildId, Collect, Payload, Rank, Reason, Verdict, catching, discard,
+    CancelReason, Cancelled, ChildId, Collect, Payload, Rank, Verdict, catching, discard,
 };
 
 /// What children have left that nobody has joined.
@@ -37,15 +37,18 @@ impl<'env, E> Left<'env, E> {
     /// That the nursery was cancelled, which is no child's failure.
     #[cold]
     pub(crate) fn cancelled(&self, cancelled: Cancelled) -> Failure<E> {
-        Failure::whose(Kind::Cancelled(cancelled), self.whose(None))
+        Failure::whose(FailureKind::Cancelled(cancelled), self.whose(None))
     }
 
     /// A panic of the body, or in a destructor that belongs to no child in particular; and whether the
     /// nursery was cancelled for it.
     #[cold]
     pub(crate) fn panicked(&self, payload: Payload, has_cancelled: bool) -> Failure<E> {
-        Failure::whose(Kind::Panic(Panic::new(payload, None)), self.whose(None))
-            .which_cancelled(has_cancelled)
+        Failure::whose(
+            FailureKind::Panic(Panic::new(payload, None)),
+            self.whose(None),
+        )
+        .which_cancelled(has_cancelled)
     }
 
     #[cold]
@@ -90,7 +93,7 @@ impl<'env, E> Left<'env, E> {
         let own = match body {
             Ok(value) => {
                 let was_asked_to = cancelled.filter(|cancelled| {
-                    cancelled.reason() != Reason::Requested || cancelled.is_inherited()
+                    cancelled.reason() != CancelReason::Requested || cancelled.is_inherited()
                 });
                 let has_none_failed = left.failures.is_empty() && left.dropped.is_empty();
                 if has_none_failed && (!are_some_cancelled || was_asked_to.is_none()) {

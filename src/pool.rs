@@ -7,23 +7,19 @@ use std::num::{IntErrorKind, NonZero};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-use crate::dump::{self, Dump};
+use crate::dump::{self, PoolSnapshot};
 use crate::engine::blocking;
 use crate::engine::core::{Config, Core};
 use crate::engine::frame::Frame;
 use crate::engine::hooks::{self, Hooks};
 use crate::engine::watchdog::Watchdog;
-use crate::failure::{Failure, Failures};
-use crate::gather::{self, Gather};
-use crate::nursery::{self, Nursery};
 use crate::platform::cpus;
 use crate::platform::lazy::Lazy;
 use crate::platform::process::{self, PerProcess};
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Arc, statics};
-use crate::scope::{self, Seat, Terms};
+use crate::scope::{self, Seat};
 use crate::stats::PoolStats;
-use crate::try_nursery::{self, TryNursery};
 
 /// How many threads a pool has that does not set its own number.
 const VARIABLE: &str = "HATCHERY_THREADS";
@@ -47,15 +43,14 @@ const SPARES: usize = 64;
 /// The threads start with the first child, not before. If the system refuses a thread, the pool does
 /// without it: the thread that opened a nursery can always do all of the work.
 ///
-/// Most programs need only the [shared](Self::shared) pool and the free functions. A pool's methods are
-/// [`nursery`](Self::nursery), [`try_nursery`](Self::try_nursery), [`gather`](Self::gather) and
-/// [`join`](Self::join); a race runs on it by [`Options::pool`](crate::Options::pool).
+/// Most programs need only the [shared](Self::shared) pool and the free functions. Each free function that
+/// opens a nursery, forks or holds a race is a method of a pool, too, and of [`Options`](crate::Options).
 ///
 /// ```
 /// let pool = hatchery::Pool::builder().threads(2).name("search").build()?;
 /// let (a, b) = pool.join(|| 1 + 1, || 2 + 2);
 /// assert_eq!((a, b), (2, 4));
-/// # Ok::<(), hatchery::BuildError>(())
+/// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
 ///
 /// # The end of a pool
@@ -178,6 +173,16 @@ impl Pool {
     }
 
     /// How many threads compute at a time.
+    ///
+    /// The free [`threads`] answers for the current pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// assert_eq!(pool.threads(), 2);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     #[must_use]
     pub fn threads(&self) -> usize {
         self.core().threads()
@@ -203,7 +208,7 @@ impl Pool {
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
     /// pool.shutdown(); // none of its threads is there any more
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn shutdown(self) {
         drop(self);
@@ -225,56 +230,17 @@ impl Pool {
     /// runs does so when it next spawns, forks or begins a child. Whoever has not answered after 100 ms
     /// does none of this, and is listed as such. Workers without work stay asleep.
     #[must_use]
-    pub fn dump(&self) -> Dump {
-        Dump::of(self.core())
-    }
-
-    /// Opens a nursery on this pool, see [`nursery`](crate::nursery()).
-    pub fn nursery<'env, F, T>(&self, body: F) -> T
-    where
-        F: for<'scope> FnOnce(&'scope Nursery<'scope, 'env>) -> T,
-    {
-        Seat::with(self.core(), |seat| nursery::open(seat, body))
-    }
-
-    /// Opens a partial nursery on this pool, see [`try_nursery`](crate::try_nursery()).
-    ///
-    /// # Errors
-    ///
-    /// As [`try_nursery`](crate::try_nursery()).
-    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
-    where
-        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
-        E: Send + 'env,
-    {
-        Seat::with(self.core(), |seat| {
-            try_nursery::open(seat, Terms::default, body)
-        })
+    pub fn dump(&self) -> PoolSnapshot {
+        PoolSnapshot::of(self.core())
     }
 
     pub(crate) fn home(&self) -> Home {
         Home(Arc::clone(&self.cores))
     }
 
-    /// Gathers results on this pool, see [`gather`](crate::gather()).
-    pub fn gather<'env, F, T>(&self, body: F) -> Vec<T>
-    where
-        F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
-        T: Send + 'env,
-    {
-        Seat::with(self.core(), |seat| gather::open(seat, body))
-    }
-
-    /// Runs two closures, possibly at once, on this pool, see [`join`](crate::join()): both of them
-    /// always run, whatever panics.
-    pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
-    where
-        A: FnOnce() -> RA + Send,
-        B: FnOnce() -> RB + Send,
-        RA: Send,
-        RB: Send,
-    {
-        Seat::with(self.core(), |seat| scope::fork(seat, a, b))
+    /// Calls `f` with this thread's seat in this pool.
+    pub(crate) fn with_seat<R>(&self, f: impl FnOnce(&Seat) -> R) -> R {
+        Seat::with(self.core(), f)
     }
 }
 
@@ -313,6 +279,28 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
             }
         };
         f(seat)
+    })
+}
+
+/// How many threads compute at a time in the current pool: the [`threads`](Pool::threads) of the pool that
+/// [`nursery`](crate::nursery()) would open on here.
+///
+/// Use it to decide how finely to split work, not how many children to spawn: spawn as many as the work
+/// has parts. The number does not change while the pool is there. It starts no thread.
+///
+/// # Examples
+///
+/// ```
+/// let pool = hatchery::Pool::builder().threads(3).build()?;
+/// assert_eq!(pool.nursery(|n| n.spawn(hatchery::threads).join()), 3);
+/// assert_eq!(hatchery::threads(), hatchery::Pool::shared().threads());
+/// # Ok::<(), hatchery::BuildPoolError>(())
+/// ```
+#[must_use]
+pub fn threads() -> usize {
+    Frame::with_current(|current| match current {
+        Some(frame) => frame.seat.core.threads(),
+        None => Pool::shared().threads(),
     })
 }
 
@@ -498,7 +486,7 @@ impl PoolBuilder {
     ///
     /// let pool = hatchery::Pool::builder().watchdog(Duration::from_secs(30)).build()?;
     /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
-    /// # Ok::<(), hatchery::BuildError>(())
+    /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn watchdog(mut self, after: Duration) -> Self {
         self.watchdog = Some(after);
@@ -509,19 +497,19 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// If the configuration is invalid, see [`BuildError`].
-    pub fn build(self) -> Result<Pool, BuildError> {
+    /// If the configuration is invalid, see [`BuildPoolError`].
+    pub fn build(self) -> Result<Pool, BuildPoolError> {
         let threads = self.threads;
         let threads = threads.unwrap_or_else(|| default_threads(cpus::count));
         if threads == 0 {
-            return Err(BuildError::ZeroThreads);
+            return Err(BuildPoolError::ZeroThreads);
         }
         if threads > Pool::MAX_THREADS {
-            return Err(BuildError::TooManyThreads { asked: threads });
+            return Err(BuildPoolError::TooManyThreads { asked: threads });
         }
         let name = self.name.unwrap_or_else(|| "hatchery".to_owned());
         if name.contains('\0') {
-            return Err(BuildError::NulInName { name });
+            return Err(BuildPoolError::NulInName { name });
         }
         process::at_forks(scope::forget_foreign_stack);
         let hooks = Arc::new(self.hooks);
@@ -598,7 +586,7 @@ impl fmt::Debug for PoolBuilder {
 /// Why a configuration is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum BuildError {
+pub enum BuildPoolError {
     /// No threads were asked for.
     ZeroThreads,
     /// More than [`Pool::MAX_THREADS`] threads were asked for.
@@ -613,7 +601,7 @@ pub enum BuildError {
     },
 }
 
-impl fmt::Display for BuildError {
+impl fmt::Display for BuildPoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ZeroThreads => write!(f, "a pool needs at least one thread"),
@@ -629,4 +617,4 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl Error for BuildError {}
+impl Error for BuildPoolError {}

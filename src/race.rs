@@ -7,6 +7,7 @@ use crate::failure::Failures;
 use crate::options::{OnFailure, Options};
 use crate::outcome::Left;
 use crate::platform::sync::{Arc, Mutex, lock};
+use crate::pool::Pool;
 use crate::scope::{Cancelled, Payload, catching, discard};
 use crate::stats::NurseryStats;
 use crate::try_nursery::TryNursery;
@@ -96,8 +97,7 @@ where
     among(&Options::new(), body)
 }
 
-/// The same on some terms.
-pub(crate) fn among<'env, T, E, F>(options: &Options, body: F) -> Result<T, Failures<E>>
+fn among<'env, T, E, F>(options: &Options, body: F) -> Result<T, Failures<E>>
 where
     F: for<'scope> FnOnce(&Race<'scope, 'env, T, E>),
     T: Send + 'env,
@@ -134,13 +134,8 @@ where
     among_items(&Options::new(), items, f)
 }
 
-/// The same on some terms.
 #[track_caller]
-pub(crate) fn among_items<'env, I, T, E, F>(
-    options: &Options,
-    items: I,
-    f: F,
-) -> Result<T, Failures<E>>
+fn among_items<'env, I, T, E, F>(options: &Options, items: I, f: F) -> Result<T, Failures<E>>
 where
     I: IntoIterator,
     I::Item: Send + 'env,
@@ -153,6 +148,132 @@ where
         let compete = move |item| winner.note(f(item), nursery);
         nursery.spawn_each_at(called_at, items, compete);
     })
+}
+
+impl Pool {
+    /// Holds a race on this pool, see [`race`](crate::race()).
+    ///
+    /// # Errors
+    ///
+    /// As [`race`](crate::race()).
+    ///
+    /// # Panics
+    ///
+    /// As [`race`](crate::race()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// let first = pool.race(|r| {
+    ///     r.spawn(|| Err("it diverged"));
+    ///     r.spawn(|| Ok(2));
+    /// });
+    /// assert_eq!(first.unwrap(), 2);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    pub fn race<'env, T, E, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&Race<'scope, 'env, T, E>),
+        T: Send + 'env,
+        E: Send + 'env,
+    {
+        among(&Options::new().pool(self), body)
+    }
+
+    /// Holds a race among items on this pool, see [`race_each`].
+    ///
+    /// # Errors
+    ///
+    /// As [`race`](crate::race()).
+    ///
+    /// # Panics
+    ///
+    /// As [`race_each`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// let even = pool.race_each([1, 2, 3], |n| if n % 2 == 0 { Ok(n) } else { Err("odd") });
+    /// assert_eq!(even.unwrap(), 2);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    #[track_caller]
+    pub fn race_each<'env, I, T, E, F>(&self, items: I, f: F) -> Result<T, Failures<E>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'env,
+        F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'env,
+        T: Send + 'env,
+        E: Send + 'env,
+    {
+        among_items(&Options::new().pool(self), items, f)
+    }
+}
+
+impl Options {
+    /// Holds a race with these options, see [`race`](crate::race()).
+    ///
+    /// A competitor's failure never cancels the others, whatever [`on_failure`](Self::on_failure) says.
+    ///
+    /// # Errors
+    ///
+    /// As [`race`](crate::race()); or the race was cancelled before a competitor won.
+    ///
+    /// # Panics
+    ///
+    /// As [`race`](crate::race()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{CancelToken, Options};
+    ///
+    /// let token = CancelToken::new();
+    /// token.cancel();
+    /// let lost = Options::new().cancel_on(&token).race::<(), String, _>(|r| r.spawn(|| Ok(())));
+    /// assert!(lost.unwrap_err().cancelled().is_some());
+    /// ```
+    pub fn race<'env, T, E, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&Race<'scope, 'env, T, E>),
+        T: Send + 'env,
+        E: Send + 'env,
+    {
+        among(self, body)
+    }
+
+    /// Holds a race among items with these options, see [`race_each`].
+    ///
+    /// # Errors
+    ///
+    /// As [`race`](Self::race).
+    ///
+    /// # Panics
+    ///
+    /// As [`race_each`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::Options;
+    ///
+    /// let one_at_a_time = Options::new().limit(1);
+    /// let even = one_at_a_time.race_each(1..9, |n| if n % 2 == 0 { Ok(n) } else { Err("odd") });
+    /// assert!(even.is_ok_and(|n| n % 2 == 0));
+    /// ```
+    #[track_caller]
+    pub fn race_each<'env, I, T, E, F>(&self, items: I, f: F) -> Result<T, Failures<E>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'env,
+        F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'env,
+        T: Send + 'env,
+        E: Send + 'env,
+    {
+        among_items(self, items, f)
+    }
 }
 
 fn run<'env, T, E, F>(options: &Options, body: F) -> Result<T, Failures<E>>

@@ -24,8 +24,8 @@ use crate::engine::tally::Numbers;
 /// });
 /// let stats = pool.stats();
 /// assert_eq!(stats.spawned, 100);
-/// assert_eq!(stats.run_here + stats.run_elsewhere + stats.skipped, stats.spawned);
-/// # Ok::<(), hatchery::BuildError>(())
+/// assert_eq!(stats.run_by_opener + stats.run_elsewhere + stats.skipped, stats.spawned);
+/// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
 ///
 /// While nurseries are open, each number is as of its own moment: they are read one after the other,
@@ -36,7 +36,7 @@ pub struct PoolStats {
     /// Children spawned.
     pub spawned: u64,
     /// Children run on the thread that opened their nursery.
-    pub run_here: u64,
+    pub run_by_opener: u64,
     /// Children run on other threads: workers, side threads, other callers that wait.
     ///
     /// They count once the thread has come to the end of what it took along with them.
@@ -54,22 +54,23 @@ pub struct PoolStats {
     pub stolen: u64,
     /// How many of the [stolen](Self::stolen) were taken by a thread that waited, from the one that ran
     /// its nursery's children.
-    pub leapfrogged: u64,
+    pub stolen_while_waiting: u64,
     /// How many times children went to the pool's common queue, because no thread's own could take
     /// them: spawned by a thread that has no part of their nursery, left behind by one that was about to
     /// sleep, or taken by mistake.
-    pub strays: u64,
+    pub injected: u64,
     /// How many times a thread went to sleep in a nursery or a join, for want of something it may run.
     pub parked: u64,
     /// How many times a worker was woken to look for work.
     pub wake_ups: u64,
-    /// How many times a spare thread took over for one that waits or blocks.
-    pub compensations: u64,
+    /// How many times a spare thread was started, or called back, to take over for a thread that waits or
+    /// blocks.
+    pub spares_started: u64,
     /// Workers that were started, but for spare ones.
     pub workers: usize,
     /// Spare threads that there are now.
     pub spare_threads: usize,
-    /// Side threads that there are now, for children that may block.
+    /// Blocking threads that there are now: they run children that may block.
     pub blocking_threads: usize,
 }
 
@@ -77,31 +78,31 @@ impl PoolStats {
     pub(crate) fn of(core: &Core) -> Self {
         let Numbers {
             spawned,
-            run_here,
+            run_here: run_by_opener,
             run_elsewhere,
             skipped,
             panicked,
             late,
             stolen,
-            leapfrogged,
-            strays,
+            leapfrogged: stolen_while_waiting,
+            strays: injected,
             waits,
             answers: _,
         } = core.numbers();
-        let [wake_ups, compensations] = core.wakes();
+        let [wake_ups, spares_started] = core.wakes();
         Self {
             spawned,
-            run_here,
+            run_by_opener,
             run_elsewhere,
             skipped,
             panicked,
             late,
             stolen,
-            leapfrogged,
-            strays,
+            stolen_while_waiting,
+            injected,
             parked: waits,
             wake_ups,
-            compensations,
+            spares_started,
             workers: core.workers_started(),
             spare_threads: core.idle.snapshot()[4],
             blocking_threads: core.blocking.snapshot()[2],
@@ -113,7 +114,7 @@ impl fmt::Display for PoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             spawned,
-            run_here,
+            run_by_opener,
             run_elsewhere,
             skipped,
             panicked,
@@ -122,19 +123,19 @@ impl fmt::Display for PoolStats {
         } = self;
         write!(
             f,
-            "{spawned} children spawned, {run_here} run here, {run_elsewhere} elsewhere, "
+            "{spawned} children spawned, {run_by_opener} run by the opener, {run_elsewhere} elsewhere, "
         )?;
         write!(f, "{skipped} skipped, {panicked} panicked, {late} late; ")?;
         write!(
             f,
-            "{} stolen, {} leapfrogged, ",
-            self.stolen, self.leapfrogged
+            "{} stolen, {} of them while waiting, ",
+            self.stolen, self.stolen_while_waiting
         )?;
-        write!(f, "{} strays, {} parked, ", self.strays, self.parked)?;
+        write!(f, "{} injected, {} parked, ", self.injected, self.parked)?;
         write!(
             f,
-            "{} wake-ups, {} compensations; ",
-            self.wake_ups, self.compensations
+            "{} wake-ups, {} spares started; ",
+            self.wake_ups, self.spares_started
         )?;
         let Self {
             workers,
@@ -143,7 +144,7 @@ impl fmt::Display for PoolStats {
             ..
         } = self;
         write!(f, "{workers} workers, {spare_threads} spare threads, ")?;
-        write!(f, "{blocking_threads} side threads")
+        write!(f, "{blocking_threads} blocking threads")
     }
 }
 
@@ -153,14 +154,14 @@ impl fmt::Display for PoolStats {
 /// It is about the nursery's own children, and not about those of nurseries that they open.
 ///
 /// What other threads do is added a little later, when they come to the end of what they took. Once that
-/// is so and no child is left, `spawned == run_here + run_elsewhere + skipped`.
+/// is so and no child is left, `spawned == run_by_opener + run_elsewhere + skipped`.
 ///
 /// ```
 /// hatchery::nursery(|n| {
 ///     let children: Vec<_> = (0..10).map(|i| n.spawn(move || i)).collect();
 ///     assert_eq!(n.stats().spawned, 10);
 ///     children.into_iter().for_each(|child| assert!(child.join() < 10));
-///     assert!(n.stats().run_here <= 10); // the others ran elsewhere
+///     assert!(n.stats().run_by_opener <= 10); // the others ran elsewhere
 /// });
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,7 +170,7 @@ pub struct NurseryStats {
     /// Children spawned, by the body and by children: one per item for `spawn_each`.
     pub spawned: u64,
     /// Children run on the thread that opened the nursery, those that run now included.
-    pub run_here: u64,
+    pub run_by_opener: u64,
     /// Children run on other threads.
     pub run_elsewhere: u64,
     /// Children dropped unrun because the nursery was cancelled.
@@ -182,10 +183,10 @@ pub struct NurseryStats {
     pub stolen: u64,
     /// How many times a thread that waited in this nursery has taken children, of this nursery or
     /// others, from the one that ran its children.
-    pub leapfrogged: u64,
+    pub stolen_while_waiting: u64,
     /// How many times children of this nursery went to the pool's common queue, see
-    /// [`PoolStats::strays`].
-    pub strays: u64,
+    /// [`PoolStats::injected`].
+    pub injected: u64,
     /// How many times a thread that waited in this nursery went to sleep.
     pub parked: u64,
 }
@@ -194,27 +195,27 @@ impl NurseryStats {
     pub(crate) fn new(numbers: Numbers) -> Self {
         let Numbers {
             spawned,
-            run_here,
+            run_here: run_by_opener,
             run_elsewhere,
             skipped,
             panicked,
             late,
             stolen,
-            leapfrogged,
-            strays,
+            leapfrogged: stolen_while_waiting,
+            strays: injected,
             waits,
             answers: _,
         } = numbers;
         Self {
             spawned,
-            run_here,
+            run_by_opener,
             run_elsewhere,
             skipped,
             panicked,
             late,
             stolen,
-            leapfrogged,
-            strays,
+            stolen_while_waiting,
+            injected,
             parked: waits,
         }
     }
@@ -224,7 +225,7 @@ impl fmt::Display for NurseryStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             spawned,
-            run_here,
+            run_by_opener,
             run_elsewhere,
             skipped,
             panicked,
@@ -233,14 +234,14 @@ impl fmt::Display for NurseryStats {
         } = self;
         write!(
             f,
-            "{spawned} children spawned, {run_here} run here, {run_elsewhere} elsewhere, "
+            "{spawned} children spawned, {run_by_opener} run by the opener, {run_elsewhere} elsewhere, "
         )?;
         write!(f, "{skipped} skipped, {panicked} panicked, {late} late; ")?;
         write!(
             f,
-            "{} stolen, {} leapfrogged, ",
-            self.stolen, self.leapfrogged
+            "{} stolen, {} of them while waiting, ",
+            self.stolen, self.stolen_while_waiting
         )?;
-        write!(f, "{} strays, {} parked", self.strays, self.parked)
+        write!(f, "{} injected, {} parked", self.injected, self.parked)
     }
 }

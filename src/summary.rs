@@ -3,7 +3,7 @@
 //! Nurseries nest as deep as the program likes, and so do their failures. Each level asks what those are
 //! that it gets from the level below, so an answer must not take as long as they lie deep.
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, FailureKind};
 use crate::scope::Cancelled;
 
 /// What there is to know about failures without a walk through those that are nested in them.
@@ -57,15 +57,15 @@ impl<E> Failure<E> {
     /// The same of one.
     pub(crate) fn summary(&self) -> Summary {
         let cancelled = match self.kind() {
-            Kind::Nested(failures) => return failures.summary(),
-            Kind::Cancelled(cancelled) => Some(*cancelled),
+            FailureKind::Nested(failures) => return failures.summary(),
+            FailureKind::Cancelled(cancelled) => Some(*cancelled),
             _ => None,
         };
-        let is_late = matches!(self.kind(), Kind::Late(_));
+        let is_late = matches!(self.kind(), FailureKind::Late(_));
         Summary {
             leaves: 1,
             has_nested: false,
-            has_panic: matches!(self.kind(), Kind::Panic(_)),
+            has_panic: matches!(self.kind(), FailureKind::Panic(_)),
             has_late: is_late,
             are_cancelled: cancelled.is_some(),
             are_late_at_most: cancelled.is_some() || is_late,

@@ -5,19 +5,20 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Instant;
 
 use crate::child::{Child, Children};
-use crate::failure::{Failure, Failures, Kind, Whose};
+use crate::failure::{Failure, FailureKind, Failures, Whose};
+use crate::options::Options;
 use crate::outcome::Left;
 use crate::panicked::Panic;
-use crate::pool;
+use crate::pool::{self, Pool};
 use crate::scope::{
-    Cancelled, ChildId, Class, Origin, PartialNest, Payload, Reason, Seat, Task, Terms, Told,
+    CancelReason, Cancelled, ChildId, Class, Origin, PartialNest, Payload, Seat, Task, Terms, Told,
     catching,
 };
 use crate::stats::NurseryStats;
 
-/// Of a task: whether it returns failures, or errors.
-const NESTED: bool = true;
-const PLAIN: bool = !NESTED;
+/// Of a task: whether it returns failures, as bodies do, or errors.
+const BODY: bool = true;
+const PLAIN: bool = !BODY;
 
 /// A nursery whose children may fail; [`try_nursery`] opens one.
 ///
@@ -59,12 +60,12 @@ pub struct TryNursery<'scope, 'env: 'scope, E> {
 ///
 /// A child that was told of the cancellation and returned an error counts as skipped here, and its
 /// error as [late](Failures::late): where `Err` is returned it comes along, where `Ok` is, it goes to
-/// [`on_late`](TryNursery::on_late), or is dropped. Bodies and [nested](TryNursery::spawn_nested)
-/// children can pass on the cancellation itself; so an error of theirs is a failure even then, unless the
+/// [`on_late`](TryNursery::on_late), or is dropped. Bodies and children of
+/// [`spawn_body`](TryNursery::spawn_body) can pass on the cancellation itself; so an error of theirs is a failure even then, unless the
 /// free [`checkpoint`](crate::checkpoint()) or a nursery further in has told them, of which it may have
 /// been made. A panic of the body or of a child is a failure. So is whatever was taken out of another
 /// nursery, say by [`Failures::into_cause`], that it was cancelled included: in this one it is
-/// [nested](Kind::Nested), and of the child or body that returned it.
+/// [nested](FailureKind::Nested), and of the child or body that returned it.
 ///
 /// # Blocking
 ///
@@ -82,7 +83,60 @@ where
     pool::with_current(|seat| open(seat, Terms::default, body))
 }
 
-pub(crate) fn open<'env, E, T, F>(
+impl Pool {
+    /// Opens a partial nursery on this pool, see [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// let parsed = pool.try_nursery(|n| n.spawn(|| "seven".parse::<i32>()).join());
+    /// assert!(parsed.is_err());
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
+        E: Send + 'env,
+    {
+        self.with_seat(|seat| open(seat, Terms::default, body))
+    }
+}
+
+impl Options {
+    /// Opens a partial nursery with these options, see [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{OnFailure, Options};
+    ///
+    /// let options = Options::new().on_failure(OnFailure::Continue);
+    /// let parsed = options.try_nursery(|n| {
+    ///     n.spawn_each(["1", "two", "three"], str::parse::<i32>);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(parsed.unwrap_err().iter().count(), 2); // every failure, not the first one only
+    /// ```
+    pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
+    where
+        F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
+        E: Send + 'env,
+    {
+        let terms = self.terms();
+        self.with_seat(|seat| open(seat, || terms, body))
+    }
+}
+
+fn open<'env, E, T, F>(
     seat: &Seat,
     terms: impl FnOnce() -> Terms,
     body: F,
@@ -116,11 +170,11 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         let body = |task: &Task<'_>| match catching(body) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => {
-                let failure = failure.of(self.whose(None), self.told::<NESTED>(task));
-                Err(self.noted(failure, Reason::BodyFailed))
+                let failure = failure.of(self.whose(None), self.told::<BODY>(task));
+                Err(self.noted(failure, CancelReason::BodyFailed))
             }
             Err(payload) => {
-                let has_cancelled = self.nest.fail(Reason::BodyPanicked);
+                let has_cancelled = self.nest.fail(CancelReason::BodyPanicked);
                 Err(self.nest.collector().panicked(payload, has_cancelled))
             }
         };
@@ -132,7 +186,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Runs one child, unless the nursery is cancelled.
     #[inline]
-    fn run_child<const IS_NESTED: bool, T>(
+    fn run_child<const IS_BODY: bool, T>(
         &self,
         origin: &Origin,
         spawned_at: &'static Location<'static>,
@@ -143,23 +197,23 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         }
         self.nest.as_task(origin, |task| match catching(f) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => Err(self.failed::<IS_NESTED>(task, failure)),
+            Ok(Err(failure)) => Err(self.failed::<IS_BODY>(task, failure)),
             Err(payload) => Err(self.panicked(payload, Some(spawned_at), task.id())),
         })
     }
 
     /// The siblings know before anybody learns of the failure (law E5).
     #[cold]
-    fn failed<const IS_NESTED: bool>(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
-        let failure = failure.of(self.whose(task.id()), self.told::<IS_NESTED>(task));
+    fn failed<const IS_BODY: bool>(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
+        let failure = failure.of(self.whose(task.id()), self.told::<IS_BODY>(task));
         if failure.is_late() {
             self.nest.note_late();
         }
-        self.noted(failure, Reason::ChildFailed)
+        self.noted(failure, CancelReason::ChildFailed)
     }
 
     /// The nursery is cancelled for a failure, if it was not before and this is no consequence.
-    fn noted(&self, failure: Failure<E>, reason: Reason) -> Failure<E> {
+    fn noted(&self, failure: Failure<E>, reason: CancelReason) -> Failure<E> {
         if failure.is_cancellation() || !self.nest.fail(reason) {
             return failure;
         }
@@ -169,10 +223,10 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// What a task that ends now knows of the cancellation, if there was one.
     ///
     /// Who returns errors and no failures makes one of whatever it is told.
-    fn told<const IS_NESTED: bool>(&self, task: &Task<'_>) -> Option<Told> {
+    fn told<const IS_BODY: bool>(&self, task: &Task<'_>) -> Option<Told> {
         self.nest.cancelled()?;
         Some(match task.told() {
-            Told::AsFailure if !IS_NESTED => Told::AsError,
+            Told::AsFailure if !IS_BODY => Told::AsError,
             told => told,
         })
     }
@@ -189,7 +243,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     #[cold]
     fn skipped(&self, origin: &Origin, cancelled: Cancelled) -> Failure<E> {
         let whose = self.whose(Some(origin.id()));
-        Failure::whose(Kind::Cancelled(cancelled), whose)
+        Failure::whose(FailureKind::Cancelled(cancelled), whose)
     }
 
     #[cold]
@@ -200,7 +254,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         child: Option<ChildId>,
     ) -> Failure<E> {
         let has_cancelled = self.nest.note_panicked();
-        let panic = Kind::Panic(Panic::new(payload, spawned_at));
+        let panic = FailureKind::Panic(Panic::new(payload, spawned_at));
         Failure::whose(panic, self.whose(child)).which_cancelled(has_cancelled)
     }
 
@@ -209,7 +263,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     }
 
     #[inline]
-    fn spawn_as<const IS_NESTED: bool, T, F>(
+    fn spawn_as<const IS_BODY: bool, T, F>(
         &'scope self,
         class: Class,
         spawned_at: &'static Location<'static>,
@@ -220,7 +274,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         T: Send + 'scope,
     {
         let origin = self.nest.origin();
-        let child = move || self.run_child::<IS_NESTED, _>(&origin, spawned_at, f);
+        let child = move || self.run_child::<IS_BODY, _>(&origin, spawned_at, f);
         Child::new(self.nest.spawn(class, child))
     }
 
@@ -228,9 +282,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// The handle's [`join`](Child::join) returns what it returned. A failure that nobody joins is the
     /// nursery's; one that is joined is the joiner's, who may pass it on by `?`. It asks whether to stop
-    /// as a [blocking](Self::spawn_blocking) child does, or is a [nested](Self::spawn_nested) one.
+    /// as a [blocking](Self::spawn_blocking) child does, or is spawned by [`spawn_body`](Self::spawn_body).
     ///
-    /// A child that joins siblings by `?` is a nested one, too. If `E` takes in any error, as
+    /// A child that joins siblings by `?` is spawned by `spawn_body`, too. If `E` takes in any error, as
     /// `anyhow::Error` and boxed ones do, a plain child can make an error of its own of a sibling's failure by
     /// [`Failure::boxed`]. Then a sibling's panic or cancellation is this child's error; what it was is
     /// to be had by `downcast_ref`.
@@ -254,14 +308,16 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         })
     }
 
-    /// Spawns a child that returns what a body returns.
+    /// Spawns a child that is written as a body is: it returns a value or a [`Failure`].
     ///
-    /// That is one that asks the nursery whether it should stop, joins siblings that it has spawned, or
-    /// opens a nursery in turn, each with a `?`.
+    /// Such a child may ask the nursery whether to stop, join siblings that it has spawned, and open a
+    /// nursery in turn, each with a `?`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let sum = hatchery::try_nursery::<std::num::ParseIntError, _, _>(|n| {
-    ///     let child = n.spawn_nested(|| {
+    ///     let child = n.spawn_body(|| {
     ///         n.checkpoint()?;
     ///         let sibling = n.spawn(|| "3".parse::<i32>());
     ///         Ok(sibling.join()? + "4".parse::<i32>()?)
@@ -272,35 +328,31 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// ```
     #[track_caller]
     #[inline]
-    pub fn spawn_nested<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
+    pub fn spawn_body<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
     where
         F: FnOnce() -> Result<T, Failure<E>> + Send + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_as::<NESTED, _, _>(Class::Compute, Location::caller(), f)
+        self.spawn_as::<BODY, _, _>(Class::Compute, Location::caller(), f)
     }
 
     /// Spawns a child that may block, see [`Nursery::spawn_blocking`](crate::Nursery::spawn_blocking).
     ///
     /// It is not interrupted: what it waits for has to come to an end, or it waits for a little while at
     /// a time and asks in between. It has an error of its own and no [`Failure`], so it asks the free
-    /// [`checkpoint`](crate::checkpoint()), whose answer has to convert into that:
+    /// [`checkpoint`](crate::checkpoint()), whose answer has to convert into that error. The answer
+    /// [converts](Cancelled) into a [`std::io::Error`]; your own error types
+    /// need `From<Cancelled>`.
+    ///
+    /// # Examples
     ///
     /// ```
+    /// use std::io;
     /// use std::sync::mpsc::{RecvTimeoutError, channel};
     /// use std::time::Duration;
-    /// use hatchery::Cancelled;
-    ///
-    /// #[derive(Debug)]
-    /// struct Stopped(Cancelled);
-    /// impl From<Cancelled> for Stopped {
-    ///     fn from(cancelled: Cancelled) -> Self {
-    ///         Self(cancelled)
-    ///     }
-    /// }
     ///
     /// let (sender, receiver) = channel::<u8>();
-    /// let stopped = hatchery::try_nursery::<Stopped, _, _>(|n| {
+    /// let stopped = hatchery::try_nursery::<io::Error, _, _>(|n| {
     ///     let child = n.spawn_blocking(move || loop {
     ///         hatchery::checkpoint()?;
     ///         match receiver.recv_timeout(Duration::from_millis(1)) {
@@ -325,10 +377,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         })
     }
 
-    /// Spawns a child that may block, and returns what a body returns.
+    /// Spawns a child that may block, and is written as a body is.
     ///
-    /// It is [blocking](Self::spawn_blocking) and [nested](Self::spawn_nested): it asks the nursery whether
-    /// it should stop with a `?`.
+    /// It is both: [blocking](Self::spawn_blocking), and like a child of [`spawn_body`](Self::spawn_body). So it
+    /// asks the nursery whether to stop with a `?`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -336,7 +390,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// let (sender, receiver) = channel::<u8>();
     /// let stopped = hatchery::try_nursery::<RecvTimeoutError, _, _>(|n| {
-    ///     let child = n.spawn_blocking_nested(move || loop {
+    ///     let child = n.spawn_blocking_body(move || loop {
     ///         n.checkpoint()?;
     ///         match receiver.recv_timeout(Duration::from_millis(1)) {
     ///             Err(RecvTimeoutError::Timeout) => {}
@@ -350,12 +404,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// assert!(stopped.unwrap_err().cancelled().is_some());
     /// ```
     #[track_caller]
-    pub fn spawn_blocking_nested<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
+    pub fn spawn_blocking_body<F, T>(&'scope self, f: F) -> Child<'scope, Result<T, Failure<E>>>
     where
         F: FnOnce() -> Result<T, Failure<E>> + Send + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_as::<NESTED, _, _>(Class::Blocking, Location::caller(), f)
+        self.spawn_as::<BODY, _, _>(Class::Blocking, Location::caller(), f)
     }
 
     /// Spawns a child for each item, see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
@@ -418,8 +472,20 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// What has not started is dropped unrun, what runs is told when it asks. What was computed is
     /// kept, and the nursery still returns `Ok` if its body does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let value = hatchery::try_nursery::<(), _, _>(|n| {
+    ///     assert!(n.cancel());
+    ///     assert!(!n.cancel()); // it is cancelled already
+    ///     n.spawn(|| -> Result<(), ()> { unreachable!("it does not start") });
+    ///     Ok(7)
+    /// });
+    /// assert_eq!(value.unwrap(), 7);
+    /// ```
     pub fn cancel(&self) -> bool {
-        self.nest.cancel(Reason::Requested)
+        self.nest.cancel()
     }
 
     /// Moves the nursery's own deadline, to a later or an earlier time, or takes it away.
@@ -429,7 +495,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///
     /// ```
     /// use std::time::{Duration, Instant};
-    /// use hatchery::{Options, Reason};
+    /// use hatchery::{Options, CancelReason};
     ///
     /// const HOUR: Duration = Duration::from_secs(3600);
     /// let stopped = Options::new().timeout(HOUR).try_nursery::<(), (), _>(|n| {
@@ -438,23 +504,37 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     ///     n.set_deadline(Some(Instant::now())); // that is enough
     ///     n.checkpoint()
     /// });
-    /// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), Reason::Deadline);
+    /// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), CancelReason::Deadline);
     /// ```
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.nest.set_deadline(deadline);
     }
 
-    /// Whether the nursery is cancelled, by whomever. It takes a nanosecond or two.
+    /// Whether the nursery is cancelled: by its [`cancel`](Self::cancel), token or deadline, by a failure or
+    /// panic in it, or with a nursery that it was opened in. It takes a nanosecond or two.
     ///
-    /// A child that asks is taken to act on the answer, as with [`checkpoint`](Self::checkpoint): the error
-    /// that it returns after a `true` is [late](Failures::late), a consequence and no failure of its own;
-    /// unless it is a [nested](Self::spawn_nested) one, whose errors stay failures.
+    /// To ask has no effect. In particular, an error that a child returns after a `true` is a failure like
+    /// any other. A child that ends because the nursery is cancelled asks by `checkpoint`, this one or the
+    /// [free](crate::checkpoint()) one: then the error is [late](Failures::late), a consequence.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let value = hatchery::try_nursery::<(), _, _>(|n| {
+    ///     assert!(!n.is_cancelled());
+    ///     n.cancel();
+    ///     assert!(n.is_cancelled());
+    ///     Ok(7)
+    /// });
+    /// assert_eq!(value.unwrap(), 7);
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.nest.ask().is_some()
+        self.nest.cancelled().is_some()
     }
 
-    /// The same as an error, so that `?` ends the body or a nested child.
+    /// An error if the nursery is cancelled, so that `?` ends the body, or a child of
+    /// [`spawn_body`](Self::spawn_body).
     ///
     /// Children that return an error of their own, and no [`Failure`], have the free
     /// [`checkpoint`](crate::checkpoint()): [`spawn_blocking`](Self::spawn_blocking) shows how.
@@ -462,7 +542,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// # Errors
     ///
     /// If the nursery is cancelled. To pass that on is a consequence and no failure; an error of its own
-    /// that a nested child, or the body, returns instead is a failure like any other.
+    /// that the body, or such a child, returns instead is a failure like any other.
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Failure<E>> {
         match self.nest.ask() {
@@ -492,10 +572,7 @@ impl<'env, E: Send> TryNursery<'_, 'env, E> {
     ///     n.on_late(|failure| late.push(failure.to_string()));
     ///     n.spawn(|| {
     ///         n.cancel(); // say, on another thread
-    ///         match n.is_cancelled() {
-    ///             true => Err("disk full"), // when it saved what it had
-    ///             false => Ok(()),
-    ///         }
+    ///         hatchery::checkpoint().map_err(|_| "disk full") // when it saved what it had
     ///     });
     ///     Ok(7)
     /// });

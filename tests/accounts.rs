@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Gate, Ledger, on_every_pool, on_no_worker, on_pool, payload_of};
 use hatchery::{
-    CancelToken, Failure, Failures, Kind, OnFailure, Options, Panic, Pool, Reason, TryNursery,
+    CancelReason, CancelToken, Failure, FailureKind, Failures, OnFailure, Options, Panic, Pool,
+    TryNursery,
 };
 
 /// Panics on drop, and says who it is.
@@ -46,7 +47,7 @@ fn e1_a_failure_that_was_taken_out_of_another_nursery_fails_this_one() {
             let inner = hatchery::try_nursery::<&str, (), _>(|inner| {
                 let child = inner.spawn(|| {
                     inner.cancel();
-                    assert!(inner.is_cancelled());
+                    assert!(inner.checkpoint().is_err());
                     Err("disk full")
                 });
                 taken = child.join();
@@ -56,15 +57,15 @@ fn e1_a_failure_that_was_taken_out_of_another_nursery_fails_this_one() {
             taken
         };
         let failures = pool.try_nursery(|n| {
-            n.spawn_nested(skipped);
+            n.spawn_body(skipped);
             Ok(7)
         });
         let failures = failures.unwrap_err();
         assert_eq!(place(failures.cause()), Some("0".into()));
         let cancelled = failures.cancelled().unwrap();
-        assert_eq!(cancelled.reason(), Reason::Requested);
+        assert_eq!(cancelled.reason(), CancelReason::Requested);
         let failures = pool.try_nursery(|n| {
-            n.spawn_nested(late);
+            n.spawn_body(late);
             Ok(7)
         });
         let text = failures.unwrap_err().to_string();
@@ -88,7 +89,7 @@ fn an_error_that_was_taken_out_of_another_nursery_is_of_the_child_that_took_it()
                 n.spawn(|| Ok(()));
             }
             n.spawn(|| Err::<(), _>("before"));
-            n.spawn_nested(|| inner().map_err(Failures::into_cause));
+            n.spawn_body(|| inner().map_err(Failures::into_cause));
             Ok(())
         });
         let expected = ["child 3: before", "child 4: child 1: inner"];
@@ -108,11 +109,11 @@ fn a_consequence_in_one_nursery_is_a_failure_in_another() {
         };
         // That the one further in was cancelled, which followed from the cancellation of the inner one.
         let nested = || match stopped().unwrap_err().into_cause().into_kind() {
-            Kind::Nested(failures) => failures,
+            FailureKind::Nested(failures) => failures,
             _ => panic!("not nested"),
         };
         let failures = pool.try_nursery::<(), _, _>(|n| {
-            n.spawn_nested(|| Err::<(), _>(nested().into()));
+            n.spawn_body(|| Err::<(), _>(nested().into()));
             Ok(7)
         });
         let failures = failures.unwrap_err();
@@ -127,12 +128,12 @@ fn what_was_taken_out_of_a_nursery_that_was_cancelled_with_this_one_is_a_consequ
         let token = CancelToken::new();
         let options = Options::new().pool(pool).cancel_on(&token);
         let failures = options.try_nursery::<_, (), _>(|n| {
-            n.spawn_nested(|| {
+            n.spawn_body(|| {
                 let mut taken = (Ok(()), Ok(()));
                 let inner = hatchery::try_nursery::<&str, (), _>(|inner| {
                     let late = inner.spawn(|| {
                         token.cancel();
-                        assert!(inner.is_cancelled());
+                        assert!(inner.checkpoint().is_err());
                         Err("late")
                     });
                     taken.0 = late.join();
@@ -147,7 +148,7 @@ fn what_was_taken_out_of_a_nursery_that_was_cancelled_with_this_one_is_a_consequ
             Ok(())
         });
         let failures = failures.unwrap_err();
-        assert_eq!(failures.cancelled().unwrap().reason(), Reason::Token);
+        assert_eq!(failures.cancelled().unwrap().reason(), CancelReason::Token);
         assert_eq!(failures.late().len(), 1);
     });
 }
@@ -230,7 +231,7 @@ fn a_competitor_of_race_each_was_spawned_where_that_was_called() {
         let free = hatchery::race_each(0..1, |_| -> Result<(), ()> { panic!() });
         let lines = [of_options, free].map(|failures| {
             let failures = failures.unwrap_err();
-            let Kind::Panic(panic) = failures.cause().kind() else {
+            let FailureKind::Panic(panic) = failures.cause().kind() else {
                 panic!("no panic");
             };
             let place = panic.spawned_at().unwrap();
@@ -253,7 +254,7 @@ fn all_failures_are_listed_with_the_path_to_them() {
             })
         };
         let failures = options.try_nursery(|n| {
-            n.spawn_nested(|| Ok(two()?));
+            n.spawn_body(|| Ok(two()?));
             n.spawn(|| Err::<(), _>("c"));
             two()?;
             Ok(())
@@ -278,7 +279,7 @@ fn e8_late_errors_that_panic_on_drop_do_not_spoil_what_the_body_returned() {
         let value = pool.try_nursery(|n| {
             n.spawn(|| {
                 n.cancel();
-                assert!(n.is_cancelled());
+                assert!(n.checkpoint().is_err());
                 Err::<(), _>(ledger.bomb())
             });
             Ok(7)
@@ -362,14 +363,14 @@ fn late_errors_can_be_had_by_value() {
         let failures = options.try_nursery::<_, (), _>(|n| {
             n.spawn(|| {
                 n.cancel();
-                assert!(n.is_cancelled());
+                assert!(n.checkpoint().is_err());
                 Err::<(), _>("late".to_owned())
             })
             .join()?;
             Ok(())
         });
         let (failures, late) = failures.unwrap_err().into_parts();
-        assert!(matches!(failures[0].kind(), Kind::Cancelled(_)));
+        assert!(matches!(failures[0].kind(), FailureKind::Cancelled(_)));
         let late = late.into_iter().map(|late| late.into_error().unwrap());
         assert_eq!(late.collect::<Vec<String>>(), ["late"]);
     });
@@ -392,14 +393,14 @@ fn a_helper_that_returns_all_failures_may_join_a_child_of_its_caller() {
         assert_eq!(texts(&failures.unwrap_err()), ["child 1: no"]);
         let failures = pool.try_nursery(|n| {
             n.cancel();
-            n.spawn_nested(|| Ok(helper(n, true)?));
+            n.spawn_body(|| Ok(helper(n, true)?));
             Ok(helper(n, true)?)
         });
         let failures = failures.unwrap_err();
-        assert!(matches!(failures.cause().kind(), Kind::Cancelled(_)));
+        assert!(matches!(failures.cause().kind(), FailureKind::Cancelled(_)));
         // An error that no nursery has seen is the child's.
         let failures = pool.try_nursery::<&str, (), _>(|n| {
-            n.spawn_nested(|| Err::<(), _>(Failures::from(Failure::from("own")).into()));
+            n.spawn_body(|| Err::<(), _>(Failures::from(Failure::from("own")).into()));
             Ok(())
         });
         assert_eq!(texts(&failures.unwrap_err()), ["child 0: own"]);

@@ -68,6 +68,8 @@ fn nurseries() -> impl IntoIterator<Item = Row> {
         // It has handles.
         Gather<'static, 'static, u8>: Unpin UnwindSafe RefUnwindSafe;
         Gather<'static, 'static, Torn>: Unpin UnwindSafe RefUnwindSafe;
+        TryGather<'static, 'static, u8, u8>: Unpin UnwindSafe RefUnwindSafe;
+        TryGather<'static, 'static, Torn, Torn>: Unpin UnwindSafe RefUnwindSafe;
         Race<'static, 'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Race<'static, 'static, Lone, Lone>: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Race<'static, 'static, Local, u8>: Unpin UnwindSafe RefUnwindSafe;
@@ -84,6 +86,9 @@ fn handles() -> impl IntoIterator<Item = Row> {
         Children<'static, u8>: Unpin UnwindSafe RefUnwindSafe;
         Children<'static, Local>: Unpin UnwindSafe RefUnwindSafe;
         Children<'static, Torn>: Unpin UnwindSafe RefUnwindSafe;
+        ByCompletion<'static, u8>: Unpin UnwindSafe RefUnwindSafe;
+        ByCompletion<'static, Local>: Unpin UnwindSafe RefUnwindSafe;
+        ByCompletion<'static, Torn>: Unpin UnwindSafe RefUnwindSafe;
     }
 }
 
@@ -97,16 +102,16 @@ fn failures() -> impl IntoIterator<Item = Row> {
         Failures<Lone>: Send Unpin UnwindSafe;
         Failures<Local>: Unpin UnwindSafe RefUnwindSafe;
         Failures<Torn>: Send Sync Unpin RefUnwindSafe;
-        Kind<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
-        Kind<Lone>: Send Unpin UnwindSafe;
-        Kind<Local>: Unpin UnwindSafe RefUnwindSafe;
-        Kind<Torn>: Send Sync Unpin RefUnwindSafe;
+        FailureKind<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        FailureKind<Lone>: Send Unpin UnwindSafe;
+        FailureKind<Local>: Unpin UnwindSafe RefUnwindSafe;
+        FailureKind<Torn>: Send Sync Unpin RefUnwindSafe;
         // What is in the box may be anything.
         BoxedError: Send Sync Unpin;
         // The payload, which is only sent, lies behind a lock.
         Panic: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Cancelled: Send Sync Unpin UnwindSafe RefUnwindSafe;
-        Reason: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        CancelReason: Send Sync Unpin UnwindSafe RefUnwindSafe;
         ChildId: Send Sync Unpin UnwindSafe RefUnwindSafe;
     }
 }
@@ -116,13 +121,13 @@ fn settings_and_numbers() -> impl IntoIterator<Item = Row> {
         Pool: Send Sync Unpin UnwindSafe RefUnwindSafe;
         // It has hooks, which may be anything.
         PoolBuilder: Send Sync Unpin;
-        BuildError: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        BuildPoolError: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Options: Send Sync Unpin UnwindSafe RefUnwindSafe;
         OnFailure: Send Sync Unpin UnwindSafe RefUnwindSafe;
         CancelToken: Send Sync Unpin UnwindSafe RefUnwindSafe;
         PoolStats: Send Sync Unpin UnwindSafe RefUnwindSafe;
         NurseryStats: Send Sync Unpin UnwindSafe RefUnwindSafe;
-        Dump: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        PoolSnapshot: Send Sync Unpin UnwindSafe RefUnwindSafe;
     }
 }
 

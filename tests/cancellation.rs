@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Ledger, on_every_pool, on_no_worker};
-use hatchery::{CancelToken, Cancelled, Failure, Kind, Options, Pool, Reason, TryNursery};
+use hatchery::{
+    CancelReason, CancelToken, Cancelled, Failure, FailureKind, Options, Pool, TryNursery,
+};
 
 /// More threads than any of the pools computes with at a time.
 const THREADS: usize = 5;
@@ -34,7 +36,7 @@ fn told<E: Send>(n: &TryNursery<'_, '_, E>) -> Option<Cancelled> {
 
 fn cancelled<E>(failure: &Failure<E>) -> Cancelled {
     match failure.kind() {
-        Kind::Cancelled(cancelled) => *cancelled,
+        FailureKind::Cancelled(cancelled) => *cancelled,
         _ => panic!("something else"),
     }
 }
@@ -43,15 +45,15 @@ fn cancelled<E>(failure: &Failure<E>) -> Cancelled {
 type Way = for<'s> fn(&'s TryNursery<'s, '_, ()>, &CancelToken);
 
 /// The ways to cancel a nursery from its body, which goes on.
-const WAYS: [(Reason, Way); 5] = [
-    (Reason::Requested, |n, _| assert!(n.cancel())),
-    (Reason::Token, |_, token| assert!(token.cancel())),
+const WAYS: [(CancelReason, Way); 5] = [
+    (CancelReason::Requested, |n, _| assert!(n.cancel())),
+    (CancelReason::Token, |_, token| assert!(token.cancel())),
     // It is over when the nursery opens.
-    (Reason::Deadline, |_, _| {}),
-    (Reason::ChildFailed, |n, _| {
+    (CancelReason::Deadline, |_, _| {}),
+    (CancelReason::ChildFailed, |n, _| {
         assert!(n.spawn(|| Err::<(), _>(())).join().is_err());
     }),
-    (Reason::ChildPanicked, |n, _| {
+    (CancelReason::ChildPanicked, |n, _| {
         let child = n.spawn(|| -> Result<(), ()> { std::panic::resume_unwind(Box::new(())) });
         assert!(child.join().is_err());
     }),
@@ -60,12 +62,12 @@ const WAYS: [(Reason, Way); 5] = [
 /// Runs `body` in a nursery that was cancelled for each of the reasons, with its token.
 fn for_every_reason<'env>(
     pool: &Pool,
-    body: impl for<'s> Fn(&'s TryNursery<'s, 'env, ()>, &CancelToken, Reason),
+    body: impl for<'s> Fn(&'s TryNursery<'s, 'env, ()>, &CancelToken, CancelReason),
 ) {
     for (reason, way) in WAYS {
         let token = CancelToken::new();
         let mut options = Options::new().pool(pool).cancel_on(&token);
-        if reason == Reason::Deadline {
+        if reason == CancelReason::Deadline {
             options = options.timeout(Duration::ZERO);
         }
         let result = options.try_nursery::<(), _, _>(|n| {
@@ -128,7 +130,7 @@ fn x2_nothing_that_is_spawned_after_the_cancellation_starts() {
                     start()
                 }));
                 children.push(n.spawn_blocking(start));
-                children.push(n.spawn_nested(move || Ok(start()?)));
+                children.push(n.spawn_body(move || Ok(start()?)));
             }
             let each = n.spawn_each(0..100, move |_| start());
             let of_others = thread::scope(|scope| {
@@ -205,7 +207,7 @@ fn x2_on_one_thread_nothing_behind_the_child_that_cancels_starts() {
 }
 
 /// Asks so deep, in nurseries of both kinds and in both sides of a fork; counts who is told what.
-fn ask_below(depth: u32, expected: Option<Reason>, asked: &AtomicUsize) {
+fn ask_below(depth: u32, expected: Option<CancelReason>, asked: &AtomicUsize) {
     let ask = || {
         let told = hatchery::checkpoint().err();
         assert_eq!(told.map(|told| told.reason()), expected);
@@ -233,7 +235,7 @@ fn x3_cancellation_flows_down_to_every_depth_and_not_up() {
             ask_below(3, None, &asked);
             let inner = hatchery::try_nursery::<(), _, _>(|inner| {
                 inner.cancel();
-                ask_below(3, Some(Reason::Requested), &asked);
+                ask_below(3, Some(CancelReason::Requested), &asked);
                 assert!(!told(inner).unwrap().is_inherited());
                 Ok(())
             });
@@ -286,7 +288,7 @@ fn x4_a_deadline_that_is_over_is_in_force_wherever_it_was_set() {
                     })
                 };
                 for told in [is_over(), n.spawn(is_over).join()] {
-                    assert_eq!(told.reason(), Reason::Deadline);
+                    assert_eq!(told.reason(), CancelReason::Deadline);
                     assert_eq!(told.is_inherited(), outer < inner);
                 }
                 assert_eq!(n.is_cancelled(), outer < inner);
@@ -364,14 +366,14 @@ fn x5_all_who_ask_are_told_the_same_whoever_cancels_at_once() {
 fn x7_an_expiry_is_told_apart_from_every_other_end_an_inherited_one_too() {
     on_every_pool(|pool| {
         for_every_reason(pool, |n, _, reason| {
-            let is_expiry = reason == Reason::Deadline;
+            let is_expiry = reason == CancelReason::Deadline;
             // In between is one that must come to a value.
             let inner = hatchery::nursery(|_| {
                 hatchery::try_nursery::<(), (), _>(|n| n.checkpoint()).unwrap_err()
             });
             let [own, inherited] = [told(n), inner.cancelled()].map(Option::unwrap);
             for (told, is_inherited) in [(own, false), (inherited, true)] {
-                assert_eq!(told.reason() == Reason::Deadline, is_expiry);
+                assert_eq!(told.reason() == CancelReason::Deadline, is_expiry);
                 assert_eq!(told.overshoot().is_some(), is_expiry);
                 assert_eq!(told.to_string().contains("deadline"), is_expiry);
                 assert_eq!(told.is_inherited(), is_inherited);

@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use common::{Ledger, on_every_pool, on_no_worker, on_pool};
-use hatchery::{Failure, Failures, Kind, OnFailure, Options, Pool};
+use hatchery::{Failure, FailureKind, Failures, OnFailure, Options, Pool};
 
 /// Calls `test` with pools that run what blocks beside the body.
 fn with_company(test: impl Fn(&Pool)) {
@@ -32,9 +32,9 @@ fn e3_the_cause_is_what_failed_first_whoever_was_spawned_first() {
         let failures = failures.unwrap_err();
         let cause = "child 1: disk full";
         assert_eq!(failures.cause().to_string(), cause);
-        assert_eq!(failures.iter().len(), failures.len().get());
+        assert_eq!(failures.iter().len(), failures.len());
         // On one thread the reader may not have been started.
-        if failures.len().get() == 2 {
+        if failures.len() == 2 {
             let reader = "child 0: receiving on a closed channel";
             assert_eq!(failures.to_string(), format!("{cause} (and 1 more)"));
             assert_eq!(format!("{failures:#}"), format!("{cause}\n{reader}"));
@@ -95,15 +95,15 @@ fn e3_the_cause_is_what_cancelled_the_nursery_whatever_it_was() {
     on_no_worker(|pool| {
         let ledger = Ledger::default();
         let failures = pool.try_nursery::<&str, (), _>(|n| {
-            n.spawn_nested(|| {
+            n.spawn_body(|| {
                 n.spawn(|| Ok(ledger.bomb()));
-                n.spawn_nested(|| n.checkpoint());
+                n.spawn_body(|| n.checkpoint());
                 Ok(())
             });
             Ok(())
         });
         let failures = failures.unwrap_err();
-        assert!(matches!(failures.cause().kind(), Kind::Panic(_)));
+        assert!(matches!(failures.cause().kind(), FailureKind::Panic(_)));
     });
 }
 
@@ -140,7 +140,7 @@ fn e3_where_no_failure_cancelled_the_nursery_the_cause_is_the_first_in_spawn_ord
 fn a_long_path_is_abbreviated_and_can_be_had_whole() {
     const DEPTH: usize = 1000;
     fn chain<'s>(n: &'s hatchery::TryNursery<'s, '_, &'static str>, left: usize) {
-        n.spawn_nested(move || match left {
+        n.spawn_body(move || match left {
             0 => Err("no".into()),
             _ => {
                 chain(n, left - 1);
@@ -173,7 +173,7 @@ fn the_ends_of_an_abbreviated_path_are_right() {
     on_no_worker(|pool| {
         let failures = pool.try_nursery(|n| {
             fn next<'s>(n: &'s hatchery::TryNursery<'s, '_, ()>, depth: u64) {
-                n.spawn_nested(move || {
+                n.spawn_body(move || {
                     if depth == 12 {
                         return Err(().into());
                     }
@@ -211,7 +211,7 @@ fn failures_may_be_nested_as_deep_as_one_likes() {
         let mut failures = nested("no", 0);
         for _ in 0..DEPTH {
             assert!(failures.cancelled().is_none());
-            assert_eq!(failures.len().get(), 1);
+            assert_eq!(failures.len(), 1);
             failures = failures.resume_panic();
             let around = hatchery::try_nursery::<_, (), _>(|_| Err(failures.into()));
             failures = around.unwrap_err();
@@ -250,8 +250,8 @@ impl<E: fmt::Debug> IntoErrorAtTheBottom<E> for Failures<E> {
     fn into_error_at_the_bottom(mut self) -> E {
         loop {
             match self.into_cause().into_kind() {
-                Kind::Nested(nested) => self = nested,
-                Kind::Error(error) => return error,
+                FailureKind::Nested(nested) => self = nested,
+                FailureKind::Error(error) => return error,
                 kind => panic!("{kind:?}"),
             }
         }

@@ -37,7 +37,7 @@ fn parse() -> Result<Vec<i32>, Failures<InLine>> {
 
 /// In a nursery around that of [`parse`].
 fn parse_further_in() -> Result<Vec<i32>, Failures<InLine>> {
-    hatchery::try_nursery(|n| n.spawn_nested(|| Ok(parse()?)).join())
+    hatchery::try_nursery(|n| n.spawn_body(|| Ok(parse()?)).join())
 }
 
 /// The texts of an error and what has caused it.
@@ -195,7 +195,7 @@ fn into_error_loses_no_panic_and_says_why_a_nursery_was_cancelled() {
         // Behind an error, and in a nursery further in.
         let failures = options.try_nursery::<anyhow::Error, (), _>(|n| {
             n.spawn(|| Err::<(), _>(anyhow::anyhow!("first")));
-            n.spawn_nested(|| {
+            n.spawn_body(|| {
                 let inner = options.try_nursery::<anyhow::Error, (), _>(|n| {
                     n.spawn(|| Err::<(), _>(anyhow::anyhow!("inner")));
                     n.spawn(|| -> anyhow::Result<()> { panic!("on purpose") });

@@ -47,7 +47,7 @@ fn the_error_of_a_partial_nursery_is_inferred_from_where_it_goes() {
 #[test]
 fn the_error_may_be_given_first_and_the_rest_left_to_inference() {
     let value = try_nursery::<ParseIntError, _, _>(|n| {
-        n.spawn_nested(|| {
+        n.spawn_body(|| {
             n.checkpoint()?;
             Ok("1".parse::<i32>()?)
         })
@@ -86,7 +86,7 @@ fn failures_convert_into_a_boxed_error() {
 #[test]
 fn a_foreign_error_is_lifted_in_a_body() {
     let value = try_nursery::<AnyError<'static>, _, _>(|n| {
-        let own: i32 = "8".parse().map_err(Failure::error)?;
+        let own: i32 = "8".parse().map_err(Failure::new)?;
         Ok(n.spawn(|| Ok("7".parse::<i32>()?)).join()? + own)
     });
     assert_eq!(value.unwrap(), 15);
@@ -99,7 +99,7 @@ fn recursive_partial_nurseries_compose_by_the_question_mark() {
             if depth == 0 {
                 return Ok("1".parse::<u32>()?);
             }
-            let below = n.spawn_nested(move || Ok(count(depth - 1)?));
+            let below = n.spawn_body(move || Ok(count(depth - 1)?));
             Ok(below.join()? + count(depth - 1)?)
         })
     }
@@ -134,7 +134,7 @@ fn a_plain_child_checks_with_an_error_that_knows_cancellation() {
 #[test]
 fn errors_that_are_sent_but_not_shared_do() {
     let failed = try_nursery::<Cell<u8>, (), _>(|n| {
-        let child = n.spawn_nested(|| n.spawn(|| Err(Cell::new(7))).join());
+        let child = n.spawn_body(|| n.spawn(|| Err(Cell::new(7))).join());
         child.join()
     });
     let cause = failed.unwrap_err().into_cause();
@@ -176,7 +176,7 @@ fn children_spawn_siblings_through_a_function_that_names_the_nursery() {
         })
     }
     fn partial<'scope>(n: &'scope TryNursery<'scope, '_, ()>, depth: u32) {
-        n.spawn_nested(move || {
+        n.spawn_body(move || {
             if depth > 0 {
                 partial(n, depth - 1);
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::on_every_pool;
-use hatchery::{Kind, Options, Reason, checkpoint};
+use hatchery::{CancelReason, FailureKind, Options, checkpoint};
 
 const FAR: Duration = Duration::from_secs(1 << 20);
 
@@ -29,17 +29,17 @@ fn x4_a_deadline_that_is_moved_to_a_time_that_is_over_is_known_at_once() {
                     let told = child.join();
                     assert_eq!(
                         (told.reason(), told.is_inherited()),
-                        (Reason::Deadline, true)
+                        (CancelReason::Deadline, true)
                     );
                     assert!(inner.is_cancelled());
                 });
                 let skipped = n.spawn(|| Ok(())).join().unwrap_err();
-                let Kind::Cancelled(told) = skipped.kind() else {
+                let FailureKind::Cancelled(told) = skipped.kind() else {
                     panic!("it was started");
                 };
                 assert_eq!(
                     (told.reason(), told.is_inherited()),
-                    (Reason::Deadline, false)
+                    (CancelReason::Deadline, false)
                 );
                 // It stays so.
                 for deadline in [None, Some(Instant::now() + FAR)] {

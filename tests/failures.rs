@@ -8,7 +8,7 @@ use std::sync::{Barrier, Mutex};
 
 use common::{Ledger, on_every_pool, on_no_worker, on_pool, seeded};
 use fastrand::Rng;
-use hatchery::{Failure, Failures, Kind, OnFailure, Options, Pool};
+use hatchery::{Failure, FailureKind, Failures, OnFailure, Options, Pool};
 
 const BOTH: [OnFailure; 2] = [OnFailure::Cancel, OnFailure::Continue];
 
@@ -16,7 +16,7 @@ const BOTH: [OnFailure; 2] = [OnFailure::Cancel, OnFailure::Continue];
 fn index(failure: &Failure<u64>) -> u64 {
     let index = failure.child().expect("a child").index();
     match failure.kind() {
-        Kind::Error(error) => assert_eq!(*error, index),
+        FailureKind::Error(error) => assert_eq!(*error, index),
         _ => panic!("no error"),
     }
     index
@@ -64,9 +64,9 @@ fn r2_each_child_ends_in_exactly_one_of_done_failed_panicked_skipped() {
                     for end in single.chain(each) {
                         let how = match end.map_err(Failure::into_kind) {
                             Ok(_) => 0,
-                            Err(Kind::Error(_)) => 1,
-                            Err(Kind::Panic(_)) => 2,
-                            Err(Kind::Cancelled(_)) => 3,
+                            Err(FailureKind::Error(_)) => 1,
+                            Err(FailureKind::Panic(_)) => 2,
+                            Err(FailureKind::Cancelled(_)) => 3,
                             Err(kind) => panic!("{kind:?}"),
                         };
                         ends[how] += 1;
@@ -131,7 +131,7 @@ fn grow(rng: &mut Rng, depth: usize) -> Result<u64, Failures<u64>> {
     options.try_nursery(|n| {
         let mut sum = 0;
         for seed in seeds {
-            let child = n.spawn_nested(move || {
+            let child = n.spawn_body(move || {
                 let mut rng = Rng::with_seed(seed);
                 let leaf = rng.u64(..100);
                 // Others come meanwhile, if there are any.
@@ -248,9 +248,9 @@ fn e2_one_failure_has_the_same_shape_as_many_and_an_early_one_as_a_late_one() {
                         Ok(inner?)
                     });
                     let outer = failures.unwrap_err();
-                    assert_eq!(outer.len().get(), 1);
+                    assert_eq!(outer.len(), 1);
                     assert_eq!(outer.cause().child(), None);
-                    let Kind::Nested(inner) = outer.into_cause().into_kind() else {
+                    let FailureKind::Nested(inner) = outer.into_cause().into_kind() else {
                         panic!("not as deep as it was");
                     };
                     let all: Vec<_> = inner.iter().map(index).collect();
@@ -288,7 +288,7 @@ fn e4_children_that_were_skipped_or_told_are_no_failures_beside_a_real_one() {
                 let culprit = n.spawn(|| Err::<(), _>(0));
                 let mut children = Vec::new();
                 for _ in 0..20 {
-                    children.push(n.spawn_nested(|| {
+                    children.push(n.spawn_body(|| {
                         // Some of them are told, in the nursery or in one further in.
                         for _ in 0..100 {
                             n.checkpoint()?;
@@ -319,7 +319,7 @@ fn e6_a_failure_never_leaves_anybody_waiting_for_what_does_not_come() {
                 let failures = options.try_nursery::<_, Vec<()>, _>(|n| {
                     // One that waits for what it has spawned itself, behind the failure or before.
                     for _ in 0..5 {
-                        n.spawn_nested(|| {
+                        n.spawn_body(|| {
                             let sibling = n.spawn(|| Ok(1));
                             let blocking = n.spawn_blocking(|| Ok(1));
                             sibling.join()?;

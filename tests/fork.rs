@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Gate, REFUSED_STACK, outcome};
-use hatchery::{Options, Pool, PoolBuilder, Reason};
+use hatchery::{CancelReason, Options, Pool, PoolBuilder};
 use processes::{STARTED, Split, exit, forked};
 
 /// Uses a pool with two threads in every way, and makes sure that a thread of it is there.
@@ -54,10 +54,10 @@ fn work_on(pool: &Pool) {
             n.checkpoint()
         });
     let failures = told.unwrap_err();
-    let hatchery::Kind::Cancelled(cancelled) = failures.cause().kind() else {
+    let hatchery::FailureKind::Cancelled(cancelled) = failures.cause().kind() else {
         panic!("{failures:?}");
     };
-    assert!(matches!(cancelled.reason(), Reason::Deadline));
+    assert!(matches!(cancelled.reason(), CancelReason::Deadline));
 }
 
 fn builder() -> PoolBuilder {

@@ -13,7 +13,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use common::Gate;
-use hatchery::{Kind, Nursery, Options, Pool};
+use hatchery::{FailureKind, Nursery, Options, Pool};
 use processes::{Split, exit, forked};
 
 /// What a forked process does in a nursery of its parent's.
@@ -50,7 +50,10 @@ const USES: [(&str, Use); 9] = [
     ("failing", |_| {
         let told = hatchery::try_nursery(|n| n.spawn_blocking(|| Err::<(), _>("lost")).join());
         let failures = told.unwrap_err();
-        assert!(matches!(failures.cause().kind(), Kind::Error("lost")));
+        assert!(matches!(
+            failures.cause().kind(),
+            FailureKind::Error("lost")
+        ));
     }),
     ("race", |_| {
         let winner = hatchery::race(|r| {

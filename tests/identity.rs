@@ -187,7 +187,7 @@ fn ids_are_ordered_as_their_paths() {
 fn what_is_spawned_while_a_call_blocks_in_place_is_its_tasks_own() {
     on_every_pool(|pool| {
         let failures = all_of(pool).try_nursery::<(), (), _>(|n| {
-            n.spawn_nested(|| {
+            n.spawn_body(|| {
                 hatchery::block_in_place(|| n.spawn(|| Err::<(), _>(())));
                 Ok(())
             });

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use common::{Ledger, on_every_pool};
-use hatchery::{BoxedError, Failure, Failures, Kind, Pool, TryNursery, checkpoint};
+use hatchery::{BoxedError, Failure, FailureKind, Failures, Pool, TryNursery, checkpoint};
 
 /// The failures of a cancelled nursery on this pool whose body does this, then returns an error.
 fn failures_of(pool: &Pool, does: impl Fn()) -> Failures<&'static str> {
@@ -52,7 +52,7 @@ fn who_waits_is_not_told_by_what_runs_on_top_of_it() {
                 });
                 let inner = inner.unwrap_err();
                 assert!(
-                    matches!(inner.cause().kind(), Kind::Error("not told")),
+                    matches!(inner.cause().kind(), FailureKind::Error("not told")),
                     "{inner:?}"
                 );
             });
@@ -87,7 +87,7 @@ fn e1_late_errors_of_a_nursery_that_returns_ok_are_handed_over() {
             }
             n.spawn_blocking(|| {
                 n.cancel();
-                assert!(n.is_cancelled());
+                assert!(checkpoint().is_err());
                 Err::<(), _>("disk full")
             });
             Ok(7)
@@ -101,7 +101,7 @@ fn e1_late_errors_of_a_nursery_that_returns_ok_are_handed_over() {
             n.on_late(|_| handed += 1);
             let child = n.spawn(|| {
                 n.cancel();
-                assert!(n.is_cancelled());
+                assert!(checkpoint().is_err());
                 Err::<(), _>("disk full")
             });
             drop(child);
@@ -130,7 +130,7 @@ fn e8_a_handler_of_late_errors_that_panics_is_a_failure() {
                 for _ in 0..3 {
                     n.spawn_blocking(|| {
                         n.cancel();
-                        assert!(n.is_cancelled());
+                        assert!(checkpoint().is_err());
                         Err::<(), _>("disk full")
                     });
                 }
@@ -138,7 +138,7 @@ fn e8_a_handler_of_late_errors_that_panics_is_a_failure() {
             });
             let failures = failures.err().expect("the handler has panicked");
             let [only] = failures.into_parts().0.try_into().unwrap();
-            assert!(matches!(only.kind(), Kind::Panic(_)), "{only:?}");
+            assert!(matches!(only.kind(), FailureKind::Panic(_)), "{only:?}");
             assert!(only.child().is_none());
             assert!(handed >= 1);
             drop(only);
@@ -160,21 +160,39 @@ fn e8_a_handler_of_late_errors_that_panics_is_a_failure() {
 /// The ways in which a task may learn of the cancellation; by the first ones in a failure.
 type Way = for<'s> fn(&'s TryNursery<'s, '_, &'static str>);
 
-const AS_FAILURE: [Way; 4] = [
+const AS_FAILURE: [Way; 3] = [
     |n| assert!(n.checkpoint().is_err()),
-    |n| assert!(n.is_cancelled()),
     |n| {
         assert_eq!(
-            hatchery::join(|| (), || assert!(n.is_cancelled())),
+            hatchery::join(|| (), || assert!(n.checkpoint().is_err())),
             ((), ())
         )
     },
+    |n| {
+        hatchery::nursery(|inner| {
+            inner
+                .spawn_blocking(|| assert!(n.checkpoint().is_err()))
+                .join()
+        })
+    },
+];
+
+/// To ask like this tells nobody.
+const NOT_AT_ALL: [Way; 4] = [
+    |n| assert!(n.is_cancelled()),
+    |n| hatchery::nursery(|inner| assert!(n.is_cancelled() && inner.is_cancelled())),
     |n| hatchery::nursery(|inner| inner.spawn_blocking(|| assert!(n.is_cancelled())).join()),
+    |n| {
+        assert_eq!(
+            hatchery::join(|| assert!(n.is_cancelled()), || assert!(n.is_cancelled())),
+            ((), ())
+        )
+    },
 ];
 
 const AS_ERROR: [Way; 5] = [
     |_| assert!(checkpoint().is_err()),
-    |_| hatchery::nursery(|inner| assert!(inner.is_cancelled())),
+    |_| hatchery::nursery(|inner| assert!(inner.checkpoint().is_err())),
     |_| hatchery::nursery(|n| n.spawn_blocking(|| assert!(checkpoint().is_err())).join()),
     |_| {
         assert_eq!(
@@ -198,7 +216,7 @@ fn e1_an_error_of_a_nested_child_that_cannot_be_the_cancellation_is_a_failure() 
                 };
                 // Alone it runs for sure.
                 match is_nested {
-                    true => drop(n.spawn_nested(move || {
+                    true => drop(n.spawn_body(move || {
                         told();
                         Err::<(), _>("disk full".into())
                     })),
@@ -215,12 +233,23 @@ fn e1_an_error_of_a_nested_child_that_cannot_be_the_cancellation_is_a_failure() 
             assert_eq!(of_child(way, true), (Err("child 0: disk full".into()), 0));
             assert_eq!(of_child(way, false), (Ok(()), 1));
         }
+        for way in NOT_AT_ALL {
+            for is_nested in [false, true] {
+                let failed = Err("child 0: disk full".into());
+                assert_eq!(of_child(way, is_nested), (failed, 0));
+            }
+        }
         for way in AS_ERROR {
             assert_eq!(of_child(way, true), (Ok(()), 1));
             assert_eq!(of_child(way, false), (Ok(()), 1));
         }
         // The same for a body.
-        for (ways, is_late) in [(&AS_FAILURE[..], false), (&AS_ERROR[..], true)] {
+        let all = [
+            (&NOT_AT_ALL[..], false),
+            (&AS_FAILURE[..], false),
+            (&AS_ERROR[..], true),
+        ];
+        for (ways, is_late) in all {
             for way in ways {
                 let failures = pool.try_nursery::<_, (), _>(|n| {
                     n.cancel();
@@ -242,7 +271,7 @@ fn late_errors_are_counted() {
         let own = pool.try_nursery::<&str, _, _>(|n| {
             let child = n.spawn(|| {
                 n.cancel();
-                assert!(n.is_cancelled());
+                assert!(checkpoint().is_err());
                 Err::<(), _>("late")
             });
             assert!(child.join().is_err());
@@ -272,12 +301,12 @@ fn what_a_plain_child_has_from_a_sibling_is_in_its_error() {
             Ok(())
         });
         let failures = failures.unwrap_err();
-        let Kind::Error(error) = failures.cause().kind() else {
+        let FailureKind::Error(error) = failures.cause().kind() else {
             panic!("{failures:?}");
         };
         let failure = error
             .downcast_ref::<Failure<BoxedError>>()
             .expect("the sibling's");
-        assert!(matches!(failure.kind(), Kind::Panic(_)));
+        assert!(matches!(failure.kind(), FailureKind::Panic(_)));
     });
 }

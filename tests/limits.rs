@@ -148,7 +148,7 @@ fn s5_limits_hold_in_races() {
                 });
             }
         });
-        assert_eq!(lost.unwrap_err().len().get(), 100);
+        assert_eq!(lost.unwrap_err().len(), 100);
         crowd.were_at_most(limit, 100);
         let won = options.race_each(0..1000, |i| {
             crowd.child(work);

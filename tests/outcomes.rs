@@ -5,12 +5,12 @@ mod common;
 use std::sync::atomic::Ordering;
 
 use common::{Ledger, on_every_pool, on_no_worker};
-use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
+use hatchery::{CancelReason, CancelToken, Failure, FailureKind, Failures, OnFailure, Options};
 
 /// The error of a failure.
 fn error<E: Copy>(failure: &Failure<E>) -> E {
     match failure.kind() {
-        Kind::Error(error) | Kind::Late(error) => *error,
+        FailureKind::Error(error) | FailureKind::Late(error) => *error,
         _ => panic!("no error"),
     }
 }
@@ -91,7 +91,7 @@ fn an_unjoined_sibling_skipped_for_a_handled_failure_ends_the_nursery_as_cancell
             Ok(())
         });
         let cancelled = failures.unwrap_err().cancelled().unwrap();
-        assert_eq!(cancelled.reason(), Reason::ChildFailed);
+        assert_eq!(cancelled.reason(), CancelReason::ChildFailed);
         assert!(!cancelled.is_inherited());
     });
 }
@@ -104,7 +104,9 @@ fn a_joined_sibling_that_was_skipped_says_so() {
             let skipped = n.spawn(|| Ok::<(), _>(()));
             assert!(failing.join().is_err());
             match skipped.join().unwrap_err().into_kind() {
-                Kind::Cancelled(cancelled) => assert_eq!(cancelled.reason(), Reason::ChildFailed),
+                FailureKind::Cancelled(cancelled) => {
+                    assert_eq!(cancelled.reason(), CancelReason::ChildFailed)
+                }
                 _ => panic!("not cancelled"),
             }
             Ok(7)
@@ -138,7 +140,7 @@ fn children_skipped_by_a_token_fail_it() {
             Ok(())
         });
         let cancelled = failures.unwrap_err().cancelled().unwrap();
-        assert_eq!(cancelled.reason(), Reason::Token);
+        assert_eq!(cancelled.reason(), CancelReason::Token);
         // What was computed is kept.
         assert_eq!(options.try_nursery::<(), _, _>(|_| Ok(7)).unwrap(), 7);
     });
@@ -154,7 +156,7 @@ fn children_skipped_with_the_nursery_around_them_fail_it() {
                 Ok(())
             });
             let cancelled = failures.unwrap_err().cancelled().unwrap();
-            assert_eq!(cancelled.reason(), Reason::Requested);
+            assert_eq!(cancelled.reason(), CancelReason::Requested);
             assert!(cancelled.is_inherited());
             Ok(7)
         });
@@ -171,8 +173,11 @@ fn a_body_that_asks_and_is_told_ends_as_cancelled() {
             n.checkpoint()
         });
         let failures = failures.unwrap_err();
-        assert_eq!(failures.cancelled().unwrap().reason(), Reason::Requested);
-        assert_eq!(failures.len().get(), 1);
+        assert_eq!(
+            failures.cancelled().unwrap().reason(),
+            CancelReason::Requested
+        );
+        assert_eq!(failures.len(), 1);
     });
 }
 
@@ -188,7 +193,7 @@ fn e1_under_continue_every_failure_comes_back_in_spawn_order() {
                 0..100_u32,
                 |i| if i % 7 == 0 { Err(1000 + i) } else { Ok(()) },
             );
-            Err::<(), _>(Failure::error(7_u32))
+            Err::<(), _>(Failure::new(7_u32))
         });
         let failures = failures.unwrap_err();
         let own = [(None, 7)].into_iter();
@@ -209,7 +214,7 @@ fn e3_the_cause_is_the_smallest_child_among_those_that_failed() {
     on_every_pool(|pool| {
         let options = Options::new().pool(pool).on_failure(OnFailure::Continue);
         let failures = options.try_nursery(|n| {
-            n.spawn_nested(|| {
+            n.spawn_body(|| {
                 n.spawn(|| Ok::<(), _>(()));
                 n.spawn(|| Err::<(), _>("inner"));
                 Ok(())
@@ -240,24 +245,27 @@ fn e4_a_cancellation_is_not_listed_beside_a_real_failure() {
 fn an_error_of_a_child_that_knew_of_the_cancellation_is_late() {
     on_no_worker(|pool| {
         let failures = pool.try_nursery(|n| {
-            n.spawn_nested(|| {
+            n.spawn_body(|| {
                 n.spawn(|| Err::<(), _>("first"));
                 Ok(())
             });
-            n.spawn_nested(|| Ok(()));
+            n.spawn_body(|| Ok(()));
             Ok(())
         });
         assert_eq!(failures.unwrap_err().late().len(), 0);
         let failures = pool.try_nursery(|n| {
             n.spawn(|| {
                 assert!(n.spawn(|| Err::<(), _>("first")).join().is_err());
-                assert!(n.is_cancelled());
+                assert!(hatchery::checkpoint().is_err());
                 Err::<(), _>("second")
             });
             Ok(())
         });
         let failures = failures.unwrap_err();
-        assert_eq!(failures.cancelled().unwrap().reason(), Reason::ChildFailed);
+        assert_eq!(
+            failures.cancelled().unwrap().reason(),
+            CancelReason::ChildFailed
+        );
         assert_eq!(
             failures.late().iter().map(error).collect::<Vec<_>>(),
             ["second"]
@@ -280,19 +288,19 @@ fn the_cancellation_of_another_nursery_is_a_failure_like_any_other() {
         };
         // In a child, in the body, and taken out of its nursery.
         let by_child = pool.try_nursery::<(), _, _>(|n| {
-            n.spawn_nested(|| Ok(stopped()?));
+            n.spawn_body(|| Ok(stopped()?));
             Ok(())
         });
         let by_body = pool.try_nursery::<(), (), _>(|_| Ok(stopped()?));
         let by_cause = pool.try_nursery::<(), (), _>(|_| stopped().map_err(Failures::into_cause));
         for failures in [by_child, by_body, by_cause] {
             let failures = failures.unwrap_err();
-            assert_eq!(failures.cancelled().unwrap().reason(), Reason::Token);
+            assert_eq!(failures.cancelled().unwrap().reason(), CancelReason::Token);
             assert_eq!(failures.late().len(), 0);
         }
         // It cancels the siblings.
         let failures = pool.try_nursery::<(), _, _>(|n| {
-            assert!(n.spawn_nested(|| Ok(stopped()?)).join().is_err());
+            assert!(n.spawn_body(|| Ok(stopped()?)).join().is_err());
             assert!(n.is_cancelled());
             Ok(())
         });
@@ -322,7 +330,7 @@ fn panics_of_children_and_bodies_are_failures() {
         });
         let failures = failures.unwrap_err();
         match failures.cause().kind() {
-            Kind::Panic(panic) => {
+            FailureKind::Panic(panic) => {
                 assert_eq!(panic.message(), Some("child false"));
                 assert_eq!(panic.spawned_at().unwrap().file(), file!());
             }
@@ -388,7 +396,11 @@ fn e8_destructors_that_panic_are_failures() {
             Ok(())
         });
         let failures = failures.unwrap_err();
-        assert!(failures.iter().all(|f| matches!(f.kind(), Kind::Panic(_))));
+        assert!(
+            failures
+                .iter()
+                .all(|f| matches!(f.kind(), FailureKind::Panic(_)))
+        );
         let made = ledger.made.load(Ordering::Relaxed);
         ledger.is_balanced(made);
     });

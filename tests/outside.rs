@@ -129,7 +129,7 @@ fn a_seat_that_no_thread_holds_is_not_walked_by_searches() {
         // What their holders have counted is not lost with them, nor counted again by the next ones.
         let (stats, children) = (pool.stats(), 3 * 100 * 101);
         assert_eq!(stats.spawned - before.spawned, children);
-        assert_eq!(stats.run_here + stats.run_elsewhere, stats.spawned);
+        assert_eq!(stats.run_by_opener + stats.run_elsewhere, stats.spawned);
     });
 }
 

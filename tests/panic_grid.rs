@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{REFUSED_STACK, caught, watched};
-use hatchery::{Failure, Kind, Nursery, Options, Pool, TryNursery};
+use hatchery::{Failure, FailureKind, Nursery, Options, Pool, TryNursery};
 
 /// Whose panic or error it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -349,13 +349,13 @@ fn payload_or<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
 /// Whose failures these are, in their order; all of them are defused.
 fn marks_of(failures: hatchery::Failures<Oops>) -> Vec<Option<Mark>> {
     let of_one = |failure: Failure<Oops>| match failure.into_kind() {
-        Kind::Error((mark, value)) | Kind::Late((mark, value)) => {
+        FailureKind::Error((mark, value)) | FailureKind::Late((mark, value)) => {
             if let Some(mut value) = value {
                 value.is_bomb = false;
             }
             Some(mark)
         }
-        Kind::Panic(panic) => mark_of(panic.into_payload()),
+        FailureKind::Panic(panic) => mark_of(panic.into_payload()),
         _ => None,
     };
     let (failures, late) = failures.into_parts();

@@ -7,7 +7,7 @@ use std::num::ParseIntError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{on_every_pool, on_no_worker};
-use hatchery::{CancelToken, Failure, Failures, Kind, OnFailure, Options, Reason};
+use hatchery::{CancelReason, CancelToken, Failure, FailureKind, Failures, OnFailure, Options};
 
 #[test]
 fn recursive_nurseries_compose_by_question_marks() {
@@ -16,7 +16,7 @@ fn recursive_nurseries_compose_by_question_marks() {
             let Some((left, right)) = text.split_once('+') else {
                 return Ok(text.parse()?);
             };
-            let right = n.spawn_nested(move || Ok(sum(right)?));
+            let right = n.spawn_body(move || Ok(sum(right)?));
             let left: i64 = left.parse()?;
             Ok(left + right.join()?)
         })
@@ -44,7 +44,7 @@ fn a_nursery_of_boxed_errors_borrows() {
             .iter()
             .map(|line| n.spawn(|| Ok(line.parse::<i32>()?)))
             .collect();
-        let own: i32 = "3".parse().map_err(Failure::error)?;
+        let own: i32 = "3".parse().map_err(Failure::new)?;
         children
             .into_iter()
             .map(|child| Ok(child.join()? + own))
@@ -116,10 +116,10 @@ fn the_first_success_wins_a_race() {
             r.spawn(|| Err("slow"));
             r.spawn(|| panic!("fell"));
         });
-        assert_eq!(lost.unwrap_err().len().get(), 2);
+        assert_eq!(lost.unwrap_err().len(), 2);
         let nobody = options.race::<(), (), _>(|_| {});
         let nobody = nobody.unwrap_err().cancelled().unwrap();
-        assert_eq!(nobody.reason(), Reason::NoCompetitor);
+        assert_eq!(nobody.reason(), CancelReason::NoCompetitor);
         let found = options.race_each(0..1000, |i| if i == 700 { Ok(i) } else { Err(()) });
         assert_eq!(found.unwrap(), 700);
         let token = CancelToken::new();
@@ -128,7 +128,7 @@ fn the_first_success_wins_a_race() {
             .cancel_on(&token)
             .race(|r| r.spawn(|| Ok::<_, ()>(1)));
         let stopped = stopped.unwrap_err().cancelled().unwrap();
-        assert_eq!(stopped.reason(), Reason::Token);
+        assert_eq!(stopped.reason(), CancelReason::Token);
     });
 }
 
@@ -156,19 +156,19 @@ fn e1_an_error_that_is_late_in_a_nursery_further_in_is_kept() {
     on_every_pool(|pool| {
         let options = Options::new().pool(pool).on_failure(OnFailure::Continue);
         let failures = options.try_nursery::<&str, (), _>(|outer| {
-            outer.spawn_nested(|| {
+            outer.spawn_body(|| {
                 let middle = hatchery::try_nursery::<&str, (), _>(|_| {
                     let inner = hatchery::try_nursery::<&str, (), _>(|n| {
                         n.cancel();
                         assert!(hatchery::checkpoint().is_err());
-                        Err(Failure::error("late"))
+                        Err(Failure::new("late"))
                     });
                     Ok(inner?)
                 });
                 outer.cancel();
                 Ok(middle?)
             });
-            Err(Failure::error("no"))
+            Err(Failure::new("no"))
         });
         let failures = failures.unwrap_err();
         assert_eq!(failures.to_string(), "no");
@@ -188,7 +188,7 @@ fn x3_a_body_that_passes_on_that_a_nursery_in_it_was_cancelled_says_so() {
             Ok(inner?)
         });
         let cancelled = failures.unwrap_err().cancelled().unwrap();
-        assert_eq!(cancelled.reason(), Reason::Requested);
+        assert_eq!(cancelled.reason(), CancelReason::Requested);
     });
 }
 
@@ -205,7 +205,10 @@ fn a_cancelled_nursery_takes_no_more_items() {
             });
             let mut children = n.spawn_each(items, Ok::<i32, ()>);
             let last = children.by_ref().last().unwrap();
-            assert!(matches!(last.unwrap_err().kind(), Kind::Cancelled(_)));
+            assert!(matches!(
+                last.unwrap_err().kind(),
+                FailureKind::Cancelled(_)
+            ));
             Ok(())
         });
         failures.unwrap();

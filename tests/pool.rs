@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use common::{REFUSED_STACK, on_pool, watched};
-use hatchery::{BuildError, Pool};
+use hatchery::{BuildPoolError, Pool};
 #[cfg(target_os = "linux")]
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 #[cfg(target_os = "linux")]
@@ -19,11 +19,14 @@ use nix::unistd::Pid;
 #[test]
 fn invalid_configurations_are_refused_with_a_reason() {
     let refusal = |builder: hatchery::PoolBuilder| builder.build().unwrap_err();
-    assert_eq!(refusal(Pool::builder().threads(0)), BuildError::ZeroThreads);
+    assert_eq!(
+        refusal(Pool::builder().threads(0)),
+        BuildPoolError::ZeroThreads
+    );
     let asked = usize::MAX;
     assert_eq!(
         refusal(Pool::builder().threads(asked)),
-        BuildError::TooManyThreads { asked }
+        BuildPoolError::TooManyThreads { asked }
     );
     let error = refusal(Pool::builder().threads(1).name("a\0b"));
     assert_eq!(

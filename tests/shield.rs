@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Gate, on_every_pool};
-use hatchery::{CancelToken, Failure, Options, Pool, Reason, TryNursery, checkpoint, shield};
+use hatchery::{CancelReason, CancelToken, Failure, Options, Pool, TryNursery, checkpoint, shield};
 
 /// Something like a library: it opens nurseries of all kinds, asks, and comes to a value if nobody stops it.
 fn library() -> Option<u64> {
@@ -19,7 +19,7 @@ fn library() -> Option<u64> {
     let (a, b) = hatchery::join(|| checkpoint().is_ok(), || checkpoint().is_ok());
     let partial = hatchery::try_nursery::<(), _, _>(|n| {
         n.checkpoint()?;
-        let inner = n.spawn_nested(|| {
+        let inner = n.spawn_body(|| {
             n.checkpoint()?;
             Ok(hatchery::try_nursery(|inner| inner.spawn(|| Ok(3)).join())?)
         });
@@ -33,16 +33,19 @@ fn library() -> Option<u64> {
 const ALL: u64 = 4950 + 1 + 48 + 7;
 
 /// Runs `test` in nurseries that are cancelled from somewhere.
-fn in_cancelled_ones(pool: &Pool, test: impl for<'s> Fn(&'s TryNursery<'s, '_, ()>, Reason)) {
+fn in_cancelled_ones(pool: &Pool, test: impl for<'s> Fn(&'s TryNursery<'s, '_, ()>, CancelReason)) {
     let token = CancelToken::new();
     token.cancel();
     for (options, reason) in [
-        (Options::new(), Reason::Requested),
-        (Options::new().cancel_on(&token), Reason::Token),
-        (Options::new().timeout(Duration::ZERO), Reason::Deadline),
+        (Options::new(), CancelReason::Requested),
+        (Options::new().cancel_on(&token), CancelReason::Token),
+        (
+            Options::new().timeout(Duration::ZERO),
+            CancelReason::Deadline,
+        ),
     ] {
         let result = options.pool(pool).try_nursery::<(), _, _>(|n| {
-            if reason == Reason::Requested {
+            if reason == CancelReason::Requested {
                 n.cancel();
             }
             assert_eq!(library(), None);
@@ -109,7 +112,7 @@ fn x3_a_cancellation_that_comes_during_a_shield_is_told_behind_it() {
             Ok(())
         });
         let cancelled = result.unwrap_err().cancelled().unwrap();
-        assert_eq!(cancelled.reason(), Reason::Token);
+        assert_eq!(cancelled.reason(), CancelReason::Token);
         assert_eq!(steps.into_inner(), 1);
     });
 }
@@ -122,12 +125,12 @@ fn x3_a_shield_is_cancelled_by_itself_and_those_in_it_with_it() {
             token.cancel();
             let shielded = Options::new().shield();
             for (options, reason) in [
-                (shielded.clone(), Reason::Requested),
-                (shielded.clone().cancel_on(&token), Reason::Token),
-                (shielded.timeout(Duration::ZERO), Reason::Deadline),
+                (shielded.clone(), CancelReason::Requested),
+                (shielded.clone().cancel_on(&token), CancelReason::Token),
+                (shielded.timeout(Duration::ZERO), CancelReason::Deadline),
             ] {
                 let result = options.try_nursery::<(), (), _>(|n| {
-                    if reason == Reason::Requested {
+                    if reason == CancelReason::Requested {
                         n.cancel();
                     }
                     let inner = hatchery::nursery(|_| checkpoint()).unwrap_err();

@@ -12,14 +12,14 @@ use hatchery::{Failures, Nursery, NurseryStats, OnFailure, Options, Pool, PoolSt
 
 /// Every child has run or was skipped.
 fn adds_up(stats: &PoolStats) -> bool {
-    stats.run_here + stats.run_elsewhere + stats.skipped == stats.spawned
+    stats.run_by_opener + stats.run_elsewhere + stats.skipped == stats.spawned
 }
 
 /// The numbers of a nursery that has no child left, once other threads have added what they ran.
 fn settled(nursery: &Nursery<'_, '_>) -> NurseryStats {
     loop {
         let stats = nursery.stats();
-        let ended = stats.run_here + stats.run_elsewhere + stats.skipped;
+        let ended = stats.run_by_opener + stats.run_elsewhere + stats.skipped;
         assert!(ended <= stats.spawned, "{stats:?}");
         if ended == stats.spawned {
             return stats;
@@ -121,7 +121,7 @@ fn items_count_one_by_one_however_they_are_batched_and_split() {
             assert_eq!(spawned.count(), 100);
             let stats = settled(n);
             assert_eq!(stats.spawned, 200);
-            assert_eq!(stats.run_here + stats.run_elsewhere, 200, "{stats:?}");
+            assert_eq!(stats.run_by_opener + stats.run_elsewhere, 200, "{stats:?}");
         });
         assert!(adds_up(&pool.stats()), "{:?}", pool.stats());
     });
@@ -197,10 +197,10 @@ fn a_thread_that_is_no_part_of_a_nursery_spawns_strays() {
             });
             let stats = settled(n);
             assert_eq!(stats.spawned, 10);
-            assert!(stats.strays >= 10, "{stats:?}");
+            assert!(stats.injected >= 10, "{stats:?}");
         });
         let stats = pool.stats();
-        assert!(adds_up(&stats) && stats.strays >= 10, "{stats:?}");
+        assert!(adds_up(&stats) && stats.injected >= 10, "{stats:?}");
     });
 }
 
@@ -218,7 +218,7 @@ fn a_panic_counts_and_so_does_what_is_skipped_for_it() {
         assert_eq!((stats.spawned, stats.panicked), (111, 1));
         assert!(adds_up(&stats), "{stats:?}");
         if pool.threads() == 1 {
-            assert_eq!((stats.run_here, stats.skipped), (1, 110));
+            assert_eq!((stats.run_by_opener, stats.skipped), (1, 110));
         }
     });
 }
@@ -320,13 +320,13 @@ fn a_seat_that_gets_another_owner_keeps_its_numbers() {
                 threads.spawn(|| pool.nursery(|n| n.spawn(|| ()).join()));
             });
             let stats = pool.stats();
-            assert_eq!((stats.spawned, stats.run_here), (round, round));
+            assert_eq!((stats.spawned, stats.run_by_opener), (round, round));
         }
     });
 }
 
-/// How many compensations a pool of one thread counts where one spare comes for a worker that blocks.
-fn compensations_for_one(pool: &Pool) -> u64 {
+/// How many spares_started a pool of one thread counts where one spare comes for a worker that blocks.
+fn takeovers_for_one(pool: &Pool) -> u64 {
     watched(pool, || {
         let [has_begun, is_over]: &[Gate; 2] = &Default::default();
         pool.nursery(|n| {
@@ -345,7 +345,7 @@ fn compensations_for_one(pool: &Pool) -> u64 {
         });
         let stats = pool.stats();
         assert_eq!(stats.spare_threads, 1, "{stats:?}");
-        stats.compensations
+        stats.spares_started
     })
 }
 
@@ -358,14 +358,14 @@ fn a_spare_that_takes_over_once_counts_once() {
             builder = builder.on_thread_start(|_| ());
         }
         let pool = builder.build().unwrap();
-        assert_eq!(compensations_for_one(&pool), 1, "with a hook: {has_hook}");
+        assert_eq!(takeovers_for_one(&pool), 1, "with a hook: {has_hook}");
     }
 }
 
 #[test]
 #[ignore = "run by the test of the shared pool, in a process of its own"]
 fn print_what_the_shared_pool_counts() {
-    println!("compensations={}", compensations_for_one(Pool::shared()));
+    println!("spares_started={}", takeovers_for_one(Pool::shared()));
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn a_spare_of_the_shared_pool_that_takes_over_once_counts_once() {
     let run = alone::alone("print_what_the_shared_pool_counts", |this| {
         this.env("HATCHERY_THREADS", "1");
     });
-    assert!(run.stdout.contains("compensations=1\n"), "{run:?}");
+    assert!(run.stdout.contains("spares_started=1\n"), "{run:?}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn say(line: fmt::Arguments<'_>) {
 /// Why there is no census.
 #[derive(Debug)]
 enum Failure {
-    Pool(hatchery::BuildError),
+    Pool(hatchery::BuildPoolError),
     Root {
         dir: std::path::PathBuf,
         error: io::Error,

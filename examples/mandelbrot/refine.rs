@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use hatchery::{Cancelled, Reason, TryNursery};
+use hatchery::{CancelReason, Cancelled, TryNursery};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::fractal::{View, escape};
@@ -87,7 +87,7 @@ pub(crate) fn until(time: Duration, size: Size, view: View, passes: usize) -> Re
     let ended = match result.map_err(hatchery::Failures::resume_panic) {
         Ok(()) => Ended::Done,
         Err(failures) => match failures.cancelled() {
-            Some(cancelled) if cancelled.reason() == Reason::Deadline => {
+            Some(cancelled) if cancelled.reason() == CancelReason::Deadline => {
                 Ended::Deadline(cancelled.overshoot().unwrap_or_default())
             }
             _ => unreachable!("nothing else fails: {failures}"),

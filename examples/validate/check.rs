@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
-use hatchery::{Child, Failure, Failures, Kind, OnFailure, TryNursery};
+use hatchery::{Child, Failure, FailureKind, Failures, OnFailure, TryNursery};
 
 use crate::Trouble;
 use crate::record::{self, Bad, COLUMNS};
@@ -129,7 +129,7 @@ fn chunks<'scope>(
         {
             bad.extend(settle(oldest, all)?);
         }
-        window.push_back(n.spawn_nested(move || check(n, &chunk, seen, all)));
+        window.push_back(n.spawn_body(move || check(n, &chunk, seen, all)));
     }
     for child in window {
         bad.extend(settle(child, all)?);
@@ -195,8 +195,8 @@ fn first(failures: Failures<Stop>) -> Result<Vec<Bad>, Trouble> {
     let mut unreadable = None;
     for failure in failures.resume_panic() {
         match failure.into_kind() {
-            Kind::Error(Stop::Bad(bad)) => found.extend(bad),
-            Kind::Error(Stop::Unreadable(error)) => unreadable = Some(error),
+            FailureKind::Error(Stop::Bad(bad)) => found.extend(bad),
+            FailureKind::Error(Stop::Unreadable(error)) => unreadable = Some(error),
             other => unreachable!("nobody else cancels: {other:?}"),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::threads::{claims, naps, parks, refused, retires};
 use super::world::{Value, Why, World, raise};
-use crate::{Failures, Kind, Nursery, Pool};
+use crate::{FailureKind, Failures, Nursery, Pool};
 
 /// What a program comes to.
 pub(super) type Ending = Result<u64, Vec<Why>>;
@@ -59,10 +59,10 @@ pub(super) const ALL: [Program; 15] = [
 fn reasons<E>(failures: Failures<E>) -> Vec<Why> {
     let of_one = |failure: crate::Failure<E>| match failure.into_kind() {
         // An error of who was told of a cancellation is a consequence of that.
-        Kind::Cancelled(_) | Kind::Late(_) => vec![Why::Cancelled],
-        Kind::Error(_) => vec![Why::Own],
-        Kind::Panic(panic) => vec![*panic.into_payload().downcast().expect("one of ours")],
-        Kind::Nested(failures) => reasons(failures),
+        FailureKind::Cancelled(_) | FailureKind::Late(_) => vec![Why::Cancelled],
+        FailureKind::Error(_) => vec![Why::Own],
+        FailureKind::Panic(panic) => vec![*panic.into_payload().downcast().expect("one of ours")],
+        FailureKind::Nested(failures) => reasons(failures),
     };
     failures.into_iter().flat_map(of_one).collect()
 }
@@ -174,7 +174,7 @@ fn partial(w: &World) -> Ending {
                     })
                 })
                 .collect();
-            let inner = n.spawn_nested(|| {
+            let inner = n.spawn_body(|| {
                 let failed = crate::try_nursery(|m| {
                     let _unjoined = m.spawn_blocking(|| Ok(w.value(1)));
                     m.spawn(|| Err::<Value, _>(w.value(2))).join()

@@ -38,8 +38,8 @@ pub(crate) struct Mark {
     state: AtomicU8,
     /// Whether the epoch has advanced since there is a reason.
     is_spread: AtomicBool,
-    /// Whether somebody in it may have made an error of it that it is cancelled; for its end.
-    is_error: AtomicBool,
+    /// Flags of how somebody in it was told that it is cancelled; for its end.
+    told: AtomicU8,
     clean_at: CleanAt,
 }
 
@@ -79,7 +79,7 @@ impl Mark {
         Self {
             state: AtomicU8::new(0),
             is_spread: AtomicBool::new(false),
-            is_error: AtomicBool::new(false),
+            told: AtomicU8::new(0),
             clean_at: CleanAt::new(),
         }
     }
@@ -140,15 +140,15 @@ impl Mark {
         self.state.load(Ordering::Relaxed) & flags != 0
     }
 
-    /// Somebody may make an error of it that it is cancelled.
-    pub(crate) fn note_told_as_error(&self) {
+    /// Somebody is told, in a way that these flags stand for.
+    pub(crate) fn note_told(&self, flags: u8) {
         // ORDERING: Relaxed: read when all have ended.
-        self.is_error.store(true, Ordering::Relaxed);
+        self.told.fetch_or(flags, Ordering::Relaxed);
     }
 
-    /// Whether somebody may have, when all have ended.
-    pub(crate) fn was_told_as_error(&self) -> bool {
-        self.is_error.load(Ordering::Relaxed)
+    /// The flags of all who were told, when all have ended.
+    pub(crate) fn told(&self) -> u8 {
+        self.told.load(Ordering::Relaxed)
     }
 
     /// Sets flags.

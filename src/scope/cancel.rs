@@ -14,6 +14,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::mem::offset_of;
 use std::time::{Duration, Instant};
 
@@ -34,8 +35,8 @@ use crate::scope::lineage::{self, Told};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
-pub enum Reason {
-    /// Its [`cancel`](crate::TryNursery::cancel) was called.
+pub enum CancelReason {
+    /// Its [`cancel`](crate::TryNursery::cancel) was called, or a [total nursery's](crate::Nursery::cancel).
     Requested = 1,
     /// Its [`CancelToken`](crate::CancelToken) was cancelled.
     Token = 2,
@@ -56,7 +57,7 @@ pub enum Reason {
 /// Nurseries to look at for a reason, from one outwards, for the eyes of people.
 const OUTWARDS: usize = 256;
 
-impl Reason {
+impl CancelReason {
     const ALL: [Self; 8] = [
         Self::Requested,
         Self::Token,
@@ -74,7 +75,7 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for CancelReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Requested => "on request",
@@ -91,10 +92,12 @@ impl fmt::Display for Reason {
 
 /// What whoever asks is told once a nursery is cancelled.
 ///
-/// It is an error, so that `?` ends a child that has been told to stop.
+/// It is an error, so that `?` ends a child that has been told to stop. It converts into an
+/// [`io::Error`], so that children whose error that is can ask the free
+/// [`checkpoint`](crate::checkpoint()), too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cancelled {
-    reason: Reason,
+    reason: CancelReason,
     is_inherited: bool,
     /// Microseconds, for a deadline; about an hour at most.
     late_by: u32,
@@ -103,7 +106,7 @@ pub struct Cancelled {
 impl Cancelled {
     pub(crate) fn for_want_of_competitors() -> Self {
         Self {
-            reason: Reason::NoCompetitor,
+            reason: CancelReason::NoCompetitor,
             is_inherited: false,
             late_by: 0,
         }
@@ -111,7 +114,7 @@ impl Cancelled {
 
     /// Why, at the root: of the nursery that was cancelled first.
     #[must_use]
-    pub fn reason(&self) -> Reason {
+    pub fn reason(&self) -> CancelReason {
         self.reason
     }
 
@@ -127,7 +130,7 @@ impl Cancelled {
     /// In what a nursery returns, that is when its last child had ended.
     #[must_use]
     pub fn overshoot(&self) -> Option<Duration> {
-        (self.reason == Reason::Deadline).then(|| Duration::from_micros(self.late_by.into()))
+        (self.reason == CancelReason::Deadline).then(|| Duration::from_micros(self.late_by.into()))
     }
 }
 
@@ -147,6 +150,42 @@ impl fmt::Display for Cancelled {
 }
 
 impl Error for Cancelled {}
+
+/// An I/O error whose kind is [`TimedOut`](io::ErrorKind::TimedOut) if a deadline has passed, else
+/// [`Interrupted`](io::ErrorKind::Interrupted).
+///
+/// The [`Cancelled`] is the [inner error](io::Error::get_ref).
+///
+/// Do not return the error from an implementation of [`Read`](io::Read) or [`Write`](io::Write): the
+/// standard library's helpers, [`io::copy`] for example, try again for ever on `Interrupted`. Return
+/// [`io::Error::other(cancelled)`](io::Error::other) from there.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::time::Duration;
+/// use hatchery::{Cancelled, Options, CancelReason};
+///
+/// let stopped = Options::new().timeout(Duration::ZERO).try_nursery::<io::Error, (), _>(|n| {
+///     let told: io::Result<()> = hatchery::checkpoint().map_err(io::Error::from);
+///     let error = told.unwrap_err();
+///     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+///     let cancelled = error.get_ref().unwrap().downcast_ref::<Cancelled>().unwrap();
+///     assert_eq!(cancelled.reason(), CancelReason::Deadline);
+///     n.checkpoint()
+/// });
+/// assert!(stopped.is_err());
+/// ```
+impl From<Cancelled> for io::Error {
+    fn from(cancelled: Cancelled) -> Self {
+        let kind = match cancelled.reason {
+            CancelReason::Deadline => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::Interrupted,
+        };
+        Self::new(kind, cancelled)
+    }
+}
 
 /// What a [`CancelToken`](crate::CancelToken) and the nurseries that heed it have in common.
 #[derive(Clone, Debug, Default)]
@@ -193,13 +232,13 @@ impl Terms {
     }
 
     /// Why they end the nursery now, if they do, and of a deadline since when.
-    fn broken(&self) -> Option<(Reason, Option<Instant>)> {
+    fn broken(&self) -> Option<(CancelReason, Option<Instant>)> {
         let tokens = self.tokens.as_deref().unwrap_or_default();
         if tokens.iter().any(Token::is_cancelled) {
-            return Some((Reason::Token, None));
+            return Some((CancelReason::Token, None));
         }
         let passed = self.due.passed()?;
-        Some((Reason::Deadline, Some(passed)))
+        Some((CancelReason::Deadline, Some(passed)))
     }
 }
 
@@ -270,7 +309,7 @@ impl Cancellable for Scope {
         Some((reason as u8, since))
     }
 
-    const DEADLINE: u8 = Reason::Deadline as u8;
+    const DEADLINE: u8 = CancelReason::Deadline as u8;
 
     fn since(&self) -> Option<Instant> {
         self.terms()?.due.over()
@@ -316,9 +355,16 @@ impl Scope {
         self.terms().is_some_and(|terms| terms.is_partial)
     }
 
-    /// Cancels the nursery; true if it was not cancelled before.
+    /// Cancels the nursery because somebody asks for it, as a token does: a total nursery runs all of its
+    /// children even so. True if it was not cancelled before.
     #[cold]
-    pub(crate) fn cancel(&self, reason: Reason) -> bool {
+    pub(crate) fn cancel(&self) -> bool {
+        mark::cancel(self, &EPOCH, CancelReason::Requested as u8, 0)
+    }
+
+    /// Cancels the nursery for a failure; true if it was not cancelled before.
+    #[cold]
+    fn cancel_for(&self, reason: CancelReason) -> bool {
         let flags = if self.is_partial() { 0 } else { SKIPS };
         mark::cancel(self, &EPOCH, reason as u8, flags)
     }
@@ -326,10 +372,10 @@ impl Scope {
     /// A child or the body has failed or panicked: that cancels, unless the others are to go on. True if
     /// the nursery was not cancelled before, and is now.
     #[cold]
-    pub(crate) fn fail(&self, reason: Reason) -> bool {
+    pub(crate) fn fail(&self, reason: CancelReason) -> bool {
         self.cancel.mark.add(FAILED);
         let continues = self.terms().is_some_and(|terms| terms.continues);
-        let has_cancelled = !continues && self.cancel(reason);
+        let has_cancelled = !continues && self.cancel_for(reason);
         point::reach(Point::FailureRecorded);
         has_cancelled
     }
@@ -341,19 +387,14 @@ impl Scope {
 
     /// Somebody was told in this nursery who is not on top of its body.
     pub(super) fn note_told(&self, told: Told) {
-        if told == Told::AsError {
-            self.cancel.mark.note_told_as_error();
-        }
+        self.cancel.mark.note_told(told.flag());
     }
 
     /// Who was told in this nursery that it is cancelled was told on behalf of the task around it.
     pub(super) fn pass_on_what_was_told(&self) {
         let known = self.cancel.mark.known();
-        if known.is_some_and(|known| known.is_inherited) {
-            let told = match self.cancel.mark.was_told_as_error() {
-                true => Told::AsError,
-                false => Told::AsFailure,
-            };
+        let told = Told::most_of(self.cancel.mark.told());
+        if told != Told::Nothing && known.is_some_and(|known| known.is_inherited) {
             lineage::tell(self, told);
         }
     }
@@ -401,7 +442,7 @@ impl Scope {
             clock::now().saturating_duration_since(deadline)
         });
         Some(Cancelled {
-            reason: Reason::of(known),
+            reason: CancelReason::of(known),
             is_inherited: known.is_inherited,
             late_by: u32::try_from(late_by.as_micros()).unwrap_or(u32::MAX),
         })
@@ -409,10 +450,10 @@ impl Scope {
 
     /// Why it is cancelled as far as anybody knows, itself or with a nursery further out; nobody is
     /// told, and no clock is looked at.
-    fn known_reason(&self) -> Option<Reason> {
+    fn known_reason(&self) -> Option<CancelReason> {
         let scopes = std::iter::successors(Some(self), |scope| scope.parent());
         let mut known = scopes.take(OUTWARDS).map(|scope| scope.cancel.mark.known());
-        known.find_map(|known| Some(Reason::of(known?)))
+        known.find_map(|known| Some(CancelReason::of(known?)))
     }
 
     /// Moves the nursery's own deadline, or takes it away, unless it has passed.

@@ -141,6 +141,28 @@ where
     })
 }
 
+/// The same if the innermost frame is on this seat, and as `elsewhere` does otherwise.
+///
+/// A fork that is opened on another seat than the innermost frame's has ended when the second closure runs
+/// here: what that opens would find the other seat. So `elsewhere` opens a nursery around both closures.
+#[inline]
+pub(crate) fn fork_on<A, B, RA, RB>(
+    seat: &Seat,
+    a: A,
+    b: B,
+    elsewhere: impl FnOnce(A, B) -> (RA, RB),
+) -> (RA, RB)
+where
+    A: FnOnce() -> RA,
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    Frame::with_current(|frame| match frame {
+        Some(frame) if frame.seat.is(seat) => fork_in(frame, a, b),
+        _ => out_of_line(|| elsewhere(a, b)),
+    })
+}
+
 /// The same on the innermost frame's seat, if there is one, and as `elsewhere` does otherwise.
 #[inline]
 pub(crate) fn fork_here<A, B, RA, RB>(

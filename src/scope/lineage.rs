@@ -79,7 +79,7 @@ impl ChildId {
     /// ```
     /// let failures = hatchery::try_nursery(|n| {
     ///     n.spawn(|| Ok(()));
-    ///     n.spawn_nested(|| n.spawn(|| Err::<(), _>("no")).join());
+    ///     n.spawn_body(|| n.spawn(|| Err::<(), _>("no")).join());
     ///     Ok(())
     /// });
     /// let failures = failures.unwrap_err();
@@ -292,6 +292,24 @@ pub(crate) enum Told {
     AsFailure,
     /// In a way that it may have made an error of.
     AsError,
+}
+
+impl Told {
+    /// What a mark keeps of it.
+    pub(crate) fn flag(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::AsFailure => 1,
+            Self::AsError => 2,
+        }
+    }
+
+    /// The way that matters most of those that a mark has kept.
+    pub(crate) fn most_of(flags: u8) -> Self {
+        let ways = [Self::AsError, Self::AsFailure];
+        let told = ways.into_iter().find(|way| flags & way.flag() != 0);
+        told.unwrap_or(Self::Nothing)
+    }
 }
 
 /// The body or a child of a partial nursery while it runs.

@@ -11,9 +11,9 @@ mod panics;
 mod partial;
 
 pub(crate) use batches::Batches;
-pub use cancel::{Cancelled, Reason};
+pub use cancel::{CancelReason, Cancelled};
 pub(crate) use cancel::{Terms, Token, check, describe};
-pub(crate) use fork::{fork, fork_here};
+pub(crate) use fork::{fork, fork_here, fork_on};
 pub use lineage::ChildId;
 pub(crate) use lineage::{Origin, Task, Told};
 pub(crate) use nest::{Held, Nest};

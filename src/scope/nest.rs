@@ -14,7 +14,7 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::platform::point::{self, Point};
 use crate::scope::panics::catching;
-use crate::scope::{Reason, Scope, Terms};
+use crate::scope::{CancelReason, Scope, Terms};
 use crate::task::arena::Arena;
 use crate::task::chunk;
 use crate::task::record::{Class, Handle, Outcome, Payload, Rank, Running, Verdict, Vtable};
@@ -82,7 +82,7 @@ impl<'scope> Nest<'scope, '_> {
             point::reach(Point::NurseryOpened);
             let result = catching(body);
             if result.is_err() {
-                scope.fail(Reason::BodyPanicked);
+                scope.fail(CancelReason::BodyPanicked);
             }
             point::reach(Point::NurseryClosing);
             seat.wait_for_end(&stage.frame, &scope.frame);

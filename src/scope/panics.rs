@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::platform::sync::{Mutex, lock};
-use crate::scope::{Reason, Scope};
+use crate::scope::{CancelReason, Scope};
 use crate::task::record::{Payload, Rank, Verdict};
 use crate::task::verdict::lose;
 
@@ -81,7 +81,7 @@ struct Raised {
 impl Scope {
     /// A child has panicked and leaves its payload to its handle.
     pub(super) fn note_panic(&self) {
-        self.fail(Reason::ChildPanicked);
+        self.fail(CancelReason::ChildPanicked);
         self.count_panic();
         // ORDERING: Relaxed: read after the last child has been counted.
         self.panics().unclaimed.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +93,7 @@ impl Scope {
             Verdict::Skipped => {}
             Verdict::Done(value) => {
                 if let Err(payload) = catching(|| drop(value)) {
-                    let has_cancelled = self.fail(Reason::ChildPanicked);
+                    let has_cancelled = self.fail(CancelReason::ChildPanicked);
                     self.count_panic();
                     self.keep(rank, payload, has_cancelled);
                 }

@@ -6,7 +6,7 @@ use std::ptr;
 use std::time::Instant;
 
 use crate::engine::seat::Seat;
-use crate::scope::cancel::{Cancelled, Reason, Terms};
+use crate::scope::cancel::{CancelReason, Cancelled, Terms};
 use crate::scope::lineage::{self, Origin, Spawned, Task, Told};
 use crate::scope::nest::{Nest, Policy};
 use crate::scope::{Batches, Class, Handle, Numbers, Payload, Scope};
@@ -45,7 +45,7 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
     fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
         // SAFETY: by the invariant; `hold` has set a pointer to the whole.
         let partial = unsafe { &*scope.terms_at().cast::<Partial<K>>() };
-        let fail = || scope.fail(Reason::ChildPanicked);
+        let fail = || scope.fail(CancelReason::ChildPanicked);
         partial.collector.collect(rank, verdict, fail);
     }
 }
@@ -162,8 +162,8 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     }
 
     /// True for exactly one caller.
-    pub(crate) fn cancel(&self, reason: Reason) -> bool {
-        self.nest.scope().cancel(reason)
+    pub(crate) fn cancel(&self) -> bool {
+        self.nest.scope().cancel()
     }
 
     /// A child that has begun here is dropped unrun.
@@ -173,7 +173,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
 
     /// A child has panicked; true if that has cancelled the nursery.
     pub(crate) fn note_panicked(&self) -> bool {
-        let has_cancelled = self.fail(Reason::ChildPanicked);
+        let has_cancelled = self.fail(CancelReason::ChildPanicked);
         self.nest.scope().count_panic();
         has_cancelled
     }
@@ -194,7 +194,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     }
 
     /// A child or the body has failed; true if that has cancelled the nursery.
-    pub(crate) fn fail(&self, reason: Reason) -> bool {
+    pub(crate) fn fail(&self, reason: CancelReason) -> bool {
         self.nest.scope().fail(reason)
     }
 }

@@ -3,6 +3,6 @@
 fn main() {
     let _ = hatchery::try_nursery::<(), _, _>(|n| {
         let child = n.spawn(|| Ok(1));
-        n.spawn_nested(move || child.join()).join()
+        n.spawn_body(move || child.join()).join()
     });
 }

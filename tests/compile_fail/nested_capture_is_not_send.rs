@@ -2,5 +2,5 @@ use std::rc::Rc;
 
 fn main() {
     let shared = Rc::new(1);
-    let _ = hatchery::try_nursery::<(), _, _>(|n| n.spawn_nested(move || Ok(*shared)).join());
+    let _ = hatchery::try_nursery::<(), _, _>(|n| n.spawn_body(move || Ok(*shared)).join());
 }

@@ -1,5 +1,5 @@
 use std::rc::Rc;
 
 fn main() {
-    let _ = hatchery::try_nursery::<(), _, _>(|n| n.spawn_nested(|| Ok(Rc::new(1))).join());
+    let _ = hatchery::try_nursery::<(), _, _>(|n| n.spawn_body(|| Ok(Rc::new(1))).join());
 }

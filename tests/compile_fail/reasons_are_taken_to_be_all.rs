@@ -1,14 +1,14 @@
-use hatchery::{Kind, OnFailure, Reason};
+use hatchery::{FailureKind, OnFailure, CancelReason};
 
 fn main() {
-    match Reason::Requested {
-        Reason::Requested => {}
+    match CancelReason::Requested {
+        CancelReason::Requested => {}
     }
     match OnFailure::Cancel {
         OnFailure::Cancel | OnFailure::Continue => {}
     }
-    match Kind::Error(()) {
-        Kind::Error(()) | Kind::Late(()) => {}
-        Kind::Panic(_) | Kind::Cancelled(_) | Kind::Nested(_) => {}
+    match FailureKind::Error(()) {
+        FailureKind::Error(()) | FailureKind::Late(()) => {}
+        FailureKind::Panic(_) | FailureKind::Cancelled(_) | FailureKind::Nested(_) => {}
     }
 }

@@ -196,7 +196,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
             }
             (Any::Total(n), _) => Handle::Total(n.spawn(move || plain(run(true)))),
             (Any::Partial(n), How::Plain) => Handle::Partial(n.spawn(move || plain(run(true)))),
-            (Any::Partial(n), How::Nested) => Handle::Partial(n.spawn_nested(move || run(false))),
+            (Any::Partial(n), How::Nested) => Handle::Partial(n.spawn_body(move || run(false))),
             (Any::Partial(n), How::Blocking) => {
                 Handle::Partial(n.spawn_blocking(move || plain(run(true))))
             }
@@ -235,7 +235,9 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
                             .blame("X5: it was cancelled, and is not".to_owned());
                     }
                     match failure.kind() {
-                        hatchery::Kind::Cancelled(why) => (Some(answer(*why)), Some(failure)),
+                        hatchery::FailureKind::Cancelled(why) => {
+                            (Some(answer(*why)), Some(failure))
+                        }
                         _ => unreachable!("a checkpoint says no more than that"),
                     }
                 }
@@ -256,7 +258,7 @@ pub(crate) fn write(cell: &mut Cell<'_>, task: &Task, state: u64) {
 }
 
 fn is_error(failure: &Failure<Fault>) -> bool {
-    matches!(failure.kind(), hatchery::Kind::Error(_))
+    matches!(failure.kind(), hatchery::FailureKind::Error(_))
 }
 
 impl<'s, 'e, 'o: 's, 'w: 'o> Outer<'w> for Place<'s, 'e, 'o, 'w> {

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use hatchery::{Cancelled, Failure, Failures, Kind, Reason};
+use hatchery::{CancelReason, Cancelled, Failure, FailureKind, Failures};
 
 use crate::everything::ledger::{Exploded, Fault, Payload};
 
@@ -24,13 +24,13 @@ pub(crate) enum Seen {
     Error(usize),
     Late(usize),
     Panic(Thrown),
-    Cancelled(Reason, bool),
+    Cancelled(CancelReason, bool),
     /// Failures, and late ones.
     Nested(Vec<Seen>, Vec<Seen>),
 }
 
 /// What somebody is told who asks whether a nursery is cancelled.
-pub(crate) type Answer = Option<(Reason, bool)>;
+pub(crate) type Answer = Option<(CancelReason, bool)>;
 
 /// What a task has returned, before it becomes its nursery's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) enum Outcome {
     Raised(Thrown),
 }
 
-pub(crate) fn answer(cancelled: Cancelled) -> (Reason, bool) {
+pub(crate) fn answer(cancelled: Cancelled) -> (CancelReason, bool) {
     (cancelled.reason(), cancelled.is_inherited())
 }
 
@@ -99,14 +99,14 @@ impl Seen {
     /// Takes a failure, so that it does no harm.
     pub(crate) fn take(failure: Failure<Fault>) -> Self {
         match failure.into_kind() {
-            Kind::Error(fault) => Self::Error(fault.ticket.taken()),
-            Kind::Late(fault) => Self::Late(fault.ticket.taken()),
-            Kind::Panic(panic) => Self::Panic(Thrown::take(panic.into_payload())),
-            Kind::Cancelled(cancelled) => {
+            FailureKind::Error(fault) => Self::Error(fault.ticket.taken()),
+            FailureKind::Late(fault) => Self::Late(fault.ticket.taken()),
+            FailureKind::Panic(panic) => Self::Panic(Thrown::take(panic.into_payload())),
+            FailureKind::Cancelled(cancelled) => {
                 let (reason, is_inherited) = answer(cancelled);
                 Self::Cancelled(reason, is_inherited)
             }
-            Kind::Nested(failures) => {
+            FailureKind::Nested(failures) => {
                 let (failures, late) = take_both(failures);
                 Self::Nested(failures, late)
             }
@@ -117,14 +117,14 @@ impl Seen {
     /// Looks at a failure that goes on; what a panic carries is not to be seen.
     pub(crate) fn look(failure: &Failure<Fault>) -> Self {
         match failure.kind() {
-            Kind::Error(fault) => Self::Error(fault.task),
-            Kind::Late(fault) => Self::Late(fault.task),
-            Kind::Panic(_) => Self::Panic(Thrown::Other),
-            Kind::Cancelled(cancelled) => {
+            FailureKind::Error(fault) => Self::Error(fault.task),
+            FailureKind::Late(fault) => Self::Late(fault.task),
+            FailureKind::Panic(_) => Self::Panic(Thrown::Other),
+            FailureKind::Cancelled(cancelled) => {
                 let (reason, is_inherited) = answer(*cancelled);
                 Self::Cancelled(reason, is_inherited)
             }
-            Kind::Nested(failures) => {
+            FailureKind::Nested(failures) => {
                 let (failures, late) = look_both(failures);
                 Self::Nested(failures, late)
             }

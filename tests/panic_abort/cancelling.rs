@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hatchery::{CancelToken, Failures, Options, Pool, Reason};
+use hatchery::{CancelToken, Failures, Options, Pool, CancelReason};
 
 /// Why the nursery was cancelled.
-fn reason<T, E>(result: Result<T, Failures<E>>) -> Option<Reason> {
+fn reason<T, E>(result: Result<T, Failures<E>>) -> Option<CancelReason> {
     Some(result.err()?.cancelled()?.reason())
 }
 
@@ -27,14 +27,14 @@ fn all_ends(pool: &Pool) {
 
     let skipped = |n: &hatchery::TryNursery<'_, '_, ()>| n.checkpoint();
     let late = options.clone().timeout(Duration::ZERO);
-    assert_eq!(reason(late.try_nursery(skipped)), Some(Reason::Deadline));
+    assert_eq!(reason(late.try_nursery(skipped)), Some(CancelReason::Deadline));
     let told = late.nursery(|n| n.spawn(hatchery::checkpoint).join());
-    assert_eq!(told.unwrap_err().reason(), Reason::Deadline);
+    assert_eq!(told.unwrap_err().reason(), CancelReason::Deadline);
 
     let token = CancelToken::new();
     token.cancel();
     let stopped = options.clone().cancel_on(&token);
-    assert_eq!(reason(stopped.try_nursery(skipped)), Some(Reason::Token));
+    assert_eq!(reason(stopped.try_nursery(skipped)), Some(CancelReason::Token));
 
     let failed = options.try_nursery(|n| {
         let children: Vec<_> = (0..100).map(|i| n.spawn(move || Err::<(), _>(i))).collect();
@@ -57,7 +57,7 @@ fn all_ends(pool: &Pool) {
     });
     assert_eq!(won.unwrap(), 7);
     let lost = options.race_each(0..3, Err::<(), _>);
-    assert_eq!(lost.unwrap_err().len().get(), 3);
+    assert_eq!(lost.unwrap_err().len(), 3);
 }
 
 fn main() {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use hatchery::Reason;
+use hatchery::CancelReason;
 
 use crate::program::{Bomb, Deadline, How, Kind, Nest, Program, Task};
 use crate::seen::{Answer, Outcome, Raw, Seen};
@@ -75,7 +75,7 @@ pub(crate) struct NestFacts<'p> {
     pub(crate) answers: Vec<(Time, Time, Answer)>,
     pub(crate) cancels: Vec<bool>,
     /// What may have cancelled it, and from when on.
-    pub(crate) causes: Vec<(Time, Reason)>,
+    pub(crate) causes: Vec<(Time, CancelReason)>,
     /// When it was cancelled for sure.
     pub(crate) certain: Time,
 }
@@ -184,10 +184,11 @@ impl<'p> Facts<'p> {
                 What::Asked {
                     nursery,
                     answer,
+                    tells,
                     is_free,
                 } => {
                     self.nests[*nursery].answers.push((from, to, *answer));
-                    if *answer != Answer::No {
+                    if *tells && *answer != Answer::No {
                         let own = self.tasks[id].nursery;
                         let told = match self.outwards(own).any(|around| around == *nursery) {
                             true => Told::Yes,
@@ -204,7 +205,7 @@ impl<'p> Facts<'p> {
                 What::Cancelled { nursery, is_first } => {
                     let nest = &mut self.nests[*nursery];
                     nest.cancels.push(*is_first);
-                    nest.causes.push((from, Reason::Requested));
+                    nest.causes.push((from, CancelReason::Requested));
                     nest.certain = nest.certain.min(to);
                 }
                 What::Moved {
@@ -212,7 +213,7 @@ impl<'p> Facts<'p> {
                     has_passed: true,
                 } => {
                     let nest = &mut self.nests[*nursery];
-                    nest.causes.push((from, Reason::Deadline));
+                    nest.causes.push((from, CancelReason::Deadline));
                     nest.certain = nest.certain.min(to);
                 }
                 What::Moved { .. } => {}
@@ -283,7 +284,7 @@ impl<'p> Facts<'p> {
     fn switch(&mut self, token: usize, from: Time, to: Time) {
         for nest in &mut self.nests {
             if nest.terms().is_some_and(|terms| terms.token == Some(token)) {
-                nest.causes.push((from, Reason::Token));
+                nest.causes.push((from, CancelReason::Token));
                 nest.certain = nest.certain.min(to);
             }
         }
@@ -299,7 +300,7 @@ impl<'p> Facts<'p> {
                 .terms()
                 .is_some_and(|terms| terms.deadline == Some(Deadline::Passed))
             {
-                nest.causes.push((0, Reason::Deadline));
+                nest.causes.push((0, CancelReason::Deadline));
                 nest.certain = 0;
             }
         }
@@ -315,13 +316,13 @@ impl<'p> Facts<'p> {
             }
             let is_body = facts.role == Role::Body;
             let reasons = match is_body {
-                true => [Reason::BodyFailed, Reason::BodyPanicked],
-                false => [Reason::ChildFailed, Reason::ChildPanicked],
+                true => [CancelReason::BodyFailed, CancelReason::BodyPanicked],
+                false => [CancelReason::ChildFailed, CancelReason::ChildPanicked],
             };
             if nest.continues() && facts.role != Role::Guest {
                 // Whoever wins a race cancels it.
                 if let (Role::Competitor, Some((at, Raw::Value))) = (facts.role, &facts.ended) {
-                    nest.causes.push((*at, Reason::Requested));
+                    nest.causes.push((*at, CancelReason::Requested));
                 }
                 continue;
             }
@@ -339,7 +340,7 @@ impl<'p> Facts<'p> {
             }
             // A body's value is dropped when all is over.
             if let Some(at) = facts.exploded.filter(|_| !is_body) {
-                nest.causes.push((at, Reason::ChildPanicked));
+                nest.causes.push((at, CancelReason::ChildPanicked));
                 // The one thread does nothing in between.
                 if is_alone {
                     nest.certain = nest.certain.min(at);

@@ -8,7 +8,7 @@ use crate::program::Kind;
 use crate::seen::{Answer, Outcome, Raw, Seen, Sign};
 use crate::verdict::{Child, Verdict, is_child, take};
 use crate::world::{Time, World};
-use hatchery::Reason;
+use hatchery::CancelReason;
 
 /// What is wrong.
 pub(crate) type Wrong = String;
@@ -164,7 +164,8 @@ impl Facts<'_> {
         }
         let firsts = nest.cancels.iter().filter(|first| **first).count();
         ensure!("X1", firsts <= 1, "nursery {id}: {nest:?}");
-        let may_be_another = nest.causes.iter().any(|(_, why)| *why != Reason::Requested)
+        let is_another = |(_, why): &(_, _)| *why != CancelReason::Requested;
+        let may_be_another = nest.causes.iter().any(is_another)
             || nest
                 .parent
                 .is_some_and(|parent| self.may_be_cancelled(parent, Time::MAX));
@@ -176,7 +177,7 @@ impl Facts<'_> {
         if firsts == 1
             && let Some(reason) = reason
         {
-            let requested = Answer::Because(Reason::Requested, false);
+            let requested = Answer::Because(CancelReason::Requested, false);
             ensure!("X5", reason == requested, "nursery {id}: {nest:?}");
         }
         Ok(())
@@ -268,9 +269,9 @@ impl Facts<'_> {
             "{seen:?} has cancelled {id}: {nest:?}"
         );
         let reasons = match (&seen.sign, &seen.child) {
-            (Sign::Panic(_), _) => [Reason::ChildPanicked, Reason::BodyPanicked],
-            (_, Some(_)) => [Reason::ChildFailed; 2],
-            (_, None) => [Reason::BodyFailed; 2],
+            (Sign::Panic(_), _) => [CancelReason::ChildPanicked, CancelReason::BodyPanicked],
+            (_, Some(_)) => [CancelReason::ChildFailed; 2],
+            (_, None) => [CancelReason::BodyFailed; 2],
         };
         let mut answers = nest.answers.iter();
         let is_right = answers.all(|(_, _, answer)| match answer {
@@ -373,7 +374,8 @@ impl Facts<'_> {
             Answer::Because(why, is_inherited) => Some((*why, *is_inherited)),
             _ => None,
         });
-        let may_be = |why: (Reason, bool)| match known {
+        let requested = (CancelReason::Requested, false);
+        let may_be = |why: (CancelReason, bool)| match known {
             Some(known) => known == why,
             None => self.reasons(id, Time::MAX).any(|reason| reason == why),
         };
@@ -384,13 +386,13 @@ impl Facts<'_> {
         let is_right = match (own, outcome) {
             (Some(Some(own)), Outcome::Failed(..)) => failures == [own],
             (Some(None), Outcome::Failed(..)) => by_reason(&failures),
-            (None, Outcome::Value(..)) => !are_some_cancelled || may_be((Reason::Requested, false)),
+            (None, Outcome::Value(..)) => !are_some_cancelled || may_be(requested),
             (None, Outcome::Failed(..)) if is_race && nest.children.is_empty() => true,
             (None, Outcome::Failed(..)) => {
                 (are_some_cancelled || is_race)
                     && by_reason(&failures)
                     && failures[0].sign
-                        != Sign::Cancelled(Answer::Because(Reason::Requested, false))
+                        != Sign::Cancelled(Answer::Because(CancelReason::Requested, false))
             }
             _ => false,
         };

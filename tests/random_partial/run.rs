@@ -85,7 +85,7 @@ impl Fail {
 
     fn into_fault(self) -> Fault {
         match self.failure.into_kind() {
-            hatchery::Kind::Error(fault) => fault,
+            hatchery::FailureKind::Error(fault) => fault,
             _ => unreachable!("made to be an error"),
         }
     }
@@ -169,7 +169,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         };
         if how == How::Nested {
             let nested = || nested().map_err(Fail::into_failure);
-            return self.own.spawn_nested(nested);
+            return self.own.spawn_body(nested);
         }
         let plain = || nested().map_err(Fail::into_fault);
         match how {
@@ -387,6 +387,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                 let asked = What::Asked {
                     nursery,
                     answer,
+                    tells: false,
                     is_free: false,
                 };
                 self.world.note(task, from, asked);
@@ -397,6 +398,7 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
                 let asked = What::Asked {
                     nursery: self.innermost,
                     answer: answer.map_or_else(Answer::of, |()| Answer::No),
+                    tells: true,
                     is_free: true,
                 };
                 self.world.note(task, from, asked);
@@ -409,13 +411,14 @@ impl<'s, 'e, 'o: 's, 'f, 'w: 'o> Place<'s, 'e, 'o, 'f, 'w> {
         let answer = match &result {
             Ok(()) => Answer::No,
             Err(failure) => match failure.kind() {
-                hatchery::Kind::Cancelled(cancelled) => Answer::of(*cancelled),
+                hatchery::FailureKind::Cancelled(cancelled) => Answer::of(*cancelled),
                 _ => unreachable!("a checkpoint says no more than that"),
             },
         };
         let asked = What::Asked {
             nursery,
             answer,
+            tells: true,
             is_free: false,
         };
         self.world.note(task, from, asked);

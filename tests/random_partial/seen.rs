@@ -1,6 +1,6 @@
 //! Failures and outcomes as values that can be compared.
 
-use hatchery::{Cancelled, ChildId, Failure, Failures, Kind, Reason};
+use hatchery::{CancelReason, Cancelled, ChildId, Failure, FailureKind, Failures};
 
 use crate::world::Fault;
 
@@ -32,7 +32,7 @@ pub(crate) enum Answer {
     /// Without a reason.
     Yes,
     /// And whether it is that of a nursery further out.
-    Because(Reason, bool),
+    Because(CancelReason, bool),
 }
 
 /// What a task has returned, before it becomes its nursery's.
@@ -87,11 +87,11 @@ impl Answer {
 impl Seen {
     pub(crate) fn of(failure: &Failure<Fault>) -> Self {
         let sign = match failure.kind() {
-            Kind::Error(fault) => Sign::Error(fault.0),
-            Kind::Late(fault) => Sign::Late(fault.0),
-            Kind::Panic(panic) => Sign::Panic(panic.message().map(str::to_owned)),
-            Kind::Cancelled(cancelled) => Sign::Cancelled(Answer::of(*cancelled)),
-            Kind::Nested(failures) => {
+            FailureKind::Error(fault) => Sign::Error(fault.0),
+            FailureKind::Late(fault) => Sign::Late(fault.0),
+            FailureKind::Panic(panic) => Sign::Panic(panic.message().map(str::to_owned)),
+            FailureKind::Cancelled(cancelled) => Sign::Cancelled(Answer::of(*cancelled)),
+            FailureKind::Nested(failures) => {
                 let (failures, late) = both(failures);
                 Sign::Nested(failures, late)
             }

@@ -1,6 +1,6 @@
 //! Whether a nursery is cancelled, and who has learned of it.
 
-use hatchery::Reason;
+use hatchery::CancelReason;
 
 use crate::facts::{Facts, NestFacts, Told};
 use crate::seen::Outcome;
@@ -51,7 +51,7 @@ impl<'p> Facts<'p> {
         &self,
         nursery: usize,
         before: Time,
-    ) -> impl Iterator<Item = (Reason, bool)> {
+    ) -> impl Iterator<Item = (CancelReason, bool)> {
         self.outwards(nursery).flat_map(move |id| {
             let causes = self.nests[id].causes.iter();
             let earlier = causes.filter(move |(at, _)| *at < before);

@@ -58,6 +58,8 @@ pub(crate) enum What {
     Asked {
         nursery: usize,
         answer: Answer,
+        /// Whether the task was told, or has only looked.
+        tells: bool,
         /// Whether it was the free function that was asked.
         is_free: bool,
     },

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use hatchery::{CancelToken, Failures, Kind, OnFailure, Options, Pool};
+use hatchery::{CancelToken, Failures, FailureKind, OnFailure, Options, Pool};
 
 /// Exports functions, each of which traps if what it asserts does not hold.
 macro_rules! scenarios {
@@ -84,7 +84,7 @@ scenarios! {
             n.spawn(|| Ok(()));
             Ok(())
         });
-        assert!(matches!(failed.unwrap_err().cause().kind(), Kind::Error("full")));
+        assert!(matches!(failed.unwrap_err().cause().kind(), FailureKind::Error("full")));
         let options = Options::new().on_failure(OnFailure::Continue);
         let failed: Result<(), Failures<u32>> = options.try_nursery(|n| {
             for i in 0..10 {
@@ -92,7 +92,7 @@ scenarios! {
             }
             Ok(())
         });
-        assert_eq!(failed.unwrap_err().len().get(), 10);
+        assert_eq!(failed.unwrap_err().len(), 10);
     }
 
     fn scenario_races() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hatchery::{CancelToken, Kind, Options, Reason, checkpoint};
+use hatchery::{CancelToken, FailureKind, Options, CancelReason, checkpoint};
 
 use crate::common::{Ledger, beside, pause, pool};
 use crate::explore::Scenario;
@@ -91,7 +91,7 @@ fn by_the_body() {
             let value = ledger.value();
             n.spawn(move || {
                 let _value = value;
-                assert_eq!(until_told().reason(), Reason::Requested);
+                assert_eq!(until_told().reason(), CancelReason::Requested);
                 Ok(())
             })
         });
@@ -101,7 +101,7 @@ fn by_the_body() {
         for child in children {
             match child.join() {
                 Ok(()) => {}
-                Err(failure) => assert!(matches!(failure.kind(), Kind::Cancelled(_))),
+                Err(failure) => assert!(matches!(failure.kind(), FailureKind::Cancelled(_))),
             }
         }
         Ok(7)
@@ -132,7 +132,7 @@ fn by_an_error() {
     let failures = result.expect_err("one has failed at least");
     let errors = failures
         .iter()
-        .filter(|failure| matches!(failure.kind(), Kind::Error(_)));
+        .filter(|failure| matches!(failure.kind(), FailureKind::Error(_)));
     assert!((1..=2).contains(&errors.count()));
     drop(failures);
     ledger.check(3);
@@ -159,13 +159,13 @@ fn by_a_token() {
                         Ok(())
                     });
                 }
-                assert_eq!(until_told().reason(), Reason::Token);
+                assert_eq!(until_told().reason(), CancelReason::Token);
                 Ok(())
             });
         if let Err(failures) = result {
             assert_eq!(
                 failures.cancelled().expect("no error").reason(),
-                Reason::Token
+                CancelReason::Token
             );
         }
     });
@@ -180,16 +180,16 @@ fn by_a_deadline() {
         let value = ledger.value();
         n.spawn(move || {
             let _value = value;
-            assert_eq!(until_told().reason(), Reason::Deadline);
+            assert_eq!(until_told().reason(), CancelReason::Deadline);
             Ok(())
         });
-        assert_eq!(until_told().reason(), Reason::Deadline);
+        assert_eq!(until_told().reason(), CancelReason::Deadline);
         Ok(())
     });
     if let Err(failures) = result {
         assert_eq!(
             failures.cancelled().expect("no error").reason(),
-            Reason::Deadline
+            CancelReason::Deadline
         );
     }
     ledger.check(1);
@@ -202,7 +202,7 @@ fn from_further_out() {
     let result = pool.try_nursery::<u32, _, _>(|outer| {
         for _ in 0..2 {
             let ledger = &ledger;
-            outer.spawn_nested(move || {
+            outer.spawn_body(move || {
                 let value = ledger.value();
                 let inner = hatchery::try_nursery::<u32, _, _>(|inner| {
                     inner.spawn(move || {

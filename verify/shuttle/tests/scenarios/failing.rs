@@ -1,6 +1,6 @@
 //! Panics, wherever user code runs.
 
-use hatchery::{Kind, Options};
+use hatchery::{FailureKind, Options};
 
 use crate::common::{Explosive, Ledger, pause, payload_of, pool, raise};
 use crate::explore::Scenario;
@@ -252,8 +252,8 @@ fn partial_panics() {
     let failures = result.expect_err("some have failed");
     for failure in &failures {
         let is_expected = match failure.kind() {
-            Kind::Error(error) => *error == 1,
-            Kind::Panic(_) => true,
+            FailureKind::Error(error) => *error == 1,
+            FailureKind::Panic(_) => true,
             _ => false,
         };
         assert!(is_expected, "{failure:?}");

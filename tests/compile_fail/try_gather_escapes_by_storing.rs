@@ -1,0 +1,7 @@
+fn main() {
+    let mut stored = None;
+    hatchery::try_gather::<(), (), _>(|g| {
+        stored = Some(g);
+        Ok(())
+    });
+}
