@@ -121,7 +121,7 @@ fn a_cancellation_is_an_io_error_that_says_why() {
             options.nursery(|_| check().unwrap_err())
         };
         for (options, kind, reason) in [
-            (on_token, ErrorKind::Interrupted, CancelReason::Token),
+            (on_token, ErrorKind::Other, CancelReason::Token),
             (in_time, ErrorKind::TimedOut, CancelReason::Deadline),
         ] {
             let error = of(&options);

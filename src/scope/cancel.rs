@@ -152,13 +152,11 @@ impl fmt::Display for Cancelled {
 impl Error for Cancelled {}
 
 /// An I/O error whose kind is [`TimedOut`](io::ErrorKind::TimedOut) if a deadline has passed, else
-/// [`Interrupted`](io::ErrorKind::Interrupted).
+/// [`Other`](io::ErrorKind::Other).
 ///
-/// The [`Cancelled`] is the [inner error](io::Error::get_ref).
-///
-/// Do not return the error from an implementation of [`Read`](io::Read) or [`Write`](io::Write): the
-/// standard library's helpers, [`io::copy`] for example, try again for ever on `Interrupted`. Return
-/// [`io::Error::other(cancelled)`](io::Error::other) from there.
+/// The [`Cancelled`] is the [inner error](io::Error::get_ref). The kind is never
+/// [`Interrupted`](io::ErrorKind::Interrupted): the standard library's helpers, [`io::copy`] for example,
+/// call a reader or writer again and again that returns it.
 ///
 /// # Examples
 ///
@@ -181,7 +179,7 @@ impl From<Cancelled> for io::Error {
     fn from(cancelled: Cancelled) -> Self {
         let kind = match cancelled.reason {
             CancelReason::Deadline => io::ErrorKind::TimedOut,
-            _ => io::ErrorKind::Interrupted,
+            _ => io::ErrorKind::Other,
         };
         Self::new(kind, cancelled)
     }

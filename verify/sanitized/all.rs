@@ -6,6 +6,8 @@
 mod accounts;
 #[path = "../../tests/block_in_place.rs"]
 mod block_in_place;
+#[path = "../../tests/by_completion.rs"]
+mod by_completion;
 #[path = "../../tests/cancel.rs"]
 mod cancel;
 #[path = "../../tests/cancellation.rs"]
@@ -88,3 +90,5 @@ mod stats;
 mod std_examples;
 #[path = "../../tests/stress.rs"]
 mod stress;
+#[path = "../../tests/verbs.rs"]
+mod verbs;
