@@ -412,8 +412,10 @@ impl<T> Handle<T> {
     pub(crate) fn run_alone(&self, queued: Queued, owner: *const ()) -> Outcome {
         debug_assert!(self.is_of(queued.0.as_ptr()) && !self.is_started());
         let call = header(&self.0.0).vtable.call;
+        // The address is at hand in the handle: the compiler need not keep that of the queue reference.
+        let _ = queued.into_raw();
         // SAFETY: the vtable was made for this record's types.
-        unsafe { call(Running(queued.into_raw()), owner) }
+        unsafe { call(Running(self.0.0), owner) }
     }
 
     /// Takes what a child has left that ran alone, and ends all of its references.
