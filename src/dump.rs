@@ -11,121 +11,207 @@ use crate::engine::survey::{Found, Survey};
 use crate::scope::Class;
 use crate::stats::{NurseryStats, PoolStats};
 
-/// What a pool is doing: the tree of its open nurseries, and what its threads are at; see
+/// What a pool is doing: the tree of its open nurseries, and the state of its threads; see
 /// [`Pool::dump`](crate::Pool::dump).
 ///
-/// [`Display`](std::fmt::Display) writes it for people, [`to_json`](Self::to_json) for programs. Both are meant for
-/// looking at a program that hangs, and may say more in later versions.
+/// A snapshot is meant for looking at a program that hangs. [`Display`](std::fmt::Display) writes it for
+/// people. With the feature `serde` of this crate it can be serialized, and so can all its parts.
 ///
-/// Children are numbered as they are met, `#1` and so on, to tell them apart in this dump. What a failure
-/// calls `child 1` is another number, a [`ChildId`](crate::ChildId), which only partial nurseries give to their
+/// Nurseries and children have numbers, from 1 on, which hold in this snapshot only. What a failure calls
+/// `child 1` is another number, a [`ChildId`](crate::ChildId), which only partial nurseries give to their
 /// children.
 ///
-/// It is put together from what each thread says of itself, one after the other: in a pool that is
-/// busy, parts of it may be a moment apart.
+/// Each thread reports its own part, one thread after the other. In a busy pool the parts of a snapshot may be
+/// a moment apart.
+///
+/// # Examples
 ///
 /// ```
 /// use hatchery::{Options, Pool};
 ///
 /// let pool = Pool::builder().threads(1).name("search").build()?;
-/// let dump = Options::new().pool(&pool).name("index").nursery(|n| {
+/// let snapshot = Options::new().pool(&pool).name("index").nursery(|n| {
 ///     n.spawn(|| ());
 ///     pool.dump()
 /// });
-/// assert!(dump.to_string().contains("nursery 1 \"index\""));
-/// assert!(dump.to_json().contains(r#""unstarted":1"#));
+/// assert_eq!(snapshot.nurseries[0].name.as_deref(), Some("index"));
+/// assert_eq!(snapshot.nurseries[0].unstarted, 1);
+/// assert!(snapshot.to_string().contains("nursery 1 \"index\""));
 /// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct PoolSnapshot {
-    pub(crate) pool: String,
-    pub(crate) threads: usize,
-    pub(crate) stats: PoolStats,
-    /// Each before those that were opened in it.
-    pub(crate) nurseries: Vec<Nursery>,
-    pub(crate) seats: Vec<Seat>,
+    /// The name of the pool.
+    pub name: String,
+    /// How many threads compute; see [`Pool::threads`](crate::Pool::threads).
+    pub threads: usize,
+    /// What has happened in the pool so far.
+    pub stats: PoolStats,
+    /// The open nurseries, each before those that were opened in it.
+    pub nurseries: Vec<NurserySnapshot>,
+    /// The pool's threads, and others that have something open in the pool.
+    pub thread_states: Vec<ThreadSnapshot>,
 }
 
+/// An open nursery, or a [`join`](crate::join()) that another thread may take part in.
 #[derive(Clone, Debug)]
-pub(crate) struct Nursery {
-    pub(crate) id: Id,
-    pub(crate) parent: Option<Id>,
-    /// Its number in the dump, from 1 on, and that of the one around it.
-    pub(crate) number: usize,
-    pub(crate) within: Option<usize>,
-    pub(crate) depth: usize,
-    pub(crate) name: Option<String>,
-    pub(crate) cancelled: Option<String>,
-    pub(crate) is_fork: bool,
-    pub(crate) home: Option<String>,
-    pub(crate) runner: Option<String>,
-    pub(crate) unstarted: usize,
-    pub(crate) shared: usize,
-    pub(crate) injected: usize,
-    pub(crate) blocking: usize,
-    pub(crate) stats: NurseryStats,
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct NurserySnapshot {
+    /// Its number in the snapshot, from 1 on.
+    pub number: usize,
+    /// The number of the nursery around it.
+    pub parent: Option<usize>,
+    /// How many nurseries are around it.
+    pub depth: usize,
+    /// Whether it is a [`join`](crate::join()).
+    pub is_join: bool,
+    /// The name that [`Options::name`](crate::Options::name) has given to it.
+    pub name: Option<String>,
+    /// Why it is cancelled, if it is.
+    pub cancelled: Option<String>,
+    /// The thread that opened it.
+    pub opened_by: Option<String>,
+    /// The thread that was the last to take children of it.
+    pub last_taken_by: Option<String>,
+    /// Children that have not started, and are not counted below.
+    pub unstarted: usize,
+    /// Parts of it that other threads may take, or have taken and not finished.
+    pub shared: usize,
+    /// Parts of it in the pool's common queue.
+    pub injected: usize,
+    /// Children that may block, and wait for a thread.
+    pub blocking_queued: usize,
+    /// What has happened in it so far.
+    pub stats: NurseryStats,
 }
 
-/// A thread that has something open.
+/// A thread of the pool, or one that has something open in the pool.
 #[derive(Clone, Debug)]
-pub(crate) struct Seat {
-    pub(crate) thread: String,
-    pub(crate) state: State,
-    pub(crate) has_answered: bool,
-    /// The number of the innermost nursery that it is in, and as what.
-    pub(crate) place: Option<(usize, &'static str)>,
-    /// The number of the child it runs, if it waits to be told apart from others.
-    pub(crate) child: Option<usize>,
-    pub(crate) forks: usize,
-    pub(crate) waits: Option<Waits>,
-    pub(crate) is_cut_short: bool,
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ThreadSnapshot {
+    /// The name of the thread. Behind `guest` follows the name of a thread that is not the pool's own.
+    pub name: String,
+    /// What the thread does.
+    pub state: ThreadState,
+    /// Whether the thread has reported its part of the snapshot. A thread that runs one child for long has not.
+    pub has_answered: bool,
+    /// The number of the innermost nursery that the thread is in.
+    pub nursery: Option<usize>,
+    /// What of that nursery the thread runs.
+    pub part: Option<NurseryPart>,
+    /// The number of the child that the thread runs, if it may be told apart from others.
+    pub child: Option<usize>,
+    /// How many calls of [`join`](crate::join()) are open that no other thread takes part in.
+    pub open_joins: usize,
+    /// What the thread waits for.
+    pub waits_for: Option<Wait>,
+    /// Whether the thread is in more nurseries than the snapshot shows.
+    pub is_cut_short: bool,
 }
 
+/// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum ThreadState {
+    /// It runs a body or a child, or looks for one.
     Runs,
+    /// It waits in a nursery or a join.
     Waits,
+    /// It is in [`block_in_place`](crate::block_in_place), or runs children of another pool.
     Blocks,
+    /// It sleeps until there is work.
     Sleeps,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Waits {
-    /// The number of the nursery it waits in.
-    pub(crate) nursery: usize,
-    pub(crate) what: What,
+/// What of a nursery a thread runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum NurseryPart {
+    /// The body.
+    Body,
+    /// A child.
+    Child,
+    /// One of the closures of a [`join`](crate::join()).
+    Join,
 }
 
+/// What a thread waits for.
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Wait {
+    /// The number of the nursery that the thread waits in.
+    pub nursery: usize,
+    /// What the thread waits for there.
+    pub until: WaitUntil,
+}
+
+/// What a waiting thread waits for.
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum WaitUntil {
+    /// The end of all children.
     End,
-    Any,
-    Child {
-        /// From 1 on, in the dump.
-        number: usize,
-        is_blocking: bool,
-        is_started: bool,
-        /// Who runs it, if that is known.
-        runner: Option<String>,
-    },
+    /// The end of any of several children.
+    AnyChild,
+    /// The end of one child.
+    Child(AwaitedChild),
+}
+
+/// A child that a thread waits for.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct AwaitedChild {
+    /// Its number in the snapshot, from 1 on.
+    pub number: usize,
+    /// Whether it was spawned as one that may block.
+    pub is_blocking: bool,
+    /// Whether it has started.
+    pub is_started: bool,
+    /// The thread that runs it, if that is known.
+    pub run_by: Option<String>,
 }
 
 impl PoolSnapshot {
     pub(crate) fn of(core: &Core) -> Self {
         let survey = core.survey();
-        let nurseries = tree(&survey);
+        let nurseries = Nurseries::of(&survey);
         let mut children = Vec::new();
-        let seats = survey.slots.iter();
-        let seats = seats.filter(|slot| slot.doing != Doing::Away);
-        let seats = seats
-            .map(|slot| Seat::of(slot, &survey, &nurseries, &mut children))
+        let slots = survey.slots.iter();
+        let slots = slots.filter(|slot| slot.doing != Doing::Away);
+        let thread_states = slots
+            .map(|slot| ThreadSnapshot::of(slot, &survey, &nurseries, &mut children))
             .collect();
         Self {
-            pool: core.name().to_owned(),
+            name: core.name().to_owned(),
             threads: core.threads(),
             stats: PoolStats::of(core),
-            nurseries,
-            seats,
+            nurseries: nurseries
+                .0
+                .into_iter()
+                .map(|(_, nursery)| nursery)
+                .collect(),
+            thread_states,
         }
     }
 }
@@ -140,51 +226,59 @@ pub(crate) fn print(core: &Core, after: Duration) {
     _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// All nurseries that somebody has reported, the outer ones first.
-fn tree(survey: &Survey) -> Vec<Nursery> {
-    let mut all: Vec<Nursery> = Vec::new();
-    for report in survey.slots.iter().filter_map(|slot| slot.report.as_ref()) {
-        for seen in &report.nurseries {
-            match all.iter_mut().find(|nursery| nursery.id == seen.id) {
-                // Another thread has it open, too.
-                Some(nursery) => nursery.unstarted += seen.unstarted,
-                None => all.push(Nursery::of(seen, survey)),
+/// All nurseries that a thread has reported, the outer ones first.
+struct Nurseries(Vec<(Id, NurserySnapshot)>);
+
+impl Nurseries {
+    fn of(survey: &Survey) -> Self {
+        let mut all: Vec<(&Seen, NurserySnapshot)> = Vec::new();
+        for report in survey.slots.iter().filter_map(|slot| slot.report.as_ref()) {
+            for seen in &report.nurseries {
+                match all.iter_mut().find(|(known, _)| known.id == seen.id) {
+                    // Another thread has it open, too.
+                    Some((_, nursery)) => nursery.unstarted += seen.unstarted,
+                    None => all.push((seen, NurserySnapshot::of(seen, survey))),
+                }
             }
         }
+        // Outer ones that nobody has reported count as none.
+        let at = |id| all.iter().position(|(seen, _)| seen.id == id);
+        let outer: Vec<_> = all.iter().map(|(seen, _)| at(seen.parent?)).collect();
+        let outer = &outer;
+        // In reverse, for a stack.
+        let inside = |of: Option<usize>| {
+            let places = (0..outer.len()).rev();
+            places.filter(move |place| outer[*place] == of)
+        };
+        let mut order = Vec::new();
+        let mut stack: Vec<_> = inside(None).collect();
+        while let Some(place) = stack.pop() {
+            order.push(place);
+            stack.extend(inside(Some(place)));
+        }
+        for (before, place) in order.iter().enumerate() {
+            let around = outer[*place].map(|outer| (all[outer].1.number, all[outer].1.depth + 1));
+            let nursery = &mut all[*place].1;
+            nursery.number = before + 1;
+            nursery.parent = around.map(|(number, _)| number);
+            nursery.depth = around.map_or(0, |(_, depth)| depth);
+        }
+        all.retain(|(_, nursery)| nursery.number > 0);
+        all.sort_by_key(|(_, nursery)| nursery.number);
+        Self(
+            all.into_iter()
+                .map(|(seen, nursery)| (seen.id, nursery))
+                .collect(),
+        )
     }
-    // Outer ones that nobody has reported count as none.
-    let at = |id| all.iter().position(|nursery| nursery.id == id);
-    let outer: Vec<_> = all.iter().map(|nursery| at(nursery.parent?)).collect();
-    let outer = &outer;
-    // In reverse, for a stack.
-    let inside = |of: Option<usize>| {
-        let places = (0..outer.len()).rev();
-        places.filter(move |place| outer[*place] == of)
-    };
-    let mut order = Vec::new();
-    let mut stack: Vec<_> = inside(None).collect();
-    while let Some(place) = stack.pop() {
-        order.push(place);
-        stack.extend(inside(Some(place)));
+
+    fn number(&self, id: Id) -> Option<usize> {
+        let (_, nursery) = self.0.iter().find(|(known, _)| *known == id)?;
+        Some(nursery.number)
     }
-    for (before, place) in order.iter().enumerate() {
-        let around = outer[*place].map(|outer| (all[outer].number, all[outer].depth + 1));
-        let nursery = &mut all[*place];
-        nursery.number = before + 1;
-        nursery.within = around.map(|(number, _)| number);
-        nursery.depth = around.map_or(0, |(_, depth)| depth);
-    }
-    all.retain(|nursery| nursery.number > 0);
-    all.sort_by_key(|nursery| nursery.number);
-    all
 }
 
-fn number_of(nurseries: &[Nursery], id: Id) -> Option<usize> {
-    let nursery = nurseries.iter().find(|nursery| nursery.id == id)?;
-    Some(nursery.number)
-}
-
-impl Nursery {
+impl NurserySnapshot {
     fn of(seen: &Seen, survey: &Survey) -> Self {
         let owner = |slot: Id| {
             let found = survey.slots.iter().find(|found| found.id == slot)?;
@@ -192,62 +286,61 @@ impl Nursery {
         };
         let count = |whose: &[Id]| whose.iter().filter(|id| **id == seen.id).count();
         Self {
-            id: seen.id,
-            parent: seen.parent,
             number: 0,
-            within: None,
+            parent: None,
             depth: 0,
+            is_join: seen.is_fork,
             name: seen.facts.name.as_deref().map(str::to_owned),
             cancelled: seen.facts.cancelled.clone(),
-            is_fork: seen.is_fork,
-            home: owner(seen.home),
-            runner: seen.runner.and_then(owner),
+            opened_by: owner(seen.home),
+            last_taken_by: seen.runner.and_then(owner),
             unstarted: seen.unstarted,
             shared: seen.shared,
             injected: count(&survey.strays),
-            blocking: count(&survey.blocking),
+            blocking_queued: count(&survey.blocking),
             stats: NurseryStats::new(seen.numbers),
         }
     }
 }
 
-impl Seat {
-    fn of(slot: &Found, survey: &Survey, nurseries: &[Nursery], children: &mut Vec<Id>) -> Self {
-        let number = |id| number_of(nurseries, id);
+impl ThreadSnapshot {
+    fn of(slot: &Found, survey: &Survey, nurseries: &Nurseries, children: &mut Vec<Id>) -> Self {
         let report = slot.report.as_deref();
         let innermost = report.and_then(|report| report.frames.first());
         let taken = slot.at.filter(|_| report.is_none());
         let place = match (innermost, taken) {
-            (Some((id, part)), _) => number(*id).map(|number| (number, place_of(*part))),
-            (None, Some((id, _))) => number(id).map(|number| (number, "child")),
+            (Some((id, part)), _) => nurseries.number(*id).map(|at| (at, part_of(*part))),
+            (None, Some((id, _))) => nurseries.number(id).map(|at| (at, NurseryPart::Child)),
             (None, None) => None,
         };
         let waits = report.and_then(|report| report.waits);
-        let waits = waits.and_then(|(id, what)| {
-            let what = What::of(what, survey, children);
-            number(id).map(|nursery| Waits { nursery, what })
+        let waits_for = waits.and_then(|(id, what)| {
+            let until = WaitUntil::of(what, survey, children);
+            let nursery = nurseries.number(id)?;
+            Some(Wait { nursery, until })
         });
         let state = match slot.doing {
-            Doing::Sleeping => State::Sleeps,
-            Doing::Blocking => State::Blocks,
-            _ if waits.is_some() => State::Waits,
-            _ => State::Runs,
+            Doing::Sleeping => ThreadState::Sleeps,
+            Doing::Blocking => ThreadState::Blocks,
+            _ if waits_for.is_some() => ThreadState::Waits,
+            _ => ThreadState::Runs,
         };
         let only = slot.at.and_then(|(_, only)| only);
         Self {
-            thread: slot.owner.clone(),
+            name: slot.owner.clone(),
             state,
             has_answered: report.is_some(),
-            place,
+            nursery: place.map(|(nursery, _)| nursery),
+            part: place.map(|(_, part)| part),
             child: only.map(|only| number_child(children, only)),
-            forks: report.map_or(0, |report| report.forks),
-            waits,
+            open_joins: report.map_or(0, |report| report.forks),
+            waits_for,
             is_cut_short: report.is_some_and(|report| report.is_cut_short),
         }
     }
 }
 
-/// The number of a child in the dump.
+/// The number of a child in the snapshot.
 fn number_child(children: &mut Vec<Id>, child: Id) -> usize {
     let known = children.iter().position(|known| *known == child);
     1 + known.unwrap_or_else(|| {
@@ -256,19 +349,19 @@ fn number_child(children: &mut Vec<Id>, child: Id) -> usize {
     })
 }
 
-fn place_of(part: Part) -> &'static str {
+fn part_of(part: Part) -> NurseryPart {
     match part {
-        Part::Body => "body",
-        Part::Child | Part::Run => "child",
-        Part::Root | Part::Fork => "join",
+        Part::Body => NurseryPart::Body,
+        Part::Child | Part::Run => NurseryPart::Child,
+        Part::Root | Part::Fork => NurseryPart::Join,
     }
 }
 
-impl What {
+impl WaitUntil {
     fn of(what: WaitsFor, survey: &Survey, children: &mut Vec<Id>) -> Self {
         match what {
             WaitsFor::End => Self::End,
-            WaitsFor::Any => Self::Any,
+            WaitsFor::Any => Self::AnyChild,
             WaitsFor::Child {
                 id,
                 class,
@@ -276,12 +369,12 @@ impl What {
             } => {
                 let runs = |found: &&Found| found.at.is_some_and(|(_, only)| only == Some(id));
                 let runner = survey.slots.iter().find(runs);
-                Self::Child {
+                Self::Child(AwaitedChild {
                     number: number_child(children, id),
                     is_blocking: class == Class::Blocking,
                     is_started,
-                    runner: runner.map(|found| found.owner.clone()),
-                }
+                    run_by: runner.map(|found| found.owner.clone()),
+                })
             }
         }
     }

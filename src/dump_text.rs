@@ -1,126 +1,120 @@
-//! A dump for people.
+//! A snapshot for people.
 
 use std::fmt;
 
-use crate::dump::{Nursery, PoolSnapshot, Seat, State, Waits, What};
+use crate::dump::{
+    AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, ThreadSnapshot, ThreadState, Wait,
+    WaitUntil,
+};
 
 impl fmt::Display for PoolSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pool, threads, .. } = self;
-        writeln!(f, "pool {pool:?}, {threads} threads: {}", self.stats)?;
+        let Self { name, threads, .. } = self;
+        writeln!(f, "pool {name:?}, {threads} threads: {}", self.stats)?;
         for nursery in &self.nurseries {
-            nursery.write(f)?;
-            let inside = |seat: &&Seat| seat.place.is_some_and(|at| at.0 == nursery.number);
-            for seat in self.seats.iter().filter(inside) {
+            write!(f, "{:indent$}", "", indent = 2 + 2 * nursery.depth)?;
+            writeln!(f, "{nursery}")?;
+            let inside = |thread: &&ThreadSnapshot| thread.nursery == Some(nursery.number);
+            for thread in self.thread_states.iter().filter(inside) {
                 write!(f, "{:indent$}", "", indent = 4 + 2 * nursery.depth)?;
-                writeln!(f, "{}", seat.within(nursery.number))?;
+                writeln!(f, "{thread}")?;
             }
         }
-        for seat in self.seats.iter().filter(|seat| seat.place.is_none()) {
-            writeln!(f, "  {}", seat.within(0))?;
+        let outside = |thread: &&ThreadSnapshot| thread.nursery.is_none();
+        for thread in self.thread_states.iter().filter(outside) {
+            writeln!(f, "  {thread}")?;
         }
         Ok(())
     }
 }
 
-impl Nursery {
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:indent$}", "", indent = 2 + 2 * self.depth)?;
-        let kind = if self.is_fork { "join" } else { "nursery" };
+impl fmt::Display for NurserySnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.is_join { "join" } else { "nursery" };
         write!(f, "{kind} {}", self.number)?;
         if let Some(name) = &self.name {
             write!(f, " {name:?}")?;
         }
-        if let Some(home) = &self.home {
-            write!(f, " of {home}")?;
+        if let Some(opener) = &self.opened_by {
+            write!(f, " of {opener}")?;
         }
         write!(f, ": {} unstarted, {} shared", self.unstarted, self.shared)?;
         if self.injected > 0 {
             write!(f, " ({} injected)", self.injected)?;
         }
-        if self.blocking > 0 {
-            write!(f, " ({} blocking ones queued)", self.blocking)?;
+        if self.blocking_queued > 0 {
+            write!(f, " ({} blocking ones queued)", self.blocking_queued)?;
         }
-        if !self.is_fork {
+        if !self.is_join {
             write!(f, "; {}", self.stats)?;
         }
         if let Some(reason) = &self.cancelled {
             write!(f, "; cancelled {reason}")?;
         }
-        if let Some(runner) = &self.runner {
+        if let Some(runner) = &self.last_taken_by {
             write!(f, "; {runner} was the last to take some")?;
         }
-        writeln!(f)
+        Ok(())
     }
 }
 
-/// A thread in one of the nurseries.
-struct Within<'a>(&'a Seat, usize);
-
-impl Seat {
-    fn within(&self, nursery: usize) -> Within<'_> {
-        Within(self, nursery)
-    }
-}
-
-impl fmt::Display for Within<'_> {
+impl fmt::Display for ThreadSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(seat, nursery) = self;
-        let thread = &seat.thread;
-        match seat.state {
-            State::Sleeps => return write!(f, "{thread} sleeps"),
-            State::Waits => write!(f, "{thread} waits")?,
-            State::Blocks => write!(f, "{thread} blocks")?,
-            State::Runs => write!(f, "{thread} runs")?,
+        let name = &self.name;
+        match self.state {
+            ThreadState::Sleeps => return write!(f, "{name} sleeps"),
+            ThreadState::Waits => write!(f, "{name} waits")?,
+            ThreadState::Blocks => write!(f, "{name} blocks")?,
+            ThreadState::Runs => write!(f, "{name} runs")?,
         }
-        match (seat.place, seat.child) {
-            (Some((_, "child")), Some(child)) => write!(f, " in child #{child}")?,
-            (Some((_, "child")), None) => f.write_str(" in a child")?,
-            (Some((_, place)), _) => write!(f, " in the {place}")?,
+        match (self.part, self.child) {
+            (Some(NurseryPart::Child), Some(child)) => write!(f, " in child #{child}")?,
+            (Some(NurseryPart::Child), None) => f.write_str(" in a child")?,
+            (Some(NurseryPart::Body), _) => f.write_str(" in the body")?,
+            (Some(NurseryPart::Join), _) => f.write_str(" in the join")?,
             (None, _) => {}
         }
-        if seat.forks > 0 {
-            write!(f, ", {} joins further in", seat.forks)?;
+        if self.open_joins > 0 {
+            write!(f, ", {} joins inside it", self.open_joins)?;
         }
-        if let Some(waits) = &seat.waits {
-            write!(f, " for {waits}")?;
-            if waits.nursery != *nursery {
-                write!(f, " of nursery {}", waits.nursery)?;
+        if let Some(wait) = &self.waits_for {
+            write!(f, " for {wait}")?;
+            if self.nursery != Some(wait.nursery) {
+                write!(f, " of nursery {}", wait.nursery)?;
             }
         }
-        if !seat.has_answered {
+        if !self.has_answered {
             f.write_str(", has not answered")?;
         }
-        if seat.is_cut_short {
+        if self.is_cut_short {
             f.write_str(", and more that is not shown")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Waits {
+impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.what {
-            What::End => f.write_str("all children"),
-            What::Any => f.write_str("any of several children"),
-            What::Child {
-                number,
-                is_blocking,
-                is_started,
-                runner,
-            } => {
-                let kind = if *is_blocking {
-                    "blocking child"
-                } else {
-                    "child"
-                };
-                write!(f, "{kind} #{number}")?;
-                match (runner, is_started) {
-                    (Some(runner), _) => write!(f, ", which {runner} runs"),
-                    (None, true) => f.write_str(", which runs"),
-                    (None, false) => f.write_str(", which has not started"),
-                }
-            }
+        let AwaitedChild {
+            number,
+            is_blocking,
+            is_started,
+            run_by,
+        } = match &self.until {
+            WaitUntil::End => return f.write_str("all children"),
+            WaitUntil::AnyChild => return f.write_str("any of several children"),
+            WaitUntil::Child(child) => child,
+        };
+        let kind = if *is_blocking {
+            "blocking child"
+        } else {
+            "child"
+        };
+        write!(f, "{kind} #{number}")?;
+        match (run_by, is_started) {
+            (Some(runner), _) => write!(f, ", which {runner} runs"),
+            (None, true) => f.write_str(", which runs"),
+            (None, false) => f.write_str(", which has not started"),
         }
     }
 }

@@ -178,12 +178,10 @@ mod boxed;
 mod cancel;
 mod child;
 mod dump;
-mod dump_json;
 mod dump_text;
 mod failure;
 mod gather;
 mod jobs;
-mod json;
 mod listing;
 mod nursery;
 mod options;
@@ -199,7 +197,10 @@ pub use self::{
     boxed::BoxedError,
     cancel::{CancelReason, CancelToken, Cancelled, checkpoint},
     child::{ByCompletion, Child, Children},
-    dump::PoolSnapshot,
+    dump::{
+        AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, ThreadSnapshot, ThreadState,
+        Wait, WaitUntil,
+    },
     failure::{Failure, FailureKind, Failures},
     gather::{Gather, TryGather, gather, try_gather},
     jobs::{Jobs, join, join_all},

@@ -6,54 +6,45 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use common::{Gate, on_every_pool, on_no_worker, on_pool};
-use hatchery::{Options, Pool, PoolSnapshot};
-use serde_json::Value;
+use hatchery::{
+    NurseryPart, NurserySnapshot, Options, Pool, PoolSnapshot, ThreadSnapshot, ThreadState,
+    WaitUntil,
+};
 
-/// The dump as a value; it is JSON, and the text lists the same nurseries.
-fn parsed(dump: &PoolSnapshot) -> Value {
-    let json = dump.to_json();
-    let parsed: Value = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{e}: {json}"));
+/// A snapshot whose text lists the same nurseries.
+fn dump(pool: &Pool) -> PoolSnapshot {
+    let dump = pool.dump();
     let text = dump.to_string();
     let headings: Vec<_> = text.lines().map(str::trim_start).collect();
-    let nurseries = list(&parsed, "nurseries");
-    for nursery in nurseries {
-        let heading = format!("{} {}", text_of(nursery, "kind"), nursery["id"]);
+    for nursery in &dump.nurseries {
+        let kind = if nursery.is_join { "join" } else { "nursery" };
+        let heading = format!("{kind} {}", nursery.number);
         let is_there = headings.iter().any(|line| line.starts_with(&heading));
         assert!(is_there, "no {heading:?} in {text}");
     }
     let is_heading = |line: &&&str| line.starts_with("nursery ") || line.starts_with("join ");
-    assert_eq!(headings.iter().filter(is_heading).count(), nurseries.len());
-    parsed
+    let listed = headings.iter().filter(is_heading).count();
+    assert_eq!(listed, dump.nurseries.len(), "{text}");
+    dump
 }
 
-fn list<'a>(of: &'a Value, name: &str) -> &'a Vec<Value> {
-    of[name].as_array().expect("a list")
+fn named<'a>(dump: &'a PoolSnapshot, name: &str) -> Option<&'a NurserySnapshot> {
+    let mut nurseries = dump.nurseries.iter();
+    nurseries.find(|nursery| nursery.name.as_deref() == Some(name))
 }
 
-fn text_of<'a>(of: &'a Value, name: &str) -> &'a str {
-    of[name]
-        .as_str()
-        .unwrap_or_else(|| panic!("{name} is no text: {of}"))
+/// What a thread does, by its name.
+fn state_of(dump: &PoolSnapshot, is_wanted: impl Fn(&str) -> bool) -> Option<&ThreadSnapshot> {
+    let mut threads = dump.thread_states.iter();
+    threads.find(|thread| is_wanted(&thread.name))
 }
 
-fn named<'a>(dump: &'a Value, name: &str) -> Option<&'a Value> {
-    let mut nurseries = list(dump, "nurseries").iter();
-    nurseries.find(|nursery| nursery["name"] == name)
-}
-
-/// What the threads are at, by their names.
-fn seat(dump: &Value, wanted: impl Fn(&str) -> bool) -> Option<&Value> {
-    let mut seats = list(dump, "seats").iter();
-    seats.find(|seat| wanted(text_of(seat, "thread")))
-}
-
-/// Asks until the dump is as it will be once all threads have come to rest.
-fn once(pool: &Pool, is_so: impl Fn(&Value) -> bool) -> (PoolSnapshot, Value) {
+/// Asks until the snapshot is as it will be once all threads have come to rest.
+fn once(pool: &Pool, is_so: impl Fn(&PoolSnapshot) -> bool) -> PoolSnapshot {
     loop {
-        let dump = pool.dump();
-        let parsed = parsed(&dump);
-        if is_so(&parsed) {
-            return (dump, parsed);
+        let dump = dump(pool);
+        if is_so(&dump) {
+            return dump;
         }
         thread::yield_now();
     }
@@ -62,13 +53,10 @@ fn once(pool: &Pool, is_so: impl Fn(&Value) -> bool) -> (PoolSnapshot, Value) {
 #[test]
 fn a_pool_that_nobody_has_used_has_nothing_open() {
     on_every_pool(|pool| {
-        let dump = parsed(&pool.dump());
-        assert_eq!(dump["pool"], pool_name(pool));
-        assert_eq!(dump["threads"], pool.threads());
-        assert_eq!(
-            (list(&dump, "nurseries").len(), list(&dump, "seats").len()),
-            (0, 0)
-        );
+        let dump = dump(pool);
+        assert_eq!(dump.name, pool_name(pool));
+        assert_eq!(dump.threads, pool.threads());
+        assert_eq!((dump.nurseries.len(), dump.thread_states.len()), (0, 0));
         assert_eq!(pool.stats().workers, 0, "asking starts no thread");
     });
 }
@@ -85,29 +73,21 @@ fn a_body_sees_its_nurseries_one_in_the_other() {
             n.spawn_blocking(|| ()).join();
             Options::new().name("inner").nursery(|inner| {
                 (0..3).for_each(|_| drop(inner.spawn(|| ())));
-                parsed(&pool.dump())
+                dump(pool)
             })
         });
-        let (outer, inner) = (
-            named(&dump, "outer").unwrap(),
-            named(&dump, "inner").unwrap(),
-        );
-        assert_eq!(outer["parent"], Value::Null);
-        assert_eq!(inner["parent"], outer["id"]);
-        assert_eq!(
-            (&outer["unstarted"], &outer["stats"]["spawned"]),
-            (&0.into(), &1.into())
-        );
-        assert_eq!(inner["stats"]["spawned"], 3);
+        let [outer, inner] = ["outer", "inner"].map(|name| named(&dump, name).unwrap());
+        assert_eq!((outer.parent, outer.depth), (None, 0));
+        assert_eq!((inner.parent, inner.depth), (Some(outer.number), 1));
+        assert_eq!((outer.unstarted, outer.stats.spawned), (0, 1));
+        assert_eq!(inner.stats.spawned, 3);
         let here = thread::current();
         let here = here.name().unwrap();
-        let seat = seat(&dump, |thread| thread.ends_with(here)).unwrap();
-        assert_eq!(
-            (&seat["state"], &seat["in"]),
-            (&"runs".into(), &"body".into())
-        );
-        assert_eq!(seat["nursery"], inner["id"]);
-        assert!(text_of(inner, "opened_by").ends_with(here));
+        let state = state_of(&dump, |thread| thread.ends_with(here)).unwrap();
+        assert_eq!(state.state, ThreadState::Runs);
+        let body = (Some(inner.number), Some(NurseryPart::Body));
+        assert_eq!((state.nursery, state.part), body);
+        assert!(inner.opened_by.as_ref().unwrap().ends_with(here));
     });
 }
 
@@ -117,9 +97,9 @@ fn children_that_nobody_has_started_are_counted_where_they_are() {
     on_pool(builder, |pool| {
         let dump = Options::new().pool(pool).name("flat").nursery(|n| {
             (0..100).for_each(|_| drop(n.spawn(|| ())));
-            pool.dump()
+            dump(pool)
         });
-        assert_eq!(named(&parsed(&dump), "flat").unwrap()["unstarted"], 100);
+        assert_eq!(named(&dump, "flat").unwrap().unstarted, 100);
         assert!(dump.to_string().contains("100 unstarted"), "{dump}");
     });
 }
@@ -144,26 +124,27 @@ fn a_hang_made_on_purpose_names_nursery_child_and_threads() {
                 let named_thread = thread::Builder::new().name("victim".to_owned());
                 named_thread.spawn_scoped(scope, body).unwrap();
                 is_there.wait();
-                let is_parked = |dump: &Value| {
-                    seat(dump, |t| t == "guest victim").is_some_and(|seat| seat["state"] == "waits")
-                };
-                let (text, dump) = once(pool, is_parked);
+                let is_victim = |thread: &str| thread == "guest victim";
+                let dump = once(pool, |dump| {
+                    let victim = state_of(dump, is_victim);
+                    victim.is_some_and(|victim| victim.state == ThreadState::Waits)
+                });
                 gate.open();
 
                 let nursery = named(&dump, "hangs").unwrap();
-                let victim = seat(&dump, |thread| thread == "guest victim").unwrap();
-                let runner = seat(&dump, |thread| thread.contains("-side-")).unwrap();
-                let waits = &victim["waits_for"];
-                assert_eq!(waits["nursery"], nursery["id"]);
-                assert_eq!(
-                    (&waits["what"], &waits["is_blocking"]),
-                    (&"child".into(), &true.into())
-                );
-                assert_eq!(waits["run_by"], runner["thread"]);
-                assert_eq!(waits["child"], runner["child"]);
-                assert_eq!(runner["nursery"], nursery["id"]);
-                assert_eq!(runner["has_answered"], false);
-                let text = text.to_string();
+                let victim = state_of(&dump, is_victim).unwrap();
+                let runner = state_of(&dump, |thread| thread.contains("-side-")).unwrap();
+                let wait = victim.waits_for.as_ref().unwrap();
+                assert_eq!(wait.nursery, nursery.number);
+                let WaitUntil::Child(child) = &wait.until else {
+                    panic!("it waits for a child: {dump}");
+                };
+                assert!(child.is_blocking && child.is_started, "{dump}");
+                assert_eq!(child.run_by.as_ref(), Some(&runner.name));
+                assert_eq!(runner.child, Some(child.number));
+                assert_eq!(runner.nursery, Some(nursery.number));
+                assert!(!runner.has_answered, "{dump}");
+                let text = dump.to_string();
                 for part in [
                     "nursery 1 \"hangs\" of guest victim",
                     "guest victim waits in the body for blocking child #1, which stuck-side-1 runs",
@@ -191,13 +172,10 @@ fn a_waiter_that_runs_the_blocking_child_itself_is_listed_with_it() {
                 });
             });
             is_there.wait();
-            let dump = parsed(&pool.dump());
+            let dump = dump(pool);
             gate.open();
-            let seat = seat(&dump, |thread| thread.starts_with("guest")).unwrap();
-            assert_eq!(
-                (&seat["has_answered"], &seat["child"]),
-                (&false.into(), &1.into())
-            );
+            let guest = state_of(&dump, |thread| thread.starts_with("guest")).unwrap();
+            assert_eq!((guest.has_answered, guest.child), (false, Some(1)));
         });
     });
 }
@@ -212,18 +190,18 @@ fn the_end_of_a_nursery_is_waited_for_by_its_body() {
                 let options = Options::new().pool(pool).name("ends");
                 options.nursery(|n| drop(n.spawn_blocking(|| gate.wait())));
             });
-            let waits = |dump: &Value| {
-                let seats = list(dump, "seats").iter();
-                seats
-                    .map(|seat| &seat["waits_for"]["what"])
-                    .any(|what| what == "end")
-            };
-            let (text, dump) = once(pool, waits);
+            let dump = once(pool, |dump| {
+                let mut waits = dump
+                    .thread_states
+                    .iter()
+                    .flat_map(|thread| &thread.waits_for);
+                waits.any(|wait| matches!(wait.until, WaitUntil::End))
+            });
             gate.open();
             assert!(named(&dump, "ends").is_some());
+            let text = dump.to_string();
             assert!(
-                text.to_string()
-                    .contains("waits in the body for all children"),
+                text.contains("waits in the body for all children"),
                 "{text}"
             );
         });
@@ -236,10 +214,10 @@ fn a_cancelled_nursery_says_why() {
         let options = Options::new().pool(pool).name("cancelled");
         let text = options.try_nursery::<(), _, _>(|n| {
             n.cancel();
-            let dump = Options::new().name("below").nursery(|_| pool.dump());
-            let json = parsed(&dump);
+            let dump = Options::new().name("below").nursery(|_| dump(pool));
             for name in ["cancelled", "below"] {
-                assert_eq!(named(&json, name).unwrap()["cancelled"], "on request");
+                let reason = &named(&dump, name).unwrap().cancelled;
+                assert_eq!(reason.as_deref(), Some("on request"));
             }
             Ok(dump.to_string())
         });
@@ -251,11 +229,12 @@ fn a_cancelled_nursery_says_why() {
 fn a_dump_in_a_child_shows_what_stands_around_it() {
     on_every_pool(|pool| {
         let options = Options::new().pool(pool).name("around");
-        let dump = options.nursery(|n| n.spawn(|| parsed(&pool.dump())).join());
-        let around = named(&dump, "around").unwrap();
-        let seats = list(&dump, "seats").iter();
-        let mut inside = seats.filter(|seat| seat["nursery"] == around["id"]);
-        assert!(inside.any(|seat| seat["in"] == "child"), "{dump}");
+        let dump = options.nursery(|n| n.spawn(|| dump(pool)).join());
+        let around = named(&dump, "around").unwrap().number;
+        let is_in_child = |thread: &ThreadSnapshot| {
+            (thread.nursery, thread.part) == (Some(around), Some(NurseryPart::Child))
+        };
+        assert!(dump.thread_states.iter().any(is_in_child), "{dump}");
     });
 }
 
@@ -263,36 +242,24 @@ fn a_dump_in_a_child_shows_what_stands_around_it() {
 fn open_joins_are_counted() {
     let builder = Pool::builder().threads(1).name("joins");
     on_pool(builder, |pool| {
-        let count = |dump: &PoolSnapshot| {
-            let dump = parsed(dump);
-            let seats = list(&dump, "seats").iter();
-            seats
-                .map(|seat| seat["open_joins"].as_u64().unwrap())
-                .sum::<u64>()
-        };
-        let inside = || pool.dump();
-        let ((dump, ()), ()) = pool.join(|| pool.join(inside, || ()), || ());
-        let json = parsed(&dump);
+        let ((dump, ()), ()) = pool.join(|| pool.join(|| dump(pool), || ()), || ());
+        let threads = dump.thread_states.iter();
+        let open: usize = threads.map(|thread| thread.open_joins).sum();
         // Some of them may have become nurseries; another nursery is around them.
-        let nurseries = list(&json, "nurseries").iter();
         let (joins, around): (Vec<_>, Vec<_>) =
-            nurseries.partition(|shown| shown["kind"] == "join");
-        assert_eq!(count(&dump) + joins.len() as u64, 2, "{dump}");
+            dump.nurseries.iter().partition(|shown| shown.is_join);
+        assert_eq!(open + joins.len(), 2, "{dump}");
         assert_eq!(around.len(), 1, "{dump}");
     });
 }
 
 #[test]
-fn names_are_escaped() {
+fn names_are_escaped_in_the_text() {
     let name = "a \"quoted\" \\ name\nwith\r\tlines, \u{0}\u{1b}[31m, \u{7f}\u{85}\u{2028} and ä€𝄞";
     on_every_pool(|pool| {
-        let dump = Options::new()
-            .pool(pool)
-            .name(name)
-            .nursery(|_| pool.dump());
-        assert!(named(&parsed(&dump), name).is_some());
+        let dump = Options::new().pool(pool).name(name).nursery(|_| dump(pool));
+        assert!(named(&dump, name).is_some());
         let is_control = |c: char| c.is_control() || c == '\u{2028}';
-        assert!(!dump.to_json().contains(is_control), "{}", dump.to_json());
         let text = dump.to_string();
         let lines = text.lines().filter(|line| line.contains("quoted")).count();
         assert_eq!(lines, 1, "{text}");
@@ -307,7 +274,7 @@ fn names_are_escaped() {
 fn a_deep_stack_is_cut_short_and_says_so() {
     fn down(pool: &Pool, depth: usize) -> PoolSnapshot {
         match depth {
-            0 => pool.dump(),
+            0 => dump(pool),
             _ => hatchery::nursery(|_| down(pool, depth - 1)),
         }
     }
@@ -320,10 +287,9 @@ fn a_deep_stack_is_cut_short_and_says_so() {
                 let dump = || pool.nursery(|_| down(pool, depth));
                 deep.spawn_scoped(scope, dump).unwrap().join().unwrap()
             });
-            let parsed = parsed(&dump);
-            assert_eq!(list(&parsed, "nurseries").len(), shown);
-            let mut seats = list(&parsed, "seats").iter();
-            assert_eq!(seats.any(|seat| seat["is_cut_short"] == true), is_cut_short);
+            assert_eq!(dump.nurseries.len(), shown);
+            let mut threads = dump.thread_states.iter();
+            assert_eq!(threads.any(|thread| thread.is_cut_short), is_cut_short);
         }
     });
 }
@@ -336,12 +302,12 @@ fn workers_without_work_sleep_and_who_has_nothing_open_is_not_listed() {
             n.spawn_blocking(|| ()).join();
         });
         let workers = pool.stats().workers;
-        let sleep = |dump: &Value| {
-            let seats = list(dump, "seats");
-            seats.iter().all(|seat| seat["state"] == "sleeps") && seats.len() == workers
-        };
-        let (text, _) = once(pool, sleep);
-        assert_eq!(text.to_string().lines().count(), 1 + workers, "{text}");
+        let dump = once(pool, |dump| {
+            let threads = &dump.thread_states;
+            let sleeps = |thread: &ThreadSnapshot| thread.state == ThreadState::Sleeps;
+            threads.iter().all(sleeps) && threads.len() == workers
+        });
+        assert_eq!(dump.to_string().lines().count(), 1 + workers, "{dump}");
     });
 }
 
@@ -360,12 +326,11 @@ fn many_may_ask_at_once_while_work_runs() {
                 .map(|i| {
                     let answered = &answered;
                     scope.spawn(move || {
-                        let dump = match i % 3 {
-                            0 => pool.dump(),
-                            1 => pool.nursery(|_| pool.dump()),
-                            _ => pool.nursery(|n| n.spawn(|| pool.dump()).join()),
+                        match i % 3 {
+                            0 => dump(pool),
+                            1 => pool.nursery(|_| dump(pool)),
+                            _ => pool.nursery(|n| n.spawn(|| dump(pool)).join()),
                         };
-                        parsed(&dump);
                         answered.fetch_add(1, Ordering::Relaxed);
                     })
                 })
@@ -387,7 +352,7 @@ fn threads_that_ask_all_the_time_answer_each_other() {
             for (own, other) in [(0, 1), (1, 0)] {
                 scope.spawn(move || {
                     let ask = || loop {
-                        if named(&parsed(&pool.dump()), names[other]).is_some() {
+                        if named(&dump(pool), names[other]).is_some() {
                             has_seen[own].store(true, Ordering::Relaxed);
                         }
                         // The other one asks until it has seen this one.
@@ -408,17 +373,15 @@ fn threads_that_ask_all_the_time_answer_each_other() {
 #[test]
 fn who_blocks_in_place_is_listed_with_its_nurseries() {
     on_every_pool(|pool| {
-        let (_, dump) = Options::new().pool(pool).name("blocked").nursery(|_| {
+        let dump = Options::new().pool(pool).name("blocked").nursery(|_| {
             hatchery::block_in_place(|| {
                 let ask = || once(pool, |dump| named(dump, "blocked").is_some());
                 thread::scope(|scope| scope.spawn(ask).join().unwrap())
             })
         });
-        let seats = list(&dump, "seats");
-        assert!(seats.iter().any(|seat| seat["state"] == "blocks"), "{dump}");
-        assert!(
-            seats.iter().all(|seat| seat["has_answered"] == true),
-            "{dump}"
-        );
+        let threads = &dump.thread_states;
+        let blocks = |thread: &ThreadSnapshot| thread.state == ThreadState::Blocks;
+        assert!(threads.iter().any(blocks), "{dump}");
+        assert!(threads.iter().all(|thread| thread.has_answered), "{dump}");
     });
 }

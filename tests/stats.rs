@@ -400,29 +400,21 @@ fn numbers_only_grow_while_many_ask() {
 
 /// By the names that `Debug` has for them: a number that is new is forgotten nowhere.
 #[test]
-fn every_number_is_in_the_text_and_in_the_json() {
-    fn check(all: &dyn std::fmt::Debug, text: &str, json: &serde_json::Value) {
+fn every_number_is_in_the_text() {
+    fn check(all: &dyn std::fmt::Debug, text: &str) {
         let all = format!("{all:?}");
         let all = all.split_once('{').expect("a struct").1;
-        let names: Vec<_> = all
-            .split(", ")
-            .filter_map(|one| one.split_once(':'))
-            .collect();
-        assert!(names.len() >= 9, "{all}");
-        for (name, _) in &names {
-            assert!(json[name.trim()].is_u64(), "no {name} in {json}");
-        }
+        let fields = all.matches(':').count();
+        assert!(fields >= 9, "{all}");
         let numbers = text.split(|c: char| !c.is_ascii_digit());
         let numbers = numbers.filter(|number| !number.is_empty());
-        assert_eq!(numbers.count(), names.len(), "{text}");
+        assert_eq!(numbers.count(), fields, "{text}");
     }
     on_every_pool(|pool| {
         pool.nursery(|n| {
-            let json = pool.dump().to_json();
-            let dump: serde_json::Value = serde_json::from_str(&json).expect("JSON");
             let (of_pool, own) = (pool.stats(), n.stats());
-            check(&of_pool, &of_pool.to_string(), &dump["stats"]);
-            check(&own, &own.to_string(), &dump["nurseries"][0]["stats"]);
+            check(&of_pool, &of_pool.to_string());
+            check(&own, &own.to_string());
         });
     });
 }

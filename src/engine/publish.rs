@@ -18,6 +18,7 @@ use crate::engine::frame::Frame;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
+use crate::engine::tally::Counter;
 use crate::platform::point::{self, Point};
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
@@ -146,16 +147,18 @@ impl Seat {
 
     /// A run was taken from another thread's deque.
     pub(crate) fn note_stolen(&self, run: &Run) {
-        run.scope().count(|numbers| _ = numbers.stolen.add(1));
-        self.tally().stolen.add(1);
+        run.scope()
+            .count(|numbers| _ = numbers[Counter::Stolen].add(1));
+        self.tally()[Counter::Stolen].add(1);
         point::reach(Point::RunStolen);
     }
 
     /// Puts a run where idle workers and its nursery's home look.
     pub(crate) fn stray(&self, run: Run) {
         self.core.check_process();
-        run.scope().count(|numbers| _ = numbers.strays.add(1));
-        self.tally().strays.add(1);
+        run.scope()
+            .count(|numbers| _ = numbers[Counter::Injected].add(1));
+        self.tally()[Counter::Injected].add(1);
         // Once it is in the list, the run may be over and its nursery closed.
         let home = run.scope().home();
         self.core.strays.push(run);
@@ -207,7 +210,7 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn answer(&self) {
-        self.tally().answers.add(1);
+        self.tally()[Counter::Answers].add(1);
         point::reach(Point::RequestAnswered);
         self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {

@@ -13,7 +13,7 @@ use crate::engine::frame::Frame;
 use crate::engine::limit::{self, Limiter};
 use crate::engine::seat::Seat;
 use crate::engine::shared::SlotRef;
-use crate::engine::tally::{AtHome, NowAndThen, Numbers};
+use crate::engine::tally::{AtHome, Counter, NowAndThen, Numbers};
 use crate::platform::lazy::Lazy;
 use crate::platform::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::platform::sync::{Arc, OnceLock};
@@ -231,7 +231,7 @@ impl ScopeFrame {
             self.at_home.spawned.add(more);
         } else {
             self.foreign.fetch_add(more, Ordering::Relaxed);
-            seat.tally().spawned.add(more);
+            seat.tally()[Counter::Spawned].add(more);
         }
     }
 
@@ -241,14 +241,14 @@ impl ScopeFrame {
         // One after the other: a wider load would wait for the stores of each.
         let spawned = self.at_home.spawned.get();
         if spawned > 0 {
-            seat.tally().spawned.add(spawned);
+            seat.tally()[Counter::Spawned].add(spawned);
         }
         let begun = self.at_home.begun.get();
         if begun > 0 {
-            seat.tally().begun.add(begun);
+            seat.tally()[Counter::BegunHere].add(begun);
             if let Some(rare) = self.rare.peek() {
-                let skipped = rare.numbers.skipped_here.get();
-                seat.tally().skipped_here.add(skipped);
+                let skipped = rare.numbers[Counter::SkippedHere].get();
+                seat.tally()[Counter::SkippedHere].add(skipped);
             }
         }
     }
@@ -276,8 +276,8 @@ impl ScopeFrame {
         if self.is_on(seat) {
             self.at_home.begun.add(children);
         } else if children > 0 && !self.is_fork {
-            seat.tally().elsewhere.add(children);
-            self.count(|numbers| _ = numbers.elsewhere.add(children));
+            seat.tally()[Counter::BegunElsewhere].add(children);
+            self.count(|numbers| _ = numbers[Counter::BegunElsewhere].add(children));
         }
     }
 
@@ -285,10 +285,10 @@ impl ScopeFrame {
     pub(crate) fn note_skipped(&self, seat: &Seat, children: u64) {
         self.count(|numbers| {
             if self.is_on(seat) {
-                numbers.skipped_here.add(children);
+                numbers[Counter::SkippedHere].add(children);
             } else {
-                seat.tally().skipped_elsewhere.add(children);
-                numbers.skipped_elsewhere.add(children);
+                seat.tally()[Counter::SkippedElsewhere].add(children);
+                numbers[Counter::SkippedElsewhere].add(children);
             }
         });
     }
@@ -296,16 +296,16 @@ impl ScopeFrame {
     /// A child has panicked.
     pub(crate) fn note_panicked(&self, seat: &Seat) {
         self.count(|numbers| {
-            seat.tally().panicked.add(1);
-            numbers.panicked.add(1);
+            seat.tally()[Counter::Panicked].add(1);
+            numbers[Counter::Panicked].add(1);
         });
     }
 
     /// A child has returned an error that is a consequence of the cancellation.
     pub(crate) fn note_late(&self, seat: &Seat) {
         self.count(|numbers| {
-            seat.tally().late.add(1);
-            numbers.late.add(1);
+            seat.tally()[Counter::Late].add(1);
+            numbers[Counter::Late].add(1);
         });
     }
 
@@ -314,9 +314,10 @@ impl ScopeFrame {
         if let Some(rare) = self.rare.peek() {
             numbers = rare.numbers.get();
         }
-        // What is part of it was read before, see `Numbers::of`.
-        numbers.run_here = self.at_home.begun.get().saturating_sub(numbers.run_here);
-        numbers.spawned = self.at_home.spawned.get() + self.foreign.load(Ordering::Relaxed);
+        // Parts were read before: see `Counter`.
+        numbers[Counter::BegunHere] = self.at_home.begun.get();
+        numbers[Counter::Spawned] =
+            self.at_home.spawned.get() + self.foreign.load(Ordering::Relaxed);
         numbers
     }
 }

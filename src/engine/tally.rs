@@ -13,6 +13,9 @@
 //!    numbers here that only grow (epochs, serials, indices): a thousand million a second take five
 //!    hundred years to wrap.
 
+use std::array;
+use std::ops::{Index, IndexMut};
+
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::sync::uneventful::AtomicU64;
 
@@ -33,7 +36,7 @@ impl Own {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// From zero again; by the writer.
+    /// Starts from zero again; called by the writer.
     fn clear(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
@@ -55,54 +58,93 @@ impl Common {
     }
 }
 
-/// What one thread has done in a pool; written by that thread only.
-#[derive(Default)]
-pub(crate) struct Tally {
-    /// Children spawned: into this thread's nurseries that have ended, and into those of others.
-    pub(crate) spawned: Own,
-    /// Those that have begun in this thread's nurseries that have ended, at home.
-    pub(crate) begun: Own,
-    /// How many of those were dropped unrun.
-    pub(crate) skipped_here: Own,
-    /// Those that have begun and are of other threads' nurseries.
-    pub(crate) elsewhere: Own,
-    /// Those of [`Self::elsewhere`] that were dropped unrun.
-    pub(crate) skipped_elsewhere: Own,
-    pub(crate) panicked: Own,
-    pub(crate) late: Own,
-    /// Runs taken from other threads' deques, the leapfrogged ones among them.
-    pub(crate) stolen: Own,
-    pub(crate) leapfrogged: Own,
-    /// Runs given to the strays.
-    pub(crate) strays: Own,
+/// What is counted.
+///
+/// A part comes before its whole, and is read first: what is added to both in between is part of the whole by
+/// the time that the whole is read.
+#[derive(Clone, Copy)]
+pub(crate) enum Counter {
+    /// Children dropped unrun on the thread that opened their nursery.
+    SkippedHere,
+    /// Children dropped unrun on other threads.
+    SkippedElsewhere,
+    /// Children spawned. A thread counts those of its own nurseries when they end.
+    Spawned,
+    /// Children that have begun on the thread that opened their nursery, which counts them when it ends.
+    BegunHere,
+    /// Children that have begun on other threads.
+    BegunElsewhere,
+    Panicked,
+    Late,
+    /// Runs that a waiting thread has taken from the deque of the thread that ran its nursery's children.
+    StolenWhileWaiting,
+    /// Runs taken from other threads' deques.
+    Stolen,
+    /// Runs put into the pool's common queue.
+    Injected,
     /// Waits that came to park.
-    pub(crate) waits: Own,
+    Parked,
     /// Requests answered: a sign of life of a thread whose nurseries are all open still.
-    pub(crate) answers: Own,
+    Answers,
+}
+
+const COUNTERS: usize = Counter::Answers as usize + 1;
+
+/// A number for each counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters<N>([N; COUNTERS]);
+
+/// What one thread has done in a pool; written by that thread only.
+pub(crate) type Tally = Counters<Own>;
+
+/// What happens in a nursery now and then, on any thread: most nurseries need none of it.
+pub(crate) type NowAndThen = Counters<Common>;
+
+/// The numbers of a nursery, or of a pool's slots together.
+pub(crate) type Numbers = Counters<u64>;
+
+impl<N> Index<Counter> for Counters<N> {
+    type Output = N;
+
+    #[inline]
+    fn index(&self, counter: Counter) -> &N {
+        &self.0[counter as usize]
+    }
+}
+
+impl<N> IndexMut<Counter> for Counters<N> {
+    fn index_mut(&mut self, counter: Counter) -> &mut N {
+        &mut self.0[counter as usize]
+    }
 }
 
 impl Tally {
-    /// From zero again; by the thread that writes it.
+    /// Starts from zero again; called by the thread that writes it.
     pub(crate) fn clear(&self) {
-        let Self {
-            spawned,
-            begun,
-            skipped_here,
-            elsewhere,
-            skipped_elsewhere,
-            panicked,
-            late,
-            stolen,
-            leapfrogged,
-            strays,
-            waits,
-            answers,
-        } = self;
-        let children = [spawned, begun, skipped_here, elsewhere, skipped_elsewhere];
-        let ends = [panicked, late];
-        let moves = [stolen, leapfrogged, strays, waits, answers];
-        let all = children.into_iter().chain(ends).chain(moves);
-        all.for_each(Own::clear);
+        self.0.iter().for_each(Own::clear);
+    }
+}
+
+impl NowAndThen {
+    pub(crate) fn get(&self) -> Numbers {
+        Counters(array::from_fn(|at| self.0[at].get()))
+    }
+}
+
+impl Numbers {
+    /// These, and what some threads of the pool have counted.
+    pub(crate) fn with<'a>(mut self, tallies: impl IntoIterator<Item = &'a Tally>) -> Self {
+        for tally in tallies {
+            for (sum, own) in self.0.iter_mut().zip(&tally.0) {
+                *sum += own.get();
+            }
+        }
+        self
+    }
+
+    /// Children dropped unrun, on any thread.
+    pub(crate) fn skipped(&self) -> u64 {
+        self[Counter::SkippedHere] + self[Counter::SkippedElsewhere]
     }
 }
 
@@ -113,82 +155,4 @@ pub(crate) struct AtHome {
     pub(crate) spawned: Own,
     /// Children that have begun at home.
     pub(crate) begun: Own,
-}
-
-/// What happens in a nursery now and then, on any thread: most see nothing of it.
-#[derive(Default)]
-pub(crate) struct NowAndThen {
-    /// Of those that have begun at home, how many were dropped unrun.
-    pub(crate) skipped_here: Common,
-    pub(crate) skipped_elsewhere: Common,
-    pub(crate) panicked: Common,
-    pub(crate) late: Common,
-    /// Children that have begun on other threads, but for the runs that are under way.
-    pub(crate) elsewhere: Common,
-    pub(crate) stolen: Common,
-    pub(crate) leapfrogged: Common,
-    pub(crate) strays: Common,
-    pub(crate) waits: Common,
-}
-
-impl NowAndThen {
-    /// But for what its home has counted: of that, `run_here` says how many were skipped.
-    pub(crate) fn get(&self) -> Numbers {
-        let skipped_here = self.skipped_here.get();
-        let skipped_elsewhere = self.skipped_elsewhere.get();
-        Numbers {
-            spawned: 0,
-            run_here: skipped_here,
-            run_elsewhere: self.elsewhere.get().saturating_sub(skipped_elsewhere),
-            skipped: skipped_here + skipped_elsewhere,
-            panicked: self.panicked.get(),
-            late: self.late.get(),
-            stolen: self.stolen.get(),
-            leapfrogged: self.leapfrogged.get(),
-            strays: self.strays.get(),
-            waits: self.waits.get(),
-            answers: 0,
-        }
-    }
-}
-
-/// The numbers of a nursery, or of a pool's slots together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Numbers {
-    pub(crate) spawned: u64,
-    pub(crate) run_here: u64,
-    pub(crate) run_elsewhere: u64,
-    pub(crate) skipped: u64,
-    pub(crate) panicked: u64,
-    pub(crate) late: u64,
-    pub(crate) stolen: u64,
-    pub(crate) leapfrogged: u64,
-    pub(crate) strays: u64,
-    pub(crate) waits: u64,
-    pub(crate) answers: u64,
-}
-
-impl Numbers {
-    /// These, and what some threads of the pool have counted.
-    pub(crate) fn with<'a>(self, tallies: impl IntoIterator<Item = &'a Tally>) -> Self {
-        let mut all = self;
-        for tally in tallies {
-            // Parts first: what is added to them in between is part of the whole by the time that is
-            // read.
-            let skipped_here = tally.skipped_here.get();
-            let skipped_elsewhere = tally.skipped_elsewhere.get();
-            all.skipped += skipped_here + skipped_elsewhere;
-            all.run_here += tally.begun.get().saturating_sub(skipped_here);
-            all.run_elsewhere += tally.elsewhere.get().saturating_sub(skipped_elsewhere);
-            all.spawned += tally.spawned.get();
-            all.panicked += tally.panicked.get();
-            all.late += tally.late.get();
-            all.stolen += tally.stolen.get();
-            all.leapfrogged += tally.leapfrogged.get();
-            all.strays += tally.strays.get();
-            all.waits += tally.waits.get();
-            all.answers += tally.answers.get();
-        }
-        all
-    }
 }

@@ -35,6 +35,7 @@ use crate::engine::report::Id;
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{GoOn, Seat};
 use crate::engine::shared::{Doing, Run};
+use crate::engine::tally::Counter;
 use crate::platform::point::{self, Point};
 use crate::platform::process;
 use crate::platform::thread::pause;
@@ -157,8 +158,8 @@ impl Seat {
                 point::reach(Point::RequestBegged);
             }
             if !mem::replace(&mut has_parked, true) {
-                scope.count(|numbers| _ = numbers.waits.add(1));
-                self.tally().waits.add(1);
+                scope.count(|numbers| _ = numbers[Counter::Parked].add(1));
+                self.tally()[Counter::Parked].add(1);
             }
             self.slot().set_doing(Doing::Waiting);
             point::reach(Point::WaiterParks);
@@ -250,8 +251,8 @@ impl Seat {
             runner.steal()
         });
         let Some(run) = run else { return false };
-        scope.count(|numbers| _ = numbers.leapfrogged.add(1));
-        self.tally().leapfrogged.add(1);
+        scope.count(|numbers| _ = numbers[Counter::StolenWhileWaiting].add(1));
+        self.tally()[Counter::StolenWhileWaiting].add(1);
         self.note_stolen(&run);
         if !run.scope().is_within(scope) {
             // It has gone on to something else.

@@ -91,12 +91,12 @@ pub(crate) fn main(core: &Core, watchdog: Watchdog) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::tally::Counter;
 
     fn moves(spawned: u64) -> Numbers {
-        Numbers {
-            spawned,
-            ..Numbers::default()
-        }
+        let mut moves = Numbers::default();
+        moves[Counter::Spawned] = spawned;
+        moves
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::ptr;
 use crate::engine::frame::{Frame, Stage};
 use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
+use crate::engine::tally::Counter;
 use crate::platform::point::{self, Point};
 use crate::scope::panics::catching;
 use crate::scope::{CancelReason, Scope, Terms};
@@ -162,7 +163,7 @@ impl<'scope> Nest<'scope, '_> {
             Seat::with(scope.core(), |seat| {
                 let owner = scope.owner_for(seat.slot);
                 let sequence = scope.foreign_sequence();
-                seat.tally().spawned.add(1);
+                seat.tally()[Counter::Spawned].add(1);
                 // SAFETY: as in `spawn_with`.
                 unsafe { chunk::single(owner, sequence, class, vtable, closure) }
             })

@@ -202,7 +202,7 @@ impl Scope {
     /// Children dropped unrun that nobody was told of.
     fn unknown_skips(&self) -> u64 {
         let known = self.panics().known_skips.load(Ordering::Relaxed);
-        self.numbers().skipped.saturating_sub(known)
+        self.numbers().skipped().saturating_sub(known)
     }
 
     /// Whether a panic, or a child that did not run, is nobody's.

@@ -139,7 +139,7 @@ scenarios! {
         assert!(Pool::shared().dump().to_string().contains("pool"));
         let texts = Mutex::new(Vec::new());
         hatchery::nursery(|n| {
-            n.spawn(|| texts.lock().unwrap().push(Pool::shared().dump().to_json()));
+            n.spawn(|| texts.lock().unwrap().push(Pool::shared().dump().to_string()));
             texts.lock().unwrap().push(Pool::shared().dump().to_string());
         });
         assert_eq!(texts.into_inner().unwrap().len(), 2);
