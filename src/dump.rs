@@ -1,4 +1,4 @@
-//! What a pool is doing right now: its open nurseries, and who waits for what.
+//! A snapshot of a pool: its open nurseries, and which thread waits for what.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,18 +11,20 @@ use crate::engine::survey::{Found, Survey};
 use crate::scope::Class;
 use crate::stats::{NurseryStats, PoolStats};
 
-/// What a pool is doing: the tree of its open nurseries, and what its threads are at; see
-/// [`Pool::dump`](crate::Pool::dump).
+/// A snapshot of a pool: the tree of its open nurseries, and what its threads do;
+/// [`Pool::dump`](crate::Pool::dump) returns one.
 ///
-/// [`Display`](std::fmt::Display) writes it for people, [`to_json`](Self::to_json) for programs. Both are meant for
-/// looking at a program that hangs, and may say more in later versions.
+/// [`Display`](std::fmt::Display) writes the snapshot for people, [`to_json`](Self::to_json) for programs. Both help
+/// with a program that hangs, and may say more in later versions.
 ///
-/// Children are numbered as they are met, `#1` and so on, to tell them apart in this dump. What a failure
-/// calls `child 1` is another number, a [`ChildId`](crate::ChildId), which only partial nurseries give to their
-/// children.
+/// A snapshot numbers the children that it shows: `#1`, `#2` and so on. These numbers mean something in this snapshot
+/// only. The `child 1` of a failure is another number, a [`ChildId`](crate::ChildId), which only the children of
+/// partial nurseries have.
 ///
-/// It is put together from what each thread says of itself, one after the other: in a pool that is
-/// busy, parts of it may be a moment apart.
+/// Each thread reports its own part, one after the other. So in a pool that is busy, the parts of a snapshot
+/// may be a moment apart.
+///
+/// # Examples
 ///
 /// ```
 /// use hatchery::{Options, Pool};
@@ -41,7 +43,7 @@ pub struct PoolSnapshot {
     pub(crate) pool: String,
     pub(crate) threads: usize,
     pub(crate) stats: PoolStats,
-    /// Each before those that were opened in it.
+    /// The open nurseries, each before the nurseries inside it.
     pub(crate) nurseries: Vec<Nursery>,
     pub(crate) seats: Vec<Seat>,
 }
@@ -50,8 +52,9 @@ pub struct PoolSnapshot {
 pub(crate) struct Nursery {
     pub(crate) id: Id,
     pub(crate) parent: Option<Id>,
-    /// Its number in the dump, from 1 on, and that of the one around it.
+    /// The number of the nursery in the dump, from 1 on.
     pub(crate) number: usize,
+    /// The number of the nursery around it.
     pub(crate) within: Option<usize>,
     pub(crate) depth: usize,
     pub(crate) name: Option<String>,
@@ -66,15 +69,15 @@ pub(crate) struct Nursery {
     pub(crate) stats: NurseryStats,
 }
 
-/// A thread that has something open.
+/// A thread that has a nursery or fork open.
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
     pub(crate) thread: String,
     pub(crate) state: State,
     pub(crate) has_answered: bool,
-    /// The number of the innermost nursery that it is in, and as what.
+    /// The number of the innermost nursery that the thread is in, and what it runs there.
     pub(crate) place: Option<(usize, &'static str)>,
-    /// The number of the child it runs, if it waits to be told apart from others.
+    /// The number of the child that the thread runs, if it is known.
     pub(crate) child: Option<usize>,
     pub(crate) forks: usize,
     pub(crate) waits: Option<Waits>,
@@ -91,7 +94,7 @@ pub(crate) enum State {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Waits {
-    /// The number of the nursery it waits in.
+    /// The number of the nursery that the thread waits in.
     pub(crate) nursery: usize,
     pub(crate) what: What,
 }
@@ -101,11 +104,11 @@ pub(crate) enum What {
     End,
     Any,
     Child {
-        /// From 1 on, in the dump.
+        /// The number of the child in the dump, from 1 on.
         number: usize,
         is_blocking: bool,
         is_started: bool,
-        /// Who runs it, if that is known.
+        /// The thread that runs the child, if it is known.
         runner: Option<String>,
     },
 }
@@ -130,29 +133,29 @@ impl PoolSnapshot {
     }
 }
 
-/// What a watchdog prints.
+/// Prints the message of a watchdog.
 pub(crate) fn print(core: &Core, after: Duration) {
     let text = format!(
         "nothing has moved for {after:?}\n{}",
         PoolSnapshot::of(core)
     );
-    // There is nobody to tell if it cannot be written.
+    // Without a standard error the message is lost.
     _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// All nurseries that somebody has reported, the outer ones first.
+/// All nurseries that a thread has reported, each before the nurseries inside it.
 fn tree(survey: &Survey) -> Vec<Nursery> {
     let mut all: Vec<Nursery> = Vec::new();
     for report in survey.slots.iter().filter_map(|slot| slot.report.as_ref()) {
         for seen in &report.nurseries {
             match all.iter_mut().find(|nursery| nursery.id == seen.id) {
-                // Another thread has it open, too.
+                // Another thread has reported this nursery, too.
                 Some(nursery) => nursery.unstarted += seen.unstarted,
                 None => all.push(Nursery::of(seen, survey)),
             }
         }
     }
-    // Outer ones that nobody has reported count as none.
+    // An outer nursery that no thread has reported counts as none.
     let at = |id| all.iter().position(|nursery| nursery.id == id);
     let outer: Vec<_> = all.iter().map(|nursery| at(nursery.parent?)).collect();
     let outer = &outer;

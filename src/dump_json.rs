@@ -1,17 +1,31 @@
-//! A dump for programs.
+//! A snapshot of a pool for programs, as JSON.
 
 use crate::dump::{Nursery, PoolSnapshot, Seat, State, Waits, What};
 use crate::json::Object;
 use crate::stats::{NurseryStats, PoolStats};
 
 impl PoolSnapshot {
-    /// The same as one JSON object.
+    /// Returns the snapshot as one JSON object.
     ///
-    /// `nurseries` lists the open ones, each before those opened in it: `id` counts from 1, `parent` is
-    /// the `id` of the one around it or null. `seats` lists the pool's threads: `state` is `"runs"`,
-    /// `"waits"`, `"blocks"` or `"sleeps"`, `nursery` is the innermost one it is in, and `waits_for` what it sleeps
-    /// for. Children are numbered as they are met in this dump, which is not the index of a
+    /// - `nurseries` lists the open nurseries, each before the nurseries inside it. Its `id` counts from 1, and
+    ///   `parent` is the `id` of the nursery around it, or null.
+    /// - `seats` lists the pool's threads. `state` is `"runs"`, `"waits"`, `"blocks"` or `"sleeps"`, `nursery` is the
+    ///   `id` of the innermost nursery that the thread is in, and `waits_for` says what the thread waits for.
+    /// - `stats` are the numbers of [`PoolStats`].
+    ///
+    /// The numbers of children mean something in this snapshot only. They are not the index of a
     /// [`ChildId`](crate::ChildId).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{Options, Pool};
+    ///
+    /// let pool = Pool::builder().threads(2).build()?;
+    /// let dump = Options::new().pool(&pool).name("import").nursery(|_| pool.dump());
+    /// assert!(dump.to_json().contains(r#""name":"import""#));
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         Object::new()

@@ -1,4 +1,4 @@
-//! A dump for people.
+//! A snapshot of a pool for people, as text.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! As much JSON as a dump needs: objects written from the front to the back.
+//! JSON for dumps: objects, written from the front to the back.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ pub(crate) enum Value<'a> {
     Bool(bool),
     Number(u64),
     Text(&'a str),
-    /// It is JSON already.
+    /// Text that is JSON already.
     Raw(String),
 }
 
@@ -62,7 +62,7 @@ impl Object {
         }
     }
 
-    /// Adds a field. Names are ours: nothing in them needs to be escaped.
+    /// Adds a field. Names come from this crate, and need no escapes.
     pub(crate) fn field<'a>(mut self, name: &str, value: impl Into<Value<'a>>) -> Self {
         if !self.is_empty {
             self.text.push(',');

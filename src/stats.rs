@@ -1,19 +1,28 @@
-//! What has happened so far, in numbers.
+//! Numbers of pools and nurseries: children run, thefts, sleeps, threads.
 
 use std::fmt;
 
 use crate::engine::core::Core;
 use crate::engine::tally::Numbers;
 
-/// What has happened in a pool since it was made, and the threads it has now; see
-/// [`Pool::stats`](crate::Pool::stats).
+/// The numbers of a pool since it was made, and its present threads; [`Pool::stats`](crate::Pool::stats)
+/// returns them.
 ///
-/// Children are those of `spawn`, `spawn_blocking` and, one per item, `spawn_each`. The closures of
-/// [`join`](crate::join()) do not count, wherever they run.
+/// A `spawn` or `spawn_blocking` counts as one child, a `spawn_each` as one child per item. The closures of a
+/// [`join`](crate::join()) do not count. [`Display`](fmt::Display) writes the numbers in one line.
 ///
-/// What the thread that opened a nursery has spawned and run in it is in here when the nursery returns;
-/// its [own numbers](crate::Nursery::stats) have it at once. When no nursery is open on the pool, every
-/// child has run or was skipped:
+/// # When a child is counted
+///
+/// The children that the opening thread of a nursery spawns and runs are added when the nursery returns. The
+/// nursery's [own numbers](crate::Nursery::stats) include them at once. Children that other threads run are added
+/// when the thread has come to the end of all that it took along with them.
+///
+/// The numbers are read one after the other and no thread stops for that. So while nurseries are open, they need
+/// not fit together.
+///
+/// # Examples
+///
+/// When no nursery is open on the pool, every child has run or was skipped:
 ///
 /// ```
 /// let pool = hatchery::Pool::builder().threads(2).build()?;
@@ -27,9 +36,6 @@ use crate::engine::tally::Numbers;
 /// assert_eq!(stats.run_by_opener + stats.run_elsewhere + stats.skipped, stats.spawned);
 /// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
-///
-/// While nurseries are open, each number is as of its own moment: they are read one after the other,
-/// and nobody is stopped for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
@@ -38,39 +44,35 @@ pub struct PoolStats {
     /// Children run on the thread that opened their nursery.
     pub run_by_opener: u64,
     /// Children run on other threads: workers, side threads, other callers that wait.
-    ///
-    /// They count once the thread has come to the end of what it took along with them.
     pub run_elsewhere: u64,
     /// Children dropped unrun because their nursery was cancelled.
     pub skipped: u64,
-    /// Children that panicked: in their closure, or in a destructor of what they captured or returned.
+    /// Children that panicked: in their closure, or in a destructor of their captures or their value.
     ///
-    /// One that was dropped unrun and panicked on that counts as [skipped](Self::skipped), too.
+    /// A child that was dropped unrun, and whose destructors panicked, counts as [skipped](Self::skipped) too.
     pub panicked: u64,
-    /// Children whose error was [late](crate::Failures::late), whatever became of it.
+    /// Children that returned a [late](crate::Failures::late) error, whether or not anybody received it.
     pub late: u64,
-    /// How many times a thread has taken children from another's shared queue, one or thousands at a
-    /// time.
+    /// Times that a thread took children, any number at once, from the shared queue of another thread.
     pub stolen: u64,
-    /// How many of the [stolen](Self::stolen) were taken by a thread that waited, from the one that ran
-    /// its nursery's children.
+    /// [Thefts](Self::stolen) in which a waiting thread took from the thread that ran children of its nursery.
     pub stolen_while_waiting: u64,
-    /// How many times children went to the pool's common queue, because no thread's own could take
-    /// them: spawned by a thread that has no part of their nursery, left behind by one that was about to
-    /// sleep, or taken by mistake.
+    /// Times that children went to the pool's common queue, because the queue of no thread could hold them.
+    ///
+    /// A thread without a part in their nursery had spawned them, or a thread left them behind when it was
+    /// about to sleep, or a thread had taken them by mistake.
     pub injected: u64,
-    /// How many times a thread went to sleep in a nursery or a join, for want of something it may run.
+    /// Times that a thread went to sleep in a nursery or a `join`, because there was nothing that it could run.
     pub parked: u64,
-    /// How many times a worker was woken to look for work.
+    /// Times that a worker was woken to look for work.
     pub wake_ups: u64,
-    /// How many times a spare thread was started, or called back, to take over for a thread that waits or
-    /// blocks.
+    /// Times that a spare thread was started or called back, to take over for a thread that waits or blocks.
     pub spares_started: u64,
-    /// Workers that were started, but for spare ones.
+    /// Workers that were started so far, without spare threads.
     pub workers: usize,
-    /// Spare threads that there are now.
+    /// Spare threads that exist now.
     pub spare_threads: usize,
-    /// Blocking threads that there are now: they run children that may block.
+    /// Side threads that exist now: they run children that may block.
     pub blocking_threads: usize,
 }
 
@@ -148,13 +150,14 @@ impl fmt::Display for PoolStats {
     }
 }
 
-/// What has happened in a nursery since it was opened; see [`Nursery::stats`](crate::Nursery::stats)
-/// and [`TryNursery::stats`](crate::TryNursery::stats).
+/// The numbers of a nursery since it was opened; [`Nursery::stats`](crate::Nursery::stats) and
+/// [`TryNursery::stats`](crate::TryNursery::stats) return them.
 ///
-/// It is about the nursery's own children, and not about those of nurseries that they open.
+/// They count the nursery's own children, and not the children of nurseries inside. Children that other threads
+/// run are added when the thread has come to the end of all that it took along with them. Once all children
+/// have ended and were added, `spawned == run_by_opener + run_elsewhere + skipped`.
 ///
-/// What other threads do is added a little later, when they come to the end of what they took. Once that
-/// is so and no child is left, `spawned == run_by_opener + run_elsewhere + skipped`.
+/// # Examples
 ///
 /// ```
 /// hatchery::nursery(|n| {
@@ -169,7 +172,7 @@ impl fmt::Display for PoolStats {
 pub struct NurseryStats {
     /// Children spawned, by the body and by children: one per item for `spawn_each`.
     pub spawned: u64,
-    /// Children run on the thread that opened the nursery, those that run now included.
+    /// Children run on the thread that opened the nursery, including those that run now.
     pub run_by_opener: u64,
     /// Children run on other threads.
     pub run_elsewhere: u64,
@@ -177,17 +180,16 @@ pub struct NurseryStats {
     pub skipped: u64,
     /// Children that panicked, see [`PoolStats::panicked`].
     pub panicked: u64,
-    /// Children whose error was [late](crate::Failures::late), whatever became of it.
+    /// Children that returned a [late](crate::Failures::late) error, whether or not anybody received it.
     pub late: u64,
-    /// How many times a thread has taken children of this nursery from another's shared queue.
+    /// Times that a thread took children of this nursery from the shared queue of another thread.
     pub stolen: u64,
-    /// How many times a thread that waited in this nursery has taken children, of this nursery or
-    /// others, from the one that ran its children.
+    /// Times that a thread which waited in this nursery took children, of this nursery or others, from the thread
+    /// that ran children of this nursery.
     pub stolen_while_waiting: u64,
-    /// How many times children of this nursery went to the pool's common queue, see
-    /// [`PoolStats::injected`].
+    /// Times that children of this nursery went to the pool's common queue, see [`PoolStats::injected`].
     pub injected: u64,
-    /// How many times a thread that waited in this nursery went to sleep.
+    /// Times that a thread which waited in this nursery went to sleep.
     pub parked: u64,
 }
 
