@@ -118,8 +118,8 @@ impl<T> Child<'_, T> {
 
     /// Returns whether the child has ended, so that [`join`](Self::join) would not wait.
     ///
-    /// It never blocks, and runs no child. So a loop that only asks may wait for ever: on a pool without
-    /// idle threads no other thread starts the child.
+    /// It never blocks and runs no child. So do not wait in a loop for `true`: the child may need this thread to
+    /// start it.
     ///
     /// # Memory ordering
     ///
@@ -152,11 +152,12 @@ impl<T> fmt::Debug for Child<'_, T> {
     }
 }
 
-/// The children of one [`spawn_each`](crate::Nursery::spawn_each), as an iterator over their values in spawn
-/// order.
+/// The children of one `spawn_each`, as an iterator over their values in spawn order.
 ///
-/// Each call of `next` joins one child, see [`Child::join`]; it blocks and panics as `join` does. The iterator may
-/// be dropped early: the nursery waits for the other children, and drops their values.
+/// [`Nursery::spawn_each`](crate::Nursery::spawn_each) and
+/// [`TryNursery::spawn_each`](crate::TryNursery::spawn_each) return it. Each call of `next` joins one child,
+/// see [`Child::join`]; it blocks and panics as `join` does. The iterator may be dropped early: the nursery
+/// waits for the other children, and drops their values.
 ///
 /// # Examples
 ///
@@ -178,10 +179,10 @@ impl<'scope, T> Children<'scope, T> {
         Self { batches }
     }
 
-    /// Returns an iterator over the values in the order in which the children end, each value with its place
-    /// in spawn order.
+    /// Returns an iterator over the values in the order in which the children end.
     ///
-    /// Items that ran as one batch come together: see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
+    /// Each value comes with its place in spawn order. Items that ran as one batch come together: see
+    /// [`Nursery::spawn_each`](crate::Nursery::spawn_each).
     ///
     /// # Blocking
     ///
@@ -243,11 +244,10 @@ impl<T> fmt::Debug for Children<'_, T> {
     }
 }
 
-/// An iterator over the values of one [`spawn_each`](crate::Nursery::spawn_each) in the order in which the
-/// children end; [`Children::by_completion`] returns it.
+/// An iterator over the values of one `spawn_each`, in the order in which the children end.
 ///
-/// Its items are pairs of a value's place in spawn order and the value. The iterator may be dropped
-/// early: the nursery waits for the other children, and drops their values.
+/// [`Children::by_completion`] returns it. Its items are pairs of a value's place in spawn order and the value.
+/// The iterator may be dropped early: the nursery waits for the other children, and drops their values.
 ///
 /// # Examples
 ///

@@ -11,11 +11,11 @@ use crate::engine::survey::{Found, Survey};
 use crate::scope::Class;
 use crate::stats::{NurseryStats, PoolStats};
 
-/// A snapshot of a pool: the tree of its open nurseries, and what its threads do;
-/// [`Pool::dump`](crate::Pool::dump) returns one.
+/// A snapshot of a pool: the tree of its open nurseries, and what its threads do.
 ///
-/// [`Display`](std::fmt::Display) writes the snapshot for people, [`to_json`](Self::to_json) for programs. Both help
-/// with a program that hangs, and may say more in later versions.
+/// [`Pool::dump`](crate::Pool::dump) returns it. [`Display`](std::fmt::Display) writes the snapshot for people,
+/// [`to_json`](Self::to_json) for programs. Both help with a program that hangs, and may say more in later
+/// versions.
 ///
 /// A snapshot numbers the children that it shows: `#1`, `#2` and so on. These numbers mean something in this snapshot
 /// only. The `child 1` of a failure is another number, a [`ChildId`](crate::ChildId), which only the children of

@@ -121,11 +121,11 @@ impl<E> Failure<E> {
         Self::of_kind(FailureKind::Error(error.into()))
     }
 
-    /// Makes a failure of a cancellation, to pass on the answer of a free
-    /// [`checkpoint`](crate::checkpoint()).
+    /// Makes a failure of a cancellation.
     ///
-    /// It is for bodies and for children of [`spawn_body`](crate::TryNursery::spawn_body). If their own nursery
-    /// is not cancelled, the answer was about another nursery. Then the failure is a failure like any other.
+    /// With it a task passes on the answer of a free [`checkpoint`](crate::checkpoint()). It is for bodies and
+    /// for children of [`spawn_body`](crate::TryNursery::spawn_body). If their own nursery is not cancelled,
+    /// the answer was about another nursery. Then the failure is a failure like any other.
     ///
     /// If `E` converts from [`Cancelled`] and you want such an error instead, use [`Failure::new`].
     ///
@@ -397,7 +397,7 @@ impl<E> From<Failure<E>> for Failures<E> {
 ///             |-- Late(E)              the same, after a checkpoint had told it to stop
 ///             |-- Panic(Panic)         the task panicked: text, payload, where it was spawned
 ///             |-- Cancelled(Cancelled) the child did not run, or the task passed on a checkpoint's answer
-///             |                            |-- reason() -> CancelReason
+///             |                            `-- reason() -> CancelReason
 ///             `-- Nested(Failures<E>)  a nursery inside the task failed
 /// ```
 ///
@@ -637,9 +637,9 @@ impl<E> Failures<E> {
         self.inner.failures.swap_remove(cause)
     }
 
-    /// Converts the failures into the error of the [cause](Self::cause), or into an error made of the
-    /// cancellation if there is nothing else.
+    /// Converts the failures into one error.
     ///
+    /// It is the error of the [cause](Self::cause), or an error made of the cancellation if there is nothing else.
     /// The other failures are dropped.
     ///
     /// # Panics
@@ -686,10 +686,10 @@ impl<E> Failures<E> {
         }
     }
 
-    /// Returns an iterator over all failures: first the body's own, then the children's in spawn order, then those
-    /// of destructors.
+    /// Returns an iterator over all failures that are not late.
     ///
-    /// [`late`](Self::late) failures are not among them.
+    /// The body's own failure comes first, then the failures of children in spawn order, then panics of destructors.
+    /// [`late`](Self::late) errors are in a list of their own.
     ///
     /// # Examples
     ///
@@ -744,10 +744,10 @@ impl<E> Failures<E> {
         self.inner.failures.len()
     }
 
-    /// Returns the late errors, in spawn order: a child returned each of them after it had been told of the
-    /// cancellation.
+    /// Returns the late errors, in spawn order.
     ///
-    /// Most of the time late errors are consequences, so they do not count among the failures.
+    /// An error is late if the task returned it after a checkpoint had told it of the cancellation. Most of the
+    /// time such errors are consequences of the cancellation, so they do not count among the failures.
     /// [`into_parts`](Self::into_parts) returns them by value.
     ///
     /// # Examples

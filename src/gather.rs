@@ -386,10 +386,9 @@ impl<'scope, T: Send + 'scope, E: Send> TryGather<'scope, '_, T, E> {
             .push(self.nursery.spawn_blocking(f));
     }
 
-    /// Returns an error if the nursery is cancelled, so that `?` ends the body, see
-    /// [`TryNursery::checkpoint`].
+    /// Returns an error if the nursery is cancelled, see [`TryNursery::checkpoint`].
     ///
-    /// Children call the free [`checkpoint`](crate::checkpoint()).
+    /// With `?` it ends the body. Children call the free [`checkpoint`](crate::checkpoint()).
     ///
     /// # Errors
     ///

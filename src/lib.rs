@@ -117,8 +117,9 @@
 //! | a [shield](shield()) inside | goes on | goes on | its own outcome |
 //! | the nursery around | goes on | goes on | |
 //!
-//! The table at [`try_nursery()`] says what a partial nursery returns, the [picture](Failures#how-the-types-relate) at
-//! [`Failures`] how the types of failures relate, and [`Cancelled::reason`] why a nursery was cancelled.
+//! The table at [`try_nursery()`] says what a partial nursery returns, the
+//! [picture](Failures#how-the-types-relate) at [`Failures`] how the types of failures relate, and
+//! [`Cancelled::reason`] why a nursery was cancelled.
 //!
 //! # Composing
 //!

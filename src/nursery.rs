@@ -315,7 +315,7 @@ impl<'scope> Nursery<'scope, '_> {
         Children::new(self.nest.spawn_each(items.into_iter(), f))
     }
 
-    /// Spawns a child that may block: on I/O, in a sleep, on a lock, or until a sibling has done something.
+    /// Spawns a child that may block: on I/O, in a sleep, on a lock, or on a sibling.
     ///
     /// The child runs on a *side thread*, which does not count among the threads that compute for the pool. A pool
     /// starts side threads on demand, up to the number set by
@@ -374,10 +374,11 @@ impl Nursery<'_, '_> {
         self.nest.scope().cancelled().is_some()
     }
 
-    /// Cancels the nursery and the nurseries inside it, and returns whether this call was the first cancellation.
+    /// Cancels the nursery and the nurseries inside it.
     ///
-    /// A total nursery must come to a value, so all of its children run nevertheless, also those that have
-    /// not started or are spawned later. Children that call [`checkpoint`](Self::checkpoint) or
+    /// It returns whether this call has cancelled the nursery: `false` if the nursery was cancelled already. A
+    /// total nursery must come to a value, so all of its children run nevertheless, also those that have not
+    /// started or are spawned later. Children that call [`checkpoint`](Self::checkpoint) or
     /// [`is_cancelled`](Self::is_cancelled) learn of the cancellation, and decide what to leave out. Partial
     /// nurseries inside are [cancelled](crate::TryNursery::cancel) too.
     ///

@@ -341,9 +341,9 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
 
 /// Returns how many threads compute at the same time in the current pool.
 ///
-/// It is the [`threads`](Pool::threads) of the pool that [`nursery`](crate::nursery()) would use here. Use it to decide
-/// how finely to split work. Do not use it to decide how many children to spawn: spawn one for each part
-/// of the work. The number does not change during the life of the pool. The call starts no thread.
+/// It is the [`threads`](Pool::threads) of the pool that [`nursery`](crate::nursery()) would use here. Use it
+/// to decide how finely to split work. Do not use it to decide how many children to spawn: spawn one for each
+/// part of the work. The number does not change during the life of the pool. The call starts no thread.
 ///
 /// # Examples
 ///
@@ -481,9 +481,9 @@ impl PoolBuilder {
     /// # Examples
     ///
     /// ```
-    /// let pool = hatchery::Pool::builder().threads(2).blocking_threads(200).build()?;
-    /// let pages = pool.gather(|g| (0..200).for_each(|page| g.spawn_blocking(move || page)));
-    /// assert_eq!(pages.len(), 200);
+    /// let pool = hatchery::Pool::builder().threads(2).blocking_threads(4).build()?;
+    /// let pages = pool.gather(|g| (1..=8).for_each(|page| g.spawn_blocking(move || page * 10)));
+    /// assert_eq!(pages, [10, 20, 30, 40, 50, 60, 70, 80]);
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn blocking_threads(mut self, most: usize) -> Self {
@@ -532,11 +532,11 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets the largest number of spare threads, which take over for threads that wait or
-    /// [block in place](crate::block_in_place).
+    /// Sets the largest number of spare threads.
     ///
-    /// Spare threads start when they are needed, and end after some time without need. If more threads block
-    /// than there may be spare threads, fewer threads compute meanwhile. The default allows dozens.
+    /// They take over for threads that wait or [block in place](crate::block_in_place). They start when they
+    /// are needed, and end after some time without need. If more threads block than there may be spare threads,
+    /// fewer threads compute meanwhile. The default allows dozens.
     ///
     /// # Examples
     ///
@@ -596,10 +596,10 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets whether the pool's threads that run children inherit the signal mask of the thread that starts them.
+    /// Sets whether the pool's threads inherit the signal mask of the thread that starts them.
     ///
-    /// By default they do not, and block most signals, see [`Pool`](Pool#signals). Threads of the standard
-    /// library do inherit it.
+    /// It concerns the threads that run children. By default they do not, and block most signals, see
+    /// [`Pool`](Pool#signals). Threads of the standard library do inherit it.
     ///
     /// Set it for a pool whose children start other programs. A program inherits the signal mask of the thread that
     /// starts it, also with [`std::process::Command`]. If it blocks `SIGINT` and `SIGTERM`, neither Ctrl-C nor
@@ -626,13 +626,12 @@ impl PoolBuilder {
         self
     }
 
-    /// Adds a watchdog: a thread that prints the pool's [dump](Pool::dump) to the standard error if nothing
-    /// moves for the time `after`.
+    /// Adds a watchdog: a thread that prints a [dump](Pool::dump) if the pool hangs.
     ///
-    /// It prints a dump if, for that time, no child was spawned, begun or taken by another thread, while some
-    /// thread sleeps or [blocks](crate::block_in_place) in a nursery. So it also reports a single child that
-    /// takes longer than `after` while a thread waits for it. It prints the next dump only after something
-    /// has moved in between.
+    /// It prints the dump to the standard error if, for the time `after`, no child was spawned, begun or taken
+    /// by another thread, while some thread sleeps or [blocks](crate::block_in_place) in a nursery. So it also
+    /// reports a single child that takes longer than `after` while a thread waits for it. It prints the next
+    /// dump only after something has moved in between.
     ///
     /// The watchdog's thread, `NAME-watchdog`, starts with the first child that may leave its thread. It wakes up
     /// once in that time, but at most about a thousand times a second, and wakes no worker. By default there is

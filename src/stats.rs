@@ -5,11 +5,11 @@ use std::fmt;
 use crate::engine::core::Core;
 use crate::engine::tally::Numbers;
 
-/// The numbers of a pool since it was made, and its present threads; [`Pool::stats`](crate::Pool::stats)
-/// returns them.
+/// The numbers of a pool since it was made, and its present threads.
 ///
-/// A `spawn` or `spawn_blocking` counts as one child, a `spawn_each` as one child per item. The closures of a
-/// [`join`](crate::join()) do not count. [`Display`](fmt::Display) writes the numbers in one line.
+/// [`Pool::stats`](crate::Pool::stats) returns them. A `spawn` or `spawn_blocking` counts as one child, a
+/// `spawn_each` as one child per item. The closures of a [`join`](crate::join()) do not count.
+/// [`Display`](fmt::Display) writes the numbers in one line.
 ///
 /// # When a child is counted
 ///
@@ -150,9 +150,9 @@ impl fmt::Display for PoolStats {
     }
 }
 
-/// The numbers of a nursery since it was opened; [`Nursery::stats`](crate::Nursery::stats) and
-/// [`TryNursery::stats`](crate::TryNursery::stats) return them.
+/// The numbers of a nursery since it was opened.
 ///
+/// [`Nursery::stats`](crate::Nursery::stats) and [`TryNursery::stats`](crate::TryNursery::stats) return them.
 /// They count the nursery's own children, and not the children of nurseries inside. Children that other threads
 /// run are added when the thread has come to the end of all that it took along with them. Once all children
 /// have ended and were added, `spawned == run_by_opener + run_elsewhere + skipped`.

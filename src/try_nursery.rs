@@ -540,8 +540,9 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         Children::new(self.nest.spawn_each(items, child))
     }
 
-    /// Cancels the nursery and the nurseries inside it, and returns whether this call was the first cancellation.
+    /// Cancels the nursery and the nurseries inside it.
     ///
+    /// It returns whether this call has cancelled the nursery: `false` if the nursery was cancelled already.
     /// Children that have not started are dropped unrun. Children that run learn of the cancellation when they
     /// call a checkpoint. Values that were computed are kept, and the nursery still returns `Ok` if its body
     /// does.
@@ -611,11 +612,11 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.nest.cancelled().is_some()
     }
 
-    /// Returns an error if the nursery is cancelled, so that `?` ends the body or a child of
-    /// [`spawn_body`](Self::spawn_body).
+    /// Returns an error if the nursery is cancelled.
     ///
-    /// Children that return a plain error, and no [`Failure`], call the free
-    /// [`checkpoint`](crate::checkpoint()): [`spawn_blocking`](Self::spawn_blocking) shows how.
+    /// With `?` it ends the body or a child of [`spawn_body`](Self::spawn_body). Children that return a plain
+    /// error, and no [`Failure`], call the free [`checkpoint`](crate::checkpoint()):
+    /// [`spawn_blocking`](Self::spawn_blocking) shows how.
     ///
     /// # Errors
     ///

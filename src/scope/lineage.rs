@@ -98,8 +98,9 @@ impl ChildId {
         self.number() & ELSEWHERE != 0
     }
 
-    /// Returns the child that spawned it; `None` if the body did, or something
-    /// [elsewhere](Self::is_elsewhere).
+    /// Returns the child that spawned this child.
+    ///
+    /// It is `None` if the body spawned it, or something [elsewhere](Self::is_elsewhere).
     ///
     /// # Examples
     ///
