@@ -1,4 +1,4 @@
-//! Failures with errors that are no [`Error`]s, as failures with errors that are.
+//! Failures whose errors do not implement [`Error`], made into failures whose errors do.
 
 use std::error::Error;
 use std::fmt;
@@ -7,23 +7,55 @@ use std::vec;
 
 use crate::failure::{Failure, FailureKind, Failures, Place, Shape};
 
-/// Any error, as one that is an [`Error`].
+/// An error in a box, which implements [`Error`] whatever the error is.
 ///
-/// [`Failures::boxed`] makes it of errors that convert into a box but are no [`Error`]s themselves, as
-/// `anyhow::Error`, `eyre::Report`, `Box<dyn Error + Send + Sync>` and texts are. Its text
-/// and its [`source`](Error::source) are the text and the source of the error in the box.
+/// [`Failures::boxed`] makes it of errors that convert into a box, but do not implement [`Error`] themselves:
+/// `anyhow::Error`, `eyre::Report`, `Box<dyn Error + Send + Sync>` and strings. Its text and its
+/// [`source`](Error::source) are those of the error in the box.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::{BoxedError, Failures, FailureKind};
+///
+/// let failed = hatchery::try_nursery(|n| n.spawn(|| Err::<(), _>("disk full")).join());
+/// let failures: Failures<BoxedError> = failed.unwrap_err().boxed();
+/// let FailureKind::Error(error) = failures.into_cause().into_kind() else { panic!("no error") };
+/// assert_eq!(error.to_string(), "disk full");
+/// ```
 pub struct BoxedError {
     error: Box<dyn Error + Send + Sync>,
 }
 
 impl BoxedError {
-    /// What is in the box, for [`downcast_ref`](Error#method.downcast_ref).
+    /// Returns the error in the box, for example for [`downcast_ref`](Error#method.downcast_ref).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use std::num::ParseIntError;
+    ///
+    /// let failed = hatchery::try_nursery::<Box<dyn Error + Send + Sync>, _, _>(|n| {
+    ///     n.spawn(|| Ok("seven".parse::<i32>()?)).join()
+    /// });
+    /// let error = failed.unwrap_err().boxed().into_cause().into_error().unwrap();
+    /// assert!(error.get_ref().is::<ParseIntError>());
+    /// ```
     #[must_use]
     pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.error
     }
 
-    /// The box.
+    /// Converts the error into the box.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let failed = hatchery::try_nursery(|n| n.spawn(|| Err::<(), _>("disk full")).join());
+    /// let error = failed.unwrap_err().boxed().into_cause().into_error().unwrap();
+    /// assert_eq!(error.into_inner().to_string(), "disk full");
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> Box<dyn Error + Send + Sync> {
         self.error
@@ -36,7 +68,7 @@ impl fmt::Debug for BoxedError {
     }
 }
 
-/// With `#`, the texts of the whole chain, as `anyhow` and `eyre` have it.
+/// With `#` it writes the texts of the whole chain, as `anyhow` and `eyre` do.
 impl fmt::Display for BoxedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.error)?;
@@ -56,20 +88,22 @@ impl Error for BoxedError {
 }
 
 impl<E: Into<Box<dyn Error + Send + Sync>>> Failures<E> {
-    /// The same failures with errors in boxes, which is an [`Error`] whatever `E` is.
+    /// Converts the failures into failures with errors in boxes, which implement [`Error`] whatever `E` is.
     ///
-    /// That is for `?` where `E` is no [`Error`], as `anyhow::Error` and texts are none:
+    /// So `?` can convert them even if `E` does not implement [`Error`], as `anyhow::Error` and strings do not:
     /// see [With `anyhow` and `eyre`](Self#with-anyhow-and-eyre).
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::error::Error;
     /// use hatchery::Failures;
     ///
     /// fn run() -> Result<(), Box<dyn Error>> {
-    ///     hatchery::try_nursery(|n| n.spawn(|| Err("no")).join()).map_err(Failures::boxed)?;
+    ///     hatchery::try_nursery(|n| n.spawn(|| Err("disk full")).join()).map_err(Failures::boxed)?;
     ///     Ok(())
     /// }
-    /// assert_eq!(run().unwrap_err().to_string(), "child 0: no");
+    /// assert_eq!(run().unwrap_err().to_string(), "child 0: disk full");
     /// ```
     #[must_use]
     pub fn boxed(self) -> Failures<BoxedError> {
@@ -78,7 +112,24 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> Failures<E> {
 }
 
 impl<E: Into<Box<dyn Error + Send + Sync>>> Failure<E> {
-    /// The same failure with its error in a box, as by [`Failures::boxed`].
+    /// Converts the failure into one with its error in a box, see [`Failures::boxed`].
+    ///
+    /// # Examples
+    ///
+    /// A child that returns `anyhow::Error` joins a sibling:
+    ///
+    /// ```
+    /// use hatchery::Failure;
+    ///
+    /// let sum = hatchery::try_nursery::<anyhow::Error, _, _>(|n| {
+    ///     let child = n.spawn(|| {
+    ///         let sibling = n.spawn(|| Ok("3".parse::<i32>()?));
+    ///         Ok(sibling.join().map_err(Failure::boxed)? + 4)
+    ///     });
+    ///     child.join()
+    /// });
+    /// assert_eq!(sum.unwrap(), 7);
+    /// ```
     #[must_use]
     pub fn boxed(self) -> Failure<BoxedError> {
         let boxed = boxed(Failures::only(self));
@@ -91,7 +142,7 @@ struct Open<E> {
     left: vec::IntoIter<Failure<E>>,
     boxed: Vec<Failure<BoxedError>>,
     shape: Shape,
-    /// Of the failure that these are nested in, if there is one.
+    /// The place of the failure that these are nested in, if there is one.
     place: Place,
 }
 
@@ -107,7 +158,7 @@ impl<E> Open<E> {
     }
 }
 
-/// Not by recursion, however deep they are nested.
+/// Puts all errors into boxes, without recursion, however deep failures are nested.
 fn boxed<E: Into<Box<dyn Error + Send + Sync>>>(failures: Failures<E>) -> Failures<BoxedError> {
     let into_box = |error: E| BoxedError {
         error: error.into(),

@@ -1,4 +1,4 @@
-//! Handles: the right of a spawner to its children's values.
+//! Handles: with them a task joins the children that it spawned.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -7,14 +7,28 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::scope::{Batches, Handle, Held};
 
-/// A spawned child, for the task that spawned it.
+/// A handle to a spawned child; the task that spawned the child joins it with this handle.
 ///
-/// Dropping it without joining is fine: the nursery waits for the child, and drops its value. An error in
-/// that is lost then, unless the nursery is a [partial](crate::try_nursery()) one. A handle that is
-/// forgotten ([`std::mem::forget`]) leaks the value.
+/// A handle may be dropped without joining: the nursery waits for the child all the same, and drops its
+/// value. If the value is a `Result`, a total nursery loses the error in it; a
+/// [partial](crate::try_nursery()) nursery returns the error as a failure. A handle that is forgotten
+/// ([`std::mem::forget`]) leaks the value.
 ///
-/// A `Child` is not `Send`: only the task that spawned a child can wait for it. So waits point
-/// from spawner to spawned, and cannot form a cycle.
+/// A `Child` is neither `Send` nor `Sync`: only the task that spawned a child can wait for it. Therefore waits
+/// point from spawner to spawned, and cannot form a cycle.
+///
+/// # Examples
+///
+/// ```
+/// let orders = vec![30, 12];
+/// let total = hatchery::nursery(|n| {
+///     let sum = n.spawn(|| orders.iter().sum::<u32>());
+///     let most = n.spawn(|| orders.iter().copied().max());
+///     drop(most); // runs all the same
+///     sum.join()
+/// });
+/// assert_eq!(total, 42);
+/// ```
 pub struct Child<'scope, T> {
     held: Held<T>,
     _scope: PhantomData<&'scope ()>,
@@ -35,24 +49,16 @@ impl<T> Child<'_, T> {
 
     /// Waits for the child and returns its value.
     ///
-    /// A child that nobody has started yet runs right here.
-    ///
-    /// ```
-    /// let sum = hatchery::nursery(|n| {
-    ///     let (a, b) = (n.spawn(|| 1), n.spawn(|| 2));
-    ///     b.join() + a.join()
-    /// });
-    /// assert_eq!(sum, 3);
-    /// ```
+    /// A child that no thread has started yet runs on the calling thread.
     ///
     /// # Blocking
     ///
-    /// Called in the nursery's body, it runs other children of this nursery while it waits, one
-    /// at a time: it returns at the latest one child after its own has ended. Called in a child,
-    /// it runs the awaited child or sleeps.
+    /// In the body of the nursery, `join` runs other children of this nursery while it waits, one at a time.
+    /// It returns when the awaited child has ended, or one other child later. In a child, `join` runs
+    /// the awaited child or sleeps.
     ///
-    /// So a lock that is held across `join` inside a body may be met again by a sibling, on the
-    /// same thread, and hang it:
+    /// So do not hold a lock across `join` in a body. The same thread may run a sibling that takes the lock,
+    /// and then it waits for itself:
     ///
     /// ```no_run
     /// let lock = std::sync::Mutex::new(0);
@@ -64,26 +70,74 @@ impl<T> Child<'_, T> {
     /// });
     /// ```
     ///
-    /// Join first and lock then, or hold the lock around the whole nursery.
+    /// Join first and lock afterwards, or hold the lock around the whole nursery.
     ///
     /// # Panics
     ///
-    /// With the child's own payload, if the child panicked: the panic is then handled here, and
-    /// the end of the nursery does not raise it again. If the child was dropped unrun because
-    /// another one panicked, it unwinds too, with a payload of this crate's that has no text; and the end of
-    /// the nursery raises the other's panic, or a panic that says why, if the other's was joined and so
-    /// handled.
+    /// If the child panicked, `join` panics with the payload of the child. The panic then counts as handled:
+    /// the end of the nursery does not raise it again.
+    ///
+    /// If a total nursery dropped the child unrun because a sibling panicked, `join` panics too, with a payload
+    /// of this crate that has no text. The end of the nursery then raises the panic of the sibling. If
+    /// that was handled by a `join`, the end of the nursery raises a panic that says what was dropped.
+    ///
+    /// In a partial nursery `join` returns a child's panic in its `Err`, and does not panic.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelling a nursery does not interrupt `join`. In a partial nursery `join` returns
+    /// [`FailureKind::Cancelled`](crate::FailureKind::Cancelled) for a child that was dropped unrun.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (fetched, parsed) = hatchery::nursery(|n| {
+    ///     let fetched = n.spawn(|| "7 apples");
+    ///     let parsed = n.spawn(|| "7".parse::<u32>());
+    ///     (fetched.join(), parsed.join())
+    /// });
+    /// assert_eq!((fetched, parsed), ("7 apples", Ok(7)));
+    /// ```
+    ///
+    /// A panic that is handled where the child is joined:
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// let count = hatchery::nursery(|n| {
+    ///     let child = n.spawn(|| -> u32 { panic!("no such table") });
+    ///     catch_unwind(AssertUnwindSafe(|| child.join())).unwrap_or(0)
+    /// });
+    /// assert_eq!(count, 0);
+    /// ```
     #[allow(clippy::must_use_candidate, reason = "waiting is an effect")]
     #[inline]
     pub fn join(self) -> T {
         self.held.join()
     }
 
-    /// Whether the child has ended, so that [`join`](Self::join) would not wait.
+    /// Returns whether the child has ended, so that [`join`](Self::join) would not wait.
+    ///
+    /// It never blocks and runs no child. So do not wait in a loop for `true`: the child may need this thread to
+    /// start it.
     ///
     /// # Memory ordering
     ///
-    /// Once it answers true, what the child did happens before what the caller does next.
+    /// If it returns `true`, all that the child did happens before all that the caller does afterwards.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::Child;
+    ///
+    /// hatchery::nursery(|n| {
+    ///     let pages = (1..=3).map(|page| n.spawn(move || page * 10));
+    ///     let pages: Vec<Child<u32>> = pages.collect();
+    ///     let (ended, others): (Vec<_>, Vec<_>) = pages.into_iter().partition(Child::is_finished);
+    ///     let in_a_good_order = ended.into_iter().chain(others);
+    ///     assert_eq!(in_a_good_order.map(Child::join).sum::<u32>(), 60);
+    /// });
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.held.is_finished()
@@ -98,10 +152,24 @@ impl<T> fmt::Debug for Child<'_, T> {
     }
 }
 
-/// The children of one [`spawn_each`](crate::Nursery::spawn_each), in spawn order.
+/// The children of one `spawn_each`, as an iterator over their values in spawn order.
 ///
-/// Iterating joins them one after the other, see [`Child::join`]. Dropping it early is fine: the
-/// nursery waits for the rest, and drops their values.
+/// [`Nursery::spawn_each`](crate::Nursery::spawn_each) and
+/// [`TryNursery::spawn_each`](crate::TryNursery::spawn_each) return it. Each call of `next` joins one child,
+/// see [`Child::join`]; it blocks and panics as `join` does. The iterator may be dropped early: the nursery
+/// waits for the other children, and drops their values.
+///
+/// # Examples
+///
+/// ```
+/// let words = ["north", "east"];
+/// let lengths = hatchery::nursery(|n| {
+///     let children = n.spawn_each(words, |word| word.len());
+///     assert_eq!(children.len(), 2);
+///     children.collect::<Vec<_>>()
+/// });
+/// assert_eq!(lengths, [5, 4]);
+/// ```
 pub struct Children<'scope, T> {
     batches: Batches<'scope, T>,
 }
@@ -111,9 +179,18 @@ impl<'scope, T> Children<'scope, T> {
         Self { batches }
     }
 
-    /// Takes the values as they come, each with its place in spawn order.
+    /// Returns an iterator over the values in the order in which the children end.
     ///
-    /// Items that ran in one go come together: see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
+    /// Each value comes with its place in spawn order. Items that ran as one batch come together: see
+    /// [`Nursery::spawn_each`](crate::Nursery::spawn_each).
+    ///
+    /// # Blocking
+    ///
+    /// While no child has ended, `next` waits as [`Child::join`] does.
+    ///
+    /// # Panics
+    ///
+    /// `next` panics as [`Child::join`] does, at the child that panicked or was dropped unrun.
     ///
     /// # Examples
     ///
@@ -127,14 +204,6 @@ impl<'scope, T> Children<'scope, T> {
     /// });
     /// assert_eq!(seen, [true; 100]);
     /// ```
-    ///
-    /// # Blocking
-    ///
-    /// While no child has ended, it waits as [`Child::join`] does.
-    ///
-    /// # Panics
-    ///
-    /// As [`Child::join`], at the child that panicked or was skipped.
     pub fn by_completion(self) -> ByCompletion<'scope, T> {
         ByCompletion {
             batches: self.batches,
@@ -175,18 +244,17 @@ impl<T> fmt::Debug for Children<'_, T> {
     }
 }
 
-/// The children of one [`spawn_each`](crate::Nursery::spawn_each) as they end;
-/// [`by_completion`](Children::by_completion) makes it.
+/// An iterator over the values of one `spawn_each`, in the order in which the children end.
 ///
-/// Its items are the values, each with its place in spawn order. Dropping it early is fine: the nursery
-/// waits for the rest, and drops their values.
+/// [`Children::by_completion`] returns it. Its items are pairs of a value's place in spawn order and the value.
+/// The iterator may be dropped early: the nursery waits for the other children, and drops their values.
 ///
 /// # Examples
 ///
 /// ```
 /// use hatchery::ByCompletion;
 ///
-/// /// The first values that come, up to a number of them.
+/// /// The first few values, whichever children have them.
 /// struct First<'scope> {
 ///     children: ByCompletion<'scope, u64>,
 ///     left: usize,
@@ -213,7 +281,7 @@ pub struct ByCompletion<'scope, T> {
     batches: Batches<'scope, T>,
 }
 
-// As the children.
+// A panic leaves the children as they are: finished, or not.
 impl<T> UnwindSafe for ByCompletion<'_, T> {}
 impl<T> RefUnwindSafe for ByCompletion<'_, T> {}
 

@@ -1,6 +1,6 @@
-//! What goes wrong in a partial nursery: failures of single children, and all of them together.
+//! Failures of a partial nursery: of a single child, and of all of them together.
 //!
-//! Failures may be nested as deep as nurseries are. So nothing here recurses into them.
+//! Failures may be nested as deep as nurseries are. So no function here recurses into them.
 
 #[cfg(doc)]
 use std::error::Error;
@@ -14,16 +14,36 @@ use crate::protocol::serial::Serial;
 use crate::scope::{Cancelled, ChildId, Told, discard};
 use crate::summary::Summary;
 
-/// One thing that went wrong, and where; one pointer wide.
+/// One thing that went wrong in a partial nursery, and in which child.
 ///
-/// Bodies and children of [`spawn_body`](crate::TryNursery::spawn_body) return it. `?` makes one of an `E`,
-/// and of the [`Failures`] of a nursery further in; [`Failure::new`] of whatever converts into an `E`.
-/// Where [`Failures`] are returned, `?` makes those of it.
+/// Bodies and children of [`spawn_body`](crate::TryNursery::spawn_body) return a `Failure`. The `?` operator
+/// makes a `Failure` of an error `E` and of the [`Failures`] of an inner nursery; [`Failure::new`]
+/// makes one of anything that converts into an `E`. In a function that returns [`Failures`], `?` converts a
+/// `Failure` into them. A `Failure` is as large as a pointer.
 ///
-/// It is an [`Error`] if the error in it is one. Its text is the text of that error, behind the child
-/// that returned it, and so its [`source`](Error::source) is the source of that error: no text comes
-/// twice in a chain. [`Failures`] shows more, and what to do with errors that are none, as those of
-/// `anyhow`.
+/// The [picture](Failures#how-the-types-relate) at `Failures` shows how the types of failures relate.
+///
+/// # As an error
+///
+/// A `Failure<E>` is an [`Error`] if `E` is one. Its text is the name of the child and the text of the error. Its
+/// [`source`](Error::source) is the source of that error, so no text comes twice in a chain of errors. For an
+/// `E` that is no [`Error`], such as `anyhow::Error`, see
+/// [With `anyhow` and `eyre`](Failures#with-anyhow-and-eyre).
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::{Failure, FailureKind};
+///
+/// let handled = hatchery::try_nursery::<String, _, _>(|n| {
+///     let child = n.spawn(|| -> Result<u32, String> { Err("disk full".into()) });
+///     let failure: Failure<String> = child.join().unwrap_err();
+///     assert!(matches!(failure.kind(), FailureKind::Error(error) if error == "disk full"));
+///     assert_eq!(failure.to_string(), "child 0: disk full");
+///     Ok(()) // the child was joined, so its failure is handled
+/// });
+/// assert!(handled.is_ok());
+/// ```
 pub struct Failure<E> {
     // On the heap, so that a `Result` of a small value travels in registers.
     inner: Box<One<E>>,
@@ -37,34 +57,53 @@ struct One<E> {
 /// Where a failure happened.
 #[derive(Default)]
 pub(crate) struct Place {
-    /// In which nursery; none if it was made by whoever is about to return it.
+    /// The nursery; none if the task that is about to return the failure made it.
     nursery: Option<Serial>,
     child: Option<ChildId>,
-    /// Whether its nursery was cancelled for it: of all its failures, one at most.
+    /// Whether this failure cancelled its nursery; true for at most one failure of a nursery.
     has_cancelled: bool,
 }
 
-/// What went wrong.
+/// What went wrong in a child or in the body.
+///
+/// The [picture](Failures#how-the-types-relate) at `Failures` shows how the types of failures relate.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::FailureKind;
+///
+/// let failed = hatchery::try_nursery::<std::num::ParseIntError, _, _>(|n| {
+///     n.spawn(|| "seven".parse::<i32>());
+///     Ok(())
+/// });
+/// let text = match failed.unwrap_err().into_cause().into_kind() {
+///     FailureKind::Error(error) => format!("failed: {error}"),
+///     FailureKind::Panic(panic) => panic.resume(),
+///     other => format!("something else: {other}"),
+/// };
+/// assert_eq!(text, "failed: invalid digit found in string");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FailureKind<E> {
-    /// It returned this error.
+    /// The task returned this error.
     Error(E),
-    /// It returned this error when it knew that its nursery was cancelled.
+    /// The task returned this error after a checkpoint had told it that its nursery was cancelled.
     ///
-    /// That is a consequence, most of the time. See [`Failures::late`], and
-    /// [`TryNursery::on_late`](crate::TryNursery::on_late) where the nursery returns `Ok`.
+    /// Most of the time, such an error is a consequence of the cancellation. See [`Failures::late`], and
+    /// [`TryNursery::on_late`](crate::TryNursery::on_late) for nurseries that return `Ok`.
     Late(E),
-    /// It panicked.
+    /// The task panicked.
     Panic(Panic),
-    /// It was not started, or ended because it was told to.
+    /// The child was dropped unrun, or the task returned the error of a checkpoint.
     Cancelled(Cancelled),
-    /// A nursery in it failed; or it returned a failure of another nursery.
+    /// A nursery that the task opened failed, or the task returned a failure of another nursery.
     Nested(Failures<E>),
 }
 
 impl<E> Failure<E> {
-    /// A failure because of an error that converts into an `E`.
+    /// Makes a failure of an error that converts into an `E`.
     ///
     /// # Examples
     ///
@@ -82,9 +121,15 @@ impl<E> Failure<E> {
         Self::of_kind(FailureKind::Error(error.into()))
     }
 
-    /// That the nursery is cancelled, for bodies and children of [`spawn_body`](crate::TryNursery::spawn_body): what a check has answered.
+    /// Makes a failure of a cancellation.
     ///
-    /// Of a nursery that is not cancelled it is a failure like any other: then somebody else's was.
+    /// With it a task passes on the answer of a free [`checkpoint`](crate::checkpoint()). It is for bodies and
+    /// for children of [`spawn_body`](crate::TryNursery::spawn_body). If their own nursery is not cancelled,
+    /// the answer was about another nursery. Then the failure is a failure like any other.
+    ///
+    /// If `E` converts from [`Cancelled`] and you want such an error instead, use [`Failure::new`].
+    ///
+    /// # Examples
     ///
     /// ```
     /// use hatchery::{Cancelled, Failure};
@@ -100,8 +145,6 @@ impl<E> Failure<E> {
     /// });
     /// assert!(stopped.unwrap_err().cancelled().is_some());
     /// ```
-    ///
-    /// If `E` converts from [`Cancelled`] and is to have it, [`Failure::new`] does that.
     #[must_use]
     pub fn cancelled(cancelled: Cancelled) -> Self {
         Self::of_kind(FailureKind::Cancelled(cancelled))
@@ -112,7 +155,7 @@ impl<E> Failure<E> {
         Self::put_together(kind, Place::default())
     }
 
-    /// Of the body, a child, or a destructor in this nursery.
+    /// Makes a failure of the body, of a child, or of a destructor.
     #[cold]
     pub(crate) fn whose(kind: FailureKind<E>, whose: Whose) -> Self {
         let place = Place {
@@ -133,35 +176,68 @@ impl<E> Failure<E> {
         (self.inner.kind, self.inner.place)
     }
 
-    /// The same failure, which has cancelled its nursery, or has not.
+    /// Sets whether this failure cancelled its nursery.
     #[must_use]
     pub(crate) fn which_cancelled(mut self, has_cancelled: bool) -> Self {
         self.inner.place.has_cancelled = has_cancelled;
         self
     }
 
-    /// What went wrong.
+    /// Returns what went wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{Failure, FailureKind};
+    ///
+    /// let failure: Failure<String> = Failure::new("disk full");
+    /// assert!(matches!(failure.kind(), FailureKind::Error(error) if error == "disk full"));
+    /// ```
     #[must_use]
     pub fn kind(&self) -> &FailureKind<E> {
         &self.inner.kind
     }
 
-    /// The same, by value.
+    /// Converts the failure into what went wrong, by value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{Failure, FailureKind};
+    ///
+    /// let failure: Failure<String> = Failure::new("disk full");
+    /// let FailureKind::Error(error) = failure.into_kind() else { panic!("no error") };
+    /// assert_eq!(error, "disk full");
+    /// ```
     #[must_use]
     pub fn into_kind(self) -> FailureKind<E> {
         self.inner.kind
     }
 
-    /// In which child; none in the body, nor where a value was dropped.
+    /// Returns the child that failed; `None` if the body or a destructor failed.
     ///
-    /// A value that nobody joins is dropped once its child has ended, maybe long after. A panic in its
-    /// destructor cancels the nursery like any other, but is no child's.
+    /// A value that nobody joins is dropped after its child has ended, perhaps much later. A panic in the
+    /// destructor of the value cancels the nursery like any other panic, but belongs to no child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let failed = hatchery::try_nursery(|n| n.spawn(|| Err::<(), _>("disk full")).join());
+    /// let failures = failed.unwrap_err();
+    /// assert_eq!(failures.cause().child().unwrap().index(), 0);
+    /// ```
     #[must_use]
     pub fn child(&self) -> Option<&ChildId> {
         self.inner.place.child.as_ref()
     }
 
-    /// The error that was returned, late or not.
+    /// Converts the failure into the error that the task returned, late or not.
+    ///
+    /// # Errors
+    ///
+    /// If the failure is not an error but a panic, a cancellation or nested failures, it is returned as it was.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let sum = hatchery::try_nursery(|n| {
@@ -173,10 +249,6 @@ impl<E> Failure<E> {
     /// });
     /// assert_eq!(sum.unwrap(), -1);
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// If it is something else than an error.
     pub fn into_error(self) -> Result<E, Self> {
         match self.inner.kind {
             FailureKind::Error(error) | FailureKind::Late(error) => Ok(error),
@@ -184,13 +256,16 @@ impl<E> Failure<E> {
         }
     }
 
-    /// What a child (or the body) has returned becomes its failure.
+    /// Attributes a failure to the task that returned it.
     ///
-    /// That of another child of the nursery stays what it is. One that was taken out of another
-    /// nursery is nested: whatever it meant there, here it is a failure like any other. Once this
-    /// nursery is cancelled, though (then `told` says what the task knows of it), an error that may have
-    /// been made of that is a consequence, and that another nursery was cancelled is one for everybody, as
-    /// that may have been told with this one.
+    /// - A failure of another child of *this* nursery stays as it is: the task only passed it on.
+    /// - A failure of *another* nursery is wrapped in [`FailureKind::Nested`].
+    /// - Any other failure becomes the failure of this task.
+    ///
+    /// If this nursery is cancelled, `told` is what the task knows of that. Then two kinds of failures are
+    /// consequences of the cancellation: an error that may have been made of it, which becomes
+    /// [`FailureKind::Late`]; and nested failures which only say that a nursery was cancelled, whatever the task
+    /// knows, because that nursery may have been cancelled with this one.
     pub(crate) fn of(self, whose: Whose, told: Option<Told>) -> Self {
         let mut failure = self.unwrapped(&whose);
         match failure.inner.place.nursery {
@@ -202,7 +277,7 @@ impl<E> Failure<E> {
         }
         let kind = match (failure.inner.kind, told) {
             (FailureKind::Error(error), Some(Told::AsError)) => FailureKind::Late(error),
-            // Another nursery was: this one is not.
+            // This nursery is not cancelled: another one was.
             (kind @ FailureKind::Cancelled(_), None) => {
                 FailureKind::Nested(Failures::only(Self::of_kind(kind)))
             }
@@ -218,7 +293,7 @@ impl<E> Failure<E> {
         Self::whose(kind, whose)
     }
 
-    /// What was made into failures of no nursery but this, on its way here, is what it was before.
+    /// Takes a failure of this nursery out of the `Failures` that it was converted into on its way here.
     fn unwrapped(mut self, whose: &Whose) -> Self {
         if self.inner.place.nursery.is_some() {
             return self;
@@ -236,7 +311,7 @@ impl<E> Failure<E> {
         self
     }
 
-    /// Whether it is a consequence of a cancellation.
+    /// Whether the failure is a consequence of a cancellation.
     pub(crate) fn is_cancellation(&self) -> bool {
         match self.kind() {
             FailureKind::Cancelled(_) | FailureKind::Late(_) => true,
@@ -253,12 +328,12 @@ impl<E> Failure<E> {
         }
     }
 
-    /// Drops what nobody wants: errors one by one, as any of them may panic on drop.
+    /// Drops the failure: errors one by one, because any of them may panic on drop.
     pub(crate) fn discard(self) {
         Failures::only(self).discard();
     }
 
-    /// Those of a nursery further in, if that is what it is.
+    /// The failures of an inner nursery, if this failure consists of them.
     pub(crate) fn nested(&self) -> Option<&Failures<E>> {
         match self.kind() {
             FailureKind::Nested(failures) => Some(failures),
@@ -267,10 +342,10 @@ impl<E> Failure<E> {
     }
 }
 
-/// Which task, or destructor, of which nursery.
+/// The task or destructor that failed, and its nursery.
 pub(crate) struct Whose {
     pub(crate) nursery: Serial,
-    /// None for the body, and for destructors.
+    /// None for the body and for destructors.
     pub(crate) child: Option<ChildId>,
 }
 
@@ -286,7 +361,7 @@ impl<E> From<Failures<E>> for Failure<E> {
     }
 }
 
-/// So that a function that returns all failures of a nursery may join a child by `?`, say.
+/// With this conversion `?` works on a `join` in a function that returns [`Failures`].
 impl<E> From<Failure<E>> for Failures<E> {
     fn from(failure: Failure<E>) -> Self {
         let nursery = failure.inner.place.nursery;
@@ -297,19 +372,55 @@ impl<E> From<Failure<E>> for Failures<E> {
     }
 }
 
-/// All that went wrong in a partial nursery; at least one thing.
+/// All failures of a partial nursery: at least one.
 ///
-/// One of them is the [cause](Self::cause). The text of all of them is the text of the cause, and how
-/// many more there are; `{:#}` lists all of them, one a line, the cause first. Failures of nurseries
-/// further in count one by one, and stand behind the path to them: `child 3: child 0: no`, or
-/// `body: child 0: no`. The middle of a long path is left out.
+/// One of them is the [cause](Self::cause). The text of `Failures` is the text of the cause and the number of the
+/// others: `child 1: disk full (and 2 more)`. With `{:#}` it lists all failures, one a line, the cause first.
+/// Failures of inner nurseries count one by one, and the path to them stands before their text, as in
+/// `child 3: child 0: disk full` or `body: child 0: disk full`. The middle of a long path is left out.
+///
+/// # How the types relate
+///
+/// ```text
+///   Result<T, Failures<E>>            try_nursery returns it: the outcome of the nursery
+///             |
+///             | cause(), iter(), late()
+///             v
+///          Failure<E>                 `join` returns it: what happened to one child (or to the body)
+///             |
+///             |-- child() ---------> ChildId       which child; None for the body
+///             |
+///             | kind()
+///             v
+///        FailureKind<E>
+///             |-- Error(E)             the task returned an error of yours
+///             |-- Late(E)              the same, after a checkpoint had told it to stop
+///             |-- Panic(Panic)         the task panicked: text, payload, where it was spawned
+///             |-- Cancelled(Cancelled) the child did not run, or the task passed on a checkpoint's answer
+///             |                            `-- reason() -> CancelReason
+///             `-- Nested(Failures<E>)  a nursery inside the task failed
+/// ```
+///
+/// A failure that a `join` returned is handled, and is not among the `Failures` unless a task passes it on.
+/// [`late`](Self::late) failures are kept apart from the others.
+///
+/// # Examples
+///
+/// ```
+/// let failed = hatchery::try_nursery(|n| {
+///     n.spawn_each(["1", "two", "3"], str::parse::<i32>);
+///     Ok(())
+/// });
+/// let failures = failed.unwrap_err();
+/// assert_eq!(failures.to_string(), "child 1: invalid digit found in string");
+/// ```
 ///
 /// # As an error
 ///
-/// It is an [`Error`] if `E` is one, so that `?` makes an `anyhow::Error`, an `eyre::Report` or a
-/// `Box<dyn Error>` of it. Its text has the text of the cause already, so its [`source`](Error::source) is
-/// the source of the cause: a report of the whole chain says everything once. What comes back out of
-/// such an error by downcasting is the `Failures`, with all errors in it.
+/// `Failures<E>` is an [`Error`] if `E` is one, so `?` converts it into an `anyhow::Error`, an `eyre::Report` or a
+/// `Box<dyn Error>`. Its text includes the text of the cause, so its [`source`](Error::source) is the source of
+/// the cause: a report of the whole chain says everything once. Downcasting such an error gives the
+/// `Failures` back, with all errors in it.
 ///
 /// ```
 /// use std::{fs, io};
@@ -330,16 +441,16 @@ impl<E> From<Failure<E>> for Failures<E> {
 ///
 /// # With `anyhow` and `eyre`
 ///
-/// `anyhow::Error`, `eyre::Report` and `Box<dyn Error>` are no [`Error`]s themselves, nor are texts.
-/// Where `E` is one of them, say what is to come out:
+/// `anyhow::Error`, `eyre::Report` and `Box<dyn Error>` do not implement [`Error`] themselves, and neither do
+/// strings. If `E` is one of them, choose what to return:
 ///
-/// - [`map_err(Failures::into_error)?`](Self::into_error): the error of the cause alone, as it was, with its
-///   chain and its backtrace. A panic goes on.
-/// - [`map_err(Failures::boxed)?`](Self::boxed): all failures as one error, with the chain of the cause. A
+/// - [`map_err(Failures::into_error)?`](Self::into_error) returns the error of the cause alone, as it was, with
+///   its chain and its backtrace. If there was a panic, it panics.
+/// - [`map_err(Failures::boxed)?`](Self::boxed) returns all failures as one error, with the chain of the cause. A
 ///   panic is one of the failures.
 ///
-/// The text of a single `anyhow::Error` is that of its outermost context. `{:#}` has the whole chain, and
-/// so have the lines of a list of failures.
+/// The text of an `anyhow::Error` is the text of its outermost context. With `{:#}` it is the whole chain, and
+/// so is each line in a list of failures.
 ///
 /// ```
 /// use anyhow::Context;
@@ -381,20 +492,20 @@ struct Inner<E> {
     /// Which of them is the cause.
     cause: usize,
     summary: Summary,
-    /// Whether the nursery around it had been cancelled, and these say no more than that.
+    /// Whether the nursery around was cancelled, and these failures say no more than that.
     is_consequence: bool,
 }
 
-/// What failures are to each other.
+/// How failures in one list relate: which are late, which is the cause.
 pub(crate) struct Shape {
-    /// How many are not late.
+    /// The number of failures that are not late.
     number: usize,
     cause: usize,
     is_consequence: bool,
 }
 
 impl<E> Drop for Inner<E> {
-    /// Not by recursion, however deep they are nested.
+    /// Drops nested failures without recursion, however deep they are nested.
     fn drop(&mut self) {
         if self.summary.has_nested {
             self.dismantle(drop);
@@ -403,7 +514,7 @@ impl<E> Drop for Inner<E> {
 }
 
 impl<E> Inner<E> {
-    /// Has an end made of each failure in turn that has no others nested in it, the late ones included.
+    /// Takes all failures apart, the late ones included, and calls `end` on each when nothing is nested in it.
     fn dismantle(&mut self, end: impl Fn(Failure<E>)) {
         let mut left = Vec::new();
         self.unpack_onto(&mut left);
@@ -422,11 +533,11 @@ impl<E> Inner<E> {
 }
 
 impl<E> Failures<E> {
-    /// These failures in the order of their children, then the last ones.
+    /// Sorts failures by their children, and adds `last` behind them.
     ///
     /// # Panics
     ///
-    /// If there are none.
+    /// If there are no failures.
     pub(crate) fn new(
         mut failures: Vec<Failure<E>>,
         last: Vec<Failure<E>>,
@@ -458,7 +569,7 @@ impl<E> Failures<E> {
         Self::made(vec![failure], Vec::new(), 0)
     }
 
-    /// All of them and the late ones in a row.
+    /// Returns all failures in one list, the late ones behind the others.
     pub(crate) fn take_apart(self) -> (Vec<Failure<E>>, Shape) {
         let shape = Shape {
             number: self.inner.failures.len(),
@@ -477,17 +588,22 @@ impl<E> Failures<E> {
         failures
     }
 
-    /// What went wrong first: the failure that cancelled the nursery.
+    /// Returns the failure that went wrong first: the one that cancelled the nursery.
     ///
-    /// A child has failed once its closure has returned, and what it captured has been dropped. A sibling
-    /// that learns of that, say by a channel that is closed then, may still be quicker.
+    /// A child fails when its closure has returned and the closure's captures have been dropped. If a sibling
+    /// learns of that by a captured channel that closes, for example, the sibling's failure may come first.
     ///
-    /// If it is not among them (it was joined and handled; or nothing that failed cancelled the nursery,
-    /// as under [`OnFailure::Continue`](crate::OnFailure::Continue), or once it was cancelled by something
-    /// else), it is the first one by [`iter`](Self::iter), which does not depend on the schedule: the body's
-    /// own, else that of the first child in spawn order that failed. A failure that the body had from a
-    /// child is that child's. That this nursery was cancelled is the cause only if there is nothing else; that
-    /// another nursery was, whose failures a child has returned, is a failure like any other.
+    /// The failure that cancelled the nursery may not be among these: it was handled by a `join`, or something
+    /// else cancelled the nursery, or nothing did, as with
+    /// [`OnFailure::Continue`](crate::OnFailure::Continue). Then the cause is the first failure of
+    /// [`iter`](Self::iter). It does not depend on the schedule: it is the body's own failure, or else the failure
+    /// of the first child in spawn order that failed. (If the body passed on a failure of a child, it belongs to
+    /// the child.)
+    ///
+    /// The cancellation of this nursery is the cause only if there are no other failures. If a child returned the
+    /// failures of another nursery that was cancelled, they count like any failure.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -506,17 +622,32 @@ impl<E> Failures<E> {
         &self.inner.failures[self.inner.cause]
     }
 
-    /// The [cause](Self::cause) by value; the other failures are dropped.
+    /// Converts the failures into the [cause](Self::cause), and drops the other failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let failed = hatchery::try_nursery(|n| n.spawn(|| Err::<(), _>("disk full")).join());
+    /// let cause = failed.unwrap_err().into_cause();
+    /// assert_eq!(cause.into_error().unwrap(), "disk full");
+    /// ```
     #[must_use]
     pub fn into_cause(mut self) -> Failure<E> {
         let cause = self.inner.cause;
         self.inner.failures.swap_remove(cause)
     }
 
-    /// The error of the [cause](Self::cause), or the cancellation if there is nothing else; a panic goes on.
+    /// Converts the failures into one error.
     ///
-    /// The other failures are dropped. If one of them is a panic, in this nursery or in one further in, that
-    /// goes on instead, as by [`resume_panic`](Self::resume_panic): no panic is lost.
+    /// It is the error of the [cause](Self::cause), or an error made of the cancellation if there is nothing else.
+    /// The other failures are dropped.
+    ///
+    /// # Panics
+    ///
+    /// If there is a panic among the failures, in this nursery or in an inner one, `into_error` goes on with
+    /// it instead, as [`resume_panic`](Self::resume_panic) does. So no panic is lost.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use hatchery::{Cancelled, Failures};
@@ -539,10 +670,6 @@ impl<E> Failures<E> {
     /// }
     /// assert!(matches!(lengths(&["a", ""]), Err(Error::Empty)));
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// With the payload of a panic among the failures.
     #[must_use]
     pub fn into_error(self) -> E
     where
@@ -559,7 +686,25 @@ impl<E> Failures<E> {
         }
     }
 
-    /// All of them: the body's own, the children's in spawn order, destructors'.
+    /// Returns an iterator over all failures that are not late.
+    ///
+    /// The body's own failure comes first, then the failures of children in spawn order, then panics of destructors.
+    /// [`late`](Self::late) errors are in a list of their own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{OnFailure, Options};
+    ///
+    /// let options = Options::new().on_failure(OnFailure::Continue);
+    /// let failed = options.try_nursery(|n| {
+    ///     n.spawn_each(["1", "two", "three"], str::parse::<i32>);
+    ///     Ok(())
+    /// });
+    /// let failures = failed.unwrap_err();
+    /// let children = failures.iter().filter_map(|failure| failure.child());
+    /// assert!(children.map(|child| child.index()).eq([1, 2]));
+    /// ```
     pub fn iter(&self) -> slice::Iter<'_, Failure<E>> {
         self.inner.failures.iter()
     }
@@ -576,9 +721,10 @@ impl<E> Failures<E> {
         self.inner.summary
     }
 
-    /// The number of failures, at least one: how many [`iter`](Self::iter) has.
+    /// Returns the number of failures, which is at least one.
     ///
-    /// The failures of a nursery further in count as one here, and [late](Self::late) errors do not count.
+    /// It is the number of items in [`iter`](Self::iter): the failures of an inner nursery count as one, and
+    /// [late](Self::late) errors do not count.
     ///
     /// # Examples
     ///
@@ -598,16 +744,31 @@ impl<E> Failures<E> {
         self.inner.failures.len()
     }
 
-    /// Errors of children that already knew of the cancellation, in spawn order.
+    /// Returns the late errors, in spawn order.
     ///
-    /// They are consequences most of the time, and not counted among the failures.
-    /// [`into_parts`](Self::into_parts) has them by value.
+    /// An error is late if the task returned it after a checkpoint had told it of the cancellation. Most of the
+    /// time such errors are consequences of the cancellation, so they do not count among the failures.
+    /// [`into_parts`](Self::into_parts) returns them by value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let stopped = hatchery::try_nursery::<_, (), _>(|n| {
+    ///     n.cancel();
+    ///     let told = hatchery::checkpoint();
+    ///     Ok(told.map_err(|_cancelled| "could not save the file")?)
+    /// });
+    /// let failures = stopped.unwrap_err();
+    /// assert_eq!(failures.late()[0].to_string(), "could not save the file");
+    /// ```
     #[must_use]
     pub fn late(&self) -> &[Failure<E>] {
         &self.inner.late
     }
 
-    /// All of them as by [`iter`](Self::iter), and the late ones, by value.
+    /// Converts the failures into two lists: those of [`iter`](Self::iter), and those of [`late`](Self::late).
+    ///
+    /// # Examples
     ///
     /// ```
     /// let failures = hatchery::try_nursery::<_, (), _>(|n| {
@@ -625,27 +786,46 @@ impl<E> Failures<E> {
         (mem::take(&mut inner.failures), mem::take(&mut inner.late))
     }
 
-    /// Why the nursery was cancelled, if that is all that happened.
+    /// Returns why the nursery was cancelled, if nothing else went wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{CancelReason, CancelToken, Options};
+    ///
+    /// let token = CancelToken::new();
+    /// token.cancel();
+    /// let options = Options::new().cancel_on(&token);
+    /// let stopped = options.try_nursery::<String, _, _>(|n| n.spawn(|| Ok(7)).join());
+    /// let cancelled = stopped.unwrap_err().cancelled().unwrap();
+    /// assert_eq!(cancelled.reason(), CancelReason::Token);
+    /// ```
     #[must_use]
     pub fn cancelled(&self) -> Option<Cancelled> {
         self.inner.summary.cancelled
     }
 
-    /// Goes on with a panic, if there is one here or in a nursery further in.
+    /// Goes on with a panic if there is one among the failures; otherwise returns the failures unchanged.
     ///
-    /// If there are several, it is the panic of the [cause](Self::cause), else the first one.
-    ///
-    /// ```
-    /// # fn parse(lines: &[&str]) -> Result<Vec<i64>, hatchery::Failures<std::num::ParseIntError>> {
-    /// hatchery::try_nursery(|n| n.spawn_each(lines, |line| line.parse()).collect())
-    ///     .map_err(hatchery::Failures::resume_panic)
-    /// # }
-    /// # assert!(parse(&["1", "x"]).is_err());
-    /// ```
+    /// With it a partial nursery treats panics as a total one does, and returns only errors and cancellations.
     ///
     /// # Panics
     ///
-    /// With its payload.
+    /// If there is a panic among the failures, in this nursery or in an inner one. The payload is unchanged. Of
+    /// several panics it is the panic of the [cause](Self::cause), or else the first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::num::ParseIntError;
+    /// use hatchery::Failures;
+    ///
+    /// fn parse(lines: &[&str]) -> Result<Vec<i64>, Failures<ParseIntError>> {
+    ///     hatchery::try_nursery(|n| n.spawn_each(lines, |line| line.parse()).collect())
+    ///         .map_err(Failures::resume_panic)
+    /// }
+    /// assert!(parse(&["1", "x"]).is_err());
+    /// ```
     #[must_use]
     pub fn resume_panic(self) -> Self {
         let mut failures = self;
@@ -668,7 +848,7 @@ impl<E> Failures<E> {
         failures
     }
 
-    /// As [`Failure::discard`].
+    /// Drops the failures, see [`Failure::discard`].
     pub(crate) fn discard(mut self) {
         self.inner.dismantle(discard);
     }

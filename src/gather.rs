@@ -1,4 +1,4 @@
-//! Results in the order of the calls, no handles kept.
+//! Nurseries that return the values of all children, in the order of the spawns.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,7 +14,20 @@ use crate::try_nursery::{TryNursery, try_nursery};
 
 /// A nursery whose children all return a `T`; [`gather`] opens one.
 ///
-/// Only the body spawns into it, so the order of the results is that of the calls.
+/// A `Gather` is not `Sync`: only the body spawns into it, so the order of the results is the order of the
+/// calls of [`spawn`](Self::spawn).
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::Gather;
+///
+/// fn corners<'s>(g: &Gather<'s, '_, String>, names: &'s [&str]) {
+///     names.iter().for_each(|name| g.spawn(move || format!("{name} corner")));
+/// }
+/// let gathered = hatchery::gather(|g| corners(g, &["left", "right"]));
+/// assert_eq!(gathered, ["left corner", "right corner"]);
+/// ```
 pub struct Gather<'scope, 'env: 'scope, T> {
     nursery: &'scope Nursery<'scope, 'env>,
     children: RefCell<Vec<Child<'scope, T>>>,
@@ -24,13 +37,38 @@ type TryChild<'scope, T, E> = Child<'scope, Result<T, Failure<E>>>;
 
 /// A nursery whose children all return a `Result<T, E>`; [`try_gather`] opens one.
 ///
-/// Only the body spawns into it, so the order of the results is that of the calls.
+/// A `TryGather` is not `Sync`: only the body spawns into it, so the order of the results is the order of the
+/// calls of [`spawn`](Self::spawn).
+///
+/// # Examples
+///
+/// ```
+/// use std::num::ParseIntError;
+/// use hatchery::TryGather;
+///
+/// fn numbers<'s>(g: &TryGather<'s, '_, i32, ParseIntError>, lines: &'s [&str]) {
+///     lines.iter().for_each(|line| g.spawn(move || line.parse()));
+/// }
+/// let gathered = hatchery::try_gather(|g| Ok(numbers(g, &["7", "8"])));
+/// assert_eq!(gathered.unwrap(), [7, 8]);
+/// ```
 pub struct TryGather<'scope, 'env: 'scope, T, E> {
     nursery: &'scope TryNursery<'scope, 'env, E>,
     children: RefCell<Vec<TryChild<'scope, T, E>>>,
 }
 
-/// Opens a nursery, and returns the values of all children in the order they were spawned.
+/// Opens a nursery, and returns the values of all children in the order in which they were spawned.
+///
+/// # Blocking
+///
+/// `gather` returns when the last child has ended, and runs children until then, as
+/// [`nursery`](crate::nursery()) does.
+///
+/// # Panics
+///
+/// If the body or a child panics, see [`nursery`](crate::nursery()). There is never a result with a gap in it.
+///
+/// # Examples
 ///
 /// ```
 /// let lengths = hatchery::gather(|g| {
@@ -40,14 +78,6 @@ pub struct TryGather<'scope, 'env: 'scope, T, E> {
 /// });
 /// assert_eq!(lengths, [3, 5, 4]);
 /// ```
-///
-/// # Blocking
-///
-/// As [`nursery`](crate::nursery()).
-///
-/// # Panics
-///
-/// As [`nursery`](crate::nursery()): there is no result with a gap in it.
 pub fn gather<'env, F, T>(body: F) -> Vec<T>
 where
     F: for<'scope> FnOnce(&Gather<'scope, 'env, T>),
@@ -56,24 +86,24 @@ where
     nursery(|n| gather_in(n, body))
 }
 
-/// Opens a partial nursery, and returns the values of all children in the order they were spawned.
+/// Opens a partial nursery, and returns the values of all children in the order in which they were spawned.
 ///
-/// It is [`gather`] for children that may fail: all values come back, or all failures. The first failure
-/// cancels the rest, as in a [`try_nursery`]. The body returns nothing but `Ok(())`, or a failure of its
-/// own.
+/// It is [`gather`] for children that may fail: it returns all values, or all failures. The first failure
+/// cancels the other children, as in a [`try_nursery`]. The body returns `Ok(())`, or a failure of its own.
 ///
 /// # Errors
 ///
-/// If a child or the body fails or panics, or if a child was not started because the nursery was
-/// cancelled: as [`try_nursery`]. There is no result with a gap in it.
+/// If a child or the body fails or panics, or if a child was not started because the nursery was cancelled: see
+/// [`try_nursery`]. There is never a result with a gap in it.
 ///
 /// # Blocking
 ///
-/// As [`nursery`](crate::nursery()).
+/// `try_gather` returns when the last child has ended, and runs children until then, as
+/// [`nursery`](crate::nursery()) does.
 ///
 /// # Cancellation
 ///
-/// As [`try_nursery`].
+/// The nursery is cancelled by its first failure, and with the nursery it was opened in.
 ///
 /// # Examples
 ///
@@ -109,7 +139,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// As [`gather`](crate::gather()).
+    /// If the body or a child panics.
     ///
     /// # Examples
     ///
@@ -131,7 +161,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`try_gather`](crate::try_gather()).
+    /// If a child or the body fails or panics, or a child was not started: see
+    /// [`try_gather`](crate::try_gather()).
     ///
     /// # Examples
     ///
@@ -158,12 +189,13 @@ impl Pool {
 impl Options {
     /// Gathers results in a nursery with these options, see [`gather`](crate::gather()).
     ///
-    /// Its nursery is total: tokens and deadlines keep none of the children from starting, see
-    /// [`Options::nursery`].
+    /// # Cancellation
+    ///
+    /// The nursery is total: a token or a deadline keeps no child from starting, see [`Options::nursery`].
     ///
     /// # Panics
     ///
-    /// As [`gather`](crate::gather()).
+    /// If the body or a child panics.
     ///
     /// # Examples
     ///
@@ -182,12 +214,13 @@ impl Options {
         self.nursery(|n| gather_in(n, body))
     }
 
-    /// Gathers results of children that may fail in a nursery with these options, see
+    /// Gathers results of children that may fail, in a nursery with these options, see
     /// [`try_gather`](crate::try_gather()).
     ///
     /// # Errors
     ///
-    /// As [`try_gather`](crate::try_gather()).
+    /// If a child or the body fails or panics, or a child was not started: see
+    /// [`try_gather`](crate::try_gather()).
     ///
     /// # Examples
     ///
@@ -201,7 +234,7 @@ impl Options {
     ///     }
     ///     Ok(())
     /// });
-    /// assert_eq!(parsed.unwrap_err().iter().count(), 2); // every failure, not the first one only
+    /// assert_eq!(parsed.unwrap_err().len(), 2); // every failure, and not only the first
     /// ```
     pub fn try_gather<'env, E, T, F>(&self, body: F) -> Result<Vec<T>, Failures<E>>
     where
@@ -213,7 +246,7 @@ impl Options {
     }
 }
 
-/// Joins what `body` spawns.
+/// Joins the children that `body` spawns.
 fn gather_in<'scope, 'env, T, F>(nursery: &'scope Nursery<'scope, 'env>, body: F) -> Vec<T>
 where
     F: FnOnce(&Gather<'scope, 'env, T>),
@@ -228,7 +261,7 @@ where
     children.into_iter().map(Child::join).collect()
 }
 
-/// Joins what `body` spawns, up to the first failure: the nursery has the others.
+/// Joins the children that `body` spawns, up to the first failure: the nursery keeps the other failures.
 fn try_gather_in<'scope, 'env, T, E, F>(
     nursery: &'scope TryNursery<'scope, 'env, E>,
     body: F,
@@ -249,6 +282,16 @@ where
 
 impl<'scope, T: Send + 'scope> Gather<'scope, '_, T> {
     /// Spawns a child onto the pool, see [`Nursery::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let areas = hatchery::gather(|g| {
+    ///     g.spawn(|| 3 * 4);
+    ///     g.spawn(|| 5 * 5);
+    /// });
+    /// assert_eq!(areas, [12, 25]);
+    /// ```
     pub fn spawn<F>(&self, f: F)
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -257,6 +300,19 @@ impl<'scope, T: Send + 'scope> Gather<'scope, '_, T> {
     }
 
     /// Spawns a child that may block, see [`Nursery::spawn_blocking`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let gathered = hatchery::gather(|g| {
+    ///     g.spawn_blocking(move || receiver.recv().unwrap());
+    ///     g.spawn(move || { sender.send(7).unwrap(); 8 });
+    /// });
+    /// assert_eq!(gathered, [7, 8]);
+    /// ```
     pub fn spawn_blocking<F>(&self, f: F)
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -266,7 +322,16 @@ impl<'scope, T: Send + 'scope> Gather<'scope, '_, T> {
             .push(self.nursery.spawn_blocking(f));
     }
 
-    /// What has happened in the nursery so far, see [`Nursery::stats`].
+    /// Returns the nursery's numbers so far, see [`Nursery::stats`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// hatchery::gather(|g| {
+    ///     g.spawn(|| "one");
+    ///     assert_eq!(g.stats().spawned, 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn stats(&self) -> NurseryStats {
         self.nursery.stats()
@@ -275,6 +340,17 @@ impl<'scope, T: Send + 'scope> Gather<'scope, '_, T> {
 
 impl<'scope, T: Send + 'scope, E: Send> TryGather<'scope, '_, T, E> {
     /// Spawns a child onto the pool, see [`TryNursery::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let gathered = hatchery::try_gather(|g| {
+    ///     g.spawn(|| "7".parse::<i32>());
+    ///     g.spawn(|| "seven".parse::<i32>());
+    ///     Ok(())
+    /// });
+    /// assert!(gathered.is_err());
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, f: F)
     where
@@ -284,6 +360,22 @@ impl<'scope, T: Send + 'scope, E: Send> TryGather<'scope, '_, T, E> {
     }
 
     /// Spawns a child that may block, see [`TryNursery::spawn_blocking`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelling the nursery does not interrupt the child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    ///
+    /// let gathered = hatchery::try_gather(|g| {
+    ///     g.spawn_blocking(|| fs::metadata("/no/such/file"));
+    ///     Ok(())
+    /// });
+    /// assert!(gathered.is_err());
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F>(&self, f: F)
     where
@@ -294,13 +386,13 @@ impl<'scope, T: Send + 'scope, E: Send> TryGather<'scope, '_, T, E> {
             .push(self.nursery.spawn_blocking(f));
     }
 
-    /// An error if the nursery is cancelled, so that `?` ends the body, see [`TryNursery::checkpoint`].
+    /// Returns an error if the nursery is cancelled, see [`TryNursery::checkpoint`].
     ///
-    /// Children ask the free [`checkpoint`](crate::checkpoint()).
+    /// With `?` it ends the body. Children call the free [`checkpoint`](crate::checkpoint()).
     ///
     /// # Errors
     ///
-    /// If the nursery is cancelled.
+    /// If the nursery is cancelled, see [`TryNursery::is_cancelled`].
     ///
     /// # Examples
     ///
@@ -318,14 +410,25 @@ impl<'scope, T: Send + 'scope, E: Send> TryGather<'scope, '_, T, E> {
         self.nursery.checkpoint()
     }
 
-    /// What has happened in the nursery so far, see [`Nursery::stats`].
+    /// Returns the nursery's numbers so far, see [`TryNursery::stats`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let gathered = hatchery::try_gather::<String, _, _>(|g| {
+    ///     g.spawn(|| Ok("one"));
+    ///     assert_eq!(g.stats().spawned, 1);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(gathered.unwrap(), ["one"]);
+    /// ```
     #[must_use]
     pub fn stats(&self) -> NurseryStats {
         self.nursery.stats()
     }
 }
 
-// As the nursery: what a panic interrupts is no spawn.
+// A panic of the body leaves the list of children whole: it interrupts no spawn.
 impl<T> UnwindSafe for Gather<'_, '_, T> {}
 impl<T> RefUnwindSafe for Gather<'_, '_, T> {}
 
@@ -337,7 +440,7 @@ impl<T> fmt::Debug for Gather<'_, '_, T> {
     }
 }
 
-// As the nursery: what a panic interrupts is no spawn.
+// A panic of the body leaves the list of children whole: it interrupts no spawn.
 impl<T, E> UnwindSafe for TryGather<'_, '_, T, E> {}
 impl<T, E> RefUnwindSafe for TryGather<'_, '_, T, E> {}
 

@@ -1,13 +1,37 @@
-//! Forks: two closures, or a tuple of them, possibly at once.
+//! Forks: `join` for two closures, `join_all` for a tuple of closures.
 
 use crate::options::Options;
 use crate::pool::{self, Pool};
 use crate::scope;
 
-/// Runs two closures, possibly at once, and returns both values: the two-way fork.
+/// Runs two closures, possibly at the same time, and returns both values.
 ///
-/// `a` runs here; `b` runs here afterwards, unless another thread took it meanwhile. It allocates
-/// nothing. The pool is chosen as by [`nursery`](crate::nursery()).
+/// `a` runs on the calling thread. Then `b` runs there too, unless another thread has taken it meanwhile. `join`
+/// allocates no memory. The pool is chosen as by [`nursery`](crate::nursery()).
+///
+/// # Blocking
+///
+/// `join` returns when both closures have ended. If another thread has taken `b`, the calling thread sleeps and
+/// runs no other code.
+///
+/// # Panics
+///
+/// Both closures always run to their ends, even if `a` panics before `b` has started, and even in a
+/// nursery that is cancelled. Unsafe code may rely on that. If one closure panics, `join` goes on with its
+/// payload once the other closure has ended. If both panic, `join` goes on with the payload of `a`, and drops the
+/// payload of `b`.
+///
+/// # Cancellation
+///
+/// A `join` is no nursery: a panic of one closure does not tell the other closure to stop. In both closures
+/// [`checkpoint`](crate::checkpoint()) answers for the nursery around the `join`.
+///
+/// # Stack
+///
+/// A recursion may be deep: each level takes a few hundred bytes of stack in a release build. The two closures of
+/// a `join` use the same part of the stack, one after the other.
+///
+/// # Examples
 ///
 /// ```
 /// fn fib(n: u32) -> u64 {
@@ -20,36 +44,17 @@ use crate::scope;
 /// assert_eq!(fib(20), 6765);
 /// ```
 ///
-/// # Blocking
-///
-/// Returns when both have ended. If `b` was taken, this thread sleeps rather than run other code.
-///
-/// # Panics
-///
-/// Both closures always run to their ends, even if `a` panics before `b` has started, and even in a
-/// nursery that is cancelled: unsafe code may rely on that. If one of them panics, its payload goes on
-/// from here once the other one has ended. If both do, the payload of `a` goes on, and that of `b` is
-/// dropped.
+/// Both closures run although one panics:
 ///
 /// ```
 /// use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// let mut has_run = false;
 /// let joined = catch_unwind(AssertUnwindSafe(|| {
-///     hatchery::join(|| -> u32 { panic!("before the other one has started") }, || has_run = true)
+///     hatchery::join(|| -> u32 { panic!("before the other closure has started") }, || has_run = true)
 /// }));
 /// assert!(joined.is_err() && has_run);
 /// ```
-///
-/// # Cancellation
-///
-/// A `join` is no nursery: a panic of one closure does not tell the other one to stop. What
-/// [`checkpoint`](crate::checkpoint()) answers in either closure is about the nursery around.
-///
-/// # Stack
-///
-/// A recursion may be deep: each level takes a few hundred bytes of stack in a release build, and what
-/// one closure keeps on the stack is gone when the other one runs.
 #[inline]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
@@ -64,13 +69,14 @@ where
 }
 
 impl Pool {
-    /// Runs two closures, possibly at once, on this pool, see [`join`](crate::join()).
+    /// Runs two closures, possibly at the same time, on this pool, see [`join`](crate::join()).
     ///
-    /// Outside of the pool it opens a nursery around them, so that what both closures open is of this pool.
+    /// On a thread that is not computing for this pool, it opens a nursery around the closures, so that the
+    /// nurseries that they open run on this pool.
     ///
     /// # Panics
     ///
-    /// As [`join`](crate::join()): both closures always run to their ends.
+    /// If a closure panics. Both closures always run to their ends.
     ///
     /// # Examples
     ///
@@ -89,13 +95,13 @@ impl Pool {
         self.with_seat(|seat| scope::fork_on(seat, a, b, |a, b| self.nursery(|_| join(a, b))))
     }
 
-    /// Runs a tuple of closures, possibly at once, on this pool, see [`join_all`].
+    /// Runs a tuple of closures, possibly at the same time, on this pool, see [`join_all`].
     ///
-    /// It opens a nursery around them, so that all of them are of this pool.
+    /// It opens a nursery on this pool around the closures.
     ///
     /// # Panics
     ///
-    /// As [`join_all`]: all closures always run to their ends.
+    /// If a closure panics. All closures always run to their ends.
     ///
     /// # Examples
     ///
@@ -110,21 +116,25 @@ impl Pool {
 }
 
 impl Options {
-    /// Runs two closures, possibly at once, in a nursery with these options, see [`join`](crate::join()).
+    /// Runs two closures, possibly at the same time, in a nursery with these options, see
+    /// [`join`](crate::join()).
     ///
-    /// A `join` is no nursery itself. So this opens a total one and joins in its body:
+    /// A `join` is no nursery itself. So this method opens a total nursery, and joins in its body:
     ///
-    /// - The [pool](Self::pool) and the [name](Self::name) are those of that nursery.
-    /// - A timeout, a deadline or a token stops neither closure: both always run to their ends. The
-    ///   free [`checkpoint`](crate::checkpoint()) tells them, and so do the nurseries that they open.
-    ///   A [shield](Self::shield) keeps both from what cancels the nurseries around.
+    /// - The nursery has the [pool](Self::pool) and the [name](Self::name).
     /// - The [limit](Self::limit) counts the children of nurseries that the closures open, and a closure
     ///   that another thread takes over. It holds back neither closure: the calling thread can run both.
-    /// - [`on_failure`](Self::on_failure) means nothing here.
+    /// - [`on_failure`](Self::on_failure) has no effect.
+    ///
+    /// # Cancellation
+    ///
+    /// A timeout, a deadline or a token stops neither closure: both always run to their ends. The closures
+    /// learn of it from the free [`checkpoint`](crate::checkpoint()), and the nurseries that they open are
+    /// cancelled. A [shield](Self::shield) keeps both closures from cancellations of the nurseries around.
     ///
     /// # Panics
     ///
-    /// As [`join`](crate::join()).
+    /// If a closure panics. Both closures always run to their ends.
     ///
     /// # Examples
     ///
@@ -147,13 +157,14 @@ impl Options {
         self.nursery(|_| join(a, b))
     }
 
-    /// Runs a tuple of closures, possibly at once, in a nursery with these options, see [`join_all`].
+    /// Runs a tuple of closures, possibly at the same time, in a nursery with these options, see
+    /// [`join_all`].
     ///
-    /// What the options mean for the closures is the same as in [`join`](Self::join).
+    /// The options mean the same for these closures as in [`Options::join`].
     ///
     /// # Panics
     ///
-    /// As [`join_all`].
+    /// If a closure panics. All closures always run to their ends.
     ///
     /// # Examples
     ///
@@ -168,14 +179,28 @@ impl Options {
     }
 }
 
-/// A tuple of closures for [`join_all`], of two to eight.
+/// A tuple of two to eight closures, for [`join_all`].
 ///
-/// Sealed: only this crate implements it.
+/// The trait is sealed: only this crate implements it.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::Jobs;
+///
+/// fn timed<J: Jobs>(jobs: J) -> J::Output {
+///     let started = std::time::Instant::now();
+///     let values = hatchery::join_all(jobs);
+///     println!("all jobs took {:?}", started.elapsed());
+///     values
+/// }
+/// assert_eq!(timed((|| 1, || "two", || 3.0)), (1, "two", 3.0));
+/// ```
 pub trait Jobs: sealed::Sealed {
-    /// The tuple of their values.
+    /// The tuple of the closures' values.
     type Output: Send;
 
-    /// Runs them, possibly at once.
+    /// Runs the closures, possibly at the same time.
     #[doc(hidden)]
     fn run(self) -> Self::Output;
 }
@@ -184,7 +209,24 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Runs several closures, possibly at once, and returns all values: [`join`] for tuples.
+/// Runs a tuple of closures, possibly at the same time, and returns the tuple of their values.
+///
+/// It is [`join`] for two to eight closures of different types.
+///
+/// # Blocking
+///
+/// `join_all` returns when all closures have ended, see [`join`].
+///
+/// # Panics
+///
+/// All closures always run to their ends, whichever of them panics. Then `join_all` goes on with the payload of
+/// the first closure in the tuple that panicked, and drops the payloads of others, see [`join`].
+///
+/// # Cancellation
+///
+/// A `join_all` is no nursery, see [`join`].
+///
+/// # Examples
 ///
 /// ```
 /// let words = ["spam", "eggs", "bacon"];
@@ -195,20 +237,11 @@ mod sealed {
 /// ));
 /// assert_eq!((count, letters, longest), (3, 13, Some(5)));
 /// ```
-///
-/// # Blocking
-///
-/// Returns when all have ended, see [`join`].
-///
-/// # Panics
-///
-/// All closures always run to their ends, whichever of them panics. Then the payload of the first one in
-/// the tuple that has panicked goes on from here, and the others are dropped, see [`join`].
 pub fn join_all<J: Jobs>(jobs: J) -> J::Output {
     jobs.run()
 }
 
-/// Runs the head here and offers the rest as one.
+/// Implements `Jobs` for one size of tuple: it runs the first closure, and offers the rest as one.
 macro_rules! tuple {
     ($head:ident $head_value:ident $(, $tail:ident $tail_value:ident)+) => {
         impl<$head, $head_value, $($tail, $tail_value),+> sealed::Sealed for ($head, $($tail),+)

@@ -1,8 +1,8 @@
 //! Nurseries (structured concurrency) for CPU-bound work on a shared work-stealing pool.
 //!
-//! A [`nursery()`] opens in place, on any thread. Its children borrow from the enclosing frame, run
-//! on the pool, and each of them returns a typed value. Nobody outlives the closing brace: the end
-//! of the nursery waits for every child, and *helps* while it waits.
+//! A [`nursery()`] opens in place, on any thread. Its children borrow from the function around it, run on
+//! the pool, and return typed values. No child outlives the closing brace: the end of the nursery waits for
+//! all children, and runs some of them while it waits.
 //!
 //! ```
 //! let words = ["structured", "concurrency"];
@@ -10,7 +10,7 @@
 //!     let letters = n.spawn(|| words.iter().map(|w| w.len()).sum::<usize>());
 //!     let longest = n.spawn(|| words.iter().map(|w| w.len()).max());
 //!     (letters.join(), longest.join())
-//! }); // nobody outlives this line
+//! }); // no child outlives this line
 //! assert_eq!((letters, longest), (21, Some(11)));
 //! ```
 //!
@@ -22,55 +22,57 @@
 //! | run one function over many items | [`Nursery::spawn_each`] |
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
-//! | wait for I/O, sleep, take a lock, talk to a sibling | [`Nursery::spawn_blocking`] |
+//! | wait for I/O, sleep, take a lock, wait for a sibling | [`Nursery::spawn_blocking`] |
 //! | call something that blocks, in a child that computes | [`block_in_place`] |
-//! | let children fail, and get every failure back | [`try_nursery()`] |
+//! | let children fail, and get all failures back | [`try_nursery()`] |
 //! | collect results of children that may fail | [`try_gather()`] |
 //! | take the first success | [`race()`], [`race_each`] |
-//! | stop after some time, on a signal, or run only so many at a time | [`Options`], [`CancelToken`] |
+//! | stop after some time or on a signal, limit how many children run at once | [`Options`], [`CancelToken`] |
 //! | clean up although the nursery is cancelled | [`shield()`] |
 //! | use other threads than the shared ones | [`Pool`] |
 //! | know how many threads compute here | [`threads`] |
-//! | see what is going on, or why nothing is | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
+//! | see what a program does, or why it hangs | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
+//!
+//! To write a function that spawns into the nursery of its caller, see [`Nursery`](Nursery#lifetimes).
 //!
 //! # While a thread waits
 //!
-//! A thread that waits in a nursery runs children of that nursery and their descendants, and
-//! nothing else. So a lock, a borrow or a `OnceLock` held *around a whole* [`nursery()`] or [`join`]
-//! call never meets foreign code on its own stack, unless something in that call joins a child of a
-//! nursery further out: then it waits in that one. The stack is never deeper than the nesting of
-//! tasks times a constant. Two programs can still hang, and so they would with any pool; see
-//! [`Nursery::spawn`] and [`Child::join`].
+//! A thread that waits in a nursery runs children of that nursery and their descendants, and no other code. So
+//! hold a lock, a borrow or a `OnceLock` *around a whole* [`nursery()`] or [`join`] call without fear: no
+//! unrelated code runs on the same stack meanwhile. There is one exception: if code in that call joins a child of
+//! an outer nursery, the thread waits in the outer nursery, and runs children of that.
+//!
+//! The depth of the stack is at most a constant times the nesting of tasks. Two kinds of programs can still hang,
+//! with this pool as with any other: see [`Nursery::spawn`] and [`Child::join`].
 //!
 //! # On which thread
 //!
-//! A child runs on a thread of its pool, or on a thread that waits in its nursery or in one around it. The
-//! second kind includes the threads that opened those nurseries, which may be any threads of your
-//! program. So the thread of a child
+//! A child runs on a thread of its pool, or on a thread that waits in its nursery or in a nursery around it. A
+//! waiting thread may be any thread of your program that has opened a nursery. So the thread of a child
 //!
-//! - may not have run the pool's start hook, nor have the pool's stack size
+//! - may not have called the pool's start hook, and may not have the pool's stack size
 //!   ([`PoolBuilder::on_thread_start`], [`PoolBuilder::stack_size`]);
-//! - may, or may not, have the caller's thread-locals: the context of an async runtime, the current
+//! - may or may not have the caller's thread-locals: the context of an async runtime, the current
 //!   tracing span, the floating-point mode.
 //!
-//! Pass a child what it needs in its closure, a runtime's handle for example. Only
-//! [`Nursery::spawn_blocking`] promises to stay off the pool's computing threads, and even such a
-//! child runs on the waiting thread if no side thread can be had.
+//! Pass a child what it needs in its closure, for example the handle of a runtime. Only
+//! [`Nursery::spawn_blocking`] keeps a child off the pool's computing threads, and even such a child runs on a
+//! waiting thread if there is no side thread for it.
 //!
-//! # Beside rayon and async runtimes
+//! # With rayon and async runtimes
 //!
-//! A nursery blocks its thread until the last child has ended. In an async task, open it where the
-//! runtime allows blocking (`tokio::task::spawn_blocking`). A pool's own threads have no runtime: a child
-//! that calls into one captures the runtime's handle and enters it.
+//! A nursery blocks its thread until the last child has ended. In an async task, open it where the runtime
+//! allows blocking (`tokio::task::spawn_blocking`). A pool's own threads have no runtime: a child that calls into
+//! a runtime captures the runtime's handle and enters it.
 //!
-//! A thread that waits for another thread pool does not compute for this one. So a child that calls a
-//! parallel function of rayon does so in [`block_in_place`], and another thread takes its place. A rayon
-//! thread that opens a nursery is a caller like any other, and runs no rayon jobs while it waits.
+//! A thread that waits for another thread pool does not compute for this pool. So call a parallel function of rayon
+//! within [`block_in_place`], and another thread takes the child's place. A rayon thread that opens a nursery
+//! is a caller like any other, and runs no rayon jobs while it waits.
 //!
 //! # Recursive functions with a callback
 //!
-//! Pass a callback on by reference. A function that wraps its callback in a new closure has a new type
-//! at each level, and the compiler stops at its recursion limit.
+//! Pass a callback on by reference. If a function wraps its callback in a new closure at each level, each level
+//! has a new type, and the compiler stops at its recursion limit.
 //!
 //! ```
 //! # use std::sync::atomic::{AtomicU32, Ordering};
@@ -88,43 +90,45 @@
 //!
 //! # Panics
 //!
-//! A panic in a child or in the body cancels the nursery: children not yet started are dropped
-//! unrun, running ones are waited for. Then the panic goes on, its payload unchanged. If a joiner has
-//! handled the panic, the nursery returns a value only if every child that nobody joined has run to its
-//! end; else it panics, and says how many of those were dropped unrun. See [`nursery()`]. In a partial nursery a panic is a [`Failure`] like
-//! an error. The closures of a [`join`] are no children: all of them always run, and then the first panic
-//! goes on.
+//! A panic in a child or in the body cancels the nursery. Children that have not started are dropped unrun, and the
+//! nursery waits for the children that run. Then a total nursery goes on with the panic, its payload unchanged;
+//! [`nursery()`] has the details, also for panics that were handled by a join. In a partial nursery a panic is a
+//! [`Failure`], like an error.
+//!
+//! The closures of a [`join`] are no children: all of them always run. Then `join` goes on with the first panic.
 //!
 //! # Failures and cancellation
 //!
-//! A [`nursery()`] is *total*: it runs all of its children, and comes to a value unless one panics. A
-//! [`try_nursery()`] is *partial*: the first failure cancels the rest, and all failures come back.
-//! Cancelling never interrupts: it keeps children from starting, and answers those who ask.
+//! A [`nursery()`] is *total*: it runs all of its children, and returns a value unless one of them panics. A
+//! [`try_nursery()`] is *partial*: the first failure cancels the other children, and it returns all failures.
+//! Cancelling a nursery never interrupts a child. It keeps children from starting, and tells those that call a
+//! checkpoint.
 //!
-//! | when a nursery is cancelled | total | partial | what you get back |
+//! | when a nursery is cancelled | total nursery | partial nursery | what you get back |
 //! |---|---|---|---|
-//! | a child that has not started | runs, unless a sibling panicked: then it is dropped unrun | is dropped unrun | from its `join`: [`FailureKind::Cancelled`]; the total nursery's unwinds |
-//! | a child that runs | goes on | goes on | its value, as ever |
-//! | a child that asks ([`checkpoint()`], [`TryNursery::checkpoint`]) | is told | is told | what it returns; an error counts as [late](Failures::late), and is to be had by [`TryNursery::on_late`] |
-//! | a child that has ended | | | its value, or its failure |
-//! | a blocking child in a system call | goes on | goes on | as above: end what it waits for, or have it ask |
-//! | the iterator of a `spawn_each` | is run to its end | is asked for no more | the children so far, and one that says so if there may be more items |
-//! | the body | goes on | goes on | its value, if no child was skipped against its will |
-//! | a nursery further in | is told, and runs all | is cancelled, too | its own outcome |
-//! | a [shield](shield()) further in | is told nothing | is told nothing | its own outcome |
-//! | the nursery around it | goes on | goes on | |
+//! | a child that has not started | runs, unless a sibling panicked: then it is dropped unrun | is dropped unrun | partial: `join` returns [`FailureKind::Cancelled`]; total, dropped unrun: `join` panics |
+//! | a child that runs | goes on | goes on | its value |
+//! | a child that calls a checkpoint ([`checkpoint()`], [`TryNursery::checkpoint`]) | is told | is told | what it returns; an error counts as [late](Failures::late), and [`TryNursery::on_late`] can receive it |
+//! | a child that has ended | | | its value or its failure |
+//! | a blocking child in a system call | goes on | goes on | its value: end what it waits for, or let it call a checkpoint now and then |
+//! | the iterator of a `spawn_each` | is run to its end | is not asked for further items | the children so far; if there may be more items, one more child that says cancelled |
+//! | the body | goes on | goes on | its value, unless a child was skipped for another reason than the nursery's own `cancel` |
+//! | a nursery inside | is told, and runs all children if it is total | is cancelled if it is partial | its own outcome |
+//! | a [shield](shield()) inside | goes on | goes on | its own outcome |
+//! | the nursery around | goes on | goes on | |
 //!
-//! What a nursery returns is the table at [`try_nursery()`]; the reason of a cancellation is that at the
-//! root, see [`Cancelled`].
+//! The table at [`try_nursery()`] says what a partial nursery returns, the
+//! [picture](Failures#how-the-types-relate) at [`Failures`] how the types of failures relate, and
+//! [`Cancelled::reason`] why a nursery was cancelled.
 //!
 //! # Composing
 //!
-//! Library code need not know in whose nursery it runs. It opens its own, which inherits cancellation,
-//! deadline and limit; where it takes long, it asks the free [`checkpoint()`]:
+//! Library code need not know in whose nursery it runs. It opens a nursery of its own, which inherits cancellation,
+//! deadline and limit. In long computations it calls the free [`checkpoint()`]:
 //!
 //! ```
 //! use std::time::Duration;
-//! use hatchery::{Cancelled, Options, CancelReason};
+//! use hatchery::{Cancelled, Options};
 //!
 //! /// Knows nothing of its callers.
 //! fn sum_of_squares(numbers: &[u64]) -> Result<u64, Cancelled> {
@@ -144,7 +148,7 @@
 //! assert_eq!(sum.unwrap(), 332_833_500);
 //!
 //! let stopped = hatchery::try_nursery(|n| {
-//!     n.cancel(); // from outside, as far as the library can tell
+//!     n.cancel(); // the library does not know of this nursery
 //!     Ok(sum_of_squares(&numbers)?)
 //! });
 //! assert_eq!(stopped.unwrap_err().late().len(), 1);
@@ -155,10 +159,10 @@
 //! The crate needs Rust 1.85 and a target with the standard library. All tests run on Linux on x86-64.
 //! Each change is also compiled for Windows, macOS, Emscripten, and a processor of 32 bits without 64-bit
 //! atomics; and it runs in WebAssembly where there are neither threads nor a clock. There the thread that
-//! opens a nursery does all the work, and a [timeout](Options::timeout) never comes.
+//! opens a nursery does all the work, and a [timeout](Options::timeout) never passes.
 //!
-//! On Windows the [end of a pool](Pool#the-end-of-a-pool) has a rule of its own, and where the system's
-//! timer is coarse, a child that comes while a worker has just gone idle may start up to 16 ms later.
+//! On Windows the [end of a pool](Pool#the-end-of-a-pool) has a rule of its own. If the timer of the system is
+//! coarse, a child that is spawned just after a worker went idle may start one tick of the timer later.
 
 mod engine;
 mod platform;
@@ -214,7 +218,7 @@ pub use self::{
     try_nursery::{TryNursery, try_nursery},
 };
 
-/// Moves the clock that deadlines go by: for programs that check the crate, in builds of their own.
+/// Moves the clock that deadlines use, in special builds that check the crate.
 #[cfg(hatchery_clock)]
 #[doc(hidden)]
 pub fn move_clock(by: std::time::Duration) {

@@ -1,7 +1,7 @@
-//! Failures as text and as errors: the cause, or all, each behind the path to it.
+//! Failures as text and as errors: the cause or all failures, each behind the path to it.
 //!
-//! They may be nested as deep as nurseries are. So nothing recurses, and of a long path the middle is
-//! left out: the text of many failures is as long as they are many, not as they lie deep.
+//! Failures may be nested as deep as nurseries are. So no function here recurses, and a long path is written
+//! without its middle: the length of a text grows with the number of failures, and not with their depth.
 
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Formatter, Write};
@@ -44,7 +44,7 @@ impl<'a, E> Level<'a, E> {
     }
 }
 
-/// The failure that has no others nested in it at the end of a row of causes.
+/// The innermost cause: the cause of the cause and so on, up to a failure with no others nested in it.
 pub(crate) fn cause<E>(failure: &Failure<E>) -> &FailureKind<E> {
     let mut kind = failure.kind();
     while let FailureKind::Nested(failures) = kind {
@@ -55,11 +55,11 @@ pub(crate) fn cause<E>(failure: &Failure<E>) -> &FailureKind<E> {
 
 /// Goes through the failures that have no others nested in them.
 struct Walk<'a, E> {
-    /// Where it is, from the outside to the inside, and what comes next there.
+    /// The levels that the walk is in, from the outside to the inside, each with the next failure there.
     levels: Vec<(Level<'a, E>, usize)>,
     /// The failures that each level but the first is nested in.
     path: Vec<&'a Failure<E>>,
-    /// Whether it goes through late ones.
+    /// Whether the walk includes late failures.
     with_late: bool,
 }
 
@@ -73,7 +73,7 @@ impl<'a, E> Walk<'a, E> {
         }
     }
 
-    /// The next one; the path to it is there until the one after it.
+    /// Returns the next failure; `path` is the path to it until the next call.
     fn next(&mut self) -> Option<&'a Failure<E>> {
         loop {
             let (level, place) = self.levels.last_mut()?;
@@ -100,7 +100,7 @@ impl<'a, E> Walk<'a, E> {
     fn write_path(&self, f: &mut impl Write) -> fmt::Result {
         let path = &self.path;
         let left_out = path.len().saturating_sub(2 * ENDS);
-        // It takes as much room to say that one was left out.
+        // A note that one step is missing would be as long as the step.
         if left_out <= 1 {
             return path.iter().try_for_each(|outer| write_whose(f, outer));
         }
@@ -112,7 +112,7 @@ impl<'a, E> Walk<'a, E> {
     }
 }
 
-/// The child; or that it was the body, where the children of another nursery follow.
+/// Writes the child; or `body`, if children of another nursery follow.
 fn write_whose<E>(f: &mut impl Write, failure: &Failure<E>) -> fmt::Result {
     match (failure.child(), failure.kind()) {
         (Some(child), _) => write!(f, "child {child}: "),
@@ -121,7 +121,7 @@ fn write_whose<E>(f: &mut impl Write, failure: &Failure<E>) -> fmt::Result {
     }
 }
 
-/// The cause and how many more there are; with `#` all of them, one a line.
+/// Writes the cause and the number of other failures; with `#` all failures, one a line.
 pub(crate) fn write<E: Display>(f: &mut Formatter<'_>, level: &Level<'_, E>) -> fmt::Result {
     let mut walk = Walk::through(level, false);
     let mut are_more = false;
@@ -145,7 +145,7 @@ pub(crate) fn write<E: Display>(f: &mut Formatter<'_>, level: &Level<'_, E>) -> 
     Ok(())
 }
 
-/// All of them in a list, the late ones included.
+/// Writes all failures in a list, including the late ones.
 pub(crate) fn describe<E: Debug>(f: &mut Formatter<'_>, level: &Level<'_, E>) -> fmt::Result {
     f.write_str("Failures ")?;
     let mut list = f.debug_list();
@@ -173,7 +173,7 @@ impl<E: Debug> Debug for Entry<'_, E> {
     }
 }
 
-/// As the text of [`Failures`], if those are nested in it.
+/// Nested failures are written like the text of [`Failures`].
 impl<E: Display> Display for Failure<E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write(f, &Level::only(self))
@@ -207,7 +207,7 @@ impl<E: Error> Error for Failure<E> {
 }
 
 impl<E: Error> FailureKind<E> {
-    /// Of those nested in others there is none.
+    /// The source of a failure that has no others nested in it.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Error(error) | Self::Late(error) => error.source(),

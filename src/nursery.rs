@@ -11,10 +11,33 @@ use crate::stats::NurseryStats;
 
 /// A scope whose children run on a pool; [`nursery`] opens one.
 ///
-/// It is `Send` and `Sync`: children may capture it and spawn siblings.
+/// A nursery is `Send` and `Sync`, so children may capture a reference to it and spawn siblings. Its end waits
+/// for all children.
 ///
-/// `'scope` is the life of the nursery and what children borrow lives at least as long, so a
-/// local of the body cannot be borrowed:
+/// # Examples
+///
+/// ```
+/// let text = "north east south";
+/// let (words, letters) = hatchery::nursery(|n| {
+///     let words = n.spawn(|| text.split(' ').count());
+///     let letters = n.spawn(|| text.chars().filter(|c| c.is_alphabetic()).count());
+///     (words.join(), letters.join())
+/// });
+/// assert_eq!((words, letters), (3, 14));
+/// ```
+///
+/// # Lifetimes
+///
+/// - `'scope` is the time from the opening of the nursery to its end. Children borrow for `'scope`, so
+///   all that a child borrows must outlive the nursery.
+/// - `'env` is a time that is longer than `'scope`: the variables around the call of [`nursery`] live
+///   for it, and the body may borrow them.
+///
+/// The two lifetimes exist because of the bound `'env: 'scope`: without it a body would have to work for
+/// every `'scope`, even one that is longer than the lives of the variables which its children borrow.
+///
+/// A local variable of the body does not live long enough. Declare it before the nursery, or move it
+/// into the child:
 ///
 /// ```compile_fail,E0373
 /// hatchery::nursery(|n| {
@@ -23,8 +46,37 @@ use crate::stats::NurseryStats;
 /// });
 /// ```
 ///
-/// What a child borrows stays borrowed until the end of the nursery, even if the child was joined
-/// before. To use it in between, give each stage a nursery of its own:
+/// **A function that spawns into the nursery of its caller** names `'scope` once for the reference to the
+/// nursery, once inside the type, and once for each argument that children borrow. It does not need the
+/// name of `'env`:
+///
+/// ```
+/// use hatchery::Nursery;
+///
+/// fn stage<'s>(n: &'s Nursery<'s, '_>, words: &'s [String]) {
+///     n.spawn(|| assert!(words.iter().all(|word| !word.is_empty())));
+/// }
+///
+/// let words = ["north".to_string(), "east".to_string()];
+/// hatchery::nursery(|n| stage(n, &words));
+/// ```
+///
+/// The compiler leads astray here. For `fn stage(n: &Nursery, words: &[String])` it suggests one name for all:
+/// `n: &'a Nursery<'a, 'a>`. That makes `'env` as short as `'scope`. The function compiles, but nobody
+/// can call it, because in each body `'env` is the longer one:
+///
+/// ```compile_fail,E0521
+/// # use hatchery::Nursery;
+/// fn stage<'a>(n: &'a Nursery<'a, 'a>, words: &'a [String]) {
+///     n.spawn(|| assert!(words.iter().all(|word| !word.is_empty())));
+/// }
+///
+/// # let words = ["north".to_string(), "east".to_string()];
+/// hatchery::nursery(|n| stage(n, &words)); // error: `n` escapes the closure body
+/// ```
+///
+/// **A borrow ends with the nursery**, even if the child was joined before. To use the data in between, open
+/// one nursery for each stage:
 ///
 /// ```
 /// let mut numbers = vec![3, 1, 2];
@@ -39,9 +91,39 @@ pub struct Nursery<'scope, 'env: 'scope> {
 
 /// Opens a nursery in place, runs `body` in it, and waits for all children.
 ///
-/// It runs on the pool of the innermost nursery open on this thread, else on the pool whose thread
-/// this is, else on [`Pool::shared`](crate::Pool::shared). The body runs right here, so it need
-/// not be `Send`, and nothing is handed over: until the first child, opening costs a few stores.
+/// The nursery is *total*: all of its children run, and it returns the value of the body. Only a panic
+/// keeps children from running. For children that may fail there is [`try_nursery`](crate::try_nursery()).
+///
+/// The children run on the pool of the innermost nursery that is open on this thread. If none is open and this
+/// is a thread of a pool, they run on that pool, else on [`Pool::shared`](crate::Pool::shared).
+///
+/// The body runs on the calling thread, so it need not be `Send`. A nursery without children costs a
+/// few stores to memory.
+///
+/// # Blocking
+///
+/// `nursery` returns when the last child has ended. Until then it runs children of this nursery, and of
+/// nurseries that these open, on this thread, oldest first. It runs no other code.
+///
+/// # Panics
+///
+/// A panic of the body or of a child cancels the nursery. Children that have not started are dropped unrun, and
+/// the nursery waits for the children that run. Then it goes on with one panic, whose payload is unchanged:
+/// the panic of the body, or else the panic of the first child in spawn order that nobody joined.
+/// The payloads of other panics are dropped. A panic in the destructor of a child's captures or of its value
+/// counts as a panic of the child.
+///
+/// A panic counts as handled if the child was joined and the panic of [`join`](Child::join) was caught. Then
+/// the nursery returns a value if every other child has run to its end or was joined. Otherwise
+/// it panics, and the message says how many children were dropped unrun.
+///
+/// # Cancellation
+///
+/// The nursery is cancelled by [`Nursery::cancel`], by a panic in it, and with the nursery it was opened in. A
+/// nursery that is cancelled without a panic runs its children all the same, and tells those that call
+/// [`checkpoint`](crate::checkpoint()).
+///
+/// # Examples
 ///
 /// ```
 /// let mut counts = [0; 4];
@@ -52,21 +134,6 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// });
 /// assert_eq!(counts, [0, 1, 4, 9]);
 /// ```
-///
-/// # Blocking
-///
-/// Returns when the last child has ended. Until then it runs children of this nursery and of
-/// nurseries below it on this thread, oldest first, and no other code.
-///
-/// # Panics
-///
-/// A panic of the body or of a child cancels the nursery: children not yet started are dropped
-/// unrun, running ones are waited for. Then a panic goes on from here, its payload unchanged: the
-/// body's own, else that of the first spawned child nobody joined; the others are dropped. A panic
-/// in the destructor of a child's captures or result counts as the child's.
-///
-/// If a joiner has handled the panic, the nursery returns a value only if every child that nobody joined has
-/// run to its end. Else it panics, and says how many of those were dropped unrun.
 #[inline]
 pub fn nursery<'env, F, T>(body: F) -> T
 where
@@ -78,9 +145,7 @@ where
 impl Pool {
     /// Opens a total nursery on this pool, see [`nursery`](crate::nursery()).
     ///
-    /// # Panics
-    ///
-    /// As [`nursery`](crate::nursery()).
+    /// It blocks until all children have ended, and panics, as [`nursery`](crate::nursery()) does.
     ///
     /// # Examples
     ///
@@ -101,12 +166,12 @@ impl Pool {
 impl Options {
     /// Opens a total nursery with these options, see [`nursery`](crate::nursery()).
     ///
-    /// It must come to a value, so tokens and deadlines keep none of its children from starting:
-    /// [`checkpoint`](Nursery::checkpoint) tells the children of them.
+    /// It blocks until all children have ended, and panics, as [`nursery`](crate::nursery()) does.
     ///
-    /// # Panics
+    /// # Cancellation
     ///
-    /// As [`nursery`](crate::nursery()).
+    /// A total nursery runs all of its children. So a token or a deadline keeps no child from starting:
+    /// [`checkpoint`](Nursery::checkpoint) tells the children of it.
     ///
     /// # Examples
     ///
@@ -116,7 +181,7 @@ impl Options {
     /// let token = CancelToken::new();
     /// let told = Options::new().cancel_on(&token).nursery(|n| {
     ///     token.cancel();
-    ///     n.spawn(|| n.is_cancelled()).join() // it runs, and is told
+    ///     n.spawn(|| n.checkpoint().is_err()).join() // the child runs, and is told
     /// });
     /// assert!(told);
     /// ```
@@ -148,22 +213,14 @@ where
 impl<'scope> Nursery<'scope, '_> {
     /// Spawns a child onto the pool.
     ///
-    /// It never blocks and never runs user code: the child starts on another thread, or on this
-    /// one when it waits. Its place in line is that of the serial program: before what was spawned
-    /// later, and a child's own spawns before what stood behind the child.
-    ///
-    /// ```
-    /// let total = hatchery::nursery(|n| {
-    ///     let child = n.spawn(|| n.spawn(|| 20).join() + 1); // children spawn siblings
-    ///     child.join() * 2
-    /// });
-    /// assert_eq!(total, 42);
-    /// ```
+    /// `spawn` never blocks and never runs user code. The child starts on another thread, or on this thread
+    /// when it waits. One thread starts children in the order of the serial program: oldest first, and
+    /// the children that a child spawns before the next sibling of that child.
     ///
     /// # Children that wait for each other
     ///
-    /// The children of a nursery may run one at a time, on a single thread. So two of them that
-    /// talk through a channel, a barrier or a condition variable may hang:
+    /// The children of a nursery may run one at a time, on a single thread. So two children that communicate
+    /// through a channel, a barrier or a condition variable may hang:
     ///
     /// ```no_run
     /// let (sender, receiver) = std::sync::mpsc::channel();
@@ -173,14 +230,14 @@ impl<'scope> Nursery<'scope, '_> {
     /// });
     /// ```
     ///
-    /// Let the child that waits be [`spawn_blocking`](Self::spawn_blocking), or return the value
-    /// and [`join`](Child::join) the child.
+    /// Spawn the child that waits with [`spawn_blocking`](Self::spawn_blocking), or return the value from one
+    /// child and [`join`](Child::join) it.
     ///
     /// # Children that may fail
     ///
-    /// The value of a child that nobody joins is dropped. If it is a `Result`, the error in it is lost, and
-    /// neither the compiler nor this crate warns of that. Join such children, or open the nursery by
-    /// [`try_nursery`](crate::try_nursery()), which returns what nobody has joined:
+    /// The value of a child that nobody joins is dropped. If the value is a `Result`, its error is lost, and
+    /// neither the compiler nor this crate warns of that. Join such children, or open the nursery with
+    /// [`try_nursery`](crate::try_nursery()), which returns the failures of children that nobody joined:
     ///
     /// ```
     /// use std::fs;
@@ -194,6 +251,16 @@ impl<'scope> Nursery<'scope, '_> {
     /// });
     /// assert!(failed.is_err());
     /// ```
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let total = hatchery::nursery(|n| {
+    ///     let child = n.spawn(|| n.spawn(|| 20).join() + 1); // children spawn siblings
+    ///     child.join() * 2
+    /// });
+    /// assert_eq!(total, 42);
+    /// ```
     #[inline]
     pub fn spawn<F, T>(&'scope self, f: F) -> Child<'scope, T>
     where
@@ -203,26 +270,41 @@ impl<'scope> Nursery<'scope, '_> {
         Child::new(self.nest.spawn(Class::Compute, f))
     }
 
-    /// Spawns one child per item and returns them as an iterator over their values.
+    /// Spawns one child per item, and returns an iterator over their values.
     ///
-    /// It is eager: it pulls all items here, before it returns, so the iterator must end. Children run
-    /// meanwhile, some of them perhaps on this thread. It pulls the items in batches that grow from 1 to at most 4096
-    /// items, a small part of all, and no more at a time than come in 50 us: a slow iterator's
-    /// children start as it goes. The items of a batch run one after the other, until a thread is
-    /// idle: then what is left splits in two. Each is a child all the same: it panics, is skipped
-    /// and is joined by itself. Only if a whole batch is skipped, what the destructors of its items panic
-    /// with is raised at the first of them.
+    /// `spawn_each` is eager: it takes all items before it returns, so the iterator `items` must end. The
+    /// first children may run meanwhile, some of them on this thread. An error in a value that nobody takes is
+    /// lost, see [`spawn`](Self::spawn).
+    ///
+    /// # Batches
+    ///
+    /// Items are cheap: they are spawned in batches, and a batch costs about as much as one child. Batches grow, but
+    /// each remains a small part of all items. A slow iterator gets small batches, so that the first
+    /// children start while it goes on. The items of a batch run one after the other; when another thread is
+    /// idle, the rest of the batch is split in two.
+    ///
+    /// Each item is a child nevertheless: it panics, is dropped unrun and is joined on its own. There is one
+    /// exception. If a whole batch is dropped unrun, and destructors of its items panic, the panic belongs to the
+    /// first item of the batch.
+    ///
+    /// # Panics
+    ///
+    /// If the iterator panics. The children that were spawned before are children of the nursery like any other.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let squares: Vec<u64> = hatchery::nursery(|n| n.spawn_each(1..=4, |i| i * i).collect());
     /// assert_eq!(squares, [1, 4, 9, 16]);
     /// ```
     ///
-    /// An error in a value that nobody takes is lost, see [`spawn`](Self::spawn).
+    /// The children may change the items in place:
     ///
-    /// # Panics
-    ///
-    /// If the iterator does; the children spawned so far are children like any other.
+    /// ```
+    /// let mut prices = [100, 250, 75];
+    /// hatchery::nursery(|n| _ = n.spawn_each(&mut prices, |price| *price += *price / 10));
+    /// assert_eq!(prices, [110, 275, 82]);
+    /// ```
     pub fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Children<'scope, T>
     where
         I: IntoIterator,
@@ -233,16 +315,24 @@ impl<'scope> Nursery<'scope, '_> {
         Children::new(self.nest.spawn_each(items.into_iter(), f))
     }
 
-    /// Spawns a child that may block: I/O, sleep, locks, waiting for a sibling.
+    /// Spawns a child that may block: on I/O, in a sleep, on a lock, or on a sibling.
     ///
-    /// It runs on a side thread, which does not compute for the pool. A pool starts side threads on
-    /// demand, at most as many as [`blocking_threads`](crate::PoolBuilder::blocking_threads) says, and
-    /// one that was idle for ten seconds ends. Further blocking children queue up, and a thread that
-    /// waits for one of them runs it itself rather than sleep. The same holds if the system refuses the
-    /// threads. So do not let more children than that depend on each other.
+    /// The child runs on a *side thread*, which does not count among the threads that compute for the pool. A pool
+    /// starts side threads on demand, up to the number set by
+    /// [`blocking_threads`](crate::PoolBuilder::blocking_threads), and ends them when they have been idle
+    /// for a while. Further blocking children are queued. A thread that waits for a queued one runs it itself.
+    /// The same happens if the system refuses to start a thread. So let no more children depend on
+    /// each other than there may be side threads.
     ///
-    /// What blocks often fails, too: an error in a value that nobody joins is lost, see
+    /// Code that blocks often fails as well: an error in a value that nobody joins is lost, see
     /// [`spawn`](Self::spawn).
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelling the nursery interrupts no system call. To stop a blocking child early, end what it waits
+    /// for, or let it wait for a short time and call [`checkpoint`](Self::checkpoint) in between.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let (sender, receiver) = std::sync::mpsc::channel();
@@ -263,21 +353,34 @@ impl<'scope> Nursery<'scope, '_> {
 }
 
 impl Nursery<'_, '_> {
-    /// Whether the nursery is cancelled: by a panic in it, by its [`cancel`](Self::cancel), token or
-    /// deadline, or with a nursery that it was opened in. It takes a nanosecond or two.
+    /// Returns whether the nursery is cancelled.
     ///
-    /// Only a panic keeps children from starting: a nursery that must come to a value runs them all. To ask
-    /// has no effect on anything, see [`TryNursery::is_cancelled`](crate::TryNursery::is_cancelled).
+    /// A nursery is cancelled by a panic in it, by [`cancel`](Self::cancel), by its token or deadline, or with
+    /// a nursery around it. Only a panic keeps children from starting. The call takes a nanosecond or two
+    /// and has no effect: unlike [`checkpoint`](Self::checkpoint) it does not *tell* the calling task, see
+    /// [`TryNursery::is_cancelled`](crate::TryNursery::is_cancelled).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// hatchery::nursery(|n| {
+    ///     assert!(!n.is_cancelled());
+    ///     n.cancel();
+    ///     assert!(n.is_cancelled());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.nest.scope().cancelled().is_some()
     }
 
-    /// Cancels the nursery and those in it; true for exactly one caller.
+    /// Cancels the nursery and the nurseries inside it.
     ///
-    /// The nursery must come to a value. So every child runs all the same, those that have not started
-    /// and those spawned later included: whoever asks is told, and decides what to leave out. Partial
-    /// nurseries inside are [cancelled](crate::TryNursery::cancel), too.
+    /// It returns whether this call has cancelled the nursery: `false` if the nursery was cancelled already. A
+    /// total nursery must come to a value, so all of its children run nevertheless, also those that have not
+    /// started or are spawned later. Children that call [`checkpoint`](Self::checkpoint) or
+    /// [`is_cancelled`](Self::is_cancelled) learn of the cancellation, and decide what to leave out. Partial
+    /// nurseries inside are [cancelled](crate::TryNursery::cancel) too.
     ///
     /// # Examples
     ///
@@ -301,17 +404,44 @@ impl Nursery<'_, '_> {
         self.nest.scope().cancel()
     }
 
-    /// An error if the nursery is cancelled, so that `?` ends a child.
+    /// Returns an error if the nursery is cancelled, so that `?` ends a child.
     ///
     /// # Errors
     ///
-    /// If the nursery is cancelled.
+    /// If the nursery is cancelled, see [`is_cancelled`](Self::is_cancelled).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::Cancelled;
+    ///
+    /// let sum: Result<u32, Cancelled> = hatchery::nursery(|n| {
+    ///     n.cancel(); // say, in another child
+    ///     let child = n.spawn(|| {
+    ///         n.checkpoint()?;
+    ///         Ok((1..=1000).sum())
+    ///     });
+    ///     child.join()
+    /// });
+    /// assert!(sum.is_err());
+    /// ```
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Cancelled> {
         self.nest.scope().ask(Told::AsError).map_or(Ok(()), Err)
     }
 
-    /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.
+    /// Returns the nursery's numbers so far: children spawned, run, dropped unrun and so on.
+    ///
+    /// Any thread may ask, and the call takes nanoseconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// hatchery::nursery(|n| {
+    ///     n.spawn_each(0..10, |i| i * i);
+    ///     assert_eq!(n.stats().spawned, 10);
+    /// });
+    /// ```
     #[must_use]
     pub fn stats(&self) -> NurseryStats {
         NurseryStats::new(self.nest.scope().numbers())

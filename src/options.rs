@@ -1,4 +1,4 @@
-//! How a nursery is opened, as a value.
+//! Options: how to open a nursery, as a value.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,18 +9,41 @@ use crate::platform::sync::Arc;
 use crate::pool::{self, Home, Pool};
 use crate::scope::{Seat, Terms, Token};
 
-/// What a failure or panic of a child means for its siblings.
+/// Whether a failure or panic cancels the other children of a partial nursery.
+///
+/// [`Options::on_failure`] takes it.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::{OnFailure, Options};
+///
+/// assert_eq!(OnFailure::default(), OnFailure::Cancel);
+/// let options = Options::new().on_failure(OnFailure::Continue);
+/// let failed = options.try_nursery(|n| {
+///     n.spawn(|| Err::<(), _>("no such file"));
+///     n.spawn(|| Err::<(), _>("disk full"));
+///     Ok(())
+/// });
+/// assert_eq!(failed.unwrap_err().len(), 2); // both ran
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// Those not started are dropped unrun, running ones are told when they ask.
+    /// The first failure cancels the nursery: children that have not started are dropped unrun, children that
+    /// run learn of it when they call a checkpoint.
     #[default]
     Cancel,
-    /// Nothing: all of them run, and every outcome comes back.
+    /// A failure cancels nothing: all children run, and the nursery returns every failure.
     Continue,
 }
 
-/// How a nursery is opened.
+/// Options to open a nursery with: time, tokens, limits, the pool.
+///
+/// Options are a value: set what differs from the defaults, and open any number of nurseries with them. Each
+/// free function that opens a nursery, forks or holds a race is a method of options too.
+///
+/// # Examples
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,20 +73,55 @@ pub struct Options {
 }
 
 impl Options {
-    /// Those of the free functions.
+    /// Makes options with the defaults, which the free functions use as well.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::Options;
+    ///
+    /// let sum = Options::new().nursery(|n| n.spawn(|| 1 + 1).join());
+    /// assert_eq!(sum, 2); // as `hatchery::nursery` does it
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What to call the nursery where people look at it.
+    /// Sets a name for the nursery, which dumps show.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{Options, Pool};
+    ///
+    /// let pool = Pool::builder().threads(2).build()?;
+    /// let dump = Options::new().pool(&pool).name("import").nursery(|_| pool.dump());
+    /// assert!(dump.to_string().contains("import"));
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Cancels the nursery so long after it was opened.
+    /// Cancels the nursery when this time has passed since it was opened.
     ///
-    /// Without a clock (`wasm32-unknown-unknown`) that time never comes.
+    /// On a target without a clock (`wasm32-unknown-unknown`) the time never passes.
+    ///
+    /// # Cancellation
+    ///
+    /// The time of the cancellation is the deadline of the nursery: see [`deadline`](Self::deadline).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hatchery::{CancelReason, Options};
+    ///
+    /// let over = Options::new().timeout(Duration::ZERO);
+    /// let stopped = over.try_nursery::<String, _, _>(|n| n.spawn(|| Ok("never runs")).join());
+    /// assert_eq!(stopped.unwrap_err().cancelled().unwrap().reason(), CancelReason::Deadline);
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -71,18 +129,41 @@ impl Options {
 
     /// Cancels the nursery at this time.
     ///
-    /// If there is a timeout as well, whichever comes first does. While the nursery is open,
-    /// [`set_deadline`](crate::TryNursery::set_deadline) moves it.
+    /// If there is a [`timeout`](Self::timeout) as well, the earlier time counts. While the nursery is open,
+    /// [`set_deadline`](crate::TryNursery::set_deadline) moves the deadline.
+    ///
+    /// # Cancellation
+    ///
+    /// Children of a partial nursery that have not started by then are dropped unrun. Children that run learn
+    /// of it when they call a checkpoint. A total nursery runs all of its children.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use hatchery::Options;
+    ///
+    /// let over = Options::new().deadline(Instant::now());
+    /// let told = over.nursery(|_| hatchery::checkpoint());
+    /// assert!(told.is_err());
+    /// ```
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Keeps the nursery from being cancelled with the nursery it is opened in: a shield.
+    /// Makes the nursery a *shield*: cancelling the nursery around it does not cancel it.
     ///
-    /// Nor does the deadline of that hold in it. What cancels it is in its own options, and its children.
-    /// Limits hold all the same. It is for what has to be done to the end, such as cleaning up; and to give
-    /// that a time of its own:
+    /// The deadline of the nursery around does not hold in it either; limits do. Use a shield for work that
+    /// must be done to its end, such as cleaning up, and give it a timeout of its own.
+    /// [`shield`](crate::shield()) is a shield around a piece of code.
+    ///
+    /// # Cancellation
+    ///
+    /// A shield is cancelled by its own token, deadline and [`cancel`](crate::TryNursery::cancel), and by
+    /// failures in it.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
@@ -100,14 +181,28 @@ impl Options {
     /// });
     /// assert_eq!(saved.unwrap(), 7);
     /// ```
-    ///
-    /// [`shield`](crate::shield()) is the same around a piece of code.
     pub fn shield(mut self) -> Self {
         self.is_shield = true;
         self
     }
 
-    /// Cancels the nursery when the token is cancelled; of several tokens, when any of them is.
+    /// Cancels the nursery when the token is cancelled.
+    ///
+    /// Call it again to add further tokens: each of them cancels the nursery.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{CancelToken, Options};
+    ///
+    /// let (shutdown, user) = (CancelToken::new(), CancelToken::new());
+    /// let options = Options::new().cancel_on(&shutdown).cancel_on(&user);
+    /// let stopped = options.try_nursery::<String, (), _>(|n| {
+    ///     user.cancel(); // say, in the thread of the user interface
+    ///     n.checkpoint()
+    /// });
+    /// assert!(stopped.unwrap_err().cancelled().is_some());
+    /// ```
     pub fn cancel_on(mut self, token: &CancelToken) -> Self {
         let so_far = self.tokens.as_deref().unwrap_or_default();
         let all = so_far.iter().chain([token.token()]);
@@ -115,26 +210,76 @@ impl Options {
         self
     }
 
-    /// Lets at most so many children run at a time, and at least one.
+    /// Limits how many children of the nursery run at the same time.
     ///
-    /// Those of nurseries below count, and the one that the nursery's own thread runs while it waits.
-    /// Spawning never blocks: the others stand in line. A nursery below may have a limit of its own,
-    /// too. A child has its permit until it ends: it is kept while the child waits, and what the child
-    /// runs on its own thread meanwhile, such as the children of a nursery in it, or a blocking child
-    /// that it waits for, counts as part of it. Coarse children are what this is for: each of them
-    /// takes a lock.
+    /// Children of nurseries inside this one count too, and so does a child that the opening thread runs while
+    /// it waits. Spawning never blocks: children above the limit are queued, and start as others end.
+    /// `0` means `1`.
+    ///
+    /// A child counts from its start to its end, even while it waits. The children that it runs on its own thread
+    /// meanwhile (those of a nursery that it opened, a blocking child that it joins) do not count again. So a
+    /// child cannot deadlock on the limit that it runs under.
+    ///
+    /// A nursery inside may have a limit of its own; then both limits hold.
+    ///
+    /// # Cost
+    ///
+    /// Each child takes a lock. Use limits for coarse children, such as downloads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use hatchery::Options;
+    ///
+    /// let open = AtomicU32::new(0);
+    /// Options::new().limit(2).nursery(|n| {
+    ///     n.spawn_each(0..20, |_| {
+    ///         assert!(open.fetch_add(1, Ordering::Relaxed) < 2); // at most two connections
+    ///         open.fetch_sub(1, Ordering::Relaxed);
+    ///     });
+    /// });
+    /// ```
     pub fn limit(mut self, children: usize) -> Self {
         self.limit = Some(children.max(1));
         self
     }
 
-    /// What a failure or panic of a child, or of the body, means for the others.
+    /// Sets whether a failure or panic of a child or of the body cancels the other children.
+    ///
+    /// It applies to partial nurseries. By default a failure cancels them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{OnFailure, Options};
+    ///
+    /// let options = Options::new().on_failure(OnFailure::Continue);
+    /// let failed = options.try_nursery(|n| {
+    ///     n.spawn_each(["1", "two", "three"], str::parse::<i32>);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(failed.unwrap_err().len(), 2); // every failure, and not only the first
+    /// ```
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.on_failure = on_failure;
         self
     }
 
-    /// The pool to open it on, see [`nursery`](crate::nursery()) for the others.
+    /// Sets the pool that the nursery runs on.
+    ///
+    /// Without it the pool is chosen as by [`nursery`](crate::nursery()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{Options, Pool};
+    ///
+    /// let pool = Pool::builder().threads(3).build()?;
+    /// let threads = Options::new().pool(&pool).nursery(|_| hatchery::threads());
+    /// assert_eq!(threads, 3);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn pool(mut self, pool: &Pool) -> Self {
         self.home = Some(pool.home());
         self
@@ -145,7 +290,7 @@ impl Options {
         pool::with(self.home.as_ref(), f)
     }
 
-    /// What a nursery is opened on that opens now.
+    /// The terms of a nursery that is opened now.
     pub(crate) fn terms(&self) -> Terms {
         // A time too far away to be named never comes.
         let timeout = self.timeout.and_then(Terms::after);
@@ -161,13 +306,23 @@ impl Options {
     }
 }
 
-/// Calls `f`, which hears of no cancellation and no deadline from outside.
+/// Calls `f` in a *shield*: cancellations and deadlines of the nurseries around do not reach it.
 ///
-/// It is for code that has to come to its end although the nursery around it is cancelled, and that calls
-/// code which asks: cleaning up, say, or writing down what there is. The free [`checkpoint`](crate::checkpoint()) answers `Ok`
-/// in there, and nurseries opened in there run all of their children. Who asks a nursery further out by
-/// its name is told the truth. It is a nursery of its own, opened as by
-/// [`Options::shield`](crate::Options::shield).
+/// Use it for code that must come to its end although the nursery around it is cancelled, for example to clean
+/// up or to save results, and that calls other code with checkpoints in it. A shield is a total nursery,
+/// opened as by [`Options::shield`](crate::Options::shield).
+///
+/// # Cancellation
+///
+/// Inside the shield the free [`checkpoint`](crate::checkpoint()) returns `Ok`, and nurseries that are opened
+/// there run all of their children. The methods of a nursery outside, such as
+/// [`TryNursery::is_cancelled`](crate::TryNursery::is_cancelled), still tell whether that nursery is cancelled.
+///
+/// # Panics
+///
+/// If `f` panics.
+///
+/// # Examples
 ///
 /// ```
 /// /// Knows nothing of its callers.
@@ -182,10 +337,6 @@ impl Options {
 /// });
 /// assert_eq!(saved.unwrap(), 3);
 /// ```
-///
-/// # Panics
-///
-/// If `f` does.
 pub fn shield<F, R>(f: F) -> R
 where
     F: FnOnce() -> R,

@@ -1,6 +1,6 @@
-//! What becomes of a partial nursery: what its children left, and what follows from it.
+//! The outcome of a partial nursery, which follows from what its children left.
 //!
-//! The table stands at [`try_nursery`](crate::try_nursery()).
+//! The table at [`try_nursery`](crate::try_nursery()) lists the outcomes.
 
 use crate::failure::{Failure, FailureKind, Failures, Whose};
 use crate::panicked::Panic;
@@ -10,10 +10,10 @@ use crate::scope::{
     CancelReason, Cancelled, ChildId, Collect, Payload, Rank, Verdict, catching, discard,
 };
 
-/// What children have left that nobody has joined.
+/// Failures and values of children that nobody joined.
 pub(crate) struct Left<'env, E> {
     remains: Remains<'env, Failure<E>, Rank>,
-    /// The nursery's, for whose failures they are.
+    /// The serial number of the nursery, which marks its failures.
     serial: LazySerial,
 }
 
@@ -25,7 +25,7 @@ impl<'env, E> Left<'env, E> {
         }
     }
 
-    /// That it is of this nursery, and of which child.
+    /// Names this nursery and a child of it.
     #[cold]
     pub(crate) fn whose(&self, child: Option<ChildId>) -> Whose {
         Whose {
@@ -34,14 +34,15 @@ impl<'env, E> Left<'env, E> {
         }
     }
 
-    /// That the nursery was cancelled, which is no child's failure.
+    /// Makes the failure that the nursery was cancelled, which belongs to no child.
     #[cold]
     pub(crate) fn cancelled(&self, cancelled: Cancelled) -> Failure<E> {
         Failure::whose(FailureKind::Cancelled(cancelled), self.whose(None))
     }
 
-    /// A panic of the body, or in a destructor that belongs to no child in particular; and whether the
-    /// nursery was cancelled for it.
+    /// Makes the failure of a panic in the body, or in a destructor that belongs to no child.
+    ///
+    /// `has_cancelled` says whether the panic cancelled the nursery.
     #[cold]
     pub(crate) fn panicked(&self, payload: Payload, has_cancelled: bool) -> Failure<E> {
         Failure::whose(
@@ -66,21 +67,22 @@ impl<'env, E> Left<'env, E> {
         });
     }
 
-    /// Adds a panic of a destructor after the child in that place, and whether the nursery was cancelled
-    /// for it.
+    /// Adds a panic of a destructor, to be listed after the child of this rank.
+    ///
+    /// `has_cancelled` says whether the panic cancelled the nursery.
     #[cold]
     pub(crate) fn add_dropped(&self, rank: Rank, payload: Payload, has_cancelled: bool) {
         let panicked = self.panicked(payload, has_cancelled);
         self.remains.add(|left| left.dropped.push((rank, panicked)));
     }
 
-    /// Late errors are handed to it.
+    /// Sets the function that takes late errors.
     pub(crate) fn set_on_late(&self, on_late: OnLate<'env, Failure<E>>) {
         let old = self.remains.add(|left| left.on_late.replace(on_late));
         drop(old);
     }
 
-    /// What follows, now that all have ended.
+    /// The outcome of the nursery, after all children have ended.
     pub(crate) fn settle<T>(
         &self,
         body: Result<T, Failure<E>>,
@@ -134,13 +136,13 @@ impl<'env, E> Left<'env, E> {
     }
 }
 
-/// Hands late errors to whoever takes them, in the order of their children, until that panics.
+/// Hands late errors to the function that takes them, in the order of their children, until it panics.
 fn hand_over<E>(
     late: &mut Vec<Failure<E>>,
     on_late: Option<OnLate<'_, Failure<E>>>,
 ) -> Result<(), Payload> {
     let Some(mut on_late) = on_late else {
-        // Their destructors are not to take the nursery's value along.
+        // If their destructors panic, the nursery still returns its value.
         late.drain(..).for_each(Failure::discard);
         return Ok(());
     };

@@ -21,30 +21,31 @@ use crate::platform::sync::{Arc, statics};
 use crate::scope::{self, Seat};
 use crate::stats::PoolStats;
 
-/// How many threads a pool has that does not set its own number.
+/// The environment variable that sets how many threads a pool has, unless its builder says so.
 const VARIABLE: &str = "HATCHERY_THREADS";
 
 /// The smallest stack of a pool's thread, in bytes: a child of a nursery in a child is 9 KiB down in
 /// a debug build, and the 16 KiB that Linux gives at least overflowed.
 const LEAST_STACK: usize = 64 << 10;
 
-/// Spare workers of a pool that does not set a number: as many blocking calls as a client usually has
-/// open at once.
+/// Spare workers of a pool that does not set a number: as many as a client usually has blocking calls open.
 const SPARES: usize = 64;
 
-/// Threads that children run on.
+/// A set of threads that children run on.
 ///
-/// A pool of four threads has four workers. A *caller*, a thread that is none of the pool's and has a
-/// nursery of it open, computes as well, and one worker stands down for each caller. So four threads
-/// compute at a time, unless there are more callers than that: no caller ever waits for its turn, and a
-/// hundred callers of a pool of two compute on a hundred threads, while its workers stand by. Bound the
-/// callers in front of the pool if that is too many.
+/// A pool of four threads has four *workers*. A *caller* is a thread that is not a worker and has a nursery of the
+/// pool open. A caller computes as well, and one worker stands down for each caller. So four threads compute at
+/// a time, unless there are more than four callers: no caller ever waits for its turn. A hundred callers of a
+/// pool of two compute on a hundred threads, while its workers sleep. If that is too many, limit the number
+/// of callers yourself.
 ///
-/// The threads start with the first child, not before. If the system refuses a thread, the pool does
+/// The threads start with the first child, not before. If the system refuses to start a thread, the pool does
 /// without it: the thread that opened a nursery can always do all of the work.
 ///
 /// Most programs need only the [shared](Self::shared) pool and the free functions. Each free function that
-/// opens a nursery, forks or holds a race is a method of a pool, too, and of [`Options`](crate::Options).
+/// opens a nursery, forks or holds a race is a method of `Pool` too, and of [`Options`](crate::Options).
+///
+/// # Examples
 ///
 /// ```
 /// let pool = hatchery::Pool::builder().threads(2).name("search").build()?;
@@ -55,88 +56,111 @@ const SPARES: usize = 64;
 ///
 /// # The end of a pool
 ///
-/// [`shutdown`](Self::shutdown) and dropping it are the same: both wait until its threads have ended,
-/// the destructors of their thread-locals and the exit hook included. Then they drop the hooks, with all
-/// that these have captured. If one of the pool's own threads ends the pool, it waits for the others, and
-/// drops the hooks after it has called its exit hook. The end of the process waits for nobody, whatever
-/// the pools do at that time.
+/// [`shutdown`](Self::shutdown) and dropping the pool are the same. Both wait until the pool's threads have
+/// ended, including the destructors of their thread-locals and the exit hook. Then they drop the hooks and all
+/// that the hooks captured. If a thread of the pool ends the pool, it waits for the other threads, calls its exit
+/// hook, and drops the hooks last. The end of the process does not wait for pools.
 ///
-/// On Windows, do not leave the last handle of a pool to a thread-local: its destructor runs under a lock
-/// of the system that ending threads need, so it would wait for ever.
+/// On Windows, do not let a thread-local own the last handle of a pool. Its destructor runs under a lock of the
+/// system that ending threads need, so it would wait for ever.
 ///
-/// One thread belongs to no pool: it watches the deadlines of all nurseries. It ends with any pool that ends
-/// while no nursery has a deadline, and by itself after ten seconds without one. So after the end of the
-/// last pool the process has no thread of this crate, unless one of the pool's own threads has ended the
-/// pool, or a nursery with a deadline was opened afterwards.
+/// One thread belongs to no pool: it watches the deadlines of all nurseries. It ends when a pool ends while no
+/// nursery has a deadline, and otherwise after a while without deadlines. So after the end of the last
+/// pool, the process has no thread of this crate. There are two exceptions: a thread of the pool ended the
+/// pool itself, or a nursery with a deadline was opened afterwards.
 ///
 /// # Signals
 ///
-/// On Unix, the threads that a pool starts block all signals that another thread of the process may be
-/// meant to take. So a host that waits for `SIGTERM` by `sigwait` or `signalfd` gets it, whether or not a
-/// pool had started before the host blocked it. Not blocked are signals that a thread causes itself
+/// On Unix, the threads that a pool starts block all signals that another thread of the process may want to
+/// receive. So a host that waits for `SIGTERM` with `sigwait` or `signalfd` gets it, even if a pool started before
+/// the host blocked the signal. Two kinds of signals are not blocked: those that a thread causes itself
 /// (`SIGSEGV`, `SIGBUS`, `SIGFPE`, `SIGILL`, `SIGTRAP`, `SIGSYS`, `SIGABRT`, `SIGPIPE`, `SIGXFSZ`), and
-/// those by which profilers sample the threads that run (`SIGPROF`, `SIGVTALRM`). The mask of the threads
-/// that open nurseries stays as it is.
+/// those with which profilers sample running threads (`SIGPROF`, `SIGVTALRM`). The signal masks of threads
+/// that open nurseries do not change.
 ///
-/// A program that a child starts inherits the mask of its thread; where this matters, see
-/// [`PoolBuilder::inherit_signal_mask`]. A process that is forked by a child, without a new program,
+/// A program that a child starts inherits the mask of the child's thread. If this matters, see
+/// [`PoolBuilder::inherit_signal_mask`]. A process that a child forks without starting a new program
 /// has the mask of the thread that started the child's thread.
 ///
 /// # `fork`
 ///
-/// A process that was forked has none of its parent's threads. Its first nursery on any pool starts
-/// new ones. A nursery that was open during the fork has no thread but the one that forked. That thread
-/// runs what it holds of the nursery and what it spawns into it, blocking children too, and so it does with
-/// nurseries that the free functions open in it: they use its pool, which is as one whose threads are all
-/// refused. Nurseries that are opened there by the methods of a pool have threads. Where the thread would
-/// wait for another one, or another one spawns into the nursery, the process prints a message and aborts.
-/// What the thread opens next is not below a nursery of another thread, and neither is what it had opened
-/// below one. A thread of the pool that comes back from a child that has called `fork` aborts, too; it had
-/// better end the process, or `exec`: what such a child borrows lies on the stack of a thread that is not
-/// there. Should another thread have been starting or ending during the fork, the standard library may not
-/// be able to start any in the new process.
+/// A forked process has none of its parent's threads. The first nursery that it opens on a pool starts new
+/// threads.
 ///
-/// A pool learns of a fork from the C library. A process that the system calls `clone`, `clone3` or `fork`
-/// have made behind the library's back must not use the pools of its parent: it would wait for threads
-/// that are not there.
+/// **Nurseries that were open during the fork** have only one thread in the new process, the thread that
+/// forked. That thread runs all children that it holds itself or spawns from then on, also blocking ones. The same
+/// holds for nurseries that the free functions open inside: they use the same pool, which behaves as if
+/// the system had refused all of its threads. Nurseries that the methods of a pool open there do have threads.
+/// If the thread would have to wait for a child that another thread holds, or if another thread spawns
+/// into such a nursery, the process prints a message and aborts.
+///
+/// **Nurseries around.** If the thread that forked ran children of a nursery that another thread had opened,
+/// that outer nursery has no meaning in the new process: nurseries that the thread opened inside it, or opens
+/// later, no longer inherit its cancellation, deadline or limit. A child that calls `fork` on a thread of the
+/// pool should end the new process or call `exec`, because all that it borrows lies on the stack of
+/// a thread that no longer exists. If such a child returns, the process aborts.
+///
+/// **What the pool cannot help.** If another thread was starting or ending during the fork, the standard library
+/// may be unable to start threads in the new process. And a pool learns of a fork from the C library: a process
+/// that was made with the system calls `clone`, `clone3` or `fork` directly must not use the pools of its
+/// parent. It would wait for threads that do not exist.
 pub struct Pool {
     cores: Arc<Cores>,
     /// Until it is dropped.
     hooks: Option<Arc<Hooks>>,
 }
 
-/// A pool in each of the processes that were forked from the one that made it.
+/// The core of a pool in the process that made the pool, and in each process forked from it.
 type Cores = PerProcess<Arc<Core>>;
 
-/// The pool in this process.
+/// The core of a pool in this process.
 #[inline]
 fn core(cores: &Cores) -> &Arc<Core> {
     cores.get(|core| core.reborn())
 }
 
 impl Pool {
-    /// The largest number of threads a pool may have.
+    /// The largest number of threads that a pool may have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{BuildPoolError, Pool};
+    ///
+    /// let asked = Pool::MAX_THREADS + 1;
+    /// let error = Pool::builder().threads(asked).build().unwrap_err();
+    /// assert_eq!(error, BuildPoolError::TooManyThreads { asked });
+    /// ```
     pub const MAX_THREADS: usize = 1024;
 
-    /// The pool of the free functions; it lives as long as the process.
+    /// Returns the pool that the free functions use; it lives as long as the process.
     ///
-    /// It has a thread for every CPU that this process may use: quotas are considered (one and a half
-    /// CPUs are one), and so is the affinity of the process, which on Linux is its main thread's. A thread
-    /// that is restricted to some CPUs makes the pool neither smaller nor slower when it is the first to use
-    /// it: the pool's threads may run wherever the main thread may.
+    /// It has one thread for each CPU that this process may use. CPU quotas count (a quota of one and a half CPUs
+    /// makes one thread), and so does the CPU affinity of the process, on Linux the affinity of the main thread.
+    /// The affinity of the thread that uses the pool first does not matter: the pool's threads may run
+    /// wherever the main thread may.
     ///
-    /// If the environment variable `HATCHERY_THREADS` is a whole number from 1 on, the pool has that many
-    /// threads instead, at most [`MAX_THREADS`](Self::MAX_THREADS). The first time that it is anything
-    /// else, but for empty, the process says so on its standard error; it is ignored then.
+    /// If the environment variable `HATCHERY_THREADS` is a positive whole number, the pool has that many
+    /// threads instead, at most [`MAX_THREADS`](Self::MAX_THREADS). Any other value is ignored. Unless it is
+    /// empty, the process writes a message to its standard error, once.
     ///
     /// # In tests
     ///
-    /// `cargo test` shows what a thread prints, a panic's text included, with the test that started the
-    /// thread. The threads of this pool are started by the test that uses it first. So if a child of another
-    /// test panics on one of them, its text is shown with the first test, or nowhere if that one has
-    /// passed: the other test fails without a word. The standard library tells nobody whether a thread's
-    /// output is kept like this, and to print the text again would print it twice everywhere else. Have such
-    /// a test use a pool of its own, whose threads are started by that test, or run it with `--nocapture`.
+    /// Prefer a pool of your own in a test whose children may panic. `cargo test` captures the output of a
+    /// thread, including the text of a panic, for the test that started the thread. The first test that uses the
+    /// shared pool starts its threads. So if a child of another test panics on one of them, the text appears with
+    /// the first test; if the first test passes, the text does not appear at all. A pool of your own has
+    /// threads that this test started. Or run the tests with `--nocapture`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let shared = hatchery::Pool::shared();
+    /// let sum = shared.nursery(|n| n.spawn(|| 1 + 1).join());
+    /// assert_eq!(sum, 2); // as `hatchery::nursery` does it
+    /// ```
+    ///
+    /// A pool of its own for a test:
     ///
     /// ```
     /// fn a_test() {
@@ -167,14 +191,22 @@ impl Pool {
         }
     }
 
-    /// Starts the configuration of a new pool.
+    /// Returns a builder for a new pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// assert_eq!(pool.threads(), 2);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()
     }
 
-    /// How many threads compute at a time.
+    /// Returns how many threads compute at the same time.
     ///
-    /// The free [`threads`] answers for the current pool.
+    /// The free function [`threads`] answers for the current pool.
     ///
     /// # Examples
     ///
@@ -193,42 +225,67 @@ impl Pool {
         core(&self.cores)
     }
 
-    /// Ends the pool's threads and waits for them, then drops its hooks; dropping the pool does the same.
+    /// Ends the pool's threads, waits for them, and drops the pool's hooks; dropping the pool does the same.
     ///
-    /// A destructor of what a hook has captured may panic: the panic hook reports it, and that is all.
+    /// All nurseries that were opened by methods of the pool have ended before. [`Options`](crate::Options::pool)
+    /// that name this pool still work afterwards: the calling thread does all the work. If a destructor of
+    /// a hook's captures panics, the panic hook reports it, and `shutdown` returns as usual.
     ///
     /// # Blocking
     ///
-    /// Until the threads have ended, the destructors of their thread-locals included; but not for the
-    /// calling thread, should it be one of them. Every nursery opened by [`Pool::nursery`] has ended
-    /// before. One that an [`Options`](crate::Options::pool) of this pool opens afterwards is its
-    /// caller's work alone.
+    /// `shutdown` waits until the pool's threads have ended, including the destructors of their thread-locals. If
+    /// the calling thread is one of them, it does not wait for itself.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
     /// assert_eq!(pool.join(|| 1, || 2), (1, 2));
-    /// pool.shutdown(); // none of its threads is there any more
+    /// pool.shutdown(); // its threads have ended now
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn shutdown(self) {
         drop(self);
     }
 
-    /// What has happened in the pool so far.
+    /// Returns the pool's numbers so far: children run, thefts, sleeps, threads and so on.
     ///
-    /// It takes a few nanoseconds per thread that has a part in the pool, disturbs none of them, and
+    /// The call takes a few nanoseconds per thread that takes part in the pool. It disturbs no thread and
     /// starts none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// pool.nursery(|n| _ = n.spawn_each(0..10, |i| i * i));
+    /// assert_eq!(pool.stats().spawned, 10);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         PoolStats::of(self.core())
     }
 
-    /// What the pool is doing right now: its open nurseries, and what its threads run and wait for.
+    /// Returns what the pool is doing right now: its open nurseries, and what its threads run and wait for.
     ///
-    /// It can be asked for from anywhere, also in a child, and starts no threads. Each thread that has a
-    /// nursery of the pool open says what it has: one that sleeps in a nursery is woken for that, one that
-    /// runs does so when it next spawns, forks or begins a child. Whoever has not answered after 100 ms
-    /// does none of this, and is listed as such. Workers without work stay asleep.
+    /// Any thread may call it, also in a child. It starts no threads. Each thread that has a nursery of the pool
+    /// open reports its own part: a thread that sleeps in a nursery is woken for that, and a thread that runs
+    /// reports when it next spawns, forks or begins a child. Workers without work stay asleep.
+    ///
+    /// # Blocking
+    ///
+    /// It waits for the reports for a fraction of a second. A thread that has not reported by then, because it
+    /// runs one long child for example, is listed as one that has not answered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).name("search").build()?;
+    /// let dump = pool.nursery(|_| pool.dump());
+    /// println!("{dump}");
+    /// assert!(dump.to_string().starts_with("pool \"search\", 2 threads"));
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     #[must_use]
     pub fn dump(&self) -> PoolSnapshot {
         PoolSnapshot::of(self.core())
@@ -244,11 +301,11 @@ impl Pool {
     }
 }
 
-/// A pool, for those who outlive the borrow of it.
+/// A pool, for options, which outlive a borrow of it.
 #[derive(Clone)]
 pub(crate) struct Home(Arc<Cores>);
 
-// As a pool, and so are options that name one.
+// As for `Pool`; options that name a pool are unwind safe, too.
 impl UnwindSafe for Home {}
 impl RefUnwindSafe for Home {}
 
@@ -282,11 +339,11 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {
     })
 }
 
-/// How many threads compute at a time in the current pool: the [`threads`](Pool::threads) of the pool that
-/// [`nursery`](crate::nursery()) would open on here.
+/// Returns how many threads compute at the same time in the current pool.
 ///
-/// Use it to decide how finely to split work, not how many children to spawn: spawn as many as the work
-/// has parts. The number does not change while the pool is there. It starts no thread.
+/// It is the [`threads`](Pool::threads) of the pool that [`nursery`](crate::nursery()) would use here. Use it
+/// to decide how finely to split work. Do not use it to decide how many children to spawn: spawn one for each
+/// part of the work. The number does not change during the life of the pool. The call starts no thread.
 ///
 /// # Examples
 ///
@@ -304,17 +361,28 @@ pub fn threads() -> usize {
     })
 }
 
-/// Calls `f`, which may block, in place: the calling thread lends its place in the pool to another one
-/// meanwhile.
+/// Calls `f`, which may block, while another thread computes in place of the calling thread.
 ///
-/// For a call that waits inside a child or body that otherwise computes; a child that does little else
-/// is better spawned as [blocking](crate::Nursery::spawn_blocking). What this thread has spawned and not
-/// started is for others at once, but for the items that follow in a batch of `spawn_each` and second
-/// closures more than eight forks deep; and a spare thread comes if none of the pool's is idle and there
-/// is something to do. Where that is not possible ([`PoolBuilder::spare_threads`]), it just blocks. When
-/// `f` returns this thread goes on at once, and another one stands down after its present child.
+/// Use it around a call that waits, in a child or body that otherwise computes. If a child mostly waits,
+/// spawn it with [`spawn_blocking`](crate::Nursery::spawn_blocking).
 ///
-/// Outside of any nursery, and in a blocking child, it calls `f` and that is all.
+/// While `f` runs, other threads can take the children that this thread spawned and has not started. (They cannot
+/// take the remaining items of a batch of `spawn_each` that this thread is in, nor the second closures of very
+/// deep rows of `join`.) If no thread of the pool is idle and there is something to do, the pool starts a spare
+/// thread, up to the limit of [`PoolBuilder::spare_threads`]; above the limit the thread just blocks. When `f`
+/// returns, this thread goes on at once, and another thread stands down after its present child.
+///
+/// Outside of any nursery, and in a blocking child, `block_in_place` only calls `f`.
+///
+/// # Blocking
+///
+/// While `f` runs, this thread runs children only if `f` joins them or opens a nursery.
+///
+/// # Panics
+///
+/// If `f` panics.
+///
+/// # Examples
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -327,14 +395,6 @@ pub fn threads() -> usize {
 /// });
 /// assert_eq!(sum, 21);
 /// ```
-///
-/// # Blocking
-///
-/// While `f` runs, this thread runs children only where `f` joins them or opens a nursery.
-///
-/// # Panics
-///
-/// If `f` does.
 pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
     scope::block_in_place(f)
 }
@@ -345,7 +405,7 @@ impl RefUnwindSafe for Pool {}
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // That of this process, which options may name still.
+        // The core of this process; options may still name it.
         self.core().shut_down();
         self.hooks.take().into_iter().for_each(hooks::end);
     }
@@ -357,7 +417,22 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// The configuration of a new [`Pool`].
+/// A builder for a [`Pool`]; [`Pool::builder`] returns one.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::Pool;
+///
+/// let pool = Pool::builder()
+///     .threads(2)
+///     .name("search")
+///     .stack_size(4 << 20)
+///     .on_thread_start(|name| println!("{name} has started"))
+///     .build()?;
+/// assert_eq!(pool.join(|| 1, || 2), (1, 2));
+/// # Ok::<(), hatchery::BuildPoolError>(())
+/// ```
 #[derive(Default)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct PoolBuilder {
@@ -374,86 +449,165 @@ pub struct PoolBuilder {
 }
 
 impl PoolBuilder {
-    /// Sets how many threads compute at a time, whatever `HATCHERY_THREADS` says.
+    /// Sets how many threads compute at the same time.
     ///
-    /// Without it there is one for every CPU that the thread that [builds](Self::build) the pool may use, or
-    /// `HATCHERY_THREADS`, see [`Pool::shared`]. Unlike that pool's threads, those of others may run where
-    /// the thread may that starts them, so a pool that only restricted threads use stays on their CPUs.
+    /// By default `HATCHERY_THREADS` gives the number, see [`Pool::shared`]. If the variable is not set, the pool has
+    /// one thread for each CPU that the [building](Self::build) thread may use.
+    ///
+    /// Each thread of the pool inherits the CPU affinity of the thread that starts it. So a pool stays on some
+    /// CPUs if only threads that are restricted to them use it. (The shared pool differs in this.)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(3).build()?;
+    /// assert_eq!(pool.threads(), 3);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// Sets how many threads at a time run children that may block, 64 without it.
+    /// Sets the largest number of side threads: threads that run children that may block.
     ///
-    /// They come in addition to those that compute, start when they are needed, and end after ten
-    /// seconds without work. Further children wait for one of them, or run on a thread that waits for
-    /// the end of their nursery: with 0 they all do. Children that wait for each other, through a
-    /// channel say, need as many of these threads as there are such children.
+    /// Side threads exist in addition to the threads that compute. They start when they are needed, and end after
+    /// some time without work. Children for which there is no side thread wait for one, or run on a thread that
+    /// waits for the end of their nursery. With `0` all of them run there. Children that wait for
+    /// each other, through a channel for example, need as many side threads as there are such children.
+    ///
+    /// The default allows dozens of side threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).blocking_threads(4).build()?;
+    /// let pages = pool.gather(|g| (1..=8).for_each(|page| g.spawn_blocking(move || page * 10)));
+    /// assert_eq!(pages, [10, 20, 30, 40, 50, 60, 70, 80]);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn blocking_threads(mut self, most: usize) -> Self {
         self.blocking_threads = Some(most);
         self
     }
 
-    /// Sets the name of the pool: workers are `NAME-0`, `NAME-1`, .., side threads `NAME-side-1`, ..,
-    /// spare ones `NAME-spare-1`, ..
+    /// Sets the name of the pool, with which the names of its threads begin.
     ///
-    /// Without it the name is `hatchery`. Linux shows the first 15 bytes of a thread's name.
+    /// Workers are called `NAME-0`, `NAME-1`, and so on, side threads `NAME-side-1`, spare threads
+    /// `NAME-spare-1`. The default name is `hatchery`. Linux shows the first 15 bytes of a thread's name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).name("search").build()?;
+    /// assert!(pool.dump().to_string().contains("search"));
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Sets the stack of each of the pool's threads that run children, in bytes.
+    /// Sets the stack size, in bytes, of the pool's threads that run children.
     ///
-    /// A caller's thread runs children too, on the stack that it has: see the crate's front page, "On
-    /// which thread".
+    /// A caller's thread runs children too, on the stack that it has: see
+    /// [On which thread](crate#on-which-thread). By default the threads have the standard library's stack size. A
+    /// smaller size than waiting needs is raised to what it needs. If the system refuses the size, the pool has no
+    /// threads, and callers do all the work.
     ///
-    /// Without it the standard library's default holds. Less than 64 KiB is taken for 64 KiB, since
-    /// waiting takes some of it. A size that the system refuses means no threads, see [`Pool`].
+    /// # Examples
+    ///
+    /// ```
+    /// /// A function that recurses deeply.
+    /// fn depth_of(nested: u32) -> u32 {
+    ///     if nested == 0 { 0 } else { 1 + depth_of(nested - 1) }
+    /// }
+    /// let pool = hatchery::Pool::builder().threads(2).stack_size(16 << 20).build()?;
+    /// let depth = pool.nursery(|n| n.spawn_blocking(|| depth_of(1000)).join());
+    /// assert_eq!(depth, 1000);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
     }
 
-    /// Sets how many threads at most take over for workers that wait or [block in
-    /// place](crate::block_in_place).
+    /// Sets the largest number of spare threads.
     ///
-    /// Without it they are 64. They start when they are needed, are named `NAME-spare-1`, .., and end
-    /// after ten seconds without need. Beyond that number, a worker that blocks is missed.
+    /// They take over for threads that wait or [block in place](crate::block_in_place). They start when they
+    /// are needed, and end after some time without need. If more threads block than there may be spare threads,
+    /// fewer threads compute meanwhile. The default allows dozens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).spare_threads(0).build()?;
+    /// let value = pool.nursery(|n| n.spawn(|| hatchery::block_in_place(|| 7)).join());
+    /// assert_eq!(value, 7);
+    /// assert_eq!(pool.stats().spares_started, 0);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn spare_threads(mut self, most: usize) -> Self {
         self.spares = Some(most);
         self
     }
 
-    /// Sets what each of the pool's threads that run children calls first, with its name.
+    /// Sets a hook that each of the pool's threads that run children calls first, with the thread's name.
     ///
-    /// A caller's thread, which is none of the pool's, runs children without having called it: see the
-    /// crate's front page, "On which thread".
+    /// Callers run children too, and do not call the hook: see [On which thread](crate#on-which-thread). If the hook
+    /// panics, the panic hook reports it, and the thread goes on.
     ///
-    /// A panic in it is reported by the panic hook and has no other effect.
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = hatchery::Pool::builder().threads(2);
+    /// let pool = builder.on_thread_start(|name| println!("{name} has started")).build()?;
+    /// assert_eq!(pool.nursery(|n| n.spawn_blocking(|| 7).join()), 7);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn on_thread_start(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.start = Some(Box::new(hook));
         self
     }
 
-    /// Sets what each of the pool's threads that run children calls last, with its name.
+    /// Sets a hook that each of the pool's threads that run children calls last, with the thread's name.
     ///
-    /// A panic in it is reported by the panic hook and has no other effect.
+    /// If the hook panics, the panic hook reports it, and the thread ends as usual.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// let [started, ended] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    /// let [at_start, at_exit] = [&started, &ended].map(Arc::clone);
+    /// let builder = hatchery::Pool::builder()
+    ///     .on_thread_start(move |_| _ = at_start.fetch_add(1, Ordering::Relaxed))
+    ///     .on_thread_exit(move |_| _ = at_exit.fetch_add(1, Ordering::Relaxed));
+    /// let pool = builder.threads(2).build()?;
+    /// pool.nursery(|n| n.spawn_blocking(|| ()).join());
+    /// pool.shutdown();
+    /// assert_eq!(started.load(Ordering::Relaxed), ended.load(Ordering::Relaxed));
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
     pub fn on_thread_exit(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.exit = Some(Box::new(hook));
         self
     }
 
-    /// Sets whether each of the pool's threads that run children inherits the signal mask of the thread
-    /// that starts it, as threads of the standard library do.
+    /// Sets whether the pool's threads inherit the signal mask of the thread that starts them.
     ///
-    /// Without it they block most signals, see [`Pool`]. Set it for a pool whose children start other
-    /// programs: a program inherits the signal mask of the thread that starts it, also by
-    /// [`std::process::Command`], and one that blocks `SIGINT` and `SIGTERM` cannot be ended by Ctrl-C or
-    /// `kill`. Programs that were started by the thread that opened the nursery are not concerned.
+    /// It concerns the threads that run children. By default they do not, and block most signals, see
+    /// [`Pool`](Pool#signals). Threads of the standard library do inherit it.
     ///
-    /// On systems without signals it has no effect.
+    /// Set it for a pool whose children start other programs. A program inherits the signal mask of the thread that
+    /// starts it, also with [`std::process::Command`]. If it blocks `SIGINT` and `SIGTERM`, neither Ctrl-C nor
+    /// `kill` can end it. Programs that the opening thread of a nursery starts are not affected.
+    ///
+    /// On systems without signals the setting has no effect.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let pool = hatchery::Pool::builder().inherit_signal_mask(true).build()?;
@@ -472,14 +626,18 @@ impl PoolBuilder {
         self
     }
 
-    /// Has a thread print the pool's [dump](Pool::dump) to the standard error once nothing has happened
-    /// for so long while some thread sleeps or [blocks](crate::block_in_place) in a nursery; again only
-    /// after something has.
+    /// Adds a watchdog: a thread that prints a [dump](Pool::dump) if the pool hangs.
     ///
-    /// Something happens when a child is spawned, begins, or is taken by another thread: a single child
-    /// that takes longer than that, and that somebody waits for, is reported, too. The thread, `NAME-watchdog`,
-    /// starts with the first child that may leave its thread, looks once in that time, at most a thousand
-    /// times a second, and wakes no worker. Without this there is none.
+    /// It prints the dump to the standard error if, for the time `after`, no child was spawned, begun or taken
+    /// by another thread, while some thread sleeps or [blocks](crate::block_in_place) in a nursery. So it also
+    /// reports a single child that takes longer than `after` while a thread waits for it. It prints the next
+    /// dump only after something has moved in between.
+    ///
+    /// The watchdog's thread, `NAME-watchdog`, starts with the first child that may leave its thread. It wakes up
+    /// once in that time, but at most about a thousand times a second, and wakes no worker. By default there is
+    /// no watchdog.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
@@ -493,11 +651,25 @@ impl PoolBuilder {
         self
     }
 
-    /// Makes the pool. It starts no thread.
+    /// Makes the pool.
+    ///
+    /// It starts no thread: the threads start with the first child.
     ///
     /// # Errors
     ///
     /// If the configuration is invalid, see [`BuildPoolError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{BuildPoolError, Pool};
+    ///
+    /// let pool = Pool::builder().threads(2).build().unwrap();
+    /// assert_eq!(pool.stats().workers, 0);
+    ///
+    /// let error = Pool::builder().threads(0).build().unwrap_err();
+    /// assert_eq!(error, BuildPoolError::ZeroThreads);
+    /// ```
     pub fn build(self) -> Result<Pool, BuildPoolError> {
         let threads = self.threads;
         let threads = threads.unwrap_or_else(|| default_threads(cpus::count));
@@ -535,18 +707,18 @@ impl PoolBuilder {
     }
 }
 
-/// How many threads a pool has that does not set a number.
+/// How many threads a pool has if its builder sets no number.
 fn default_threads(cpus: impl FnOnce() -> usize) -> usize {
     let threads = asked_for().unwrap_or_else(cpus);
     threads.min(Pool::MAX_THREADS)
 }
 
 statics! {
-    /// Whether this process has said that the variable is ignored.
+    /// Whether this process has written that it ignores the variable.
     static IS_SAID: AtomicBool = AtomicBool::new(false);
 }
 
-/// How many the operator asks for.
+/// How many threads the environment variable asks for.
 fn asked_for() -> Option<usize> {
     let value = std::env::var_os(VARIABLE).filter(|value| !value.is_empty())?;
     let value = value.to_string_lossy();
@@ -555,7 +727,7 @@ fn asked_for() -> Option<usize> {
         Err(error) if *error.kind() == IntErrorKind::PosOverflow => Some(usize::MAX),
         Err(_) => {
             if !IS_SAID.swap(true, Ordering::Relaxed) {
-                // Nobody hears of it where there is no standard error.
+                // Without a standard error the message is lost.
                 let _ = writeln!(
                     io::stderr(),
                     "hatchery: {VARIABLE} is ignored: it should be a whole number of threads, at least 1, \
@@ -583,20 +755,30 @@ impl fmt::Debug for PoolBuilder {
     }
 }
 
-/// Why a configuration is invalid.
+/// Why [`PoolBuilder::build`] refuses a configuration.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::{BuildPoolError, Pool};
+///
+/// let error = Pool::builder().threads(0).build().unwrap_err();
+/// assert_eq!(error, BuildPoolError::ZeroThreads);
+/// assert_eq!(error.to_string(), "a pool needs at least one thread");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildPoolError {
-    /// No threads were asked for.
+    /// The number of threads is zero.
     ZeroThreads,
-    /// More than [`Pool::MAX_THREADS`] threads were asked for.
+    /// The number of threads is larger than [`Pool::MAX_THREADS`].
     TooManyThreads {
-        /// How many.
+        /// The number of threads that the builder was given.
         asked: usize,
     },
-    /// The name contains a NUL byte, which a thread's name cannot.
+    /// The name contains a NUL byte, and the name of a thread cannot.
     NulInName {
-        /// The name.
+        /// The name that the builder was given.
         name: String,
     },
 }

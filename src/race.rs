@@ -1,4 +1,4 @@
-//! Races: the first success wins, and cancels the rest.
+//! Races: the first success wins, and cancels the other competitors.
 
 use std::fmt;
 use std::panic::{Location, resume_unwind};
@@ -13,12 +13,24 @@ use crate::stats::NurseryStats;
 use crate::try_nursery::TryNursery;
 
 /// A nursery whose children compete; [`race`] opens one.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::Race;
+///
+/// fn mirrors(r: &Race<'_, '_, String, &'static str>) {
+///     r.spawn(|| Err("mirror 1 is down"));
+///     r.spawn(|| Ok("from mirror 2".to_string()));
+/// }
+/// assert_eq!(hatchery::race(mirrors).unwrap(), "from mirror 2");
+/// ```
 pub struct Race<'scope, 'env: 'scope, T, E> {
     nursery: &'scope TryNursery<'scope, 'env, E>,
     winner: Winner<T>,
 }
 
-/// The value of the first competitor that has succeeded.
+/// The value of the first competitor that succeeded.
 struct Winner<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> Winner<T> {
@@ -26,7 +38,7 @@ impl<T> Winner<T> {
         Self(Arc::new(Mutex::new(None)))
     }
 
-    /// Takes a success; false if it comes too late, and is dropped.
+    /// Takes a success; returns false if another competitor was first, and drops the value.
     fn is_first(&self, value: T) -> bool {
         let mut first = lock(&self.0);
         if first.is_some() {
@@ -37,7 +49,7 @@ impl<T> Winner<T> {
         true
     }
 
-    /// What a competitor came to: the first success ends the race.
+    /// Takes the result of a competitor: the first success ends the race.
     fn note<E: Send>(
         &self,
         result: Result<T, E>,
@@ -60,14 +72,32 @@ impl<T> Clone for Winner<T> {
     }
 }
 
-/// Runs competitors, possibly at once, and returns the first success.
+/// Runs competitors, possibly at the same time, and returns the first success.
 ///
-/// The others are cancelled then: those that have not started are dropped unrun, running ones are
-/// told when they ask, and what they still return is dropped. Errors and panics of competitors matter
-/// only if nobody wins.
+/// The first success cancels the other competitors. Errors and panics of competitors matter only if no
+/// competitor succeeds.
 ///
-/// Competitors ask the free [`checkpoint`](crate::checkpoint()); for `?` to end them there, their
-/// error needs `From<Cancelled>`.
+/// # Errors
+///
+/// If no competitor succeeds: the failures of all of them. A race without competitors returns a cancellation,
+/// with the reason [`NoCompetitor`](crate::CancelReason::NoCompetitor).
+///
+/// # Panics
+///
+/// If the body panics, once all competitors have ended.
+///
+/// # Blocking
+///
+/// `race` returns when all competitors have ended, also the losers, and runs competitors until then, as
+/// [`nursery`](crate::nursery()) does.
+///
+/// # Cancellation
+///
+/// When there is a winner, competitors that have not started are dropped unrun. Competitors that run learn of
+/// it when they call the free [`checkpoint`](crate::checkpoint()); for `?` to work there, their error type
+/// needs a `From<Cancelled>`. The values that they still return are dropped.
+///
+/// # Examples
 ///
 /// ```
 /// let root = hatchery::race(|r| {
@@ -76,18 +106,6 @@ impl<T> Clone for Winner<T> {
 /// });
 /// assert_eq!(root.unwrap(), 2);
 /// ```
-///
-/// # Errors
-///
-/// If none succeeds: the failures of all of them. A race that nobody takes part in ends as cancelled.
-///
-/// # Panics
-///
-/// If the body does, once all competitors have ended.
-///
-/// # Blocking
-///
-/// Returns when all have ended, see [`nursery`](crate::nursery()).
 pub fn race<'env, T, E, F>(body: F) -> Result<T, Failures<E>>
 where
     F: for<'scope> FnOnce(&Race<'scope, 'env, T, E>),
@@ -106,22 +124,32 @@ where
     run(options, |nursery, winner| body(&Race { nursery, winner }))
 }
 
-/// Runs `f` on all items, possibly at once, and returns the first success.
+/// Calls `f` on each item, possibly at the same time, and returns the first success.
 ///
-/// It is [`race`] for many competitors of a kind. Once there is a winner it takes no more items.
+/// It is a [`race`] of one competitor per item. It takes no more items once there is a winner.
+///
+/// # Errors
+///
+/// If `f` succeeds on no item: all failures, see [`race`].
+///
+/// # Panics
+///
+/// If the iterator panics, once all competitors have ended.
+///
+/// # Blocking
+///
+/// It returns when all competitors have ended, see [`race`].
+///
+/// # Cancellation
+///
+/// The first success cancels the other competitors, see [`race`].
+///
+/// # Examples
 ///
 /// ```
 /// let divisor = hatchery::race_each(2..100_u32, |n| (9797 % n == 0).then_some(n).ok_or("none"));
 /// assert!(divisor.is_ok_and(|n| n == 97 || n == 101));
 /// ```
-///
-/// # Errors
-///
-/// As [`race`].
-///
-/// # Panics
-///
-/// If the iterator does, once all competitors have ended.
 #[track_caller]
 pub fn race_each<'env, I, T, E, F>(items: I, f: F) -> Result<T, Failures<E>>
 where
@@ -155,11 +183,11 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`race`](crate::race()).
+    /// If no competitor succeeds.
     ///
     /// # Panics
     ///
-    /// As [`race`](crate::race()).
+    /// If the body panics, once all competitors have ended.
     ///
     /// # Examples
     ///
@@ -181,15 +209,15 @@ impl Pool {
         among(&Options::new().pool(self), body)
     }
 
-    /// Holds a race among items on this pool, see [`race_each`].
+    /// Holds a race of one competitor per item on this pool, see [`race_each`].
     ///
     /// # Errors
     ///
-    /// As [`race`](crate::race()).
+    /// If no competitor succeeds.
     ///
     /// # Panics
     ///
-    /// As [`race_each`].
+    /// If the iterator panics, once all competitors have ended.
     ///
     /// # Examples
     ///
@@ -215,15 +243,15 @@ impl Pool {
 impl Options {
     /// Holds a race with these options, see [`race`](crate::race()).
     ///
-    /// A competitor's failure never cancels the others, whatever [`on_failure`](Self::on_failure) says.
+    /// The failure of a competitor never cancels the others, whatever [`on_failure`](Self::on_failure) says.
     ///
     /// # Errors
     ///
-    /// As [`race`](crate::race()); or the race was cancelled before a competitor won.
+    /// If no competitor succeeds, also because the race was cancelled before.
     ///
     /// # Panics
     ///
-    /// As [`race`](crate::race()).
+    /// If the body panics, once all competitors have ended.
     ///
     /// # Examples
     ///
@@ -244,15 +272,15 @@ impl Options {
         among(self, body)
     }
 
-    /// Holds a race among items with these options, see [`race_each`].
+    /// Holds a race of one competitor per item with these options, see [`race_each`].
     ///
     /// # Errors
     ///
-    /// As [`race`](Self::race).
+    /// If no competitor succeeds, also because the race was cancelled before.
     ///
     /// # Panics
     ///
-    /// As [`race_each`].
+    /// If the iterator panics, once all competitors have ended.
     ///
     /// # Examples
     ///
@@ -292,7 +320,7 @@ where
         }
         Ok(())
     });
-    // Nobody's destructor runs while this unwinds, or returns the winner.
+    // No destructor of the program runs while this unwinds, or returns the winner.
     if let Some(payload) = raised {
         discard(winner.take());
         result.unwrap_or_else(Failures::discard);
@@ -313,7 +341,17 @@ where
 }
 
 impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
-    /// Adds a competitor.
+    /// Adds a competitor to the race.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let sorted = hatchery::race::<_, String, _>(|r| {
+    ///     r.spawn(|| Ok(vec![1, 2, 3]));
+    ///     r.spawn(|| Err("this method needs more memory".into()));
+    /// });
+    /// assert_eq!(sorted.unwrap(), [1, 2, 3]);
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, f: F)
     where
@@ -325,6 +363,22 @@ impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
 
     /// Adds a competitor that may block, see
     /// [`TryNursery::spawn_blocking`](crate::TryNursery::spawn_blocking).
+    ///
+    /// # Cancellation
+    ///
+    /// A winner does not interrupt the competitor, and the race waits for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    ///
+    /// let settings = hatchery::race(|r| {
+    ///     r.spawn_blocking(|| fs::read_to_string("/no/such/file"));
+    ///     r.spawn(|| Ok("the defaults".to_string()));
+    /// });
+    /// assert_eq!(settings.unwrap(), "the defaults");
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F>(&self, f: F)
     where
@@ -334,7 +388,17 @@ impl<'scope, T: Send + 'scope, E: Send> Race<'scope, '_, T, E> {
         nursery.spawn_blocking(move || winner.note(f(), nursery));
     }
 
-    /// What has happened in the race so far, see [`Nursery::stats`](crate::Nursery::stats).
+    /// Returns the numbers of the race so far, see [`TryNursery::stats`](crate::TryNursery::stats).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let won = hatchery::race::<_, String, _>(|r| {
+    ///     r.spawn(|| Ok("mirror 1"));
+    ///     assert_eq!(r.stats().spawned, 1);
+    /// });
+    /// assert_eq!(won.unwrap(), "mirror 1");
+    /// ```
     #[must_use]
     pub fn stats(&self) -> NurseryStats {
         self.nursery.stats()

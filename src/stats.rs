@@ -1,4 +1,4 @@
-//! What has happened so far, in numbers.
+//! Numbers of pools and nurseries: children run, thefts, sleeps, threads.
 
 use std::fmt;
 
@@ -23,30 +23,25 @@ macro_rules! stats {
             /// Children run on the thread that opened their nursery, those that run now included.
             pub run_by_opener: u64,
             /// Children run on other threads: workers, side threads, other callers that wait.
-            ///
-            /// A thread that takes several children at once adds them when it has run the last of them.
             pub run_elsewhere: u64,
             /// Children dropped unrun because their nursery was cancelled.
             pub skipped: u64,
-            /// Children that panicked: in their closure, or in a destructor of what they captured or returned.
+            /// Children that panicked: in their closure, or in a destructor of their captures or their value.
             ///
-            /// A child that was dropped unrun and panicked on that counts as [skipped](Self::skipped), too.
+            /// A child that was dropped unrun, and whose destructors panicked, counts as [skipped](Self::skipped) too.
             pub panicked: u64,
-            /// Children whose error was [late](crate::Failures::late), whatever became of the error.
+            /// Children that returned a [late](crate::Failures::late) error, whether or not anybody received it.
             pub late: u64,
-            /// How many times a thread has taken children from another thread's shared queue, one or thousands
-            /// at a time.
+            /// Times that a thread took children, any number at once, from the shared queue of another thread.
             pub stolen: u64,
-            /// How many times a thread that waited has taken children from the thread that ran its nursery's
-            /// children.
+            /// [Thefts](Self::stolen) in which a waiting thread took from the thread that ran children of its nursery.
             pub stolen_while_waiting: u64,
-            /// How many times children went to the pool's common queue.
+            /// Times that children went to the pool's common queue, because the queue of no thread could hold them.
             ///
-            /// Children go there that were spawned by a thread that has no part of their nursery, that were
-            /// left behind by a thread that was about to sleep, or that were taken by mistake.
+            /// A thread without a part in their nursery had spawned them, or a thread left them behind when it was
+            /// about to sleep, or a thread had taken them by mistake.
             pub injected: u64,
-            /// How many times a thread went to sleep in a nursery or a join, for want of a child that it may
-            /// run.
+            /// Times that a thread went to sleep in a nursery or a `join`, because there was nothing that it could run.
             pub parked: u64,
             $($(#[$of_field])* pub $field: $number,)*
         }
@@ -87,18 +82,24 @@ macro_rules! stats {
 }
 
 stats! {
-    /// What has happened in a pool since it was made, and the threads it has now; see
-    /// [`Pool::stats`](crate::Pool::stats).
+    /// The numbers of a pool since it was made, and its present threads.
     ///
-    /// Children are those of `spawn`, `spawn_blocking` and, one per item, `spawn_each`. The closures of
-    /// [`join`](crate::join()) do not count, wherever they run.
+    /// [`Pool::stats`](crate::Pool::stats) returns them. A `spawn` or `spawn_blocking` counts as one child, a
+    /// `spawn_each` as one child per item. The closures of a [`join`](crate::join()) do not count.
+    /// [`Display`](fmt::Display) writes the numbers in one line.
     ///
-    /// A thread that opened a nursery adds what it has spawned and run there when the nursery returns;
-    /// the nursery's [own numbers](crate::Nursery::stats) have it at once. While no nursery is open on the pool,
-    /// every child has run or was skipped. While nurseries are open, the numbers are read one after the other,
-    /// and no thread is stopped for it.
+    /// # When a child is counted
+    ///
+    /// The children that the opening thread of a nursery spawns and runs are added when the nursery returns. The
+    /// nursery's [own numbers](crate::Nursery::stats) include them at once. Children that other threads run are added
+    /// when the thread has come to the end of all that it took along with them.
+    ///
+    /// The numbers are read one after the other and no thread stops for that. So while nurseries are open, they need
+    /// not fit together.
     ///
     /// # Examples
+    ///
+    /// When no nursery is open on the pool, every child has run or was skipped:
     ///
     /// ```
     /// let pool = hatchery::Pool::builder().threads(2).build()?;
@@ -113,28 +114,26 @@ stats! {
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub struct PoolStats {
-        /// How many times a worker was woken to look for work.
+        /// Times that a worker was woken to look for work.
         pub wake_ups: u64,
-        /// How many times a spare thread was started, or called back, to take over for a thread that waits or
-        /// blocks.
+        /// Times that a spare thread was started or called back, to take over for a thread that waits or blocks.
         pub spares_started: u64,
-        /// Workers that were started, without spare threads.
+        /// Workers that were started so far, without spare threads.
         pub workers: usize,
-        /// Spare threads that there are now.
+        /// Spare threads that exist now.
         pub spare_threads: usize,
-        /// Blocking threads that there are now: they run children that may block.
+        /// Side threads that exist now: they run children that may block.
         pub blocking_threads: usize,
     }
 }
 
 stats! {
-    /// What has happened in a nursery since it was opened; see [`Nursery::stats`](crate::Nursery::stats)
-    /// and [`TryNursery::stats`](crate::TryNursery::stats).
+    /// The numbers of a nursery since it was opened.
     ///
-    /// It is about the nursery's own children, and not about children of nurseries that they open.
-    ///
-    /// Other threads add what they have done a little later, when they have run all that they took. Once they
-    /// have, and no child is left, `spawned == run_by_opener + run_elsewhere + skipped`.
+    /// [`Nursery::stats`](crate::Nursery::stats) and [`TryNursery::stats`](crate::TryNursery::stats) return them.
+    /// They count the nursery's own children, and not the children of nurseries inside. Children that other threads
+    /// run are added when the thread has come to the end of all that it took along with them. Once all children
+    /// have ended and were added, `spawned == run_by_opener + run_elsewhere + skipped`.
     ///
     /// # Examples
     ///

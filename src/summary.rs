@@ -1,32 +1,31 @@
-//! What there is to know about failures that are nested in each other, without a walk through them.
+//! A summary of failures that are nested in each other, which saves walks through them.
 //!
-//! Nurseries nest as deep as the program likes, and so do their failures. Each level asks what those are
-//! that it gets from the level below, so an answer must not take as long as they lie deep.
+//! Nurseries nest as deep as the program likes, and so do their failures. Each level of nurseries asks about the
+//! failures of the level below. With a summary the answer takes the same time at any depth.
 
 use crate::failure::{Failure, FailureKind};
 use crate::scope::Cancelled;
 
-/// What there is to know about failures without a walk through those that are nested in them.
+/// Facts about failures and all failures that are nested in them.
 #[derive(Clone, Copy)]
 pub(crate) struct Summary {
-    /// How many have no others nested in them.
+    /// The number of failures that have no others nested in them.
     pub(crate) leaves: usize,
-    /// Whether others are nested in them.
+    /// Whether any failure has others nested in it.
     pub(crate) has_nested: bool,
     pub(crate) has_panic: bool,
-    /// Whether there are late errors, here or further in. What they meant to the nursery around them does
-    /// not matter.
+    /// Whether there are late errors, at any depth, whatever they meant to the nursery around them.
     pub(crate) has_late: bool,
-    /// Whether they say no more than that a nursery was cancelled.
+    /// Whether the failures say no more than that a nursery was cancelled.
     pub(crate) are_cancelled: bool,
-    /// The same, or what perhaps followed.
+    /// Whether all failures are cancellations or late errors.
     pub(crate) are_late_at_most: bool,
-    /// Why the nursery was cancelled, if that is all that happened.
+    /// Why the nursery was cancelled, if nothing else went wrong.
     pub(crate) cancelled: Option<Cancelled>,
 }
 
 impl Summary {
-    /// What the failures come to, of which `cause` is one, and late errors.
+    /// Summarizes failures, of which `cause` is one, and late errors.
     pub(crate) fn of<E>(failures: &[Failure<E>], late: &[Failure<E>], cause: &Failure<E>) -> Self {
         let mut of_all = Self {
             leaves: 0,
@@ -54,7 +53,7 @@ impl Summary {
 }
 
 impl<E> Failure<E> {
-    /// The same of one.
+    /// Summarizes one failure.
     pub(crate) fn summary(&self) -> Summary {
         let cancelled = match self.kind() {
             FailureKind::Nested(failures) => return failures.summary(),

@@ -16,22 +16,84 @@ use crate::scope::{
 };
 use crate::stats::NurseryStats;
 
-/// Of a task: whether it returns failures, as bodies do, or errors.
+/// Whether a task returns a `Failure`, as bodies do, or an error.
 const BODY: bool = true;
 const PLAIN: bool = !BODY;
 
 /// A nursery whose children may fail; [`try_nursery`] opens one.
 ///
-/// It is `Sync`: children may capture it, spawn siblings and cancel it.
+/// A `TryNursery` is `Sync`, so children may capture a reference to it, spawn siblings and cancel it.
+///
+/// # Lifetimes
+///
+/// `'scope` and `'env` mean the same as for [`Nursery`](crate::Nursery#lifetimes). The example below shows the
+/// signature of a function that spawns into the nursery of its caller.
+///
+/// # Examples
+///
+/// ```
+/// use std::num::ParseIntError;
+/// use hatchery::TryNursery;
+///
+/// fn check<'s>(n: &'s TryNursery<'s, '_, ParseIntError>, lines: &'s [&'s str]) {
+///     n.spawn_each(lines, |line| line.parse::<i32>());
+/// }
+///
+/// let checked = hatchery::try_nursery(|n| {
+///     check(n, &["1", "2"]);
+///     Ok("all lines are numbers")
+/// });
+/// assert_eq!(checked.unwrap(), "all lines are numbers");
+/// ```
 pub struct TryNursery<'scope, 'env: 'scope, E> {
     nest: PartialNest<'scope, 'env, Left<'env, E>>,
 }
 
 /// Opens a partial nursery in place, runs `body` in it, and waits for all children.
 ///
-/// The first child that fails, or panics, cancels the nursery: siblings that have not started are
-/// dropped unrun, running ones are told when they ask. All that failed comes back. The pool is
-/// chosen as by [`nursery`](crate::nursery()).
+/// The nursery is *partial*: the first child that fails or panics cancels it. Siblings that have not
+/// started are dropped unrun, siblings that run learn of it when they call a checkpoint, and the nursery
+/// returns all failures. The pool is chosen as by [`nursery`](crate::nursery()).
+///
+/// # Errors
+///
+/// | the body returned | children that nobody joined | `try_nursery` returns |
+/// |---|---|---|
+/// | `Ok(value)` | none failed; all were started, or skipped by the nursery's own [`cancel`](TryNursery::cancel) | `Ok(value)` |
+/// | `Ok(value)` | none failed; some were skipped for another reason | `Err`: cancelled, with that reason |
+/// | `Ok(value)` | some failed | `Err`: their failures |
+/// | `Err(failure)` | | `Err`: this failure and the failures of the children |
+/// | `Err`: cancelled | none failed | `Err`: cancelled |
+/// | `Err`: cancelled | some failed | `Err`: their failures |
+///
+/// A child is *skipped* if it was dropped unrun.
+///
+/// **Panics** of the body and of children are failures. `try_nursery` does not go on with them, see
+/// [`Failures::resume_panic`].
+///
+/// **Late errors.** A child that was told of the cancellation and then returned an error counts as skipped in
+/// this table. Its error is [late](Failures::late): if the nursery returns `Err`, the error comes along in
+/// the [`Failures`]; if it returns `Ok`, the error goes to [`on_late`](TryNursery::on_late) or is dropped.
+/// The body and children of [`spawn_body`](TryNursery::spawn_body) can return the cancellation itself. So
+/// an error that they return is a failure even then, with one exception: if the free
+/// [`checkpoint`](crate::checkpoint()) or an inner nursery told them of the cancellation, the error may have
+/// been made of that, and is late.
+///
+/// **Failures of other nurseries.** If a child or the body returns a failure that another nursery returned,
+/// for example by [`Failures::into_cause`], it becomes a failure of that child or body, of the kind
+/// [`Nested`](FailureKind::Nested). This includes a failure that says that the other nursery was cancelled.
+///
+/// # Blocking
+///
+/// `try_nursery` returns when the last child has ended, and runs children until then, as
+/// [`nursery`](crate::nursery()) does.
+///
+/// # Cancellation
+///
+/// The nursery is cancelled by its first failure, by [`cancel`](TryNursery::cancel), and with the nursery it was
+/// opened in unless it is a [shield](crate::Options::shield). Cancelling never interrupts a child that runs.
+///
+/// # Examples
 ///
 /// ```
 /// use std::num::ParseIntError;
@@ -46,35 +108,6 @@ pub struct TryNursery<'scope, 'env: 'scope, E> {
 ///     "child 1: invalid digit found in string",
 /// );
 /// ```
-///
-/// # Errors
-///
-/// | the body returned | of the children nobody has joined | this returns |
-/// |---|---|---|
-/// | `Ok(value)` | none has failed; all were started, or skipped by the nursery's own [`cancel`](TryNursery::cancel) | `Ok(value)` |
-/// | `Ok(value)` | none has failed; some were skipped for another reason | `Err`: cancelled, with that reason |
-/// | `Ok(value)` | some have failed | `Err`: their failures |
-/// | `Err(failure)` | | `Err`: that failure and theirs |
-/// | `Err`: cancelled | none has failed | `Err`: cancelled |
-/// | `Err`: cancelled | some have failed | `Err`: their failures |
-///
-/// A child that was told of the cancellation and returned an error counts as skipped here, and its
-/// error as [late](Failures::late): where `Err` is returned it comes along, where `Ok` is, it goes to
-/// [`on_late`](TryNursery::on_late), or is dropped. Bodies and children of
-/// [`spawn_body`](TryNursery::spawn_body) can pass on the cancellation itself; so an error of theirs is a failure even then, unless the
-/// free [`checkpoint`](crate::checkpoint()) or a nursery further in has told them, of which it may have
-/// been made. A panic of the body or of a child is a failure. So is whatever was taken out of another
-/// nursery, say by [`Failures::into_cause`], that it was cancelled included: in this one it is
-/// [nested](FailureKind::Nested), and of the child or body that returned it.
-///
-/// # Blocking
-///
-/// As [`nursery`](crate::nursery()).
-///
-/// # Cancellation
-///
-/// It is cancelled with the nursery it was opened in, unless it is a [shield](crate::Options::shield), and
-/// by its own [`cancel`](TryNursery::cancel).
 pub fn try_nursery<'env, E, T, F>(body: F) -> Result<T, Failures<E>>
 where
     F: for<'scope> FnOnce(&'scope TryNursery<'scope, 'env, E>) -> Result<T, Failure<E>>,
@@ -88,7 +121,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`try_nursery`](crate::try_nursery()).
+    /// If the body or a child fails, or a child is skipped: see [`try_nursery`](crate::try_nursery()).
     ///
     /// # Examples
     ///
@@ -112,7 +145,11 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// As [`try_nursery`](crate::try_nursery()).
+    /// If the body or a child fails, or a child is skipped: see [`try_nursery`](crate::try_nursery()).
+    ///
+    /// # Cancellation
+    ///
+    /// A token or a deadline in the options cancels the nursery too.
     ///
     /// # Examples
     ///
@@ -124,7 +161,7 @@ impl Options {
     ///     n.spawn_each(["1", "two", "three"], str::parse::<i32>);
     ///     Ok(())
     /// });
-    /// assert_eq!(parsed.unwrap_err().iter().count(), 2); // every failure, not the first one only
+    /// assert_eq!(parsed.unwrap_err().len(), 2); // every failure, and not only the first
     /// ```
     pub fn try_nursery<'env, E, T, F>(&self, body: F) -> Result<T, Failures<E>>
     where
@@ -152,7 +189,7 @@ where
     let nest = &nursery.nest;
     let cancelled = nest.cancelled();
     if cancelled.is_some_and(|cancelled| cancelled.is_inherited()) {
-        // What has failed here may be made an error of.
+        // The caller may make an error of what failed here.
         nest.tell(Told::AsError);
     }
     if let Some((rank, payload, has_cancelled)) = nest.take_panic() {
@@ -202,7 +239,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         })
     }
 
-    /// The siblings know before anybody learns of the failure (law E5).
+    /// The siblings learn of the cancellation before anybody learns of the failure (law E5).
     #[cold]
     fn failed<const IS_BODY: bool>(&self, task: &Task<'_>, failure: Failure<E>) -> Failure<E> {
         let failure = failure.of(self.whose(task.id()), self.told::<IS_BODY>(task));
@@ -212,7 +249,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.noted(failure, CancelReason::ChildFailed)
     }
 
-    /// The nursery is cancelled for a failure, if it was not before and this is no consequence.
+    /// Cancels the nursery for a failure, unless it is cancelled already or the failure is a consequence.
     fn noted(&self, failure: Failure<E>, reason: CancelReason) -> Failure<E> {
         if failure.is_cancellation() || !self.nest.fail(reason) {
             return failure;
@@ -222,7 +259,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// What a task that ends now knows of the cancellation, if there was one.
     ///
-    /// Who returns errors and no failures makes one of whatever it is told.
+    /// A task that returns an error, and no `Failure`, makes an error of all that it is told.
     fn told<const IS_BODY: bool>(&self, task: &Task<'_>) -> Option<Told> {
         self.nest.cancelled()?;
         Some(match task.told() {
@@ -280,14 +317,22 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Spawns a child that returns a value or an error.
     ///
-    /// The handle's [`join`](Child::join) returns what it returned. A failure that nobody joins is the
-    /// nursery's; one that is joined is the joiner's, who may pass it on by `?`. It asks whether to stop
-    /// as a [blocking](Self::spawn_blocking) child does, or is spawned by [`spawn_body`](Self::spawn_body).
+    /// [`join`](Child::join) returns the value, or a [`Failure`] with the error. If nobody joins the child, the
+    /// nursery returns its failure. If a task joins it, that task decides: `?` passes the failure on.
     ///
-    /// A child that joins siblings by `?` is spawned by `spawn_body`, too. If `E` takes in any error, as
-    /// `anyhow::Error` and boxed ones do, a plain child can make an error of its own of a sibling's failure by
-    /// [`Failure::boxed`]. Then a sibling's panic or cancellation is this child's error; what it was is
-    /// to be had by `downcast_ref`.
+    /// The closure returns a plain error `E`. Use [`spawn_body`](Self::spawn_body) for a child that joins
+    /// siblings with `?`, or calls [`TryNursery::checkpoint`] with `?`.
+    ///
+    /// If any error converts into `E`, as into `anyhow::Error` or a boxed error, a plain child can join siblings
+    /// too: it makes an error of a sibling's failure with [`Failure::boxed`]. Then the sibling's panic or
+    /// cancellation becomes an error of this child, in which `downcast_ref` finds it.
+    ///
+    /// # Cancellation
+    ///
+    /// If the nursery is cancelled before the child starts, the child is dropped unrun. A child that runs
+    /// learns of the cancellation from the free [`checkpoint`](crate::checkpoint()).
+    ///
+    /// # Examples
     ///
     /// ```
     /// let sum = hatchery::try_nursery(|n| {
@@ -308,10 +353,14 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         })
     }
 
-    /// Spawns a child that is written as a body is: it returns a value or a [`Failure`].
+    /// Spawns a child whose closure is written like a body: it returns a value or a [`Failure`].
     ///
-    /// Such a child may ask the nursery whether to stop, join siblings that it has spawned, and open a
-    /// nursery in turn, each with a `?`.
+    /// In such a child `?` works on [`TryNursery::checkpoint`], on the `join` of siblings that it spawned, and on
+    /// nurseries that it opens, as well as on errors of type `E`.
+    ///
+    /// # Cancellation
+    ///
+    /// If the nursery is cancelled before the child starts, the child is dropped unrun.
     ///
     /// # Examples
     ///
@@ -338,11 +387,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Spawns a child that may block, see [`Nursery::spawn_blocking`](crate::Nursery::spawn_blocking).
     ///
-    /// It is not interrupted: what it waits for has to come to an end, or it waits for a little while at
-    /// a time and asks in between. It has an error of its own and no [`Failure`], so it asks the free
-    /// [`checkpoint`](crate::checkpoint()), whose answer has to convert into that error. The answer
-    /// [converts](Cancelled) into a [`std::io::Error`]; your own error types
-    /// need `From<Cancelled>`.
+    /// # Cancellation
+    ///
+    /// Cancelling the nursery does not interrupt the child. End what it waits for, or let it wait for a short
+    /// time and call a checkpoint in between. The closure returns a plain error `E` and no [`Failure`], so
+    /// it calls the free [`checkpoint`](crate::checkpoint()); its answer must convert into `E`.
+    /// [`Cancelled`] converts into a [`std::io::Error`]; your own error types need a `From<Cancelled>`.
     ///
     /// # Examples
     ///
@@ -377,10 +427,14 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         })
     }
 
-    /// Spawns a child that may block, and is written as a body is.
+    /// Spawns a child that may block, and whose closure is written like a body.
     ///
-    /// It is both: [blocking](Self::spawn_blocking), and like a child of [`spawn_body`](Self::spawn_body). So it
-    /// asks the nursery whether to stop with a `?`.
+    /// The child is [blocking](Self::spawn_blocking), and its closure returns a [`Failure`] as in
+    /// [`spawn_body`](Self::spawn_body). So it may call [`TryNursery::checkpoint`] with `?`.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelling the nursery does not interrupt the child, see [`spawn_blocking`](Self::spawn_blocking).
     ///
     /// # Examples
     ///
@@ -412,14 +466,32 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.spawn_as::<BODY, _, _>(Class::Blocking, Location::caller(), f)
     }
 
-    /// Spawns a child for each item, see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
+    /// Spawns one child per item, see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
     ///
-    /// Once the nursery is cancelled it takes no more items. What stands for those not taken is one more
-    /// child, which is not started: [`Children::len`](ExactSizeIterator::len) then is one more than the
-    /// number of items taken. There is none if [`size_hint`](Iterator::size_hint) says that no items are
-    /// left. Collecting into a `Result` stops at the first failure.
+    /// The returned iterator yields one `Result` per child. Collecting it into a `Result` stops at the first
+    /// failure. The function `f` learns of a cancellation from the free [`checkpoint`](crate::checkpoint()).
     ///
-    /// The function asks whether to stop as a [blocking](Self::spawn_blocking) child does.
+    /// # Cancellation
+    ///
+    /// `spawn_each` stops taking items once the nursery is cancelled. One more child then represents the items
+    /// that it did not take: it is never started, and its `Result` says
+    /// [cancelled](FailureKind::Cancelled). So [`len`](ExactSizeIterator::len) is one more than the number of
+    /// items taken. If [`size_hint`](Iterator::size_hint) says that no items are left, there is no such
+    /// child.
+    ///
+    /// # Panics
+    ///
+    /// If the iterator panics, see [`Nursery::spawn_each`](crate::Nursery::spawn_each).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let sum = hatchery::try_nursery(|n| {
+    ///     let numbers = n.spawn_each(["1", "2", "3"], str::parse::<i32>);
+    ///     numbers.sum::<Result<i32, _>>()
+    /// });
+    /// assert_eq!(sum.unwrap(), 6);
+    /// ```
     #[track_caller]
     pub fn spawn_each<I, F, T>(
         &'scope self,
@@ -435,7 +507,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.spawn_each_at(Location::caller(), items, f)
     }
 
-    /// The same for whoever was called there.
+    /// Spawns one child per item, for a caller whose own caller is at `spawned_at`.
     pub(crate) fn spawn_each_at<I, F, T>(
         &'scope self,
         spawned_at: &'static Location<'static>,
@@ -468,10 +540,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         Children::new(self.nest.spawn_each(items, child))
     }
 
-    /// Cancels the nursery and those in it; true for exactly one caller.
+    /// Cancels the nursery and the nurseries inside it.
     ///
-    /// What has not started is dropped unrun, what runs is told when it asks. What was computed is
-    /// kept, and the nursery still returns `Ok` if its body does.
+    /// It returns whether this call has cancelled the nursery: `false` if the nursery was cancelled already.
+    /// Children that have not started are dropped unrun. Children that run learn of the cancellation when they
+    /// call a checkpoint. Values that were computed are kept, and the nursery still returns `Ok` if its body
+    /// does.
     ///
     /// # Examples
     ///
@@ -488,10 +562,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.nest.cancel()
     }
 
-    /// Moves the nursery's own deadline, to a later or an earlier time, or takes it away.
+    /// Sets the nursery's own deadline to a later or an earlier time, or removes it.
     ///
-    /// It need not have had one. A deadline that has passed has cancelled the nursery, which stays so.
-    /// Deadlines of nurseries further out hold as before.
+    /// The nursery may have been opened without a deadline. If a deadline has cancelled the nursery already, it
+    /// remains cancelled. Deadlines of nurseries around this one hold as before.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -510,12 +586,15 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.nest.set_deadline(deadline);
     }
 
-    /// Whether the nursery is cancelled: by its [`cancel`](Self::cancel), token or deadline, by a failure or
-    /// panic in it, or with a nursery that it was opened in. It takes a nanosecond or two.
+    /// Returns whether the nursery is cancelled.
     ///
-    /// To ask has no effect. In particular, an error that a child returns after a `true` is a failure like
-    /// any other. A child that ends because the nursery is cancelled asks by `checkpoint`, this one or the
-    /// [free](crate::checkpoint()) one: then the error is [late](Failures::late), a consequence.
+    /// A nursery is cancelled by [`cancel`](Self::cancel), by its token or deadline, by a failure or panic in it, or
+    /// with a nursery around it. The call takes a nanosecond or two.
+    ///
+    /// The call has no effect. In particular, it does not *tell* the calling task: an error that a child returns
+    /// after a `true` is a failure like any other. A child that ends because the nursery is cancelled should
+    /// call [`checkpoint`](Self::checkpoint) or the free [`checkpoint`](crate::checkpoint()). Then its error
+    /// is [late](Failures::late), a consequence of the cancellation.
     ///
     /// # Examples
     ///
@@ -533,16 +612,35 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         self.nest.cancelled().is_some()
     }
 
-    /// An error if the nursery is cancelled, so that `?` ends the body, or a child of
-    /// [`spawn_body`](Self::spawn_body).
+    /// Returns an error if the nursery is cancelled.
     ///
-    /// Children that return an error of their own, and no [`Failure`], have the free
-    /// [`checkpoint`](crate::checkpoint()): [`spawn_blocking`](Self::spawn_blocking) shows how.
+    /// With `?` it ends the body or a child of [`spawn_body`](Self::spawn_body). Children that return a plain
+    /// error, and no [`Failure`], call the free [`checkpoint`](crate::checkpoint()):
+    /// [`spawn_blocking`](Self::spawn_blocking) shows how.
     ///
     /// # Errors
     ///
-    /// If the nursery is cancelled. To pass that on is a consequence and no failure; an error of its own
-    /// that the body, or such a child, returns instead is a failure like any other.
+    /// If the nursery is cancelled, see [`is_cancelled`](Self::is_cancelled).
+    ///
+    /// # Cancellation
+    ///
+    /// A body or child that returns this error adds no failure of its own to the nursery. If it returns an
+    /// error of type `E` instead, that is a failure like any other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let stopped = hatchery::try_nursery::<String, u64, _>(|n| {
+    ///     n.cancel(); // say, in a child that has seen enough
+    ///     let mut sum = 0;
+    ///     for i in 0.. {
+    ///         n.checkpoint()?;
+    ///         sum += i;
+    ///     }
+    ///     Ok(sum)
+    /// });
+    /// assert!(stopped.unwrap_err().cancelled().is_some());
+    /// ```
     #[inline]
     pub fn checkpoint(&self) -> Result<(), Failure<E>> {
         match self.nest.ask() {
@@ -551,7 +649,20 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         }
     }
 
-    /// What has happened in the nursery so far; from any thread, and it takes nanoseconds.
+    /// Returns the nursery's numbers so far: children spawned, run, dropped unrun and so on.
+    ///
+    /// Any thread may ask, and the call takes nanoseconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let skipped = hatchery::try_nursery::<(), _, _>(|n| {
+    ///     n.cancel();
+    ///     assert!(n.spawn(|| Ok(())).join().is_err());
+    ///     Ok(n.stats().skipped)
+    /// });
+    /// assert_eq!(skipped.unwrap(), 1);
+    /// ```
     #[must_use]
     pub fn stats(&self) -> NurseryStats {
         NurseryStats::new(self.nest.numbers())
@@ -559,12 +670,18 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 }
 
 impl<'env, E: Send> TryNursery<'_, 'env, E> {
-    /// Hands errors that are [late](Failures::late) to `f` in the end, if the nursery returns `Ok`.
+    /// Sets a function that takes the [late](Failures::late) errors if the nursery returns `Ok`.
     ///
-    /// Such as that of a child that could not save what it had when it was told to stop. They come in spawn
-    /// order, once all children have ended, on the thread that has opened the nursery. If it returns
-    /// `Err`, they come along there. A panic in `f` is a failure of the nursery. Called again, it replaces
-    /// `f`.
+    /// For example, a child that was told to stop may be unable to save what it had. `f` is called for each
+    /// late error in spawn order, once all children have ended, on the thread that opened the nursery. If
+    /// the nursery returns `Err`, the late errors are in the [`Failures`] and `f` is not called. A second call of
+    /// `on_late` replaces the function.
+    ///
+    /// # Panics
+    ///
+    /// A panic in `f` is a failure of the nursery.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let mut late = Vec::new();
@@ -587,7 +704,7 @@ impl<'env, E: Send> TryNursery<'_, 'env, E> {
     }
 }
 
-/// Items and who their children will be; one of none if the nursery is cancelled before the end.
+/// Each item with the origin of its child; `None` instead of an item if the nursery is cancelled before the end.
 struct Until<'a, 'scope, 'env, I, E> {
     items: I,
     nursery: &'a TryNursery<'scope, 'env, E>,

@@ -31,26 +31,42 @@ use crate::scope::Scope;
 use crate::scope::due::Due;
 use crate::scope::lineage::{self, Told};
 
-/// Why a nursery was cancelled, at the root.
+/// Why a nursery was cancelled.
+///
+/// If a nursery was cancelled with a nursery around it, the reason is that of the outer nursery.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::CancelReason;
+///
+/// let reason = hatchery::nursery(|n| {
+///     n.cancel();
+///     hatchery::checkpoint().unwrap_err().reason()
+/// });
+/// assert_eq!(reason, CancelReason::Requested);
+/// assert_eq!(reason.to_string(), "on request");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum CancelReason {
-    /// Its [`cancel`](crate::TryNursery::cancel) was called, or a [total nursery's](crate::Nursery::cancel).
+    /// The program called [`TryNursery::cancel`](crate::TryNursery::cancel) or
+    /// [`Nursery::cancel`](crate::Nursery::cancel); or a race had a winner.
     Requested = 1,
-    /// Its [`CancelToken`](crate::CancelToken) was cancelled.
+    /// A [`CancelToken`](crate::CancelToken) of the nursery was cancelled.
     Token = 2,
-    /// Its deadline has passed.
+    /// The deadline of the nursery has passed.
     Deadline = 3,
-    /// A child has returned an error.
+    /// A child of the nursery returned an error.
     ChildFailed = 4,
-    /// A child has panicked.
+    /// A child of the nursery panicked.
     ChildPanicked = 5,
-    /// The body has returned an error.
+    /// The body of the nursery returned an error.
     BodyFailed = 6,
-    /// The body has panicked.
+    /// The body of the nursery panicked.
     BodyPanicked = 7,
-    /// It was a race that nobody took part in.
+    /// The nursery was a [race](crate::race()) without competitors.
     NoCompetitor = 8,
 }
 
@@ -90,11 +106,23 @@ impl fmt::Display for CancelReason {
     }
 }
 
-/// What whoever asks is told once a nursery is cancelled.
+/// The answer of a [`checkpoint`](crate::checkpoint()) in a nursery that is cancelled.
 ///
-/// It is an error, so that `?` ends a child that has been told to stop. It converts into an
-/// [`io::Error`], so that children whose error that is can ask the free
-/// [`checkpoint`](crate::checkpoint()), too.
+/// `Cancelled` is an error, so `?` ends a child that has been told to stop. It converts into an
+/// [`io::Error`]; error types of your own need a `From<Cancelled>`. How it relates to the other types of
+/// failures is in the [picture](crate::Failures#how-the-types-relate) at `Failures`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use hatchery::{CancelReason, Options};
+///
+/// let over = Options::new().timeout(Duration::ZERO);
+/// let cancelled = over.nursery(|_| hatchery::checkpoint().unwrap_err());
+/// assert_eq!(cancelled.reason(), CancelReason::Deadline);
+/// assert!(cancelled.to_string().starts_with("the nursery was cancelled because its deadline"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cancelled {
     reason: CancelReason,
@@ -112,22 +140,60 @@ impl Cancelled {
         }
     }
 
-    /// Why, at the root: of the nursery that was cancelled first.
+    /// Returns why the nursery was cancelled.
+    ///
+    /// If the cancellation is [inherited](Self::is_inherited), it is the reason of the outer nursery that was
+    /// cancelled first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{CancelReason, CancelToken, Options};
+    ///
+    /// let token = CancelToken::new();
+    /// token.cancel();
+    /// let told = Options::new().cancel_on(&token).nursery(|_| hatchery::checkpoint());
+    /// assert_eq!(told.unwrap_err().reason(), CancelReason::Token);
+    /// ```
     #[must_use]
     pub fn reason(&self) -> CancelReason {
         self.reason
     }
 
-    /// Whether a nursery further out was cancelled, and this one with it.
+    /// Returns whether the nursery was cancelled with a nursery around it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// hatchery::nursery(|outer| {
+    ///     outer.cancel();
+    ///     assert!(!hatchery::checkpoint().unwrap_err().is_inherited());
+    ///     hatchery::nursery(|_inner| {
+    ///         assert!(hatchery::checkpoint().unwrap_err().is_inherited());
+    ///     });
+    /// });
+    /// ```
     #[must_use]
     pub fn is_inherited(&self) -> bool {
         self.is_inherited
     }
 
-    /// By how much the deadline had been missed when this was made, in whole microseconds; none if it
-    /// was no deadline. More than an hour counts as one hour, eleven minutes and thirty-four seconds.
+    /// Returns by how much the deadline was missed; `None` if the reason is not a deadline.
     ///
-    /// In what a nursery returns, that is when its last child had ended.
+    /// The end of the interval is the call that returned this value. In a failure that a nursery returns, it is
+    /// the end of the nursery's last child. The resolution is a microsecond, and the largest value a little
+    /// more than an hour: later calls return that value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hatchery::Options;
+    ///
+    /// let over = Options::new().timeout(Duration::ZERO);
+    /// let cancelled = over.nursery(|_| hatchery::checkpoint().unwrap_err());
+    /// assert!(cancelled.overshoot().is_some());
+    /// ```
     #[must_use]
     pub fn overshoot(&self) -> Option<Duration> {
         (self.reason == CancelReason::Deadline).then(|| Duration::from_micros(self.late_by.into()))

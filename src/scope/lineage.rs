@@ -24,15 +24,28 @@ const ENDS: u64 = 4;
 /// Numbers of children that were spawned by no task of the nursery; the others are below.
 const ELSEWHERE: u64 = 1 << 63;
 
-/// Which child of a nursery: the path of spawn indices that leads to it.
+/// The identity of a child in a partial nursery: the path of spawn indices that leads to it.
 ///
-/// The first index counts what the body has spawned, the next one what that child has spawned into
-/// the same nursery, and so on. It does not depend on the schedule, with one exception: children that
-/// were spawned [elsewhere](Self::is_elsewhere) are numbered as they come, and stand behind the others.
+/// The first index counts the children that the body spawned, the second index those that this child
+/// spawned into the same nursery, and so on. An id does not depend on the schedule, with one exception:
+/// children that were spawned [elsewhere](Self::is_elsewhere) are numbered in the order of their spawns.
 ///
-/// It is ordered as a serial program would start the children. Where an index follows itself, as in a
-/// chain of children that each spawn the next, it is kept once: an id takes some 40 bytes for each
-/// change of the index on its path, and shares them with the ids of its relatives.
+/// Ids are ordered as a serial program would start the children; children spawned elsewhere come last.
+///
+/// An id shares memory with the ids of its relatives. It takes memory of its own only for each change of
+/// the index on its path, so a long chain of children that each spawn the next is cheap.
+///
+/// # Examples
+///
+/// ```
+/// let failed = hatchery::try_nursery(|n| {
+///     n.spawn_each(["1", "two"], str::parse::<i32>);
+///     Ok(())
+/// });
+/// let failures = failed.unwrap_err();
+/// let child = failures.cause().child().unwrap();
+/// assert_eq!(child.to_string(), "1"); // the body's second child
+/// ```
 #[derive(Clone)]
 pub struct ChildId {
     /// The last one on the path with another number.
@@ -44,20 +57,63 @@ pub struct ChildId {
 }
 
 impl ChildId {
-    /// How many children its spawner had spawned before it; or how many were spawned elsewhere.
+    /// Returns how many children its spawner had spawned before it.
+    ///
+    /// The indices of children that were spawned [elsewhere](Self::is_elsewhere) count on their own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let failed = hatchery::try_nursery(|n| {
+    ///     n.spawn(|| Ok(()));
+    ///     n.spawn(|| Err::<(), _>("disk full"));
+    ///     Ok(())
+    /// });
+    /// assert_eq!(failed.unwrap_err().cause().child().unwrap().index(), 1);
+    /// ```
     #[must_use]
     pub fn index(&self) -> u64 {
         self.number() & !ELSEWHERE
     }
 
-    /// Whether no task of the nursery has spawned it: a thread that runs none, the second closure of a
-    /// [`join`](crate::join()) on another thread than the first, or what runs in a nursery further in.
+    /// Returns whether something else than a task of the nursery spawned it.
+    ///
+    /// The tasks of a nursery are its body and its children. A child is spawned *elsewhere* by
+    ///
+    /// - a thread that runs no task of the nursery;
+    /// - the body or a child of another nursery that was opened inside this one;
+    /// - the second closure of a [`join`](crate::join()), if it runs on another thread than the first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let failed = hatchery::try_nursery(|n| {
+    ///     hatchery::nursery(|_inner| _ = n.spawn(|| Err::<(), _>("disk full")));
+    ///     Ok(())
+    /// });
+    /// assert!(failed.unwrap_err().cause().child().unwrap().is_elsewhere());
+    /// ```
     #[must_use]
     pub fn is_elsewhere(&self) -> bool {
         self.number() & ELSEWHERE != 0
     }
 
-    /// The child that spawned it; none if that was the body, or happened elsewhere.
+    /// Returns the child that spawned this child.
+    ///
+    /// It is `None` if the body spawned it, or something [elsewhere](Self::is_elsewhere).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let failed = hatchery::try_nursery(|n| {
+    ///     n.spawn_body(|| n.spawn(|| Err::<(), _>("disk full")).join());
+    ///     Ok(())
+    /// });
+    /// let failures = failed.unwrap_err();
+    /// let grandchild = failures.cause().child().unwrap();
+    /// assert_eq!(grandchild.to_string(), "0.0");
+    /// assert_eq!(grandchild.spawner().unwrap().to_string(), "0");
+    /// ```
     #[must_use]
     pub fn spawner(&self) -> Option<ChildId> {
         let len = NonZeroU64::new(self.len.get() - 1)?;
@@ -72,9 +128,11 @@ impl ChildId {
         self.before.as_deref().cloned()
     }
 
-    /// The indices of the whole path, from the body to the child.
+    /// Returns the indices of the whole path, from the body to the child.
     ///
-    /// Its text leaves out the middle of a long path.
+    /// The text of an id leaves out the middle of a long path; this iterator has all indices.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let failures = hatchery::try_nursery(|n| {

@@ -24,6 +24,7 @@ use crate::platform::witness::Witness;
 use crate::task::chunk::{self, ChunkHeader, Home, Releaser};
 pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
+use crate::task::verdict::JoinedByOthers;
 pub(crate) use crate::task::verdict::{Payload, Verdict};
 
 /// Where a child may run.
@@ -130,7 +131,7 @@ impl<F, T> Record<F, T> {
     ///
     /// The record has been written, and this is called once.
     pub(super) unsafe fn handle(at: NonNull<Self>) -> Handle<T> {
-        Handle(OnlyItsSpawnerMayJoinAChild(at.cast()), PhantomData)
+        Handle(at.cast(), PhantomData)
     }
 
     /// Writes the header of an unstarted record whose slot holds the closure already.
@@ -158,10 +159,7 @@ impl<F, T> Record<F, T> {
                 slot: Witness::new(),
             });
         }
-        (
-            Queued(header),
-            Handle(OnlyItsSpawnerMayJoinAChild(header), PhantomData),
-        )
+        (Queued(header), Handle(header, PhantomData))
     }
 }
 
@@ -391,16 +389,18 @@ impl Running {
     }
 }
 
-/// What a `Child` owns: the right to the outcome.
-#[must_use]
-pub(crate) struct Handle<T>(OnlyItsSpawnerMayJoinAChild, PhantomData<T>);
-
-/// A record, on the thread that spawned it: as long as nobody else has seen the child, its state is
-/// read and written without a lock or an atomic exchange, so a handle is neither `Send` nor `Sync`.
-/// Waits then point from spawner to spawned, too, so they cannot form a cycle.
+/// The right to the outcome of a child, which a `Child` owns.
 ///
-/// It is named for the compiler's messages.
-struct OnlyItsSpawnerMayJoinAChild(NonNull<Header>);
+/// INVARIANT: it stays on the thread that spawned the child, so it is neither `Send` nor `Sync`. As long as no
+/// other thread has seen the child, the handle reads and writes its state without a lock or an atomic exchange.
+/// And waits point from spawner to spawned, so they cannot form a cycle.
+#[must_use]
+pub(crate) struct Handle<T>(NonNull<Header>, PhantomData<T>);
+
+// SAFETY: nothing implements `JoinedByOthers`, so no handle is `Send`: see its invariant.
+unsafe impl<T> Send for Handle<T> where Handle<T>: JoinedByOthers {}
+// SAFETY: nothing implements `JoinedByOthers`, so no handle is `Sync`: see its invariant.
+unsafe impl<T> Sync for Handle<T> where Handle<T>: JoinedByOthers {}
 
 impl<T> Handle<T> {
     /// Runs or skips an unstarted child whose queue reference is `queued`; what it leaves is for
@@ -411,11 +411,11 @@ impl<T> Handle<T> {
     #[inline]
     pub(crate) fn run_alone(&self, queued: Queued, owner: *const ()) -> Outcome {
         debug_assert!(self.is_of(queued.0.as_ptr()) && !self.is_started());
-        let call = header(&self.0.0).vtable.call;
+        let call = header(&self.0).vtable.call;
         // The address is at hand in the handle: the compiler need not keep that of the queue reference.
         let _ = queued.into_raw();
         // SAFETY: the vtable was made for this record's types.
-        unsafe { call(Running(self.0.0), owner) }
+        unsafe { call(Running(self.0), owner) }
     }
 
     /// Takes what a child has left that ran alone, and ends all of its references.
@@ -426,8 +426,8 @@ impl<T> Handle<T> {
     #[inline]
     pub(crate) unsafe fn take_alone(self, outcome: Outcome) -> Verdict<T> {
         // SAFETY: by contract, and `T` is its result type.
-        let verdict = unsafe { read_verdict(self.0.0, outcome) };
-        release(self.0.0, Releaser::Spawner);
+        let verdict = unsafe { read_verdict(self.0, outcome) };
+        release(self.0, Releaser::Spawner);
         verdict
     }
 
@@ -439,69 +439,69 @@ impl<T> Handle<T> {
     #[inline]
     pub(crate) unsafe fn take_value(self) -> T {
         // SAFETY: by contract, and `T` is its result type.
-        let value = unsafe { slot(self.0.0).read() };
-        chunk_header(&self.0.0).release(Releaser::Spawner);
+        let value = unsafe { slot(self.0).read() };
+        chunk_header(&self.0).release(Releaser::Spawner);
         value
     }
 
     /// Whether somebody has won the right to run the child.
     #[inline]
     pub(crate) fn is_started(&self) -> bool {
-        header(&self.0.0).state.is_started()
+        header(&self.0).state.is_started()
     }
 
     /// Whether the child is unstarted and has never been shared.
     #[inline]
     pub(crate) fn is_private_and_unstarted(&self) -> bool {
-        header(&self.0.0).state.is_private_and_unstarted()
+        header(&self.0).state.is_private_and_unstarted()
     }
 
     /// Whether this is a handle of the child that `queued` is a reference to.
     #[inline]
     pub(super) fn is_of(&self, queued: *const Header) -> bool {
-        ptr::eq(self.0.0.as_ptr(), queued)
+        ptr::eq(self.0.as_ptr(), queued)
     }
 
     /// Wins the right to run the child, if nobody started it.
     #[inline]
     pub(crate) fn claim(&self) -> Option<Running> {
-        let is_claimed = header(&self.0.0).state.claim_by_handle();
+        let is_claimed = header(&self.0).state.claim_by_handle();
         point::reach_if(is_claimed, Point::ChildClaimed);
-        is_claimed.then_some(Running(self.0.0))
+        is_claimed.then_some(Running(self.0))
     }
 
     /// The chunk's owner, as given when the chunk was made.
     pub(crate) fn owner(&self) -> *const () {
-        chunk_header(&self.0.0).owner()
+        chunk_header(&self.0).owner()
     }
 
     /// Where its record lies, for those who compare.
     pub(crate) fn address(&self) -> *const () {
-        self.0.0.as_ptr().cast()
+        self.0.as_ptr().cast()
     }
 
     pub(crate) fn class(&self) -> Class {
-        header(&self.0.0).kind.class
+        header(&self.0).kind.class
     }
 
     /// Where the child stands in the order of spawning, among those of its nursery.
     pub(crate) fn rank(&self) -> Rank {
-        rank(&self.0.0)
+        rank(&self.0)
     }
 
     /// Where the child was shared last, if it was.
     pub(crate) fn place(&self) -> u8 {
-        header(&self.0.0).place.load(Ordering::Relaxed)
+        header(&self.0).place.load(Ordering::Relaxed)
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        header(&self.0.0).state.outcome()
+        header(&self.0).state.outcome()
     }
 
     /// See [`State::ask_for_wake`].
     #[must_use]
     pub(crate) fn ask_for_wake(&self) -> bool {
-        header(&self.0.0).state.ask_for_wake()
+        header(&self.0).state.ask_for_wake()
     }
 
     /// Takes the verdict of a finished child; gives the handle back before that.
@@ -511,9 +511,9 @@ impl<T> Handle<T> {
             return Err(self);
         };
         // SAFETY: finished, and the handle has not ended: the slot is its own.
-        let verdict = unsafe { read_verdict(self.0.0, outcome) };
-        if header(&self.0.0).state.drop_handle() == Dropped::Last {
-            release(self.0.0, Releaser::Spawner);
+        let verdict = unsafe { read_verdict(self.0, outcome) };
+        if header(&self.0).state.drop_handle() == Dropped::Last {
+            release(self.0, Releaser::Spawner);
         }
         Ok(verdict)
     }
@@ -524,7 +524,7 @@ impl<T> Handle<T> {
         if !self.is_private_and_unstarted() {
             return Err(self);
         }
-        header(&self.0.0).state.drop_handle_in_private();
+        header(&self.0).state.drop_handle_in_private();
         point::reach(Point::ChildAbandoned);
         Ok(())
     }
@@ -539,21 +539,21 @@ impl<T> Handle<T> {
         if let Some(outcome) = outcome {
             self.dispose(outcome);
         }
-        if header(&self.0.0).state.drop_handle() == Dropped::Last {
+        if header(&self.0).state.drop_handle() == Dropped::Last {
             if outcome.is_none() {
                 let outcome = self.outcome();
                 self.dispose(outcome.expect("the last reference ends after the run"));
             }
-            release(self.0.0, Releaser::Spawner);
+            release(self.0, Releaser::Spawner);
         }
     }
 
     /// Empties the slot of a child that has finished and is not joined; once.
     fn dispose(&self, outcome: Outcome) {
         point::reach(Point::ChildEmptied);
-        let dispose = header(&self.0.0).vtable.dispose;
+        let dispose = header(&self.0).vtable.dispose;
         // SAFETY: finished, so the slot is the handle's; the vtable was made for this record's types.
-        unsafe { dispose(Running(self.0.0), self.owner(), outcome) };
+        unsafe { dispose(Running(self.0), self.owner(), outcome) };
     }
 }
 

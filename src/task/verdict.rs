@@ -11,3 +11,13 @@ pub(crate) enum Verdict<T> {
     /// Nothing: it was dropped unrun.
     Skipped,
 }
+
+/// A handle to a verdict that tasks other than the spawner may have: no type implements it.
+///
+/// It words the error that a program gets if it sends or shares a handle.
+#[diagnostic::on_unimplemented(
+    message = "only the task that spawned a child may join it",
+    label = "a handle to a child leaves the task that spawned the child",
+    note = "join the child first and pass its value on, or have the other task spawn the child"
+)]
+pub(crate) trait JoinedByOthers {}
