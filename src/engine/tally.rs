@@ -1,17 +1,19 @@
-//! What has happened so far, in numbers: of each thread's slot, and of each nursery.
+//! Counts what has happened so far, for each thread's slot and for each nursery.
 //!
-//! Counting must cost next to nothing. So what happens per child is counted in one place, its nursery,
-//! by the thread that opened that, and added to that thread's slot when the nursery ends. What other
-//! threads run of a nursery is added once per run, before the run's unit of the count is released: once
-//! that is zero, the numbers are those of all children that were shared.
+//! Counting must cost next to nothing. So what happens for each child is counted in one place, the
+//! child's nursery, by the thread that opened the nursery; the sums are added to that thread's slot
+//! when the nursery ends. What other threads run of a nursery is added once per run, before the
+//! run's unit of the count is released: once the count is zero, the numbers include all children
+//! that were shared.
 //!
-//! 1. A child *begins* when somebody has won the right to run it; it is counted before it runs.
-//! 2. A child that is dropped unrun has begun like any other, and is *skipped* as well: so what ran is
-//!    the difference, and the common case need not know which of the two it is.
-//! 3. The numbers of a nursery and of a pool only grow. When a thread gives its slot back, what the slot
-//!    has counted is added to the numbers of all who have done so before. They have 64 bits, as other
-//!    numbers here that only grow (epochs, serials, indices): a thousand million a second take five
-//!    hundred years to wrap.
+//! 1. A child *begins* when a thread has won the right to run it; it is counted before it runs.
+//! 2. A child that is dropped unrun has begun like any other, and is *skipped* as well: so the
+//!    number of children that ran is the difference, and the common case need not know which of the
+//!    two it is.
+//! 3. The numbers of a nursery and of a pool only grow. When a thread gives its slot back, the
+//!    numbers of the slot are added to a sum of all slots that were given back. The numbers have 64
+//!    bits, like others here that only grow (epochs, serials, indices): at a thousand million a
+//!    second they wrap after five hundred years.
 
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::sync::uneventful::AtomicU64;
@@ -23,8 +25,8 @@ pub(crate) struct Own(AtomicU64);
 impl Own {
     #[inline]
     pub(crate) fn add(&self, more: u64) {
-        // ORDERING: Relaxed, and no read-modify-write: there is one writer. What it did before a
-        // completion is seen by whoever sees that, and this is no more than a number.
+        // ORDERING: Relaxed, and no read-modify-write: there is one writer. A thread that sees a
+        // completion sees what the writer did before it, and this is no more than a number.
         let now = self.0.load(Ordering::Relaxed);
         self.0.store(now.wrapping_add(more), Ordering::Relaxed);
     }
@@ -33,7 +35,7 @@ impl Own {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// From zero again; by the writer.
+    /// Starts from zero again; for the writer only.
     fn clear(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
@@ -44,9 +46,9 @@ impl Own {
 pub(crate) struct Common(AtomicU64);
 
 impl Common {
-    /// What it was before.
+    /// Adds to the number, and returns what it was before.
     pub(crate) fn add(&self, more: u64) -> u64 {
-        // ORDERING: Relaxed: as above.
+        // ORDERING: Relaxed: it is no more than a number, as above.
         self.0.fetch_add(more, Ordering::Relaxed)
     }
 
@@ -60,13 +62,13 @@ impl Common {
 pub(crate) struct Tally {
     /// Children spawned: into this thread's nurseries that have ended, and into those of others.
     pub(crate) spawned: Own,
-    /// Those that have begun in this thread's nurseries that have ended, at home.
+    /// Children that have begun at home, in this thread's nurseries that have ended.
     pub(crate) begun: Own,
-    /// How many of those were dropped unrun.
+    /// How many of [`Self::begun`] were dropped unrun.
     pub(crate) skipped_here: Own,
-    /// Those that have begun and are of other threads' nurseries.
+    /// Children of other threads' nurseries that have begun on this thread.
     pub(crate) elsewhere: Own,
-    /// Those of [`Self::elsewhere`] that were dropped unrun.
+    /// How many of [`Self::elsewhere`] were dropped unrun.
     pub(crate) skipped_elsewhere: Own,
     pub(crate) panicked: Own,
     pub(crate) late: Own,
@@ -82,7 +84,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// From zero again; by the thread that writes it.
+    /// Starts from zero again; for the thread that writes the numbers.
     pub(crate) fn clear(&self) {
         let Self {
             spawned,
@@ -106,7 +108,7 @@ impl Tally {
     }
 }
 
-/// What happens in a nursery over and over; written by its home only.
+/// What happens often in a nursery; only its home writes it.
 #[derive(Default)]
 pub(crate) struct AtHome {
     /// Children that the home has spawned.
@@ -115,15 +117,15 @@ pub(crate) struct AtHome {
     pub(crate) begun: Own,
 }
 
-/// What happens in a nursery now and then, on any thread: most see nothing of it.
+/// What happens now and then in a nursery, on any thread; in most nurseries it never does.
 #[derive(Default)]
 pub(crate) struct NowAndThen {
-    /// Of those that have begun at home, how many were dropped unrun.
+    /// How many of the children that have begun at home were dropped unrun.
     pub(crate) skipped_here: Common,
     pub(crate) skipped_elsewhere: Common,
     pub(crate) panicked: Common,
     pub(crate) late: Common,
-    /// Children that have begun on other threads, but for the runs that are under way.
+    /// Children that have begun on other threads, except in runs that are under way.
     pub(crate) elsewhere: Common,
     pub(crate) stolen: Common,
     pub(crate) leapfrogged: Common,
@@ -132,7 +134,8 @@ pub(crate) struct NowAndThen {
 }
 
 impl NowAndThen {
-    /// But for what its home has counted: of that, `run_here` says how many were skipped.
+    /// The numbers without what the home has counted; `run_here` is how many of the children that
+    /// have begun at home were skipped.
     pub(crate) fn get(&self) -> Numbers {
         let skipped_here = self.skipped_here.get();
         let skipped_elsewhere = self.skipped_elsewhere.get();
@@ -169,12 +172,12 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// These, and what some threads of the pool have counted.
+    /// Adds what some threads of the pool have counted.
     pub(crate) fn with<'a>(self, tallies: impl IntoIterator<Item = &'a Tally>) -> Self {
         let mut all = self;
         for tally in tallies {
-            // Parts first: what is added to them in between is part of the whole by the time that is
-            // read.
+            // The parts are read before the whole: what is added to a part in between is in the
+            // whole by the time that is read.
             let skipped_here = tally.skipped_here.get();
             let skipped_elsewhere = tally.skipped_elsewhere.get();
             all.skipped += skipped_here + skipped_elsewhere;
