@@ -81,7 +81,7 @@ impl Awaited for End<'_> {
     }
 }
 
-/// The first end of one of several children.
+/// The moment at which the first of several children ends.
 pub(super) struct Any<'a, C>(pub(super) &'a C);
 
 impl<'a, T: 'a, I, C> Awaited for Any<'_, C>

@@ -2,11 +2,11 @@
 //!
 //! Cancellation flows down: a nursery is cancelled by itself, by its token or deadline, or by a
 //! nursery it was opened in. The first reason that it learns of stays its reason. A *shield* is not
-//! cancelled with the nursery it was opened in: to those in it there is nothing further out.
+//! cancelled with the nursery it was opened in: in a shield, nothing outside it can be seen.
 //!
 //! A *total* nursery must come to a value. So only a panic of its own keeps its children from
-//! starting; of everything else they are told when they ask. Children of a *partial* nursery ask
-//! before they start.
+//! starting; they are told of any other cancellation when they ask. Children of a *partial* nursery
+//! ask before they start.
 #![allow(
     unsafe_code,
     reason = "follows a nursery to its terms and its ancestors"
@@ -31,16 +31,19 @@ use crate::scope::Scope;
 use crate::scope::due::Due;
 use crate::scope::lineage::{self, Told};
 
-/// Why a nursery was cancelled, at the root.
+/// Why a nursery was cancelled.
+///
+/// If it was cancelled with an outer nursery, this is the outer nursery's reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum CancelReason {
-    /// Its [`cancel`](crate::TryNursery::cancel) was called, or a [total nursery's](crate::Nursery::cancel).
+    /// [`TryNursery::cancel`](crate::TryNursery::cancel) or
+    /// [`Nursery::cancel`](crate::Nursery::cancel) was called.
     Requested = 1,
-    /// Its [`CancelToken`](crate::CancelToken) was cancelled.
+    /// A [`CancelToken`](crate::CancelToken) of the nursery was cancelled.
     Token = 2,
-    /// Its deadline has passed.
+    /// The deadline of the nursery has passed.
     Deadline = 3,
     /// A child has returned an error.
     ChildFailed = 4,
@@ -50,11 +53,11 @@ pub enum CancelReason {
     BodyFailed = 6,
     /// The body has panicked.
     BodyPanicked = 7,
-    /// It was a race that nobody took part in.
+    /// The nursery was a race that nobody took part in.
     NoCompetitor = 8,
 }
 
-/// Nurseries to look at for a reason, from one outwards, for the eyes of people.
+/// How many nurseries are searched outwards for a reason, which is for people to read.
 const OUTWARDS: usize = 256;
 
 impl CancelReason {
@@ -90,10 +93,10 @@ impl fmt::Display for CancelReason {
     }
 }
 
-/// What whoever asks is told once a nursery is cancelled.
+/// Says that a nursery is cancelled, and why.
 ///
-/// It is an error, so that `?` ends a child that has been told to stop. It converts into an
-/// [`io::Error`], so that children whose error that is can ask the free
+/// This is an error, so that `?` ends a child that has been told to stop. It converts into an
+/// [`io::Error`], so that children with that error type can call the free
 /// [`checkpoint`](crate::checkpoint()), too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cancelled {
@@ -112,22 +115,25 @@ impl Cancelled {
         }
     }
 
-    /// Why, at the root: of the nursery that was cancelled first.
+    /// Returns why the nursery was cancelled.
+    ///
+    /// If it was cancelled with an outer nursery, this is the outer nursery's reason.
     #[must_use]
     pub fn reason(&self) -> CancelReason {
         self.reason
     }
 
-    /// Whether a nursery further out was cancelled, and this one with it.
+    /// Whether this nursery was cancelled because an outer nursery was.
     #[must_use]
     pub fn is_inherited(&self) -> bool {
         self.is_inherited
     }
 
-    /// By how much the deadline had been missed when this was made, in whole microseconds; none if it
-    /// was no deadline. More than an hour counts as one hour, eleven minutes and thirty-four seconds.
+    /// Returns how long the deadline had passed when this value was made, in whole microseconds.
     ///
-    /// In what a nursery returns, that is when its last child had ended.
+    /// None if the reason is not a deadline. A time of more than `u32::MAX` microseconds, which is
+    /// over an hour, counts as that many. The value in the result of a nursery was made when the
+    /// last child had ended.
     #[must_use]
     pub fn overshoot(&self) -> Option<Duration> {
         (self.reason == CancelReason::Deadline).then(|| Duration::from_micros(self.late_by.into()))
@@ -151,12 +157,12 @@ impl fmt::Display for Cancelled {
 
 impl Error for Cancelled {}
 
-/// An I/O error whose kind is [`TimedOut`](io::ErrorKind::TimedOut) if a deadline has passed, else
+/// An I/O error of the kind [`TimedOut`](io::ErrorKind::TimedOut) if a deadline has passed, else
 /// [`Other`](io::ErrorKind::Other).
 ///
 /// The [`Cancelled`] is the [inner error](io::Error::get_ref). The kind is never
-/// [`Interrupted`](io::ErrorKind::Interrupted): the standard library's helpers, [`io::copy`] for example,
-/// call a reader or writer again and again that returns it.
+/// [`Interrupted`](io::ErrorKind::Interrupted), because helpers of the standard library such as
+/// [`io::copy`] call a reader or writer again and again as long as it returns that kind.
 ///
 /// # Examples
 ///
@@ -190,7 +196,7 @@ impl From<Cancelled> for io::Error {
 pub(crate) struct Token(Arc<Switch>);
 
 impl Token {
-    /// True for exactly one caller.
+    /// Cancels; true for exactly one caller.
     pub(crate) fn cancel(&self) -> bool {
         self.0.turn_on(&EPOCH)
     }
@@ -203,17 +209,17 @@ impl Token {
 /// What a nursery was opened with.
 #[derive(Default)]
 pub(crate) struct Terms {
-    /// For the eyes of people.
+    /// For people to read.
     pub(crate) name: Option<Arc<str>>,
-    /// Each of them cancels it.
+    /// Each of these tokens cancels the nursery.
     pub(crate) tokens: Option<Arc<[Token]>>,
     due: Due,
-    /// Whether it hears nothing of the nurseries further out.
+    /// Whether the nursery hears nothing of the nurseries around it.
     pub(crate) is_shield: bool,
     /// Whether a failure or panic leaves the siblings alone.
     pub(crate) continues: bool,
     pub(crate) is_partial: bool,
-    /// Out of line: few have one, and all of this is part of each level of a recursion.
+    /// In a box: few nurseries have a limit, and the terms are part of each level of a recursion.
     pub(crate) limiter: Option<Box<Limiter>>,
 }
 
@@ -224,12 +230,13 @@ impl Terms {
         }
     }
 
-    /// So long from now; none if that is too far away to be named, or if no clock ever shows it.
+    /// The time that is `timeout` from now; none if that is too far away to be named, or if there
+    /// is no clock.
     pub(crate) fn after(timeout: Duration) -> Option<Instant> {
         clock::IS_THERE.then(clock::now)?.checked_add(timeout)
     }
 
-    /// Why they end the nursery now, if they do, and of a deadline since when.
+    /// Why the terms cancel the nursery now, if they do; for a deadline, also since when.
     fn broken(&self) -> Option<(CancelReason, Option<Instant>)> {
         let tokens = self.tokens.as_deref().unwrap_or_default();
         if tokens.iter().any(Token::is_cancelled) {
@@ -240,7 +247,7 @@ impl Terms {
     }
 }
 
-/// The part of a nursery's state that this is about.
+/// The part of a nursery's state that is about cancellation.
 #[repr(C)]
 pub(super) struct Cancel {
     /// Null if it has none. INVARIANT: set before the nursery's body begins, to terms that outlive
@@ -250,10 +257,11 @@ pub(super) struct Cancel {
 }
 
 impl Cancel {
-    /// Where that begins which is looked at for every child.
+    /// Where the part begins that is read for every child.
     pub(super) const PER_CHILD: usize = offset_of!(Self, mark);
 
-    // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
+    // Inlined, so that it is made in place and not copied; but in a debug build that would cost a
+    // deep recursion its stack.
     #[cfg_attr(
         not(debug_assertions),
         allow(clippy::inline_always, reason = "see above")
@@ -266,9 +274,11 @@ impl Cancel {
         }
     }
 
+    /// Sets the terms.
+    ///
     /// # Safety
     ///
-    /// The terms outlive the nursery, whose body has not begun.
+    /// The terms outlive the nursery, and its body has not begun.
     unsafe fn set_terms(&self, terms: *const Terms) {
         // ORDERING: Relaxed: children come after.
         self.terms.store(terms.cast_mut(), Ordering::Relaxed);
@@ -280,13 +290,14 @@ impl Cancel {
         self.mark.has(SKIPS)
     }
 
-    /// The same, as a hint.
+    /// A hint whether children that have not started are dropped unrun.
     #[inline]
     pub(super) fn would_skip(&self) -> bool {
         self.mark.may_have(SKIPS)
     }
 
-    /// Whether nobody has cancelled the nursery, nobody was told that it is, and nothing has failed.
+    /// Whether nobody has cancelled the nursery, nobody was told of a cancellation, and nothing has
+    /// failed.
     #[inline]
     pub(super) fn is_blank(&self) -> bool {
         self.mark.is_blank()
@@ -330,20 +341,23 @@ impl Scope {
         unsafe { self.terms_at().as_ref() }
     }
 
-    /// Where they lie: what was given to [`Self::set_terms`], or null.
+    /// Where the terms lie: what was given to [`Self::set_terms`], or null.
     pub(super) fn terms_at(&self) -> *const Terms {
         self.cancel.terms.load(Ordering::Relaxed)
     }
 
+    /// Sets the terms, and the limit among them.
+    ///
     /// # Safety
     ///
-    /// The terms outlive the nursery, whose body has not begun.
+    /// The terms outlive the nursery, and its body has not begun.
     pub(super) unsafe fn set_terms(&self, terms: *const Terms) {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises the same.
         unsafe { self.cancel.set_terms(terms) };
-        // SAFETY: by contract.
+        // SAFETY: the terms outlive this call.
         if let Some(limiter) = unsafe { &(*terms) }.limiter.as_deref() {
-            // SAFETY: by contract.
+            // SAFETY: the limiter lies in the terms, which outlive the nursery; its body has not
+            // begun.
             unsafe { self.frame.set_limiter(limiter) };
         }
     }
@@ -367,8 +381,8 @@ impl Scope {
         mark::cancel(self, &EPOCH, reason as u8, flags)
     }
 
-    /// A child or the body has failed or panicked: that cancels, unless the others are to go on. True if
-    /// the nursery was not cancelled before, and is now.
+    /// Notes that a child or the body has failed or panicked, and cancels the nursery, unless the
+    /// others are to go on. True if the nursery was not cancelled before, and is now.
     #[cold]
     pub(crate) fn fail(&self, reason: CancelReason) -> bool {
         self.cancel.mark.add(FAILED);
@@ -383,12 +397,13 @@ impl Scope {
         self.cancel.mark.has(FAILED)
     }
 
-    /// Somebody was told in this nursery who is not on top of its body.
+    /// Notes that code was told in this nursery that does not run on top of its body.
     pub(super) fn note_told(&self, told: Told) {
         self.cancel.mark.note_told(told.flag());
     }
 
-    /// Who was told in this nursery that it is cancelled was told on behalf of the task around it.
+    /// Passes on what was told in this nursery to the task around it, if the nursery was cancelled
+    /// with an outer one.
     pub(super) fn pass_on_what_was_told(&self) {
         let known = self.cancel.mark.known();
         let told = Told::most_of(self.cancel.mark.told());
@@ -397,7 +412,7 @@ impl Scope {
         }
     }
 
-    /// Whether children that have not started are dropped unrun, unasked.
+    /// Whether children that have not started are dropped unrun, without asking themselves.
     #[inline]
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancel.skips()
@@ -412,7 +427,7 @@ impl Scope {
         self.look()
     }
 
-    /// The same for a task that asks, which has been told then.
+    /// Why the nursery is cancelled, if it is. The asking task has been told then.
     #[inline]
     pub(crate) fn ask(&self, told: Told) -> Option<Cancelled> {
         if self.cancel.mark.is_known_clean(&EPOCH) {
@@ -446,8 +461,8 @@ impl Scope {
         })
     }
 
-    /// Why it is cancelled as far as anybody knows, itself or with a nursery further out; nobody is
-    /// told, and no clock is looked at.
+    /// Why the nursery is cancelled, itself or with an outer nursery, as far as any thread knows.
+    /// This tells nobody, and looks at no clock.
     fn known_reason(&self) -> Option<CancelReason> {
         let scopes = std::iter::successors(Some(self), |scope| scope.parent());
         let mut known = scopes.take(OUTWARDS).map(|scope| scope.cancel.mark.known());
@@ -467,7 +482,7 @@ impl Scope {
             .any(|scope| std::ptr::eq(scope, outer))
     }
 
-    /// The nursery this one was opened in, if it is cancelled with that.
+    /// The nursery that this one was opened in, if it is cancelled with that nursery.
     fn parent(&self) -> Option<&Self> {
         if self.terms().is_some_and(|terms| terms.is_shield) {
             return None;
@@ -485,30 +500,34 @@ impl Scope {
         let _address = std::ptr::from_ref(self).expose_provenance();
     }
 
-    /// The nursery at whose front a `ScopeFrame` lies.
+    /// The nursery that has this `ScopeFrame` at its front.
     ///
-    /// The engine names nurseries by references to their frames, which are good for the frames only.
-    /// From one of these the address is taken, and the permission from [`Self::expose`].
+    /// The engine names nurseries by references to their frames, which give access to the frames
+    /// only. So the address is taken from such a reference, and the permission from
+    /// [`Self::expose`].
     ///
     /// # Safety
     ///
-    /// It is open, and was exposed, during `'a`.
+    /// The nursery is open, and was exposed, during `'a`.
     #[inline]
     pub(super) unsafe fn at<'a>(frame: *const ScopeFrame) -> &'a Self {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises that the nursery is open and was exposed.
         unsafe { &*std::ptr::with_exposed_provenance(frame.addr()) }
     }
 
+    /// The nursery that has this frame at its front.
+    ///
     /// # Safety
     ///
     /// `frame` lies at the front of a `Scope` that was exposed.
     pub(super) unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
-        // SAFETY: by contract; whoever has the frame of a nursery knows that it is open.
+        // SAFETY: the caller promises that it was exposed; a nursery is open while there is a
+        // reference to its frame.
         unsafe { Self::at(frame) }
     }
 }
 
-/// What is known about the nursery that a frame is of.
+/// What is known about the nursery of a frame.
 pub(crate) fn describe(frame: &ScopeFrame) -> Facts {
     // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
     let scope = unsafe { Scope::of_frame(frame) };
@@ -518,7 +537,8 @@ pub(crate) fn describe(frame: &ScopeFrame) -> Facts {
     }
 }
 
-/// Why the innermost nursery on this thread is cancelled, if it is; who asks has been told then.
+/// Why the innermost nursery on this thread is cancelled, if it is. The asking task has been told
+/// then.
 pub(crate) fn check() -> Option<Cancelled> {
     use crate::engine::frame::Frame;
     Frame::with_current(|frame| {
