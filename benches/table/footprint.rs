@@ -128,7 +128,7 @@ fn idle_rows(table: &mut Table<'_>) {
     )
     .rounds(5)
     .second(
-        "threads woken in the last 1.9 s of them",
+        "threads woken in the last 1.9 s of the idleness",
         Unit::Count("wake-up"),
         at_most(0.0),
     );

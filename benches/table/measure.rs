@@ -225,9 +225,9 @@ impl<'a> Table<'a> {
             false => "",
         };
         format!(
-            "Before and after each row, two threads of std computed side by side: that took \
-             {median:.2} times as long as one alone, and more than {high:.2} times at a tenth of \
-             the rows.{warning}"
+            "Before and after each row, two threads of std computed side by side. They took \
+             {median:.2} times as long as one thread alone, and more than {high:.2} times as long \
+             at a tenth of the rows.{warning}"
         )
     }
 
