@@ -303,7 +303,7 @@ where
                 Err(payload) => scope.panicked(&child, payload),
             }
         };
-        // SAFETY: this is how `call` would have ended.
+        // SAFETY: the child has ended with `outcome`, as if `call` had answered it.
         unsafe { Self::dispose(child, owner, outcome) };
     }
 }

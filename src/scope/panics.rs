@@ -67,7 +67,7 @@ pub(super) struct Panics {
 
 #[derive(Default)]
 struct Kept {
-    /// The panic to raise: real if any panic is, and then of the smallest rank.
+    /// The panic to raise: a real panic rather than a skipped child, and of these the smallest rank.
     first: Option<Raised>,
 }
 
@@ -206,7 +206,7 @@ impl Scope {
         self.numbers().skipped.saturating_sub(known)
     }
 
-    /// Whether nobody has taken a panic, or was told of a child that did not run.
+    /// Whether there is a panic that nobody has taken, or a skipped child that nobody was told of.
     fn has_lost_any(&self) -> bool {
         self.panics().unclaimed.load(Ordering::Relaxed) > 0 || self.unknown_skips() > 0
     }
