@@ -1,7 +1,7 @@
 //! User code at the two ends of a pool thread's life.
 //!
-//! What hooks have captured belongs to the user, and ends with the hooks' pool. So the hooks belong
-//! to the pool's handle, and all others know them by weak references only:
+//! The captures of hooks belong to the user, and end with the hooks' pool. So the hooks belong to
+//! the pool's handle, and all others know them by weak references only:
 //!
 //! 1. A core keeps no hook alive, even where a former guest thread, or options that name the pool,
 //!    keep the core alive. Nor does the pool of a forked process keep the hooks of threads that it

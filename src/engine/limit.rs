@@ -6,9 +6,9 @@
 //! thread tries again to run it. No thread that has a permit waits for another permit of the same
 //! limiter.
 //!
-//! 1. No run is held back while a permit is left (`permits`). A run that was let go may not ask for
-//!    the permit after all, because its child was claimed or because another permit is missing.
-//!    Then the next run in line is let go.
+//! 1. No run is held back while a permit is left (`permits`). A run that was let go may turn out
+//!    not to ask for the permit, because its child was claimed or because another permit is
+//!    missing. Then the next run in line is let go.
 //! 2. A permit is given back before the count of the run that needed it: until then the limiter,
 //!    which lies in its nursery's frame, is there.
 //! 3. The home of a run that is held back may hold a permit itself, and is told: it runs its own

@@ -234,7 +234,7 @@ impl Seat {
     /// already. One of this thread's frames holds `hidden` children; so while this thread runs a
     /// long task, it hides no more than it shows.
     pub(crate) fn offer_unless_shown(&self, hidden: u32) {
-        // Where every frame holds a few, the outer frames have shown more already.
+        // If every frame holds a few children, the outer frames have shown more already.
         if self.slot().public() < hidden {
             self.offer();
         }
@@ -352,7 +352,7 @@ impl Frame<'_> {
     fn expose_all_of(&self, scope: Option<&ScopeFrame>) {
         if let Some(scope) = scope {
             if self.is_showing() {
-                // What the frame has shown may belong between these children.
+                // Parts that the frame has shown may belong between these children.
                 self.take_back_all(scope);
             }
             self.expose(scope, self.list.take());

@@ -253,8 +253,8 @@ impl Seat {
 }
 
 impl Seat {
-    /// Runs `f`, which blocks and does not unwind. What this thread has open now is its answer to
-    /// all requests meanwhile.
+    /// Runs `f`, which blocks and does not unwind. Requests meanwhile are answered by what this
+    /// thread has open now.
     pub(crate) fn blocking<R>(&self, f: impl FnOnce() -> R) -> R {
         self.slot().desk.stand(Report::of_here(&self.core, None));
         self.slot().set_doing(Doing::Blocking);

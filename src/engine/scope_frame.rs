@@ -89,7 +89,7 @@ impl ScopeFrame {
         }
     }
 
-    /// The limit that holds in this nursery: its own, or that of an outer nursery.
+    /// The limit that holds in this nursery: its own, or an outer nursery's.
     #[inline]
     pub(crate) fn limiter(&self) -> Option<&Limiter> {
         // Most programs have none, and need not look for it.

@@ -2,7 +2,7 @@
 //!
 //! Counting must cost next to nothing. So what happens for each child is counted in one place, the
 //! child's nursery, by the thread that opened the nursery; the sums are added to that thread's slot
-//! when the nursery ends. What other threads run of a nursery is added once per run, before the
+//! when the nursery ends. Other threads add what they run of a nursery once per run, before the
 //! run's unit of the count is released: once the count is zero, the numbers include all children
 //! that were shared.
 //!
@@ -60,7 +60,8 @@ impl Common {
 /// What one thread has done in a pool; written by that thread only.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Children spawned: into this thread's nurseries that have ended, and into those of others.
+    /// Children spawned: into this thread's nurseries that have ended, and into other threads'
+    /// nurseries.
     pub(crate) spawned: Own,
     /// Children that have begun at home, in this thread's nurseries that have ended.
     pub(crate) begun: Own,

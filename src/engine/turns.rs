@@ -16,9 +16,9 @@
 //!
 //! If something waits, the thread hands the rest of its list to the strays, behind all that stands
 //! there already, and takes what waits. A home goes through these places in turn. Strays are a
-//! queue, and so is the line at a limiter. So the wait of a run is bounded. Count the runs before
-//! it, the places, and the threads that take from there: for each, at most `TURN` children run that
-//! leave others behind, and what these leave and what ends in between.
+//! queue, and so is the line at a limiter. So the wait of a run is bounded: for each run before it,
+//! for each of the places, and for each thread that takes from there, at most `TURN` children run
+//! that leave others behind, besides the children that these leave and that end in between.
 //!
 //! A thread that asks gets the newer half of what another thread holds in private. So a thread that
 //! gives all the time and never begins its oldest child would keep that child for ever. Therefore,

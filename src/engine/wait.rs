@@ -3,12 +3,12 @@
 //! The body of nursery N, waiting for a child or for the end:
 //!
 //! 0. the awaited child itself, if it never left this thread;
-//! 1. N's own unstarted children, oldest first, including those that it exposed and nobody took
+//! 1. N's own unstarted children, oldest first, including children that it exposed and nobody took
 //!    (`frame::shown`); then strays of N or of nurseries below it. If children that leave others
 //!    behind keep it from the strays, these get their turn (`turns`);
 //! 2. *leapfrog*: ask the thread that took children of N for some of what it holds, and take one
-//!    run at a time from it. Only then does it show which nursery the run belongs to; a run that is
-//!    not below N becomes a stray;
+//!    run at a time from it. A run shows its nursery only once it is taken; if it is not below N,
+//!    it becomes a stray;
 //! 3. the awaited child by its handle, if nobody has started it after all;
 //! 4. expose everything, give the place up, park.
 //!
@@ -56,8 +56,8 @@ impl Seat {
         while !body.list.is_empty() && scope.count.is_zero() {
             _ = body.drain(scope, |_| false);
         }
-        // What the body has shown may come before what it holds. A thief may have run that since
-        // the look above, so a count of zero alone says nothing.
+        // Parts that the body has shown may come before the children that it holds. A thief may
+        // have run these parts since the look above, so a count of zero alone says nothing.
         if !body.list.is_empty() || !scope.count.is_zero() {
             self.wait_for_the_rest(body, scope);
         }

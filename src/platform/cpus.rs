@@ -1,9 +1,9 @@
 //! How many CPUs there are to compute on, and which of them a thread may use.
 //!
 //! On Linux each thread has a set of CPUs that it may run on, which a new thread inherits from the
-//! thread that starts it. What belongs to the whole process must not depend on the thread that
-//! happens to come first. The process has no set of its own; the system's tools show and change the
-//! main thread's.
+//! thread that starts it. Things that belong to the whole process must not depend on the thread
+//! that happens to come first. The process has no set of its own; the system's tools show and
+//! change the main thread's.
 #![allow(unsafe_code, reason = "asks the system for the CPUs of threads")]
 
 use std::num::NonZero;
@@ -59,7 +59,8 @@ mod system {
         unsafe { libc::sched_setaffinity(THIS, size_of::<Cpus>(), cpus) };
     }
 
-    /// Gives the calling thread those of the main thread as well. The thread's own, if they were fewer.
+    /// Adds the main thread's CPUs to the calling thread's. Returns the calling thread's own CPUs,
+    /// if they were fewer.
     pub(super) fn add_those_of_process() -> Option<Cpus> {
         let own = of(THIS)?;
         // SAFETY: may be called at any time. The main thread has the number of the process.

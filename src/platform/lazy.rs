@@ -14,7 +14,7 @@ use crate::platform::sync::atomic::{AtomicPtr, Ordering};
 /// drop.
 pub(crate) struct Lazy<T>(AtomicPtr<T>);
 
-// SAFETY: the value is shared, and dropped by whoever owns the box.
+// SAFETY: the value is shared, and dropped by the owner of the box.
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T> Lazy<T> {

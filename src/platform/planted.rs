@@ -1,9 +1,9 @@
 //! Bugs planted in the code that is checked, to see that the models notice them.
 //!
 //! A planted bug needs no second version of the code: it is a [`Change`] of what one call does, and
-//! the call is named by its file, its function and a piece of its line. [Atomics](super::atomic) ask
-//! here whether the line that called them is that one. What a model does itself, it may do wrongly
-//! if [`step`] says so.
+//! the call is named by its file, its function and a piece of its line. [Atomics](super::atomic)
+//! ask here whether the line that called them is the named line. A model does a step of its own
+//! wrongly if [`step`] says so.
 //!
 //! A process has one planted bug at most, which its environment tells it, and keeps it.
 
@@ -112,7 +112,7 @@ pub(crate) fn is_any() -> bool {
 
 /// The number of the line that this place is on.
 fn line_of([file, function, code]: [&str; 3]) -> Option<usize> {
-    // The crate's own code, or that of a model.
+    // The crate's own code, or a model's.
     let models = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = [models.join("../../src"), models.to_owned()];
     let mut texts = folders

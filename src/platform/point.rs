@@ -47,7 +47,7 @@ points! {
     ChildAwaited,
     /// A child's handle has been dropped before the child's last other reference.
     ChildAbandoned,
-    /// What an unjoined child has left is about to be disposed of.
+    /// The remains of an unjoined child are about to be disposed of.
     ChildEmptied,
     /// Children are in a thread's deque, and nobody has been woken for them.
     RunExposed,
@@ -57,7 +57,7 @@ points! {
     RunSplit,
     /// A run has come back to a frame of its nursery's home.
     RunTakenBack,
-    /// What is left of a run is about to be shared again.
+    /// The rest of a run is about to be shared again.
     RunLeft,
     /// Runs that were taken from the own deque are about to go back there.
     RunPutBack,
@@ -239,7 +239,7 @@ mod checked {
     thread_local! {
         // It has no destructor, because points are reached while other destructors run.
         static PLAN: Cell<Option<&'static Plan>> = const { Cell::new(None) };
-        /// What is done at a point reaches other points, which do not count.
+        /// Set while a plan acts at a point: points that are reached meanwhile do not count.
         static IS_ACTING: Cell<bool> = const { Cell::new(false) };
     }
 
@@ -247,7 +247,7 @@ mod checked {
     /// for leaks finds them.
     static PLANS: Mutex<Vec<&'static Plan>> = Mutex::new(Vec::new());
 
-    /// Set while the calling thread acts.
+    /// The calling thread acts until this is dropped.
     struct Acting;
 
     impl Drop for Acting {

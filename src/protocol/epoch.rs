@@ -1,8 +1,8 @@
 //! The number of cancellations in this process: a nursery that was found not to be cancelled stays
 //! so until the number changes.
 //!
-//! What may cancel a nursery lies outside of it, too: outer nurseries, a token, a deadline. A check
-//! need not look there again as long as nothing has been cancelled anywhere.
+//! A nursery may be cancelled from outside: by an outer nursery, a token, a deadline. A check need
+//! not look there again as long as nothing has been cancelled anywhere.
 //!
 //! 1. A thread that cancels makes it known first (a flag, or the time that has come), then advances
 //!    the number.

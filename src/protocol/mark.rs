@@ -1,6 +1,7 @@
 //! Whether a nursery is cancelled: its own mark, and how it learns of outer nurseries.
 //!
-//! 1. The first reason stays. What goes with a reason is set together with it.
+//! 1. The first reason stays. It is set in one step with the flag that says whether it is
+//!    inherited.
 //! 2. A thread that cancels looks first: an outer nursery that was cancelled before has been first.
 //! 3. A nursery that was found clean at the present epoch answers for all outer nurseries, too.
 //! 4. No task is told of a cancellation before the epoch has advanced for it: a thread that comes

@@ -12,8 +12,8 @@
 //!    on how many there have been.
 //! 5. A thread that asked all holders for work has not asked holders that came later. So a new
 //!    holder begins as if it had been asked, and looks for itself.
-//! 6. What a holder has counted stands in its slot, or among what the *departed* have counted, and
-//!    passes from one to the other in one step.
+//! 6. The counts of a holder stand in its slot, or in the sum of the *departed*, and pass from one
+//!    to the other in one step.
 //!
 //! Model: `models::roster_*`.
 

@@ -151,7 +151,8 @@ where
 
     fn run_in(mut self, frame: &Frame<'_>) -> Done<'brand> {
         let (scope, seat) = (self.scope, frame.seat);
-        // In a fork, what the items spawn stands in an outer frame, unless it goes to the strays.
+        // In a fork, children that the items spawn stand in an outer frame, unless they go to the
+        // strays.
         let spawned = frame.child_of(&scope.frame).unwrap_or(frame);
         while self.stretch.len() > 0 {
             if scope.is_cancelled() {
@@ -212,7 +213,7 @@ where
     }
 
     /// Runs items until there is something to do besides running the next item; false if an item
-    /// has panicked. What the items spawn stands in the frame `spawned`.
+    /// has panicked. Children that the items spawn stand in the frame `spawned`.
     #[inline(never)]
     fn run_undisturbed(&mut self, spawned: &Frame<'_>) -> bool {
         let cancel = &self.scope.cancel;

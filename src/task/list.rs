@@ -229,8 +229,8 @@ impl PendingList {
         if claimed >= SWEEP && claimed * 2 >= self.len().into() {
             let end = self.end.get();
             self.sweep();
-            // What was cut out of the list comes back too early by as many children as are gone,
-            // and never too late.
+            // Parts that were cut out of the list come back too early by as many children as are
+            // gone, and never too late.
             self.renumber(end.wrapping_sub(self.len()));
         }
     }

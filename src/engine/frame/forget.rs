@@ -11,8 +11,8 @@ impl Frame<'_> {
     ///
     /// This is for a forked process, on its only thread, before anything else runs there. The
     /// nurseries of other threads lie on the stacks of threads that are not in this process, and
-    /// the system may reuse these stacks. What this thread opens next is not below them, and
-    /// neither is what it has open inside them.
+    /// the system may reuse these stacks. Nurseries that this thread opens next are not below them,
+    /// and neither are nurseries that it has open inside them.
     pub(crate) fn forget_foreign_stack() -> bool {
         Frame::with_current(|innermost| {
             let innermost = innermost.filter(|frame| frame.stack().any(Frame::is_foreign));

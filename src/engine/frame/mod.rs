@@ -1,7 +1,7 @@
 //! Frames: what runs on this thread's stack, from the innermost outwards.
 //!
-//! Each nursery body and each running child is one frame, linked to the one it interrupted. The
-//! unstarted children of a nursery are private lists in those frames of it that lie on its home
+//! Each nursery body and each running child is one frame, linked to the frame that it interrupted.
+//! The unstarted children of a nursery are private lists in those frames of it that lie on its home
 //! thread; together with the frames' order they are the serial program's remaining work.
 //!
 //! INVARIANT: the thread-local pointer names a frame that is being entered; [`Frame::enter`]
@@ -32,7 +32,7 @@ use crate::platform::point::{self, Point};
 use crate::task::list::PendingList;
 use crate::task::record::{Queued, Running};
 
-/// What a frame is of its nursery.
+/// The part of a frame in its nursery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// The bottom of a pool thread's stack.
@@ -162,7 +162,7 @@ impl<'a> Frame<'a> {
         Self::new(seat, ptr::null(), Part::Root, seat.is_worker())
     }
 
-    /// Runs a child of `scope`. What it spawns comes before the siblings that followed it.
+    /// Runs a child of `scope`. Children that it spawns come before the siblings that followed it.
     #[inline]
     pub(crate) fn run_child(seat: &Seat, scope: &ScopeFrame, child: Running) {
         scope.note_begun(seat, 1);

@@ -240,8 +240,8 @@ impl<'a> Frame<'a> {
         if let Some(last) = self.list.pop_last() {
             self.note_begins_in_body();
             if self.may_show() {
-                // What the body shows does not belong to the child. If the child ran in this frame,
-                // it would run all that the frame shows before its next item.
+                // The parts that the body shows do not belong to the child. If the child ran in
+                // this frame, it would run all that the frame shows before its next item.
                 return Some(self.run_apart(child, last));
             }
             return Some(self.in_place(|| child.run_alone(last, self.scope.get().cast())));
