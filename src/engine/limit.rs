@@ -147,7 +147,7 @@ impl Limiter {
             .all(|limiter| limiter.wanting.is_left_for(&limiter.permits, is_same, who))
     }
 
-    /// Gives a permit back, and sends on the first run that is held back for want of it.
+    /// Gives a permit back, and sends on the first run that waits for it.
     fn give_back(&self) {
         if !self.is_in_force() {
             return;
@@ -185,7 +185,7 @@ impl Limiter {
         });
     }
 
-    /// Whether a run that is `wanted` is held back for want of a permit.
+    /// Whether a run that is `wanted` is held back for lack of a permit.
     pub(crate) fn has_line(&self, wanted: impl Fn(&Run) -> bool) -> bool {
         self.chain()
             .any(|limiter| limiter.permits.has(|(run, _)| wanted(run)))

@@ -9,7 +9,7 @@
 //! |------------------------------------------------|----------------------|-------------------------------|
 //! | what the thread has shown and nobody has taken | its own deque        | its frame: see `frame::shown` |
 //! | strays                                         | `Core::strays`       | homes for their own, workers for any |
-//! | what is held back for want of a permit         | the limiter          | homes, and threads with the permit |
+//! | what is held back for lack of a permit         | the limiter          | homes, and threads with the permit |
 //! | blocking children that no side thread takes    | `Blocking`           | homes                         |
 //! | what others have shown                         | their deques         | workers, each [`TURN`] times  |
 //! | the oldest of what others hold                 | their private lists  | these threads: see below      |

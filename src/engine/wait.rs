@@ -374,7 +374,7 @@ impl Seat {
         None
     }
 
-    /// Runs one blocking child that no side thread will take, or that may be held back for want of
+    /// Runs one blocking child that no side thread will take, or that may be held back for lack of
     /// a permit which this thread can have: the awaited child, or, if `helps`, another child below
     /// the nursery.
     fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {

@@ -117,7 +117,7 @@ points! {
     SpareRetires,
     /// A thread has the permits that a child needs.
     PermitTaken,
-    /// A run is held back for want of a permit.
+    /// A run is held back for lack of a permit.
     PermitHeldBack,
     /// A permit has been given back, and the run that was let go has not been sent on.
     PermitGivenBack,

@@ -207,8 +207,8 @@ impl<'a> Frame<'a> {
         self.part.get() == Part::Body || self.is_orderly.get()
     }
 
-    /// Keeps this frame from keeping children. It is the body of a limited nursery: the children
-    /// need permits, and this thread has none.
+    /// Lets this frame keep no children. It is the body of a limited nursery: the children need
+    /// permits, and this thread has none.
     pub(crate) fn keep_nothing(&self) {
         self.most.set(NOTHING);
     }
