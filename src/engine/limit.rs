@@ -208,8 +208,8 @@ impl Limiter {
         run.map(|(run, _)| run)
     }
 
-    /// Whether there is such a run of any class. If only permits are missing for it, this thread is
-    /// woken when the next one is given back.
+    /// Whether [`Self::take_below`] would find a run of any class. If only permits are missing for
+    /// it, this thread is woken when the next one is given back.
     pub(crate) fn has_below(&self, scope: &ScopeFrame, seat: &Seat) -> bool {
         let has = |limiter: &Self| limiter.permits.has(|(run, _)| is_below(run, scope));
         let mut held = self.chain().filter(|limiter| limiter.is_held());
@@ -217,8 +217,8 @@ impl Limiter {
     }
 }
 
-/// Whether a helper in the body of `scope` may run it. Runs of another pool have helpers of their
-/// own.
+/// Whether a helper in the body of `scope` may run `run`. Runs of another pool have helpers of
+/// their own.
 pub(crate) fn is_below(run: &Run, scope: &ScopeFrame) -> bool {
     run.scope().is_within(scope) && Arc::ptr_eq(run.scope().core(), scope.core())
 }

@@ -2,7 +2,7 @@
 //!
 //! Cancellation flows down: a nursery is cancelled by itself, by its token or deadline, or by a
 //! nursery it was opened in. The first reason that it learns of stays its reason. A *shield* is not
-//! cancelled with the nursery it was opened in: in a shield, nothing outside it can be seen.
+//! cancelled with the nursery it was opened in: its children see no cancellation from outside.
 //!
 //! A *total* nursery must come to a value. So only a panic of its own keeps its children from
 //! starting; they are told of any other cancellation when they ask. Children of a *partial* nursery
