@@ -1,11 +1,11 @@
 //! Tests: programs that are brought down at every fail point.
 //!
 //! A program first runs undisturbed, and the points that it reaches are counted. Then it runs again
-//! for each of them, and at the first, the second, and the last hit it is cancelled, or something in it
-//! panics. Whatever happens, it has to end, each of its values has been dropped once by then, its
-//! outcome is one that the laws allow, and the pool works as before.
+//! for each of them, and at the first, the second, and the last hit it is cancelled, or something
+//! in it panics. Whatever happens, it has to end, each of its values has to be dropped once by
+//! then, its outcome has to be allowed by the laws, and the pool has to work as before.
 //!
-//! Ordinary tests do a part of this that is drawn by chance; `HATCHERY_FAULTS=all` does the whole.
+//! Ordinary tests do a random part of this; `HATCHERY_FAULTS=all` does the whole.
 
 mod programs;
 mod threads;
@@ -30,7 +30,7 @@ use crate::platform::thread::refusals;
 /// A run that takes longer counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often it is tried to be at a point that is seldom reached.
+/// How often a test tries to reach a point that is seldom reached.
 const ATTEMPTS: usize = 100;
 
 /// What is done at a point.
@@ -44,9 +44,9 @@ enum Act {
     Cancel,
     /// A sibling panics, and its failure is recorded before the thread goes on.
     Sibling,
-    /// The next user code that begins panics, on whatever thread that is.
+    /// The next user code that begins panics, on any thread.
     Next,
-    /// The calling thread panics: at a point in the place of user code only.
+    /// The calling thread panics: only at a point that stands for user code.
     Here,
 }
 
@@ -55,7 +55,7 @@ struct Case {
     program: &'static Program,
     threads: usize,
     act: Act,
-    /// Where that is done, and at which hit.
+    /// At which point and hit that is done.
     at: Option<(Point, usize)>,
 }
 
@@ -72,10 +72,10 @@ impl fmt::Display for Case {
     }
 }
 
-/// What came of it.
+/// What came of a run.
 struct Seen {
     plan: &'static Plan,
-    /// Whether the point was reached as often as planned, be it at the end of the pool.
+    /// Whether the point was reached as often as planned, perhaps at the end of the pool.
     was_done: bool,
     has_struck: bool,
     values: usize,
@@ -118,7 +118,7 @@ impl Watch {
 
     fn bark(&self) {
         let (what, pool) = &*self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        // Past the test harness, which would keep it.
+        // Written past the test harness, which would keep it.
         let _ = writeln!(std::io::stderr(), "hangs: {what}");
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -127,7 +127,7 @@ impl Watch {
                 }
                 std::process::exit(101);
             });
-            // Whoever hangs may hold a lock that it takes.
+            // The hanging thread may hold a lock that this takes.
             thread::sleep(Duration::from_secs(5));
             std::process::exit(101);
         });
@@ -143,7 +143,7 @@ fn mix(seed: u64, point: Point, hit: usize) -> u64 {
     x >> 16
 }
 
-/// The plan that does so.
+/// The plan that does this.
 fn plan(act: Act, at: Option<(Point, usize)>, victim: &Victim) -> &'static Plan {
     let victim = victim.clone();
     Plan::new(move |point, hit| {
@@ -210,7 +210,7 @@ impl Case {
             }
             values
         };
-        // A thread of its own, whose end returns its seats.
+        // The run has a thread of its own, whose end returns its seats.
         let values = thread::scope(|scope| scope.spawn(run).join());
         if self.program.is_refused {
             refusals::end(&prefix);
@@ -224,7 +224,7 @@ impl Case {
         }
     }
 
-    /// Whether that may come of it.
+    /// Whether this may come of the case.
     fn judge(&self, ending: &Ending, was_done: bool, victim: &Victim) -> Result<(), String> {
         let expected = self.program.expected.map_err(|why| vec![why]);
         let has_struck = victim.saboteur.has_struck();
@@ -237,7 +237,7 @@ impl Case {
             Ok(value) => Ok(*value) == expected && !has_struck,
             Err(reasons) => reasons.iter().all(may_be),
         };
-        // One that nobody has taken notice of leaves all as it was.
+        // A panic that nobody has noticed leaves all as it was.
         let is_usual = *ending == expected && !has_struck;
         if is_usual || is_allowed {
             Ok(())
@@ -249,7 +249,7 @@ impl Case {
     }
 }
 
-/// The pool works as ever.
+/// Checks that the pool works as before.
 fn probe(pool: &Pool) {
     let sum = pool.nursery(|n| {
         let computes = n.spawn(|| crate::join(|| 1, || 2));
@@ -263,18 +263,18 @@ fn probe(pool: &Pool) {
     assert!(failed.is_err(), "probe");
 }
 
-/// What threads of pools may still look at when its test is over. In a list, so that who looks for
-/// leaks sees that it is meant to stay.
+/// What threads of pools may still look at when their test is over. It is in a list, so that a
+/// search for leaks sees that it is meant to stay.
 static KEPT: Mutex<Vec<&Case>> = Mutex::new(Vec::new());
 
 /// Cases that have been run, and points reached in them.
 #[derive(Default)]
 struct Tally {
     cases: usize,
-    /// Those in which something was done at a point, and where that was.
+    /// Cases in which something was done at a point, and where that was.
     done: usize,
     done_at: HashSet<usize>,
-    /// Those in which a sibling has panicked.
+    /// Cases in which a sibling has panicked.
     struck: usize,
     hits: Vec<usize>,
     values: usize,
@@ -313,7 +313,7 @@ impl Tally {
             .collect()
     }
 
-    /// One line, for those who count.
+    /// Prints one line that counts.
     fn print(&self, what: &str) {
         println!(
             "{what}: {} of {} points reached, {} hits, {} cases, {} of them disturbed at {} points, \
@@ -361,7 +361,7 @@ fn every_point_is_reached() {
     let (watch, mut tally) = (Watch::default(), Tally::default());
     let seed = seed();
     watch.during(|| {
-        // Some of them take two threads that meet, so not every round has all.
+        // Some points take two threads that meet, so not every round reaches all.
         let mut round = 0;
         while round == 0 || !tally.never_reached().is_empty() && round < 50 {
             let act = |i| match round {

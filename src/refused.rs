@@ -23,7 +23,7 @@ fn watched<R>(what: &str, test: impl FnOnce() -> R) -> R {
         scope.spawn(|| {
             let is_finished = is_finished;
             if is_finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                // Past the test harness, which would keep it.
+                // Written past the test harness, which would keep it.
                 let _ = writeln!(std::io::stderr(), "{what} hangs");
                 std::process::exit(101);
             }
@@ -34,7 +34,7 @@ fn watched<R>(what: &str, test: impl FnOnce() -> R) -> R {
     })
 }
 
-/// Nurseries and children that may block, in each other.
+/// Nested nurseries with children that may block.
 fn tree(depth: usize) -> usize {
     if depth == 0 {
         return 1;
@@ -77,7 +77,8 @@ fn work_on(pool: &Pool) {
     assert!(told.is_err());
 }
 
-/// Runs everything with the creations refused that `is_refused` says, from 0.
+/// Runs everything while thread creations are refused if `is_refused` says so of their number, from
+/// 0.
 fn with_refusals(
     name: &str,
     builder: PoolBuilder,
@@ -104,7 +105,7 @@ impl Drop for Bomb {
     }
 }
 
-/// The standard library panics instead of refusing a thread: on its way, or as it says so.
+/// Panics as the standard library does instead of refusing a thread: on its way, or as it says so.
 fn panics_if(is_refused: bool) -> bool {
     if is_refused {
         resume_unwind(Box::new(Bomb));
@@ -177,7 +178,8 @@ fn s1_the_first_callers_may_block_whichever_worker_is_refused() {
     }
 }
 
-/// Has all workers of a pool lend their places, so that spares are wanted for what is spawned then.
+/// Makes all workers of a pool lend their places, so that spares are wanted for what is spawned
+/// then.
 fn want_spares(pool: &Pool) {
     let (lent, may_go) = (&AtomicUsize::new(0), &AtomicBool::new(false));
     let threads = pool.threads();
@@ -201,7 +203,7 @@ fn want_spares(pool: &Pool) {
             .map(|i| {
                 let child = n.spawn(move || crate::join(|| i, || ()).0);
                 let may_block = n.spawn_blocking(move || n.spawn(|| ()).join());
-                // Whoever is asked for a place comes now, or a spare.
+                // A thread that is asked for a place comes now, or a spare.
                 crate::block_in_place(|| ());
                 (child, may_block)
             })
@@ -305,7 +307,7 @@ fn a_nursery_on_a_pool_that_has_ended_is_its_callers_work() {
     }
 }
 
-/// Workers, a side thread and the watchdog, each of them asked for while the pool ends.
+/// Workers, a side thread and the watchdog are each asked for while the pool ends.
 #[test]
 fn the_end_of_a_pool_waits_for_the_threads_that_start_meanwhile() {
     static SEEN: [[AtomicBool; 3]; 4] = [const { [const { AtomicBool::new(false) }; 3] }; 4];
@@ -315,7 +317,7 @@ fn the_end_of_a_pool_waits_for_the_threads_that_start_meanwhile() {
         refusals::plan(&prefix, move |number| {
             if number == k {
                 is_asked.store(true, Ordering::Relaxed);
-                // A pool that does not wait for this thread has time to end.
+                // If the pool did not wait for this thread, it would have time to end.
                 let begun = Instant::now();
                 while !is_over.load(Ordering::Relaxed) && begun.elapsed().as_millis() < 100 {
                     thread::yield_now();
@@ -362,7 +364,7 @@ fn refused_spares_are_not_asked_for_time_and_again() {
                     may_go.wait();
                 });
             });
-            // The worker has taken that child, and this thread its place.
+            // The worker has taken that child, and this thread has taken its place.
             crate::block_in_place(|| blocks.wait());
             for _ in 0..1000 {
                 n.spawn(|| crate::join(|| (), || ()));

@@ -18,8 +18,8 @@ pub(crate) mod shape;
 pub(crate) mod tree;
 pub(crate) mod uts;
 
-/// Rounds of [`work`] that take about 100 ns: each is a multiplication that waits for the one
-/// before, 1.33 ns on the machine of BENCHMARKS.md. The serial rows say what it is elsewhere.
+/// Rounds of [`work`] that take about 100 ns. Each is a multiplication that waits for the round
+/// before: 1.33 ns on the machine of BENCHMARKS.md. The serial rows say what it is elsewhere.
 pub(crate) const ROUNDS_100_NS: u32 = 75;
 
 /// Stack of the pools' threads, in bytes: UTS T3 nests 1572 scopes, and a rayon thread that waits
@@ -72,7 +72,7 @@ pub(crate) fn chili(threads: usize) -> chili::ThreadPool {
     })
 }
 
-/// One way to do what a shape is about.
+/// One way to run a shape.
 pub(crate) struct Contender<'a> {
     pub(crate) name: &'static str,
     pub(crate) how: How<'a>,

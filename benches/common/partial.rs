@@ -35,7 +35,7 @@ pub(crate) fn children(pools: &Pools, size: u64, rounds: u32) -> Vec<Contender<'
     ]
 }
 
-/// Asks so many times, so many nurseries deep, beside a flag that is read instead.
+/// Checks inside nested nurseries, beside a flag that is read instead.
 pub(crate) fn checks(pools: &Pools, size: u64, depth: u32) -> Vec<Contender<'_>> {
     let flag = AtomicBool::new(false);
     vec![
@@ -68,7 +68,7 @@ pub(crate) fn checks(pools: &Pools, size: u64, depth: u32) -> Vec<Contender<'_>>
 
 type Body<'a> = &'a dyn Fn(&TryNursery<'_, '_, Cancelled>) -> Result<u64, Failure<Cancelled>>;
 
-/// Calls `f` so many partial nurseries deep.
+/// Calls `f` inside this many nested partial nurseries.
 fn below(
     pools: &Pools,
     depth: u32,
@@ -84,8 +84,8 @@ fn below(
     value.expect("nobody cancels")
 }
 
-/// From cancelling a nursery that has so many children in line to its end; for pools of one thread,
-/// since others would have run some of them.
+/// From cancelling a nursery with this many unstarted children to its end; for pools of one thread,
+/// because other threads would have run some of the children.
 pub(crate) fn skipped(pools: &Pools, size: u64) -> Vec<Contender<'_>> {
     vec![Contender::timed("hatchery cancel", move || {
         let started = AtomicU64::new(0);

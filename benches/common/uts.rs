@@ -1,6 +1,6 @@
 //! Unbalanced tree search: the nodes of a tree that nobody knows before, each found by hashing.
 //!
-//! The trees and their random source are those of the UTS benchmark (Olivier and others, "UTS: An
+//! The trees and their random source come from the UTS benchmark (Olivier and others, "UTS: An
 //! Unbalanced Tree Search Benchmark", LCPC 2006; its `brg_sha1`), so that the counts can be
 //! compared: a node is a SHA-1 state, a child's state the hash of the parent's and its number.
 

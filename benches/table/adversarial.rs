@@ -29,7 +29,7 @@ const LIST: u64 = 1000;
 /// What the body does while its one child should start.
 const BODY_MS: u32 = 2;
 
-/// All of them, for pools of two threads.
+/// All adversarial rows, for pools of two threads.
 pub(crate) fn all(table: &mut Table<'_>) {
     let pools = Pools::new(2);
     visibility_rows(table, &pools);
@@ -204,8 +204,8 @@ fn leaf_beside_tree(pools: &Pools) -> Vec<Contender<'_>> {
     ]
 }
 
-/// The tree begins when the other thread has got something to do, and asks for nothing until that is
-/// done; by then this one is in the long leaf, and may hide what it has forked off on its way there.
+/// The tree begins when the other thread has got something to do, which asks for nothing until that
+/// is done. By then this thread is in the long leaf, and may hide what it has forked on its way there.
 fn leaf_in_tree(pools: &Pools) -> Vec<Contender<'_>> {
     fn item(number: &u64) -> u64 {
         if *number == LONG_ITEM {

@@ -16,7 +16,7 @@ use crate::report::{digits, quantity};
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 const TEXT: RGBColor = RGBColor(121, 121, 121);
-/// Who is drawn in which colour, by the beginning of the name.
+/// The colour of each contender, by the beginning of its name.
 const COLOURS: [(&str, RGBColor); 4] = [
     ("hatchery", RGBColor(31, 119, 224)),
     ("rayon", RGBColor(201, 103, 20)),
@@ -28,7 +28,7 @@ const FONT: &str = "sans-serif";
 const FONT_SIZE: i32 = 13;
 const WIDTH: i32 = 860;
 const LINE: i32 = 19;
-/// Where the bars begin, and how long one is that takes as long as the best.
+/// Where the bars begin, and how long the best contender's bar is.
 const NAMES: i32 = 200;
 const BEST: i32 = 130;
 /// Bars are cut here, in times the best.

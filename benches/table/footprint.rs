@@ -128,7 +128,7 @@ fn idle_rows(table: &mut Table<'_>) {
     )
     .rounds(5)
     .second(
-        "threads woken in the last 1.9 s of them",
+        "threads woken in the last 1.9 s of the idleness",
         Unit::Count("wake-up"),
         at_most(0.0),
     );
@@ -144,7 +144,7 @@ fn idle_rows(table: &mut Table<'_>) {
             }
         }
     };
-    // Each makes pools of its own, of which the others' threads have nothing to do.
+    // Each contender makes pools of its own, in which the other contenders' threads have nothing to do.
     let idle = move |name: &'static str, own: &'static str| {
         Contender::values(name, move || {
             let pools = common::Pools::new(THREADS);
@@ -193,8 +193,8 @@ pub(crate) struct Usage {
     pub(crate) switches: u64,
 }
 
-/// The threads of this process but the calling one, all of which live on, but for spare ones that sleep
-/// for long; none where the system does not tell them apart.
+/// The threads of this process except the calling thread. All of them live on, except spare threads
+/// that sleep for long. None where the system does not tell threads apart.
 pub(crate) struct Others(Vec<i32>);
 
 impl Others {

@@ -34,17 +34,17 @@ impl Goal {
         Self::new(of, Figure::Plain, bound)
     }
 
-    /// At most so many nanoseconds more than the reference.
+    /// At most this many nanoseconds more than the reference.
     pub(crate) fn over(of: &'static str, bound: f64) -> Self {
         Self::new(of, Figure::Over, bound)
     }
 
-    /// At most so many times the ideal.
+    /// At most this many times the ideal.
     pub(crate) fn over_ideal(of: &'static str, bound: f64) -> Self {
         Self::new(of, Figure::OverIdeal, bound)
     }
 
-    /// At least so much faster than the serial program, and not over 5 % slower than the best.
+    /// At least this many times as fast as the serial program, and not over 5 % slower than the best.
     pub(crate) fn speed_up(of: &'static str, bound: f64) -> Self {
         Self {
             within: Some(1.05),

@@ -99,7 +99,7 @@ impl Row {
         }
     }
 
-    /// One call has so many of `what`.
+    /// Sets how many of `what` one call has.
     pub(crate) fn per(mut self, what: &'static str, units: u64) -> Self {
         self.unit = Unit::Time(what);
         self.units = units;
@@ -119,7 +119,7 @@ impl Row {
         self
     }
 
-    /// At most so many rounds, for what does not vary or takes long.
+    /// Limits the number of rounds, for a row that does not vary or takes long.
     pub(crate) fn rounds(mut self, most: u32) -> Self {
         self.rounds = most;
         self
@@ -169,7 +169,7 @@ impl Measured {
 }
 
 impl Outcome {
-    /// The fastest of those that compete and that `which` picks.
+    /// The fastest contender among those that compete and that `which` picks.
     pub(crate) fn best(&self, which: impl Fn(&Measured) -> bool) -> Option<&Measured> {
         let competing = self.contenders.iter().filter(|c| !c.is_reference);
         let picked = competing.filter(|contender| which(contender));
@@ -225,9 +225,9 @@ impl<'a> Table<'a> {
             false => "",
         };
         format!(
-            "Before and after each row, two threads of std computed side by side: that took \
-             {median:.2} times as long as one alone, and more than {high:.2} times at a tenth of \
-             the rows.{warning}"
+            "Before and after each row, two threads of std computed side by side. They took \
+             {median:.2} times as long as one thread alone, and more than {high:.2} times as long \
+             at a tenth of the rows.{warning}"
         )
     }
 
@@ -253,7 +253,7 @@ impl<'a> Table<'a> {
         let control_before = control();
         let rounds = self.rounds(&row, &mut turns);
         for round in 0..rounds as usize {
-            // So that nobody always runs behind the same one.
+            // So that no contender always runs after the same other contender.
             let first = round % turns.len();
             let (head, tail) = turns.split_at_mut(first);
             tail.iter_mut().chain(head).for_each(Turns::take);

@@ -93,7 +93,7 @@ fn paced(period: Duration, nursery: &dyn Fn(&mut [u64; CHILDREN])) -> [f64; 2] {
         nursery(&mut slots);
         times.push(open.elapsed());
         assert_eq!(slots, answer);
-        // One that is late is not made up for.
+        // A nursery that is late is not made up for.
         next = (next + period).max(Instant::now());
     }
     let burnt = (others.usage().cpu - before.cpu).as_secs_f64() / start.elapsed().as_secs_f64();

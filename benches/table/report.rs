@@ -141,7 +141,7 @@ fn add_row(table: &mut String, outcome: &Outcome) {
             .quartiles
             .map(|value| quantity(outcome.unit, value));
         let ratio = ratio(outcome, contender);
-        // What stands for comparison is not among those compared.
+        // A reference is there for comparison and does not compete.
         let contender = match contender.is_reference {
             true => format!("*{}*", contender.name),
             false => contender.name.to_owned(),

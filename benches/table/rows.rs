@@ -10,7 +10,7 @@ use crate::common::{
 use crate::goals::Goal;
 use crate::measure::{Group, Row, Table};
 
-/// All of them, for pools of each of these sizes.
+/// All ordinary rows, for pools of each of these sizes.
 pub(crate) fn all(table: &mut Table<'_>, threads: &[usize]) {
     let pools: Vec<_> = threads.iter().copied().map(Pools::new).collect();
     for part in [
@@ -142,7 +142,7 @@ fn cancellation_rows(table: &mut Table<'_>, pools: &Pools) {
         let contenders = partial::children(pools, CHILDREN, 0);
         (flat::serial(CHILDREN, 0), contenders)
     });
-    // The others are about one thread each.
+    // The other rows are about one thread each.
     if threads > 1 {
         return;
     }

@@ -79,7 +79,7 @@ impl Census {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// The largest file; of equally large ones the one whose path comes first.
+    /// The largest file; among equally large files, the first by path.
     pub(crate) fn largest(&self) -> Option<&File> {
         self.files.iter().rev().max_by_key(|file| file.bytes)
     }

@@ -21,7 +21,7 @@ pub(crate) fn print(
     let mut text = String::new();
     write(&mut text, census, groups, took, checked).expect("memory");
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read it has seen enough.
+        // The reader may close the pipe early.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
     }

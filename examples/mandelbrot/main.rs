@@ -1,8 +1,8 @@
 //! The best picture of the Mandelbrot set that there is time for.
 //!
 //! `cargo run --release --example mandelbrot -- --seconds 5` computes the picture in passes, each finer
-//! than the one before, in a nursery with a timeout: see [`refine`]. What is written in the end is
-//! the last pass that was complete.
+//! than the pass before, in a nursery with a timeout: see [`refine`]. The last complete pass is written
+//! in the end.
 //!
 //! Exit codes: 0, here is a picture; 1, there is none; 2, the command line is wrong.
 
@@ -56,7 +56,7 @@ fn run(options: &Options) -> Result<(), String> {
         best.pass.grid * best.pass.grid,
     );
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read it has seen enough.
+        // The reader may close the pipe early.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("cannot print the summary: {error}"))
         }

@@ -15,7 +15,7 @@ pub(crate) struct Size {
 /// Red, green and blue, as amounts of light from 0 to 1.
 pub(crate) type Light = [f64; 3];
 
-/// The colour of a point that escapes after so many iterations, or does not.
+/// The colour of a point that escapes after this many iterations, or does not.
 pub(crate) fn colour(escape: Option<f64>) -> Light {
     let Some(escape) = escape else {
         return [0.0; 3];

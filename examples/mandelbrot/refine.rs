@@ -1,8 +1,8 @@
 //! Passes over the picture until the time is up.
 //!
 //! All passes run in one nursery with a timeout. A pass has a child for every row, and every child asks
-//! after each pixel whether it should stop. A pass counts when all of its rows are there: one that the
-//! timeout cuts off is thrown away, and the one before stays.
+//! after each pixel whether it should stop. A pass counts when all of its rows are there: a pass
+//! that the timeout cuts off is thrown away, and the pass before it stays.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::picture::{Light, Size, colour, pixel};
 /// How fine the picture is made in one go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
-    /// After how many a point counts as one of the set.
+    /// The number of iterations after which a point counts as part of the set.
     pub(crate) iterations: u32,
-    /// Each pixel is the mean of a square of points, so many on a side.
+    /// Each pixel is the mean of a square with this many points on a side.
     pub(crate) grid: u32,
 }
 
-/// The passes. Each takes two to four times as long as the one before, so little is lost by starting
+/// The passes. Each takes two to four times as long as the pass before, so little is lost by starting
 /// afresh: first the outline gets right, then the edges smooth.
 pub(crate) const PASSES: [Pass; 7] = [
     Pass::new(64, 1),
@@ -61,11 +61,11 @@ pub(crate) struct Refined {
 #[derive(Debug)]
 pub(crate) enum Ended {
     Done,
-    /// And how long it took all children to stop.
+    /// The time is up; with how long it took all children to stop.
     Deadline(Duration),
 }
 
-/// Makes so many passes, or as many as there is time for.
+/// Makes this many passes, or as many as there is time for.
 pub(crate) fn until(time: Duration, size: Size, view: View, passes: usize) -> Refined {
     let bar = bar(size);
     let mut best = None;

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         took.as_secs_f64()
     );
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read it has seen enough.
+        // The reader may close the pipe early.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let _ = writeln!(io::stderr(), "error: cannot print the solution: {error}");
             ExitCode::FAILURE

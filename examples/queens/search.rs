@@ -18,7 +18,7 @@ pub(crate) struct Found {
     pub(crate) board: Option<Board>,
     /// Competitors that tried everything.
     pub(crate) in_vain: u32,
-    /// Competitors that were told to stop as somebody had won.
+    /// Competitors that were told to stop because another had won.
     pub(crate) stopped: u32,
     /// Competitors that had not started by then.
     pub(crate) unrun: u32,
@@ -37,10 +37,10 @@ impl From<Cancelled> for Lost {
     }
 }
 
-/// The first solution for so many queens, of 1 to 64.
+/// The first solution for this many queens, from 1 to 64.
 pub(crate) fn first(queens: u32) -> Found {
-    // The race tells nobody's failures once there is a winner, so they are counted here; read when all
-    // have ended.
+    // The race reports no failures once there is a winner, so they are counted here, and read when all
+    // competitors have ended.
     let (started, in_vain, stopped) = (counter(), counter(), counter());
     let result = hatchery::race_each(0..queens, |column| {
         started.fetch_add(1, Ordering::Relaxed);
@@ -55,7 +55,7 @@ pub(crate) fn first(queens: u32) -> Found {
     let board = match result {
         Ok(board) => Some(board),
         Err(failures) => {
-            // That of a competitor would be no answer.
+            // A competitor's panic would be no answer.
             let _ = failures.resume_panic();
             None
         }

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         false => race(number),
     };
     let printed = text.and_then(|text| match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read it has seen enough.
+        // The reader may close the pipe early.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     });
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Has the solvers race; says who won, and what became of the others.
+/// Makes the solvers race; says which won, and what became of the others.
 fn race(number: u64) -> Result<String, String> {
     // A thread for each, so that they compete even where there are fewer processors.
     let pool = Pool::builder().threads(SOLVERS.len());

@@ -9,7 +9,7 @@ use crate::arithmetic::{gcd, multiply};
 /// Finds a factor of a composite number that is neither 1 nor the number, unless it is told to stop.
 type Solve = fn(u64, &mut Steps) -> Result<u64, Cancelled>;
 
-/// Those that compete, by name.
+/// The solvers that compete, by name.
 pub(crate) const SOLVERS: [(&str, Solve); 3] = [
     ("trial division", trial_division),
     ("Fermat", fermat),

@@ -27,7 +27,7 @@ pub(crate) fn check(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(fail(error)),
     }
-    // A missing directory is said by its own name, not by that of the file tried in it.
+    // A missing directory is reported by its own name, not by the name of the file tried in it.
     fs::metadata(directory(path)).map_err(fail)?;
     // Made and removed at once: it proves that the directory is there and takes files.
     temporary(path).map(drop).map_err(fail)

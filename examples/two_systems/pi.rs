@@ -1,6 +1,6 @@
 //! Pi by the Chudnovsky series, summed by binary splitting over nested nurseries.
 //!
-//! The series and the recurrences for P, Q and T are those of Haible and Papanikolaou, "Fast
+//! The series and the recurrences for P, Q and T are by Haible and Papanikolaou, "Fast
 //! multiprecision evaluation of series of rational numbers" (1998).
 
 use num_bigint::{BigInt, BigUint};

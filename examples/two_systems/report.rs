@@ -51,7 +51,7 @@ impl Report<'_> {
     /// Prints the summary in one go.
     pub(crate) fn print(&self) -> Result<(), Failure> {
         match io::stdout().write_all(self.to_string().as_bytes()) {
-            // Whoever read it has seen enough.
+            // The reader may close the pipe early.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             printed => printed.map_err(Failure::Report),
         }

@@ -29,7 +29,7 @@ impl Server {
     pub(crate) fn start(records: Vec<Record>, latency: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         // Connections inherit it. Without it a page waits some 40 ms: the server holds back the last
-        // piece until the client has acknowledged the one before, which the client delays.
+        // piece until the client has acknowledged the piece before, which the client delays.
         SockRef::from(&listener).set_tcp_nodelay(true)?;
         let address = listener.local_addr()?;
         let http = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;

@@ -27,7 +27,7 @@ pub(crate) struct Checked {
     pub(crate) records: u64,
     /// Lines that were read.
     pub(crate) lines: u64,
-    /// Those found bad, in order; at most the first of them, unless all were asked for.
+    /// Records found bad, in order; at most the first of them, unless all were asked for.
     pub(crate) bad: Vec<Bad>,
 }
 
@@ -86,8 +86,8 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Finds the lines of bad records, which are in order.
 ///
-/// What the reader says of lines is no help: it counts the one before where there are empty lines, or
-/// where lines end in a carriage return and a line feed.
+/// The reader's line numbers are no help: it counts the line before if there are empty lines, or if
+/// lines end in a carriage return and a line feed.
 fn locate(path: &Path, bad: &mut [Bad]) -> io::Result<()> {
     if bad.is_empty() {
         return Ok(());

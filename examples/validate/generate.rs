@@ -24,7 +24,7 @@ pub(crate) fn write(path: &Path, recipe: &Recipe) -> io::Result<()> {
     let mut bad = recipe.bad;
     writeln!(file, "{}", COLUMNS.join(","))?;
     for id in 1..=recipe.records {
-        // Among those left, each is as likely to be one of the bad ones: exactly so many in the end
+        // Each of the records left is equally likely to be bad, and in the end exactly `bad` of all are
         // (selection sampling; Knuth, The Art of Computer Programming 2, algorithm S).
         let left = recipe.records - id + 1;
         let is_bad = random.u64(0..left) < bad;

@@ -75,7 +75,7 @@ fn report(checked: &Checked, seconds: f64) -> Result<String, fmt::Error> {
 
 fn print(text: &str) -> io::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read it has seen enough.
+        // The reader may close the pipe early.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
     }

@@ -18,14 +18,14 @@ use crate::generate::Recipe;
         written"
 )]
 pub(crate) struct Options {
-    /// The file to check; the one to write, or overwrite, with --generate.
+    /// The file to check; with --generate, the file to write or overwrite.
     pub(crate) file: PathBuf,
 
     /// Check to the end, and list every bad record.
     #[arg(long, conflicts_with = "generate")]
     pub(crate) all: bool,
 
-    /// Write a file of so many records instead.
+    /// Write a file with this many records instead.
     #[arg(long, value_name = "RECORDS")]
     generate: Option<u64>,
 

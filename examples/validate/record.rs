@@ -18,7 +18,7 @@ pub(crate) struct Bad {
     pub(crate) record: u64,
     /// Lines count from 1; a quoted field may have several, so this is more than the record's number.
     pub(crate) line: u64,
-    /// Where the reader has begun to look for it, in bytes: at the end of the one before.
+    /// Where the reader has begun to look for the record, in bytes: at the end of the record before.
     pub(crate) byte: u64,
     pub(crate) why: String,
 }

@@ -9,16 +9,17 @@ use crate::task::record::{Class, Handle, Running};
 pub(super) trait Awaited {
     fn is_over(&self) -> bool;
 
-    /// Arranges for this thread to be unparked when it is over; false if that comes too late.
+    /// Arranges that this thread is unparked when the wait is over; false if that comes too late.
     fn ask_for_wake(&self) -> bool;
 
-    /// Whether `claim` may give anything: to take permits for nothing keeps others from them.
+    /// Whether `claim` may give anything. This is asked first, because permits that are taken for
+    /// nothing are kept from others.
     fn is_unclaimed(&self, class: Class) -> bool;
 
-    /// The right to run it, if it is one child of this class that nobody has started.
+    /// Claims an awaited child of this class that nobody has started.
     fn claim(&self, class: Class) -> Option<Running>;
 
-    /// For those who ask what this thread waits for.
+    /// Describes the wait, for a report.
     fn describe(&self) -> WaitsFor;
 }
 
@@ -80,7 +81,7 @@ impl Awaited for End<'_> {
     }
 }
 
-/// The first end of several children.
+/// The moment at which the first of several children ends.
 pub(super) struct Any<'a, C>(pub(super) &'a C);
 
 impl<'a, T: 'a, I, C> Awaited for Any<'_, C>

@@ -1,10 +1,10 @@
 //! Side threads for children that may block.
 //!
-//! They never compute for the pool, so they hold no place. There are at most so many of them at a
-//! time, see [`Blocking::new`]; one that has been idle for [`RETIREMENT`] ends.
+//! Side threads never compute for the pool, so they hold no place. Their number is bounded, see
+//! [`Blocking::new`]; a side thread that has been idle for [`RETIREMENT`] ends.
 //!
-//! Runs that none of them will come for ([`Side`]) are *starved*: a waiter whose nursery they belong to
-//! runs them itself before it parks, so no bound and no refused thread can make it wait for ever.
+//! A run that no side thread will take ([`Side`]) is *starved*: a waiter of its nursery runs it
+//! itself before it parks, so neither the bound nor a refused thread can make it wait for ever.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ use crate::platform::sync::{Arc, PoisonError};
 use crate::platform::thread;
 use crate::protocol::side::{Side, Taker};
 
-/// Side threads of a pool that does not say how many: as many blocking calls as a client usually has
-/// open at once.
+/// The number of side threads of a pool that does not say how many: as many blocking calls as a
+/// client usually has open at once.
 pub(crate) const MOST: usize = 64;
-/// How long an idle side thread stays, or a spare worker: bursts of I/O come back within seconds.
+/// How long an idle side thread or spare worker stays: bursts of I/O come back within seconds.
 #[cfg(not(test))]
 pub(crate) const RETIREMENT: Duration = Duration::from_secs(10);
-/// Tests do not wait for that.
+/// Tests do not wait that long.
 #[cfg(test)]
 pub(crate) const RETIREMENT: Duration = Duration::from_millis(1);
 
@@ -37,18 +37,19 @@ pub(crate) struct Blocking {
 }
 
 impl Blocking {
-    /// With `most` side threads at a time. If there are none, waiters run all themselves.
+    /// Makes the blocking part of a pool with `most` side threads at a time. If `most` is zero,
+    /// waiters run all blocking children.
     pub(crate) fn new(most: usize) -> Self {
         let side = Side::new(most);
         Self { side }
     }
 
-    /// Entries queued, threads ready, threads living: for the eyes of people.
+    /// Entries queued, threads ready, threads living; for people to read.
     pub(crate) fn snapshot(&self) -> [usize; 3] {
         self.side.snapshot()
     }
 
-    /// Whose children wait for a thread.
+    /// The nurseries of the children that wait for a thread.
     pub(crate) fn whose(&self) -> Vec<Id> {
         let whose = |run: &Run| Id::of(run.scope());
         self.side.read(|queue| queue.iter().map(whose).collect())
@@ -63,14 +64,14 @@ impl Blocking {
         self.side.take(|run| run.scope().is_within(scope))
     }
 
-    /// A handle has claimed a child that no thread would come for; it is in the queue still. Once half
-    /// of the queue may be such, they are let go of.
+    /// Notes that a handle has claimed a child that no side thread would take, and that is still in
+    /// the queue. Once half of the queue may be claimed, the claimed children are released.
     pub(crate) fn note_claim(&self) {
         let stale = self.side.note_claim(Run::is_stale);
         stale.into_iter().for_each(limit::let_go_of);
     }
 
-    /// Queues a blocking child, and sees to it that a thread comes for it if one can be had.
+    /// Queues a blocking child, and sees to it that a side thread takes it, if one can be had.
     pub(crate) fn submit(&self, seat: &Seat, run: Run) {
         seat.core.check_process();
         // Once it is in the queue, the run may be over and its nursery closed.
@@ -85,12 +86,12 @@ impl Blocking {
                 if started.is_none() {
                     point::reach(Point::SideThreadRefused);
                     self.side.not_started();
-                    // A run queued meanwhile may have counted on this thread, and whoever waits for it is
-                    // parked: its home, or a child or plain thread that has spawned it.
+                    // A run queued meanwhile may have counted on this thread, and a waiter may be
+                    // parked: the home, or a child or plain thread that has spawned it.
                     seat.core.roster.unpark_all();
                 }
             }
-            // Starved: its nursery's home may be parked already.
+            // The run is starved, and the home of its nursery may be parked already.
             Taker::Nobody => home.unpark(seat),
         }
     }
@@ -98,7 +99,7 @@ impl Blocking {
     fn main(core: &Arc<Core>) {
         let _hooks = hooks::enter(core.hooks());
         Seat::with(core, |seat| {
-            // A guest as any, but for those who look.
+            // The seat is a guest's, but people who look see the thread's name.
             seat.slot().rename(thread::own_name());
             let root = Frame::root(seat);
             root.enter(|| {
@@ -108,7 +109,7 @@ impl Blocking {
                     seat.slot().set_doing(Doing::Running);
                     point::reach(Point::BlockingTaken);
                     run.execute(seat, |_| false);
-                    // A process that it has forked has no use for a side thread.
+                    // If the run has forked the process, the new one has no use for a side thread.
                     core.check_process();
                     seat.slot().set_doing(Doing::Away);
                     core.blocking.side.note_ready();
@@ -118,7 +119,8 @@ impl Blocking {
         });
     }
 
-    /// The next run for the calling side thread, which is ready; none if it is to end.
+    /// Returns the next run for the calling side thread, which is ready; none if the thread is to
+    /// end.
     fn next(&self) -> Option<Run> {
         self.side.next(|bell, side| {
             let (side, waited) = bell

@@ -34,16 +34,16 @@ pub(crate) struct Config {
     pub(crate) blocking_threads: usize,
     pub(crate) name: String,
     pub(crate) stack_size: Option<usize>,
-    /// Whether threads that run children take the signals that the thread does which starts them.
+    /// Whether threads that run children take the same signals as the thread that starts them.
     pub(crate) inherits_signals: bool,
-    /// Whether these threads may run on all CPUs of the main thread, besides those of the thread that starts
-    /// them.
+    /// Whether these threads may run on all CPUs of the main thread, besides the CPUs of the thread
+    /// that starts them.
     pub(crate) on_all_cpus: bool,
-    /// Workers beyond `threads`, for those that are absent.
+    /// Workers beyond `threads` that may stand in for absent workers.
     pub(crate) spares: usize,
-    /// They belong to the pool's handle.
+    /// User code that runs on the threads; it belongs to the pool's handle.
     pub(crate) hooks: Weak<Hooks>,
-    /// What the layer above knows about a nursery.
+    /// Tells what the layer above knows about a nursery.
     pub(crate) describe: fn(&ScopeFrame) -> Facts,
     pub(crate) watchdog: Option<Watchdog>,
 }
@@ -78,7 +78,7 @@ impl Roster {
         });
     }
 
-    /// Has all that are parked look for what they wait for.
+    /// Wakes all parked threads, so that they look for what they wait for.
     pub(crate) fn unpark_all(&self) {
         self.read(|slots| slots.iter().for_each(|slot| slot.parker.unpark()));
     }
@@ -109,7 +109,7 @@ impl Roster {
 pub(crate) struct Core {
     /// Itself, for new threads.
     me: Weak<Self>,
-    /// Whose threads its threads are.
+    /// The process that the pool's threads belong to.
     process: Process,
     config: Config,
     pub(crate) idle: Idle,
@@ -118,7 +118,7 @@ pub(crate) struct Core {
     pub(crate) blocking: Blocking,
     /// The workers' slots, by their index among the sleepers; set by the first child.
     workers: OnceLock<Vec<Arc<Slot>>>,
-    /// Those of spare workers, whose indices come after.
+    /// The slots of spare workers, by indices that come after the workers'.
     spares: Mutex<BTreeMap<usize, Arc<Slot>>>,
     /// The index of the next spare.
     next_spare: AtomicUsize,
@@ -130,9 +130,9 @@ pub(crate) struct Core {
     /// Whether the watchdog was started, if there is to be one.
     is_watched: OnceLock<()>,
     pub(super) leash: Leash,
-    /// Where those wait who have asked all threads what they have open.
+    /// Where threads wait that have asked all threads what they have open.
     pub(super) answers: Answers,
-    /// How many times a spare thread took over for one that blocks.
+    /// How many times a spare has stood in for an absent worker.
     compensations: Common,
 }
 
@@ -159,7 +159,7 @@ impl Core {
         })
     }
 
-    /// The same pool in a process that was forked from its own.
+    /// Makes the same pool again, in a process that was forked from the pool's own.
     pub(crate) fn reborn(&self) -> Arc<Self> {
         let new = Self::new(self.config.clone());
         if self.is_shut_down() {
@@ -168,8 +168,8 @@ impl Core {
         new
     }
 
-    /// Whether its threads are those of a process that this one was forked from: none of them is here,
-    /// and what they had locked stays so.
+    /// Whether the pool's threads belong to a process that this one was forked from: none of them
+    /// is here, and what they had locked stays locked.
     #[inline]
     pub(crate) fn is_orphan(&self) -> bool {
         !self.process.is_this()
@@ -195,13 +195,13 @@ impl Core {
         self.config.threads
     }
 
-    /// What the layer above knows about a nursery that is open.
+    /// Asks the layer above what it knows about a nursery that is open.
     pub(crate) fn describe(&self, scope: &ScopeFrame) -> Facts {
         (self.config.describe)(scope)
     }
 
-    /// Whether workers are there in this process, or on their way to where they find what is exposed now:
-    /// see `idle`, proof, 6.
+    /// Whether there are workers in this process, or workers on their way that will find what is
+    /// exposed now: see `idle`, proof, 6.
     pub(crate) fn has_workers(&self) -> bool {
         self.workers_started() > 0 && !self.is_orphan()
     }
@@ -230,8 +230,8 @@ impl Core {
         self.is_shut_down() || self.is_orphan()
     }
 
-    /// Starts one of the pool's threads, whose end that of the pool waits for; none if the pool is over or
-    /// the system refuses it.
+    /// Starts a thread of the pool; the end of the pool waits for it. None if the pool is over or
+    /// the system refuses the thread.
     #[must_use]
     pub(crate) fn start_thread(
         &self,
@@ -260,7 +260,7 @@ impl Core {
         main: impl FnOnce() + Send + 'static,
     ) -> Option<()> {
         if self.is_orphan() {
-            // A thread that is not here may have the lock.
+            // A thread that is not here may hold the lock.
             return None;
         }
         let start = || {
@@ -274,7 +274,8 @@ impl Core {
         self.all_threads.start(start, Thread::is_over)
     }
 
-    /// Starts the workers, once; true for the caller that does. A thread that is refused is done without.
+    /// Starts the workers, once; true for the caller that does. The pool does without a thread that
+    /// is refused.
     pub(crate) fn start_workers(self: &Arc<Self>) -> bool {
         self.workers.get().is_none() && self.start_workers_now()
     }
@@ -313,7 +314,7 @@ impl Core {
         has_begun
     }
 
-    /// Starts the watchdog, once, if there is to be one. If it is refused, it is done without.
+    /// Starts the watchdog, once, if there is to be one. The pool does without it if it is refused.
     pub(crate) fn start_watchdog(self: &Arc<Self>) {
         let Some(watchdog) = self.config.watchdog else {
             return;
@@ -350,7 +351,7 @@ impl Core {
         Some(())
     }
 
-    /// A spare worker takes over for one that is absent.
+    /// Counts that a spare stands in for an absent worker.
     pub(crate) fn note_compensation(&self) {
         self.compensations.add(1);
     }
@@ -362,7 +363,7 @@ impl Core {
         Seat::new(Arc::clone(self), slot, deque, Kind::Spare)
     }
 
-    /// A spare ends.
+    /// Forgets a spare that ends.
     pub(crate) fn forget_spare(&self, index: usize) {
         lock(&self.spares).remove(&index);
     }
@@ -388,7 +389,7 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         if self.is_orphan() {
-            // To the system these handles mean nothing here, or something else.
+            // In this process these handles mean nothing to the system, or something else.
             self.all_threads.forget();
         }
     }
@@ -420,8 +421,8 @@ impl Field for Core {
             self.note_compensation();
         }
         let slot = spare.as_ref().unwrap_or_else(|| self.worker(worker));
-        // ORDERING: Release; partner: the Acquire in `worker::sleep`. No model: the token orders the
-        // same, except for a sleeper that an old one has woken.
+        // ORDERING: Release; partner: the Acquire in `worker::sleep`. No model: the token orders
+        // the same, except for a sleeper that an old token has woken.
         slot.asleep.store(false, Ordering::Release);
         slot.parker.unpark();
     }
@@ -446,7 +447,7 @@ impl fmt::Debug for Core {
             .field("asleep", &asleep)
             .field("absent_workers", &absent)
             .field("spare_workers", &spare)
-            .field("stray_children", &self.strays.len())
+            .field("stray_runs", &self.strays.len())
             .field("blocking_children_queued", &queued)
             .field("side_threads", &living)
             .field("side_threads_ready", &ready);

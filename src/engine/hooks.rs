@@ -1,15 +1,15 @@
 //! User code at the two ends of a pool thread's life.
 //!
-//! What hooks have captured is the user's, and the end of their pool ends it. So the hooks belong to the
-//! pool's handle, and everybody else knows them by weak references only:
+//! The captures of hooks belong to the user, and end with the hooks' pool. So the hooks belong to
+//! the pool's handle, and all others know them by weak references only:
 //!
-//! 1. A core keeps no hook alive, whoever keeps the core: a thread that has been a guest, options that
-//!    name the pool. Neither does the pool of a forked process keep those of threads that it does not
-//!    have.
-//! 2. A thread of the pool holds the hooks only while it calls one. The handle ends them after it has
-//!    waited for these threads, so they end on its thread, and under no lock.
-//! 3. A thread that ends its own pool is not waited for, and has an exit hook to call yet. The handle
-//!    leaves the hooks to that thread, which ends them once it has called it.
+//! 1. A core keeps no hook alive, even where a former guest thread, or options that name the pool,
+//!    keep the core alive. Nor does the pool of a forked process keep the hooks of threads that it
+//!    does not have.
+//! 2. A thread of the pool holds the hooks only while it calls one. The handle ends them after it
+//!    has waited for these threads, so they end on the handle's thread, and under no lock.
+//! 3. A thread that ends its own pool is not waited for, and has yet to call an exit hook. The
+//!    handle leaves the hooks to that thread, which ends them after the call.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,7 +43,7 @@ fn call(user_code: impl FnOnce()) {
     }
 }
 
-/// What a thread knows that has called the start hook, and not the exit hook.
+/// What a thread remembers from its start hook to its exit hook.
 struct Entered {
     hooks: Weak<Hooks>,
     /// The hooks themselves, if this thread has ended their pool.
@@ -54,7 +54,7 @@ thread::thread_local! {
     static ENTERED: RefCell<Option<Entered>> = const { RefCell::new(None) };
 }
 
-/// Calls the start hook now, and the exit hook when the answer is dropped.
+/// Calls the start hook now, and the exit hook when the result is dropped.
 pub(crate) fn enter(hooks: &Weak<Hooks>) -> impl Drop + use<> {
     struct Exit;
     impl Drop for Exit {
@@ -84,8 +84,8 @@ pub(crate) fn have_start(hooks: &Weak<Hooks>) -> bool {
     hooks.upgrade().is_some_and(|hooks| hooks.start.is_some())
 }
 
-/// Ends the hooks of a pool whose other threads have ended; or leaves them to the calling thread, if that
-/// is one of the pool's and has its exit hook to call.
+/// Ends the hooks of a pool whose other threads have ended; or leaves them to the calling thread,
+/// if it is a thread of the pool and has its exit hook to call.
 pub(crate) fn end(hooks: Arc<Hooks>) {
     let mut hooks = Some(hooks);
     let _are_over = ENTERED.try_with(|entered| {

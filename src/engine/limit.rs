@@ -1,24 +1,26 @@
-//! Limits: how many children of a nursery, and of those below it, run at a time.
+//! Limits: how many children of a nursery, and of the nurseries below it, run at a time.
 //!
-//! A thread that runs a child of a limited nursery has a *permit* of its limiter, and so has whatever
-//! that child runs on the same thread. A run that finds no permit left is held back by the limiter,
-//! until one is given back: then it goes to the strays, or to the side threads, where somebody tries
-//! again. Nobody who has a permit waits for another of the same limiter.
+//! A thread that runs a child of a limited nursery has a *permit* of its limiter, and so has all
+//! that this child runs on the same thread. A run that finds no permit left is held back by the
+//! limiter until one is given back: then it goes to the strays, or to the side threads, where a
+//! thread tries again to run it. No thread that has a permit waits for another permit of the same
+//! limiter.
 //!
-//! 1. No run is held back while a permit is left (`permits`). So a run that was let go and does not ask
-//!    for the permit after all, because its child was claimed or for want of another permit, passes it
-//!    on.
-//! 2. A permit is given back before the count of the run that needed it: until then the limiter, which
-//!    lies in its nursery's frame, is there.
-//! 3. The home of what is held back may hold a permit itself, and is told: it runs its own children
-//!    under that, those that may block included. Whoever waits for one child and has a permit runs
-//!    that one by its handle, so that it need not be told.
-//! 4. Whoever waits for one child, has no permit, and would run it (a plain thread, a fork of the body)
-//!    says so before it looks for a permit; whoever gives one back looks for it afterwards.
-//! 5. What was let go may lie where nobody comes for it, while its home waits further in for what stands
-//!    behind it. So whoever waits for that says so, too, and does not wait for its turn: once permits are
-//!    left it takes its own out of the line, or the child by its handle. Model:
-//!    `models::limits_nobody_waits_for_a_turn`.
+//! 1. No run is held back while a permit is left (`permits`). A run that was let go may turn out
+//!    not to ask for the permit, because its child was claimed or because another permit is
+//!    missing. Then the next run in line is let go.
+//! 2. A permit is given back before the count of the run that needed it: until then the limiter,
+//!    which lies in its nursery's frame, is there.
+//! 3. The home of a run that is held back may hold a permit itself, and is told: it runs its own
+//!    children under its permit, including children that may block. A thread that waits for one
+//!    child and has a permit runs the child by its handle, so it need not be told.
+//! 4. A thread that has no permit may wait for one child that it would run itself (a plain thread,
+//!    a fork of the body). It enlists ([`Wanting`]) before it looks for a permit; a thread that
+//!    gives one back looks for enlisted threads afterwards.
+//! 5. A run that was let go may lie where no thread takes it, while its home waits, in an inner
+//!    nursery, for a run behind it in the line. So a thread that waits for such a run enlists, too,
+//!    and does not wait for its turn: once permits are left, it takes its own run out of the line,
+//!    or claims the child by its handle. Model: `models::limits_nobody_waits_for_a_turn`.
 #![allow(
     unsafe_code,
     reason = "follows limiters in the frames of open nurseries"
@@ -40,13 +42,13 @@ use crate::task::record::Class;
 
 /// The limit of one nursery.
 pub(crate) struct Limiter {
-    /// That of a nursery further out. INVARIANT: null, or of a nursery that this one was opened in; set
-    /// before the first child.
+    /// The limiter of an outer nursery. INVARIANT: null, or of a nursery that this one was opened
+    /// in; set before the first child.
     outer: Cell<*const Limiter>,
-    /// Whose threads it limits: those of a process forked from it are others.
+    /// The process whose threads are limited; a process forked from it has other threads.
     process: Process,
     permits: Permits<(Run, Class)>,
-    /// The waiters who are to be told once a permit is given back.
+    /// The waiters to wake once a permit is given back.
     wanting: Wanting<Arc<Slot>>,
 }
 
@@ -58,8 +60,8 @@ statics! {
 /// Whether there may be a limiter in a nursery that is open.
 #[inline]
 pub(crate) fn are_there_any() -> bool {
-    // ORDERING: Relaxed: whoever runs something of a limited nursery came to know of it after the
-    // limiter was made.
+    // ORDERING: Relaxed: a thread that runs something of a limited nursery came to know of the
+    // nursery after the limiter was made.
     NUMBER.load(Ordering::Relaxed) > 0
 }
 
@@ -94,12 +96,12 @@ impl Limiter {
         }
     }
 
-    /// The limit of a nursery further out holds, too.
+    /// Sets the limiter of an outer nursery, which holds, too.
     pub(crate) fn set_outer(&self, outer: *const Self) {
         self.outer.set(outer);
     }
 
-    /// This one and those further out.
+    /// This limiter and the limiters of outer nurseries.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         // SAFETY: by the invariant of `outer`, whose nurseries are open as long as this one.
         let all = std::iter::successors(Some(self), |limiter| unsafe {
@@ -108,7 +110,7 @@ impl Limiter {
         all.take_while(|limiter| limiter.is_in_force())
     }
 
-    /// Whether it was made by this process: if not, threads that are not here have its permits.
+    /// Whether this process made it. If not, threads that are not in this process have its permits.
     pub(crate) fn is_in_force(&self) -> bool {
         self.process.is_this()
     }
@@ -126,17 +128,18 @@ impl Limiter {
         false
     }
 
-    /// Those of which this thread has no permit.
+    /// The limiters in force of which this thread has no permit.
     fn missing(&self) -> impl Iterator<Item = &Self> {
         self.chain().filter(|limiter| !limiter.is_held())
     }
 
-    /// Whether this thread could have all permits that it has not.
+    /// Whether this thread could have all permits that it lacks.
     fn are_left(&self) -> bool {
         self.missing().all(|limiter| limiter.permits.is_left())
     }
 
-    /// The same; it is told of the next one that is given back.
+    /// Whether this thread could have all permits that it lacks; it is woken when the next one is
+    /// given back.
     pub(crate) fn are_left_for(&self, seat: &Seat) -> bool {
         let is_same = |slot: &Arc<Slot>| ptr::eq(&**slot, seat.slot());
         let who = || seat.shared_slot();
@@ -144,7 +147,7 @@ impl Limiter {
             .all(|limiter| limiter.wanting.is_left_for(&limiter.permits, is_same, who))
     }
 
-    /// Gives a permit back, and lets go of what is held back for want of it.
+    /// Gives a permit back, and sends on the first run that waits for it.
     fn give_back(&self) {
         if !self.is_in_force() {
             return;
@@ -161,34 +164,35 @@ impl Limiter {
         first.into_iter().for_each(Self::send_on);
     }
 
-    /// Who was let go does not ask for a permit here after all: it is the turn of the next one.
+    /// Lets the next run in line go, because a run that was let go does not ask for a permit here
+    /// after all.
     fn pass_on(&self) {
         self.permits.let_go().into_iter().for_each(Self::send_on);
     }
 
-    /// Sends what is not held back any more to where somebody tries again.
+    /// Sends a run that is no longer held back to where a thread tries again to run it.
     fn send_on((run, class): (Run, Class)) {
-        // It is counted, so its nursery is open.
+        // The run is counted, so its nursery is open.
         Seat::with(&run.scope().core().clone(), |seat| match class {
             Class::Compute => seat.stray(run),
             Class::Blocking => {
                 seat.core.blocking.submit(seat, run);
                 if seat.core.blocking.is_starved() {
-                    // Whoever has spawned it may be parked, and not be its home.
+                    // The thread that has spawned it may be parked, and may not be its home.
                     seat.core.roster.unpark_all();
                 }
             }
         });
     }
 
-    /// Whether something that is `wanted` is held back for want of a permit.
+    /// Whether a run that is `wanted` is held back for lack of a permit.
     pub(crate) fn has_line(&self, wanted: impl Fn(&Run) -> bool) -> bool {
         self.chain()
             .any(|limiter| limiter.permits.has(|(run, _)| wanted(run)))
     }
 
-    /// Whether what is held back may be run by this thread: it has a permit, or some are left although
-    /// somebody stands in line.
+    /// Whether this thread may run what is held back: it has a permit, or some are left although
+    /// runs stand in line.
     pub(crate) fn may_run_held_back(&self) -> bool {
         let is_stuck = |limiter: &Self| limiter.permits.has(|_| true);
         self.chain().any(Self::is_held) || (self.missing().any(is_stuck) && self.are_left())
@@ -204,7 +208,8 @@ impl Limiter {
         run.map(|(run, _)| run)
     }
 
-    /// Whether there is one of any class; if there are no permits for it, this thread is told of the next.
+    /// Whether [`Self::take_below`] would find a run of any class. If only permits are missing for
+    /// it, this thread is woken when the next one is given back.
     pub(crate) fn has_below(&self, scope: &ScopeFrame, seat: &Seat) -> bool {
         let has = |limiter: &Self| limiter.permits.has(|(run, _)| is_below(run, scope));
         let mut held = self.chain().filter(|limiter| limiter.is_held());
@@ -212,14 +217,15 @@ impl Limiter {
     }
 }
 
-/// Whether a helper in the body of `scope` may run it: those of another pool have helpers of their own.
+/// Whether a helper in the body of `scope` may run `run`. Runs of another pool have helpers of
+/// their own.
 pub(crate) fn is_below(run: &Run, scope: &ScopeFrame) -> bool {
     run.scope().is_within(scope) && Arc::ptr_eq(run.scope().core(), scope.core())
 }
 
 /// Runs `f` with the permits that a child of the limited nursery needs, unless there are none left.
 pub(crate) fn with_permits<R>(limiter: &Limiter, f: impl FnOnce() -> R) -> Option<R> {
-    // First a look: to take some in vain would have others look in vain.
+    // Look first: permits that are taken in vain make others look in vain.
     while limiter.are_left() {
         let missing = limiter.missing();
         let taken: Vec<_> = missing
@@ -269,7 +275,7 @@ pub(crate) fn run_or_hold_back<R>(
                 point::reach(Point::PermitHeldBack);
                 give_back(taken);
                 if are_several {
-                    // One of these may have let it go.
+                    // One of the other limiters may have let this run go.
                     missing.for_each(Limiter::pass_on);
                 }
                 release();
@@ -284,7 +290,7 @@ pub(crate) fn run_or_hold_back<R>(
     Some(permitted(taken, || f(item.0)))
 }
 
-/// Lets go of a run all of whose children handles have claimed: it will not ask for permits.
+/// Releases a run of which handles have claimed all children: it will not ask for permits.
 pub(crate) fn let_go_of(run: Run) {
     Seat::with(&run.scope().core().clone(), |seat| {
         if let Some(limiter) = run.scope().limiter() {
@@ -318,15 +324,15 @@ fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {
         HELD.set(before);
         give_back(taken);
     } else {
-        // Forked meanwhile: none of them is in force, nor are those further out, and their nurseries may
-        // be those of threads that are not here.
+        // The process was forked meanwhile: none of these limiters is in force, nor is an outer
+        // one, and their nurseries may belong to threads that are not here.
         HELD.set(ptr::null());
     }
     result
 }
 
-/// In a process that was forked: this thread has no permit any more. That stays so as the children end
-/// that had one: see `permitted`.
+/// Takes all permits from this thread, in a forked process. It has none either when the children
+/// end that ran under a permit: see `permitted`.
 pub(crate) fn forget_stack() {
     HELD.set(ptr::null());
 }

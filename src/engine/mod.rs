@@ -1,7 +1,7 @@
-//! Who runs what: threads and their seats, shared work, waiting, sleeping, blocking.
+//! Which thread runs what: threads and their seats, shared work, waiting, sleeping, blocking.
 //!
-//! The engine sees a nursery only as a [`scope_frame::ScopeFrame`]: a count, a home, a parent. What a
-//! child is worth when it ends is decided above.
+//! The engine sees a nursery only as a [`scope_frame::ScopeFrame`]: a count, a home, a parent. The
+//! layer above decides what follows from the outcome of a child.
 
 mod awaited;
 pub(crate) mod blocking;

@@ -1,22 +1,24 @@
-//! How long something takes that happens over and over, at a fraction of the price of a clock.
+//! How long something takes that happens again and again, at a fraction of the price of a clock.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use crate::platform::clock::{self, Tick};
 
-/// One in so many looks at the clock, which takes 25 ns here.
+/// One event in this many reads the clock, which takes 25 ns here.
 const TIMED: u32 = 8;
-/// From this time on, what happens is coarse: worth the 0.1 us of showing a fork. Much longer than
-/// getting back what was taken, which keeps the thread waiting, too: at 5 us a tree of 1023 nodes that
-/// was shown once went on being shown, and took 10 ns per node instead of 5.
+/// From this time on an event is coarse: it is worth the 0.1 us that showing a fork costs. The time
+/// is much longer than it takes to get back what was taken, because the thread waits for that, too:
+/// with 5 us, a tree of 1023 nodes that was shown once went on being shown, and took 10 ns per node
+/// instead of 5.
 const COARSE: Duration = Duration::from_micros(50);
 
-/// Whether what happens on one thread is coarse.
+/// Whether an event that repeats on one thread is coarse.
 pub(crate) struct Pace {
     left: Cell<u32>,
     last: Cell<Option<Tick>>,
-    /// Whether the last ones timed were coarse, perhaps because of a pause between them.
+    /// Whether the events that were timed last were coarse, perhaps because of a pause between
+    /// them.
     were_coarse: Cell<bool>,
 }
 
@@ -29,7 +31,7 @@ impl Pace {
         }
     }
 
-    /// Notes that it happens now; whether it is coarse.
+    /// Notes that the event happens now; returns whether it is coarse.
     #[inline]
     pub(crate) fn are_coarse(&self) -> bool {
         let left = self.left.get() - 1;

@@ -1,16 +1,17 @@
-//! Exposing private work to whoever is hungry.
+//! Publishes private work for threads that have none.
 //!
 //! INVARIANT: a thread's deque holds runs in the order of its frames, outer before inner. So a
 //! waiter may judge by the newest run alone whether its nursery has any in there. It holds
 //! because
 //!
-//! 1. the outermost frame that has anything gives first, so an inner one gives only when no outer
-//!    one has anything left;
-//! 2. a frame whose leftovers would outlive it on top of another nursery's is not *orderly*, and
-//!    gives to the strays instead: a child that its handle claimed from inside another nursery;
-//! 3. so does a frame that gets children while another one is innermost.
+//! 1. the outermost frame that holds anything gives first, so an inner frame gives only when no
+//!    outer frame has anything left;
+//! 2. a frame is not *orderly*, and gives to the strays instead, if what it leaves would outlive it
+//!    on top of a frame of another nursery: the frame of a child that was claimed by its handle
+//!    from inside another nursery;
+//! 3. a frame that gets children while another frame is innermost gives to the strays, too.
 //!
-//! How a part of a list that nobody has taken comes back in its place: see `frame::shown`.
+//! How a part of a list that nobody has taken comes back to its position: see `frame::shown`.
 //!
 //! Models: `models::publish_*`, `models::split_*`, `models::fork_*`, `models::foreign_*`.
 
@@ -30,28 +31,28 @@ enum Reason {
     Unasked,
 }
 
-/// Claims worth a sweep: few enough not to hold memory, many enough to share its cost.
+/// Claims that are worth a sweep: few enough not to hold memory, many enough to share its cost.
 const SWEEP: u32 = 32;
 /// Forks that are shown unasked: of a balanced tree, seven eighths of what is left.
 const SHOWN: u32 = 3;
-/// How often a thread gives something while the worker it has woken or started is on its way, some 30 us: a
-/// recursion gets this deep before it comes to a long task.
+/// How often a thread gives something while the worker that it has woken or started is on its way,
+/// which takes some 30 us. A recursion gets this deep before it comes to a long task.
 const EAGER: u32 = 32;
 
 impl Seat {
-    /// Queues a child where a frame of its nursery is on this thread: in its place in the serial
-    /// order. Anywhere else it goes to the strays.
+    /// Queues a child. If a frame of its nursery is on this thread, the child gets its position in
+    /// the serial order; otherwise it goes to the strays.
     #[inline]
     pub(crate) fn queue(scope: &ScopeFrame, child: Queued) {
         Frame::nearest(scope, |frame| match frame {
             Some(frame) if frame.seat.is_active() => frame.queue(child),
-            // This thread may block, and answers nobody meanwhile.
+            // This thread may block, and answers no requests meanwhile.
             Some(frame) => {
                 frame.list.push(child);
                 frame.give_away();
             }
             None => Self::with(scope.core(), |seat| {
-                // The home has not spawned yet, perhaps.
+                // Perhaps the home has not spawned yet, and so has not started them.
                 seat.core.start_workers();
                 seat.stray(Run::new(scope, PendingList::of(child), 0));
             }),
@@ -74,8 +75,8 @@ impl Seat {
         Some(run)
     }
 
-    /// Puts back what [`pop`](Self::pop) took. Whoever went to sleep meanwhile has not seen it, so
-    /// this is exposing it anew: see `idle`, proof, 1.
+    /// Puts back what [`pop`](Self::pop) took. A thread that went to sleep meanwhile has not seen
+    /// it, so this exposes it anew: see `idle`, proof, 1.
     pub(crate) fn put_back(&self, runs: impl IntoIterator<Item = Run>) {
         let mut runs = runs.into_iter().peekable();
         let are_some = runs.peek().is_some();
@@ -92,8 +93,8 @@ impl Seat {
         self.deque().push(run);
     }
 
-    /// Where the next run stands among all that this thread has shared: thieves take them by this
-    /// number, the smallest first.
+    /// The number of the next run among all that this thread has shared. Thieves take the run with
+    /// the smallest number first.
     #[allow(
         clippy::cast_possible_truncation,
         reason = "modulo 256 is enough for a hint"
@@ -102,7 +103,7 @@ impl Seat {
         self.runs.get() as u8
     }
 
-    /// Whether a child shared at this place is probably still in this thread's deque.
+    /// Whether a child of the run with this number is probably still in this thread's deque.
     pub(crate) fn shares_at(&self, place: u8) -> bool {
         self.shares() && is_between(self.slot().stolen(), place, self.runs.get())
     }
@@ -112,9 +113,9 @@ impl Seat {
         !self.deque().is_empty()
     }
 
-    /// A handle has claimed a child, perhaps one that stands in the own deque. Once half of those
-    /// may be such, they are let go of: a nursery whose children are joined for ever by their
-    /// handles keeps no memory.
+    /// Notes that a handle has claimed a child, perhaps a child in the own deque. Once half of the
+    /// children there may be claimed, they are released, so that a nursery that goes on joining
+    /// children by their handles keeps no memory.
     pub(crate) fn note_public_claim(&self) {
         if !self.shares() {
             return;
@@ -134,7 +135,7 @@ impl Seat {
         self.put_back(runs.filter_map(|run| run.without_stale(self)));
     }
 
-    /// Queues a child for a side thread; if that is not in this process, for this thread.
+    /// Queues a child for a side thread; if the pool is an orphan and has none, for this thread.
     pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
         if self.core.is_orphan() {
             return Self::queue(scope, child);
@@ -145,7 +146,7 @@ impl Seat {
         self.core.blocking.submit(self, run);
     }
 
-    /// A run was taken from another thread's deque.
+    /// Counts a run that was taken from another thread's deque.
     pub(crate) fn note_stolen(&self, run: &Run) {
         run.scope()
             .count(|numbers| _ = numbers[Counter::Stolen].add(1));
@@ -164,8 +165,9 @@ impl Seat {
         self.core.strays.push(run);
         point::reach(Point::StrayPut);
         self.core.idle.wake_one(&*self.core);
-        // Itself, too: a waiter that gives a permit back after its last look lets go of what was held
-        // back, and is about to park. Model: `models::limits_a_vain_look_loses_nothing`.
+        // The home may be this thread itself: a waiter that gives a permit back after its last look
+        // sends on what was held back, and is about to park. Model:
+        // `models::limits_a_vain_look_loses_nothing`.
         home.leave_token(self);
     }
 
@@ -225,22 +227,23 @@ impl Seat {
         });
         let eager = self.eager.get();
         if has_given && eager > 0 && self.core.idle.is_searched() {
-            // Until it is here it cannot ask, and what comes next may take long.
+            // Until the worker is there it cannot ask, and what comes next may take long.
             self.eager.set(eager - 1);
             self.slot().requests.renew();
         }
     }
 
-    /// One of this thread's frames holds `hidden` children: half of what the outermost frame holds
-    /// becomes visible, so that a long task of this thread's own hides no more than it shows.
+    /// Publishes half of what the outermost frame holds, unless the deque holds `hidden` children
+    /// already. One of this thread's frames holds `hidden` children; so while this thread runs a
+    /// long task, it hides no more than it shows.
     pub(crate) fn offer_unless_shown(&self, hidden: u32) {
-        // Where every frame holds a few, the outer ones have shown more already.
+        // If every frame holds a few children, the outer frames have shown more already.
         if self.slot().public() < hidden {
             self.offer();
         }
     }
 
-    /// The outermost fork becomes visible, unless enough is.
+    /// Publishes the outermost fork, unless enough is public.
     #[cold]
     #[inline(never)]
     pub(crate) fn offer_forks(&self) {
@@ -249,21 +252,21 @@ impl Seat {
         }
     }
 
-    /// Half of what the outermost frame holds becomes visible.
+    /// Publishes half of what the outermost frame holds.
     #[cold]
     #[inline(never)]
     fn offer(&self) {
         self.give(Reason::Unasked, || self.core.has_workers());
     }
 
-    /// All that this thread holds becomes visible, because what it does next may take long.
+    /// Publishes all that this thread holds, because what it does next may take long.
     #[cold]
     #[inline(never)]
     pub(crate) fn offer_all(&self) {
         while self.give(Reason::Unasked, || self.core.has_workers()) {}
     }
 
-    /// Exposes some of what this thread holds, if it holds anything and it is wanted.
+    /// Publishes some of what this thread holds, if it holds anything and somebody wants it.
     fn give(&self, reason: Reason, wanted: impl FnOnce() -> bool) -> bool {
         Frame::with_current(|current| {
             let Some(current) = current else { return false };
@@ -288,8 +291,8 @@ impl Seat {
         })
     }
 
-    /// Gives the outermost of some frames away, all of which have something and the last of which is
-    /// a fork. In a lopsided tree the row of forks gets long: then it gives several.
+    /// Gives away the outermost of these frames. All of them hold something, and the last of them
+    /// is a fork. In a lopsided tree the row of forks gets long; then several are given.
     fn give_forks(&self, current: &Frame<'_>, frames: Vec<&Frame<'_>>) {
         let latent = || frames.iter().rev().take_while(|frame| frame.is_latent());
         let given = Frame::share_of(latent().count());
@@ -303,8 +306,8 @@ impl Seat {
 
     /// Exposes all that this thread holds, because it is about to block.
     ///
-    /// What another thread's nursery has here goes to the strays, where that thread looks: a
-    /// parked thread's deque holds runs of its own nurseries only. So whoever waits for an
+    /// Runs of nurseries that other threads opened go to the strays, where those threads look: the
+    /// deque of a parked thread holds only runs of its own nurseries. So a thread that waits for an
     /// unstarted child finds it without the help of a parked thread.
     pub(crate) fn expose_all(&self) {
         Frame::with_current(|current| {
@@ -331,8 +334,8 @@ impl Seat {
         });
     }
 
-    /// Hands what other threads' nurseries have in the deque to the strays. Those of an orphan are not there,
-    /// and neither are their nurseries.
+    /// Hands the runs of other threads' nurseries in the deque to the strays. If the pool is an
+    /// orphan, it leaves them alone: those threads and their nurseries are not in this process.
     pub(crate) fn let_go_of_the_foreign(&self) {
         if self.core.is_orphan() {
             return;
@@ -348,19 +351,19 @@ impl Seat {
 }
 
 impl Frame<'_> {
-    /// Exposes the children in this frame's list, which are of this nursery.
+    /// Exposes the children in this frame's list, which belong to this nursery.
     fn expose_all_of(&self, scope: Option<&ScopeFrame>) {
         if let Some(scope) = scope {
             if self.is_showing() {
-                // It stands among them, perhaps.
+                // Parts that the frame has shown may belong between these children.
                 self.take_back_all(scope);
             }
             self.expose(scope, self.list.take());
         }
     }
 
-    /// Exposes the newer half of the list, or the older one if that is due: see `turns`. The part encloses
-    /// none that others could still take: see `frame::shown`.
+    /// Exposes the newer half of the list, or the older half if that is due: see `turns`. The part
+    /// encloses no part that others could still take: see `frame::shown`.
     fn show_some(&self, scope: &ScopeFrame, reason: Reason) {
         let mut older = self.list.len() / 2;
         if self.is_showing() {
@@ -394,8 +397,8 @@ impl Frame<'_> {
     }
 }
 
-/// Whether the run of this place was shared after so many were stolen, and is one of so many that were
-/// shared and not taken back. All three wrap.
+/// Whether the run with the number `place` is one of `shared` runs that were shared and not taken
+/// back, and came after the `stolen` runs that were stolen. All three numbers wrap.
 #[inline]
 #[allow(
     clippy::cast_possible_truncation,

@@ -1,15 +1,16 @@
-//! What a thread says of itself when somebody asks, and who asks.
+//! Reports: what a thread says of itself when another thread asks.
 //!
-//! Another thread's stack cannot be looked at from outside, and a list of all nurseries would cost each
-//! of them too much. So whoever wants to know leaves a request in each slot, and each thread writes down
-//! what it has open: at its next spawn, child or fork, where it answers other requests as well; or
-//! right away if it is parked, since it is unparked for that. One that runs user code all the while
-//! does not answer, and whoever asks does not wait long.
+//! No thread can look at another thread's stack, and a list of all nurseries would cost each of
+//! them too much. So a thread that wants to know leaves a request in each slot, and each thread
+//! writes down what it has open: at its next spawn, child or fork, where it answers other requests
+//! as well; or right away if it is parked, because it is unparked for that. A thread that runs user
+//! code all the while does not answer, and the thread that asks does not wait long.
 //!
-//! 1. A report is no older than the requests that it answers: how many there were is read before it is
-//!    made.
+//! 1. A report is no older than the requests that it answers: the number of requests is read before
+//!    the report is made.
 //! 2. Nothing is called under the lock of a desk, so reports can be made and read anywhere.
-//! 3. Those who wait for reports give theirs meanwhile, so that any number of them may ask at once.
+//! 3. A thread that waits for reports gives its own meanwhile, so any number of threads may ask at
+//!    once.
 
 use crate::engine::core::Core;
 use crate::engine::frame::{Frame, Part};
@@ -21,9 +22,10 @@ use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
 use crate::task::record::Class;
 
-/// Frames that a thread reports on, from the innermost outwards: a stack may be a million deep.
+/// The most frames that a thread reports on, from the innermost outwards: a stack may be a million
+/// deep.
 const FRAMES: usize = 256;
-/// Nurseries that a thread reports on, those around its frames included.
+/// The most nurseries that a thread reports on, including the nurseries around its frames.
 const NURSERIES: usize = 512;
 
 /// The address of something that may be gone: to be compared only.
@@ -35,12 +37,12 @@ impl Id {
         Self(at.addr())
     }
 
-    /// Null for none.
+    /// The address as a pointer; null for none.
     pub(crate) fn erase(this: Option<Self>) -> *mut () {
         std::ptr::without_provenance_mut(this.map_or(0, |id| id.0))
     }
 
-    /// None for a null pointer.
+    /// The address of a pointer; none for null.
     pub(crate) fn some<T>(at: *const T) -> Option<Self> {
         (!at.is_null()).then(|| Self::of(at))
     }
@@ -60,13 +62,13 @@ pub(crate) struct Seen {
     pub(crate) id: Id,
     pub(crate) parent: Option<Id>,
     pub(crate) facts: Facts,
-    /// Whether a fork has become it.
+    /// Whether this nursery was a fork.
     pub(crate) is_fork: bool,
     /// The slot of the thread that opened it.
     pub(crate) home: Id,
     /// The slot of the thread that last took children of it.
     pub(crate) runner: Option<Id>,
-    /// Runs in public hands.
+    /// How many runs of this nursery exist.
     pub(crate) shared: usize,
     /// Unstarted children that this thread holds.
     pub(crate) unstarted: usize,
@@ -90,15 +92,15 @@ pub(crate) enum WaitsFor {
 /// What one thread has open in one pool.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Those of its frames, and those around them.
+    /// The nurseries of its frames, and the nurseries around these.
     pub(crate) nurseries: Vec<Seen>,
-    /// What it is in, from the innermost outwards.
+    /// The frames that it is in, from the innermost outwards.
     pub(crate) frames: Vec<(Id, Part)>,
-    /// Forks that nobody has asked for.
+    /// Latent forks, which nobody has asked for.
     pub(crate) forks: usize,
     /// Whether there is more than it says.
     pub(crate) is_cut_short: bool,
-    /// If it is parked: in which nursery, and what for.
+    /// If it is parked: the nursery that it waits in, and what it waits for.
     pub(crate) waits: Option<(Id, WaitsFor)>,
 }
 
@@ -130,7 +132,7 @@ impl Report {
         }
     }
 
-    /// Adds a nursery and those around it.
+    /// Adds a nursery and the nurseries around it.
     fn add(&mut self, core: &Core, scope: &ScopeFrame, unstarted: usize) {
         let mut next = Some((scope, unstarted));
         while let Some((scope, unstarted)) = next {
@@ -159,7 +161,7 @@ impl Report {
     }
 }
 
-/// Where requests for a slot's report are left, and the report.
+/// Where others leave requests for a slot's report, and find the report.
 #[derive(Default)]
 pub(crate) struct Desk {
     is_wanted: AtomicBool,
@@ -170,7 +172,7 @@ pub(crate) struct Desk {
 struct File {
     /// Requests so far.
     asked: u64,
-    /// Those of them that the last report answers.
+    /// How many of these the last report answers.
     answered: u64,
     last: Option<Arc<Report>>,
 }
@@ -178,18 +180,18 @@ struct File {
 impl Desk {
     /// Whether somebody wants a report.
     pub(crate) fn is_wanted(&self) -> bool {
-        // ORDERING: Relaxed: a hint; what it is about is under the lock.
+        // ORDERING: Relaxed: a hint; the request itself is under the lock.
         self.is_wanted.load(Ordering::Relaxed)
     }
 
-    /// Leaves a request; its number.
+    /// Leaves a request, and returns its number.
     pub(super) fn ask(&self) -> u64 {
         let mut file = lock(&self.file);
         file.asked += 1;
         file.asked
     }
 
-    /// Has the owner look for requests.
+    /// Makes the owner look for requests.
     pub(super) fn remind(&self) {
         // ORDERING: Relaxed: the lock orders it behind the request. An owner that clears it afterwards
         // takes the lock after that, and finds the request.
@@ -202,7 +204,8 @@ impl Desk {
         (file.answered >= request).then(|| file.last.clone())?
     }
 
-    /// Answers all requests until it is [withdrawn](Self::withdraw): the owner blocks meanwhile.
+    /// Makes `report` answer all requests until it is [withdrawn](Self::withdraw), because the
+    /// owner blocks meanwhile.
     fn stand(&self, report: Report) {
         let mut file = lock(&self.file);
         file.answered = u64::MAX;
@@ -230,7 +233,7 @@ impl Desk {
 }
 
 impl Seat {
-    /// Reports what this thread has open, if somebody wants to know; whether that is so.
+    /// Reports what this thread has open, if somebody wants to know; returns whether somebody does.
     #[inline]
     pub(crate) fn report_if_wanted(&self) -> bool {
         let is_wanted = self.slot().desk.is_wanted();
@@ -250,8 +253,8 @@ impl Seat {
 }
 
 impl Seat {
-    /// Runs `f`, which blocks and does not unwind: what this thread has open until then is its answer to
-    /// all who ask meanwhile.
+    /// Runs `f`, which blocks and does not unwind. Requests meanwhile are answered by what this
+    /// thread has open now.
     pub(crate) fn blocking<R>(&self, f: impl FnOnce() -> R) -> R {
         self.slot().desk.stand(Report::of_here(&self.core, None));
         self.slot().set_doing(Doing::Blocking);
@@ -262,7 +265,8 @@ impl Seat {
     }
 }
 
-/// The same for the calling thread's seat in the pool, if it has something open there.
+/// Reports what the calling thread has open in the pool, if somebody wants to know; returns whether
+/// it has reported.
 pub(super) fn report_here(core: &Core) -> bool {
     Frame::with_current(|current| {
         let mut stack = current.into_iter().flat_map(Frame::stack);

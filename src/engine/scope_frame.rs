@@ -36,16 +36,16 @@ pub(crate) struct ScopeFrame {
     limiter: Cell<*const Limiter>,
     /// The opener's seat; others read its fields that never change.
     seat: *const Seat,
-    /// Made by the first event that most nurseries do not see.
+    /// Made by the first event that most nurseries never see.
     rare: Lazy<Rare>,
-    /// Runs in public hands.
+    /// How many runs of this nursery exist.
     pub(crate) count: Count,
     /// The slot of the thread that last took children: a hint where they are.
     runner: AtomicPtr<()>,
     /// Children spawned on other threads than the opener's.
     foreign: AtomicU64,
-    /// Whether a fork has become it: its second closure does not count, so it needs nothing rare, and
-    /// allocates nothing.
+    /// Whether this nursery was a fork. The second closure of a fork is not counted as a child, so
+    /// the nursery needs nothing rare, and allocates nothing.
     is_fork: bool,
 }
 
@@ -89,7 +89,7 @@ impl ScopeFrame {
         }
     }
 
-    /// The limit that holds in it: its own, or that of a nursery further out.
+    /// The limit that holds in this nursery: its own, or an outer nursery's.
     #[inline]
     pub(crate) fn limiter(&self) -> Option<&Limiter> {
         // Most programs have none, and need not look for it.
@@ -102,7 +102,7 @@ impl ScopeFrame {
 
     #[cold]
     fn find_limiter(&self) -> Option<&Limiter> {
-        // SAFETY: of this nursery or of one further out, which are open.
+        // SAFETY: the limiter belongs to this nursery or to an outer one, and these are open.
         self.outwards()
             .find_map(|scope| unsafe { scope.limiter.get().as_ref() })
             .filter(|limiter| limiter.is_in_force())
@@ -112,7 +112,7 @@ impl ScopeFrame {
     ///
     /// # Safety
     ///
-    /// It outlives the nursery, whose body has not begun.
+    /// `limiter` outlives the nursery, and the body has not begun.
     pub(crate) unsafe fn set_limiter(&self, limiter: &Limiter) {
         limiter.set_outer(self.limiter().map_or(ptr::null(), ptr::from_ref));
         self.limiter.set(limiter);
@@ -133,7 +133,8 @@ impl ScopeFrame {
     /// Whether this thread opened it.
     #[inline]
     pub(crate) fn is_home(&self) -> bool {
-        // SAFETY: as above.
+        // SAFETY: the opener's seat outlives the nurseries opened on it, and `thread` never
+        // changes.
         let thread = unsafe { (*self.seat).thread };
         thread == thread::token()
     }
@@ -147,7 +148,7 @@ impl ScopeFrame {
     /// The slot of the thread that opened it.
     #[inline]
     pub(crate) fn home(&self) -> SlotRef {
-        // SAFETY: as above.
+        // SAFETY: the opener's seat outlives the nurseries opened on it, and `slot` never changes.
         unsafe { (*self.seat).slot }
     }
 
@@ -160,16 +161,16 @@ impl ScopeFrame {
         }
     }
 
-    /// Children of this nursery run on this seat's thread from now on.
+    /// Notes that children of this nursery run on this seat's thread from now on.
     pub(crate) fn note_runner(&self, seat: &Seat) {
         let slot = seat.slot.erase().cast_mut();
-        // ORDERING: Release; partner: `runner`. The slot was made before: who follows the pointer has
-        // perhaps never met this thread. No model: those have no slots, and ThreadSanitizer reports
-        // weaker ones (`verify/sanitize`).
+        // ORDERING: Release; partner: `runner`. It publishes the slot, which was made before: a
+        // thread that follows the pointer has perhaps never met this thread. No model: the models
+        // have no slots, and ThreadSanitizer reports weaker orderings (`verify/sanitize`).
         self.runner.store(slot, Ordering::Release);
     }
 
-    /// Where children of this nursery were last taken to.
+    /// The slot of the thread that last took children of this nursery.
     pub(crate) fn runner(&self) -> Option<SlotRef> {
         // ORDERING: Acquire; partner: `note_runner`. No model, as there.
         let slot = self.runner.load(Ordering::Acquire);
@@ -177,7 +178,7 @@ impl ScopeFrame {
         unsafe { SlotRef::restore_some(slot) }
     }
 
-    /// What that thread holds is not this nursery's.
+    /// Forgets the runner, because what that thread holds is not this nursery's.
     pub(crate) fn forget_runner(&self) {
         self.runner.store(ptr::null_mut(), Ordering::Relaxed);
     }
@@ -187,7 +188,7 @@ impl ScopeFrame {
         self.outwards().any(|scope| ptr::eq(scope, ancestor))
     }
 
-    /// This nursery and those it was opened in, which are open as long as it is.
+    /// This nursery and its ancestors, which are open as long as it is.
     fn outwards(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |scope| scope.parent())
     }
@@ -198,20 +199,20 @@ impl ScopeFrame {
         unsafe { self.parent.get().as_ref() }
     }
 
-    /// In a process that was forked, on its only thread, which has opened this nursery: if another
-    /// thread has opened the one around it, that is not there any more.
+    /// Cuts this nursery off from its parent if another thread has opened the parent, which is then
+    /// gone. This is for a forked process, on its only thread, which has opened this nursery.
     pub(crate) fn forget_foreign_parent(&self) {
         if self.parent().is_some_and(|parent| !parent.is_home()) {
             self.parent.set(ptr::null());
         }
     }
 
-    /// What chunks made on the opener's thread carry.
+    /// The owner that chunks made on the opener's thread carry.
     pub(crate) fn owner(&self) -> Owner {
         self.owner_for(self.home())
     }
 
-    /// What chunks made for another spawner carry.
+    /// The owner that chunks made for another spawner carry.
     pub(crate) fn owner_for(&self, spawner: SlotRef) -> Owner {
         Owner {
             scope: ptr::from_ref(self).cast(),
@@ -219,13 +220,14 @@ impl ScopeFrame {
         }
     }
 
-    /// A number for a child spawned elsewhere: behind all that the opener spawned.
+    /// Returns a number for a child spawned elsewhere, behind all numbers of children that the
+    /// opener spawned.
     pub(crate) fn foreign_sequence(&self) -> u64 {
         // ORDERING: Relaxed: only uniqueness matters.
         (1 << 63) | self.foreign.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A child was spawned on this thread that stands for so many.
+    /// Counts `more` children that a child which was spawned on this thread stands for.
     pub(crate) fn note_more_spawned(&self, seat: &Seat, more: u64) {
         if self.is_home() {
             self.at_home.spawned.add(more);
@@ -235,10 +237,11 @@ impl ScopeFrame {
         }
     }
 
-    /// It is over: what has happened at home goes to the numbers of this seat, its opener's.
+    /// Adds what has happened at home to the numbers of this seat, its opener's, because the
+    /// nursery is over.
     #[inline]
     pub(crate) fn settle(&self, seat: &Seat) {
-        // One after the other: a wider load would wait for the stores of each.
+        // The numbers are read one by one: a wider load would wait for the stores of both.
         let spawned = self.at_home.spawned.get();
         if spawned > 0 {
             seat.tally()[Counter::Spawned].add(spawned);
@@ -253,7 +256,7 @@ impl ScopeFrame {
         }
     }
 
-    /// Whether a fork has become it.
+    /// Whether this nursery was a fork.
     pub(crate) fn is_fork(&self) -> bool {
         self.is_fork
     }
@@ -263,15 +266,15 @@ impl ScopeFrame {
         self.rare.get()
     }
 
-    /// Counts something that does not happen in most nurseries; of a fork, which nobody asks for its numbers,
-    /// nothing.
+    /// Counts something that does not happen in most nurseries. A fork counts nothing, because
+    /// nobody asks for its numbers.
     pub(crate) fn count(&self, count: impl FnOnce(&NowAndThen)) {
         if !self.is_fork {
             count(&self.rare.get().numbers);
         }
     }
 
-    /// Children begin on this seat's thread.
+    /// Counts children that begin on this seat's thread.
     pub(crate) fn note_begun(&self, seat: &Seat, children: u64) {
         if self.is_on(seat) {
             self.at_home.begun.add(children);
@@ -281,7 +284,7 @@ impl ScopeFrame {
         }
     }
 
-    /// Children that have begun on this seat's thread are dropped unrun.
+    /// Counts children that have begun on this seat's thread and are dropped unrun.
     pub(crate) fn note_skipped(&self, seat: &Seat, children: u64) {
         self.count(|numbers| {
             if self.is_on(seat) {
@@ -293,7 +296,7 @@ impl ScopeFrame {
         });
     }
 
-    /// A child has panicked.
+    /// Counts a child that has panicked.
     pub(crate) fn note_panicked(&self, seat: &Seat) {
         self.count(|numbers| {
             seat.tally()[Counter::Panicked].add(1);
@@ -301,7 +304,7 @@ impl ScopeFrame {
         });
     }
 
-    /// A child has returned an error that is a consequence of the cancellation.
+    /// Counts a child that has returned an error that is a consequence of the cancellation.
     pub(crate) fn note_late(&self, seat: &Seat) {
         self.count(|numbers| {
             seat.tally()[Counter::Late].add(1);

@@ -1,8 +1,8 @@
 //! A seat: one thread's part in one pool.
 //!
-//! A worker has one for life. Any other thread takes a guest's seat when it first opens a nursery
-//! of the pool, and keeps it until the thread ends; it holds a place only while a nursery of its
-//! own is open.
+//! A worker has one seat for life. Any other thread takes a guest's seat when it first opens a
+//! nursery of the pool, and keeps it until the thread ends; a guest holds a place only while a
+//! nursery of its own is open.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,24 +19,25 @@ use crate::platform::point::{self, Point};
 use crate::platform::sync::Arc;
 use crate::platform::thread;
 
-/// How long a worker parks in a wait before another one may come for it. Most waits of a recursion
-/// are shorter, or are interrupted by something to do below what is waited for: then a spare would take
-/// that away from it. A list of 1000 forks took 1.2 to 1.5 times as long when one came at once, and 1.1
-/// after 20 ms, as without spares.
+/// How long a worker parks in a wait before a spare may stand in for it. Most waits of a recursion
+/// are shorter, or there is soon something to run below the awaited child, which a spare would take
+/// away from the worker. A list of 1000 forks took 1.2 to 1.5 times as long as without spares when
+/// a spare came at once, and 1.1 times as long when it came after this time.
 const SHORT_WAIT: Duration = Duration::from_millis(20);
 
-/// Children that a frame keeps to itself at first. An offer costs about as much as running eight
-/// empty children.
+/// How many children a frame keeps to itself at first. An offer costs about as much as running this
+/// many empty children.
 const MOST: u32 = 8;
 
-/// Frames to look at for one of a certain seat: a stack is as deep as its nurseries are nested.
+/// How many frames are searched for a frame of a certain seat: a stack is as deep as nurseries are
+/// nested.
 const LOOKS: usize = 64;
 
 /// The private side of one thread's part in one pool.
 pub(crate) struct Seat {
     pub(crate) core: Arc<Core>,
     own_slot: Arc<Slot>,
-    /// The same, for others to name.
+    /// A reference to `own_slot` that other threads may keep.
     pub(crate) slot: SlotRef,
     /// The thread whose seat this is.
     pub(crate) thread: *const u8,
@@ -48,29 +49,30 @@ pub(crate) struct Seat {
     pub(crate) runs: Cell<u32>,
     /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
-    /// How long the forks behind long rows take.
+    /// Whether the forks behind long rows are coarse.
     pub(crate) rows: Pace,
-    /// Whether it has taken a run from another thread, and no fork has begun since.
+    /// Whether this thread has taken a run from another thread, and no fork has begun since.
     pub(crate) is_thief: Cell<bool>,
-    /// How many more requests of a worker that is on its way this thread answers.
+    /// How many more times this thread gives for a worker that is on its way.
     pub(crate) eager: Cell<u32>,
-    /// Children that have left some behind, which came next; wraps.
+    /// Children that have left others behind; wraps.
     pub(crate) left: Cell<u32>,
-    /// Whether a wait has come to a turn of others, and has not looked for them yet.
+    /// Whether it is the turn of others, and this thread has not looked for them yet.
     pub(crate) is_turn: Cell<bool>,
-    /// How often one of its frames has given in a row, with the same oldest child in front: see `turns`.
+    /// How often one of its frames has given in a row while the oldest child stayed the same: see
+    /// `turns`.
     pub(crate) spree: Cell<Spree>,
-    /// Whether this thread has a place: a worker, or a guest with a nursery open. A thread has seats in
-    /// several pools, but a place in one of them at a time.
+    /// Whether this thread has a place: a worker, or a guest with a nursery open. A thread may have
+    /// seats in several pools, but has a place in one of them at a time.
     is_active: Cell<bool>,
     kind: Kind,
 }
 
-/// Whose seat it is.
+/// Which kind of thread a seat belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Worker,
-    /// A worker in the place of one that is absent; ends when it was not needed for long.
+    /// A worker that stands in for an absent worker; it ends when it has not been needed for long.
     Spare,
     /// Any other thread, side threads among them.
     Guest,
@@ -84,11 +86,11 @@ impl Seat {
     pub(crate) fn new(core: Arc<Core>, own_slot: Arc<Slot>, deque: Deque<Run>, kind: Kind) -> Self {
         Self {
             slot: SlotRef::new(&own_slot),
-            // A slot that had another owner has counted that one's.
+            // A reused slot still has the count of its former owner.
             runs: Cell::new(own_slot.stolen()),
             own_slot,
             thread: thread::token(),
-            // Where one thread computes at a time, nobody would come for an offer.
+            // In a pool that computes on one thread, nobody would take an offer.
             most: if core.threads() > 1 { MOST } else { u32::MAX },
             core,
             deque,
@@ -109,14 +111,15 @@ impl Seat {
             Some(name) => format!("guest {name}"),
             None => "guest".to_owned(),
         };
-        // In a forked process, what runs elsewhere and spawns into a nursery of the parent's comes here.
+        // In a forked process, code that runs elsewhere and spawns into a nursery of the parent
+        // comes here.
         core.check_process();
         let (slot, deque) = core.roster.check_in(owner);
         point::reach(Point::GuestTaken);
         Self::new(Arc::clone(core), slot, deque, Kind::Guest)
     }
 
-    /// The shared work, for its own thread: see `publish`.
+    /// The runs that this seat shares, for its own thread: see `publish`.
     pub(super) fn deque(&self) -> &Deque<Run> {
         &self.deque
     }
@@ -131,12 +134,12 @@ impl Seat {
         &self.own_slot
     }
 
-    /// The same, for those whom it may outlive.
+    /// The slot, for owners that may outlive the seat.
     pub(crate) fn shared_slot(&self) -> Arc<Slot> {
         Arc::clone(&self.own_slot)
     }
 
-    /// What its thread has done; written by it only.
+    /// What the seat's thread has done; only that thread writes it.
     #[inline]
     pub(crate) fn tally(&self) -> &Tally {
         &self.own_slot.tally
@@ -150,7 +153,7 @@ impl Seat {
         self.kind != Kind::Guest
     }
 
-    /// Whether what lies in this seat's deque will be looked at by its own thread.
+    /// Whether the seat's own thread will look at what lies in its deque.
     #[inline]
     pub(crate) fn is_active(&self) -> bool {
         self.is_active.get()
@@ -159,7 +162,7 @@ impl Seat {
     /// Calls `f` with this thread's seat in the pool.
     #[inline]
     pub(crate) fn with<R>(core: &Arc<Core>, f: impl FnOnce(&Seat) -> R) -> R {
-        // Mostly the innermost frame is of this pool already.
+        // Usually the innermost frame is of this pool already.
         Frame::with_current(|current| {
             let guest;
             let mut frames = current.into_iter().flat_map(Frame::stack);
@@ -174,7 +177,7 @@ impl Seat {
         })
     }
 
-    /// The calling thread's seat in the pool, which is no thread of it.
+    /// Returns the seat of the calling thread, which is no thread of the pool.
     pub(crate) fn guest(core: &Arc<Core>) -> Rc<Seat> {
         let cached = GUESTS.try_with(|guests| {
             let mut guests = guests.borrow_mut();
@@ -189,12 +192,14 @@ impl Seat {
             (seat, gone)
         });
         match cached {
-            // To give a seat back takes locks, and the core may go with it: not under the borrow.
+            // Giving a seat back takes locks and may end the core, so it is not done under the
+            // borrow.
             Ok((seat, gone)) => {
                 drop(gone);
                 seat
             }
-            // While the thread's own destructors run the cache may be gone: a seat for this once.
+            // The cache may be gone while the thread's own destructors run: then the seat is for
+            // this once.
             Err(_) => Rc::new(Self::new_guest(core)),
         }
     }
@@ -214,8 +219,8 @@ impl Seat {
         result
     }
 
-    /// Takes a place for what follows on this thread, which belongs to this seat's pool. One that it
-    /// has in another pool is given up meanwhile: that pool's rule is about its own work.
+    /// Takes a place in this seat's pool for what follows on this thread. A place that the thread
+    /// has in another pool is given up meanwhile, because it is for the work of that pool.
     #[cold]
     #[inline(never)]
     pub(crate) fn come(&self, came: &Cell<Option<Came>>) {
@@ -225,7 +230,7 @@ impl Seat {
         });
         self.own_slot.set_doing(Doing::Running);
         self.take_place();
-        // Who went to sleep before may not have asked this seat.
+        // A thread that went to sleep before may not have asked this seat.
         self.own_slot.requests.renew();
         came.set(Some(match other {
             Some(()) => Came::FromAnotherPool,
@@ -233,7 +238,7 @@ impl Seat {
         }));
     }
 
-    /// The end of that; the innermost frame is the same as when it came.
+    /// Ends what [`Self::come`] has begun; the innermost frame is the same as it was then.
     #[cold]
     #[inline(never)]
     pub(crate) fn go(&self, came: Came) {
@@ -273,8 +278,9 @@ impl Seat {
         }
     }
 
-    /// Parks without a place until `look` says that this thread goes on, and has one again then; it
-    /// parks once if this thread had none. A worker is absent once nothing has come for it for a while.
+    /// Parks without a place until `look` says that this thread goes on, and then has a place
+    /// again. It parks once if this thread had no place. A worker is absent once nothing has woken
+    /// it for [`SHORT_WAIT`].
     pub(crate) fn park_without_place(&self, mut look: impl FnMut() -> GoOn) {
         let parker = &self.own_slot.parker;
         if !self.is_active.replace(false) {
@@ -305,7 +311,7 @@ impl Seat {
         }
     }
 
-    /// Whether a frame of this seat is on the stack; or it is too deep to know.
+    /// Whether a frame of this seat is on the stack. Also true if the stack is too deep to know.
     fn is_entered(&self) -> bool {
         Frame::with_current(|current| {
             let mut stack = current.into_iter().flat_map(Frame::stack);
@@ -314,8 +320,8 @@ impl Seat {
         })
     }
 
-    /// Runs `f`, which blocks and does not unwind, without a place; a nursery that it opens takes
-    /// one again.
+    /// Runs `f`, which blocks and does not unwind, without a place; a nursery that `f` opens takes
+    /// a place again.
     pub(crate) fn without_place<R>(&self, f: impl FnOnce() -> R) -> R {
         if !self.is_active() {
             return f();
@@ -327,16 +333,16 @@ impl Seat {
     }
 }
 
-/// What a thread was doing when it came to a seat.
+/// Where a thread had a place when it came to a seat.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Came {
-    /// It had no place.
+    /// The thread had no place.
     FromOutside,
-    /// It had one in another pool, which it takes again when it goes.
+    /// The thread had a place in another pool, which it takes again when it goes.
     FromAnotherPool,
 }
 
-/// Whether a thread that waited takes a place again.
+/// Whether a thread that waited takes a place again if none is left.
 pub(crate) enum GoOn {
     Anyway,
     IfThereIsRoom,

@@ -1,7 +1,8 @@
 //! What threads share: runs, and the slots they are stolen from.
 //!
-//! A run is some consecutive unstarted children that left their nursery's private lists. It is
-//! counted in the nursery ([`crate::protocol::count::Count`]), which stays open while it exists.
+//! A run is a number of consecutive unstarted children that left the private lists of their
+//! nursery. The run is counted in the nursery ([`crate::protocol::count::Count`]), which stays open
+//! while the run exists.
 #![allow(unsafe_code, reason = "follows a run to its open nursery")]
 
 use std::ops::Range;
@@ -24,7 +25,7 @@ use crate::protocol::requests::Requests;
 use crate::task::list::PendingList;
 use crate::task::record::Class;
 
-/// Unstarted children of one nursery in public hands; one unit of its count.
+/// Unstarted children of one nursery that left its private lists; one unit of its count.
 #[must_use]
 pub(crate) struct Run {
     scope: *const ScopeFrame,
@@ -35,7 +36,8 @@ pub(crate) struct Run {
 unsafe impl Send for Run {}
 
 impl Run {
-    /// Counts children of `scope` that are about to be shared at this place, see [`Seat::place`].
+    /// Makes a run of children of `scope` that are about to be shared, and counts it in the
+    /// nursery. `place` is the number of the run, see [`Seat::place`].
     pub(crate) fn new(scope: &ScopeFrame, children: PendingList, place: u8) -> Self {
         children.share(place);
         scope.count.add(1);
@@ -56,7 +58,7 @@ impl Run {
         self.children.is_stale()
     }
 
-    /// Lets go of the children that handles have claimed; nothing, if those were all.
+    /// Releases the children that handles have claimed; if those were all, releases the run, too.
     pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
         self.children.sweep();
         if self.children.is_empty() {
@@ -68,8 +70,9 @@ impl Run {
         Some(self)
     }
 
-    /// Runs the children here, oldest first, until `enough`; the rest is shared again. `enough` is asked
-    /// after each child, and told whether it is the turn of others: see `turns`.
+    /// Runs the children on this thread, oldest first, until `enough` is true; the rest is shared
+    /// again. `enough` is called after each child; its argument says whether it is the turn of
+    /// others: see `turns`.
     pub(crate) fn execute(self, seat: &Seat, enough: impl Fn(bool) -> bool) {
         debug_assert!(self.children.is_shared(), "others may have them");
         // SAFETY: open until the unit is released below, or passed on.
@@ -77,7 +80,7 @@ impl Run {
         let left = match scope.limiter() {
             None => self.run_all(seat, scope, enough),
             Some(limiter) => {
-                // Only what may block runs without a place.
+                // Only children that may block run without a place.
                 let class = if seat.is_active() {
                     Class::Compute
                 } else {
@@ -94,7 +97,7 @@ impl Run {
         match left {
             None => scope.release(seat),
             Some(children) => {
-                // Among them is what this thread has spawned meanwhile.
+                // These include children that this thread has spawned meanwhile.
                 children.share(0);
                 point::reach(Point::RunLeft);
                 seat.stray(Run { scope, children });
@@ -124,8 +127,8 @@ impl Run {
         })
     }
 
-    /// Gives the children to a list of their nursery on this thread, which stays open: it is the home, or
-    /// has another run of it.
+    /// Gives the children to a list of their nursery on this thread. The nursery stays open: this
+    /// thread is its home, or has another run of it.
     pub(crate) fn take_back(self, seat: &Seat, list: &PendingList) {
         list.append(&self.children);
         point::reach(if self.scope().is_fork() {
@@ -133,11 +136,11 @@ impl Run {
         } else {
             Point::RunTakenBack
         });
-        // SAFETY: as above.
+        // SAFETY: open until this unit is released.
         unsafe { &*self.scope }.release(seat);
     }
 
-    /// The numbers of its children in the list that they were cut from.
+    /// The numbers that its children had in the list they were cut from.
     pub(crate) fn numbers(&self) -> Range<u32> {
         self.children.begin()..self.children.end()
     }
@@ -149,7 +152,7 @@ impl Run {
     }
 }
 
-/// What a thread is doing: for the eyes of people.
+/// What a thread is doing, for people to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Doing {
@@ -161,7 +164,7 @@ pub(crate) enum Doing {
     Blocking,
     /// A worker without work.
     Sleeping,
-    /// It has nothing of this pool's open.
+    /// The thread has nothing open in this pool.
     Away,
 }
 
@@ -175,13 +178,13 @@ impl Doing {
     ];
 }
 
-/// The number of runs stolen that means none: in tests, few before it wraps.
+/// The number that stands for no stolen runs. In tests it is close to where it wraps.
 const NONE_STOLEN: u32 = if cfg!(test) { u32::MAX - 9 } else { 0 };
 
 /// The side of a seat that other threads see.
 pub(crate) struct Slot {
     pub(crate) parker: Parker,
-    /// What the hungry want of the owner.
+    /// What threads without work want of the owner.
     pub(crate) requests: Requests<Slot>,
     /// Children in the deque.
     public: AtomicU32,
@@ -195,10 +198,10 @@ pub(crate) struct Slot {
     owner: Mutex<String>,
     /// What the owner has done.
     pub(crate) tally: CachePadded<Tally>,
-    /// Where it is asked what it has open.
+    /// Where others ask what the owner has open.
     pub(crate) desk: Desk,
-    /// The nursery whose children the owner has taken along last, and the child, if that was just one;
-    /// null if there is none.
+    /// The nursery of the children that the owner has taken last, and the child, if it was only
+    /// one; null if there is none.
     taken: [AtomicPtr<()>; 2],
 }
 
@@ -237,9 +240,10 @@ impl Slot {
         known.expect("set by `set_doing`")
     }
 
-    /// Runs `f`, which runs children of a nursery that were taken along, perhaps just one.
+    /// Calls `f`, which runs children of a nursery that were taken, and notes the nursery
+    /// meanwhile, and the child, if it is only one.
     pub(crate) fn take_along<R>(&self, scope: Id, only: Option<Id>, f: impl FnOnce() -> R) -> R {
-        // ORDERING: Relaxed, here and below: for the eyes of people.
+        // ORDERING: Relaxed, here and below: this is for people to read.
         let before = self.taken.each_ref().map(|at| at.load(Ordering::Relaxed));
         let now = [Some(scope), only].map(Id::erase);
         let set = |to: [*mut (); 2]| {
@@ -252,7 +256,8 @@ impl Slot {
         result
     }
 
-    /// The nursery whose children the owner has taken along last, and the child, if that was just one.
+    /// The nursery of the children that the owner has taken last, and the child, if it was only
+    /// one.
     pub(crate) fn at(&self) -> Option<(Id, Option<Id>)> {
         let [scope, only] = self.taken.each_ref().map(|at| at.load(Ordering::Relaxed));
         Id::some(scope).map(|scope| (scope, Id::some(only)))
@@ -262,7 +267,7 @@ impl Slot {
         !self.stealer.is_empty()
     }
 
-    /// The waiter that asked last.
+    /// Takes the waiter that asked last, which has to be woken.
     pub(crate) fn take_beggar(&self) -> Option<&Slot> {
         let waiter = self.requests.take_beggar();
         // SAFETY: slots live as long as their pool, and this one is of the same pool.
@@ -295,12 +300,12 @@ impl Slot {
         self.stolen.load(Ordering::Relaxed)
     }
 
-    /// A run is about to be pushed to the deque.
+    /// Counts a run that is about to be pushed to the deque.
     pub(crate) fn note_pushed(&self, run: &Run) {
         self.public.fetch_add(run.len(), Ordering::Relaxed);
     }
 
-    /// A run was taken from the deque.
+    /// Counts a run that was taken from the deque.
     pub(crate) fn note_taken(&self, run: &Run) {
         self.public.fetch_sub(run.len(), Ordering::Relaxed);
     }
@@ -310,7 +315,7 @@ impl Slot {
     }
 }
 
-/// The name of a slot, for those who may have to wake its thread.
+/// A reference to a slot, for threads that may have to wake its owner.
 ///
 /// INVARIANT: made from a slot of the roster, which lives as long as the pool. It is followed
 /// only by threads that have a seat in that pool and thereby keep it alive.
@@ -322,7 +327,7 @@ impl SlotRef {
         Self(Arc::as_ptr(slot))
     }
 
-    /// From what [`SlotRef::erase`] gave, or nothing.
+    /// Restores what [`SlotRef::erase`] gave, or nothing from null.
     ///
     /// # Safety
     ///
@@ -331,11 +336,13 @@ impl SlotRef {
         (!erased.is_null()).then(|| Self(erased.cast()))
     }
 
-    /// For the header of a chunk, which does not know what a slot is.
+    /// Erases the type, for the header of a chunk, which does not know what a slot is.
     pub(crate) fn erase(self) -> *const () {
         self.0.cast()
     }
 
+    /// Restores what [`SlotRef::erase`] gave.
+    ///
     /// # Safety
     ///
     /// `erased` came from [`SlotRef::erase`].
@@ -349,15 +356,16 @@ impl SlotRef {
         f(unsafe { &*self.0 })
     }
 
-    /// Wakes the slot's thread from a wait; `seat` is the caller's, in the same pool. Not its own: that
-    /// looks again before it parks.
+    /// Wakes the slot's thread from a wait, unless it is the calling thread, which looks again
+    /// before it parks. `seat` is the caller's, in the same pool.
     pub(crate) fn unpark(self, seat: &Seat) {
         if !std::ptr::eq(self.0, seat.slot()) {
             self.leave_token(seat);
         }
     }
 
-    /// The same for what the caller may have done between its last look and parking.
+    /// Leaves a token for the slot's thread, even if it is the calling thread: for what the caller
+    /// may have done between its last look and parking.
     pub(crate) fn leave_token(self, _seat: &Seat) {
         // SAFETY: `seat` keeps the pool alive, see the invariant.
         unsafe { &*self.0 }.parker.unpark();

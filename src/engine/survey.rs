@@ -8,13 +8,13 @@ use crate::engine::shared::{Doing, Slot};
 use crate::platform::clock;
 use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
 
-/// How long to wait for reports: a child of that length is a long one.
+/// How long to wait for reports: a child that takes this long is a long child.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often to look whether those who have not reported have gone to sleep instead, and to remind
-/// them.
+/// How often to look whether threads that have not reported have gone to sleep instead, and to
+/// remind them.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Rings when a report was made. Whoever misses it looks a little later.
+/// Rings when a report was made. A thread that misses it looks a little later.
 #[derive(Default)]
 pub(crate) struct Answers {
     gate: Mutex<()>,
@@ -32,23 +32,24 @@ impl Answers {
     }
 }
 
-/// A slot, as somebody finds it who asks.
+/// What a survey finds out about a slot.
 pub(crate) struct Found {
     pub(crate) id: Id,
     pub(crate) owner: String,
     pub(crate) doing: Doing,
-    /// None if it has not answered.
+    /// None if the owner has not answered.
     pub(crate) report: Option<Arc<Report>>,
-    /// The nursery whose children it has taken along, and the child, if that is just one.
+    /// The nursery of the children that the owner has taken last, and the child, if it was only
+    /// one.
     pub(crate) at: Option<(Id, Option<Id>)>,
 }
 
 /// All that could be learned about a pool.
 pub(crate) struct Survey {
     pub(crate) slots: Vec<Found>,
-    /// Whose children the strays are, run by run.
+    /// The nursery of each stray run.
     pub(crate) strays: Vec<Id>,
-    /// Whose blocking children wait for a thread.
+    /// The nurseries of the blocking children that wait for a thread.
     pub(crate) blocking: Vec<Id>,
 }
 
@@ -60,7 +61,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// Whether there may be an answer yet; if so, its owner is reminded.
+    /// Whether an answer may still come; if so, the owner is reminded.
     fn is_open(&mut self) -> bool {
         if self.report.is_none() {
             self.report = self.slot.desk.answer_to(self.request);
@@ -71,7 +72,7 @@ impl Asked {
             self.slot.desk.remind();
             self.slot.requests.arm();
             if doing == Doing::Waiting {
-                // It finds the reminder behind the token.
+                // The owner finds the reminder behind the token.
                 self.slot.parker.unpark();
             }
         }
@@ -80,7 +81,7 @@ impl Asked {
 }
 
 impl Core {
-    /// Has the threads that have something open say what, and waits a moment for them.
+    /// Asks the threads that have something open what it is, and waits a moment for their reports.
     pub(crate) fn survey(&self) -> Survey {
         let ask = |slot: &Arc<Slot>| Asked {
             slot: Arc::clone(slot),
@@ -94,7 +95,7 @@ impl Core {
                 .iter_mut()
                 .filter_map(|asked| asked.is_open().then_some(()));
             let are_some_open = open.count() > 0;
-            // This thread may be one of those that were asked.
+            // This thread may be one of the threads that were asked.
             if report::report_here(self) {
                 continue;
             }

@@ -1,17 +1,19 @@
-//! What has happened so far, in numbers: of each thread's slot, and of each nursery.
+//! Counts what has happened so far, for each thread's slot and for each nursery.
 //!
-//! Counting must cost next to nothing. So what happens per child is counted in one place, its nursery,
-//! by the thread that opened that, and added to that thread's slot when the nursery ends. What other
-//! threads run of a nursery is added once per run, before the run's unit of the count is released: once
-//! that is zero, the numbers are those of all children that were shared.
+//! Counting must cost next to nothing. So what happens for each child is counted in one place, the
+//! child's nursery, by the thread that opened the nursery; the sums are added to that thread's slot
+//! when the nursery ends. Other threads add what they run of a nursery once per run, before the
+//! run's unit of the count is released: once the count is zero, the numbers include all children
+//! that were shared.
 //!
-//! 1. A child *begins* when somebody has won the right to run it; it is counted before it runs.
-//! 2. A child that is dropped unrun has begun like any other, and is *skipped* as well: so what ran is
-//!    the difference, and the common case need not know which of the two it is.
-//! 3. The numbers of a nursery and of a pool only grow. When a thread gives its slot back, what the slot
-//!    has counted is added to the numbers of all who have done so before. They have 64 bits, as other
-//!    numbers here that only grow (epochs, serials, indices): a thousand million a second take five
-//!    hundred years to wrap.
+//! 1. A child *begins* when a thread has won the right to run it; it is counted before it runs.
+//! 2. A child that is dropped unrun has begun like any other, and is *skipped* as well: so the
+//!    number of children that ran is the difference, and the common case need not know which of the
+//!    two it is.
+//! 3. The numbers of a nursery and of a pool only grow. When a thread gives its slot back, the
+//!    numbers of the slot are added to a sum of all slots that were given back. The numbers have 64
+//!    bits, like others here that only grow (epochs, serials, indices): at a thousand million a
+//!    second they wrap after five hundred years.
 
 use std::array;
 use std::ops::{Index, IndexMut};
@@ -26,8 +28,8 @@ pub(crate) struct Own(AtomicU64);
 impl Own {
     #[inline]
     pub(crate) fn add(&self, more: u64) {
-        // ORDERING: Relaxed, and no read-modify-write: there is one writer. What it did before a
-        // completion is seen by whoever sees that, and this is no more than a number.
+        // ORDERING: Relaxed, and no read-modify-write: there is one writer. A thread that sees a
+        // completion sees what the writer did before it, and this is no more than a number.
         let now = self.0.load(Ordering::Relaxed);
         self.0.store(now.wrapping_add(more), Ordering::Relaxed);
     }
@@ -47,9 +49,9 @@ impl Own {
 pub(crate) struct Common(AtomicU64);
 
 impl Common {
-    /// What it was before.
+    /// Adds to the number, and returns what it was before.
     pub(crate) fn add(&self, more: u64) -> u64 {
-        // ORDERING: Relaxed: as above.
+        // ORDERING: Relaxed: it is no more than a number, as above.
         self.0.fetch_add(more, Ordering::Relaxed)
     }
 
@@ -148,7 +150,7 @@ impl Numbers {
     }
 }
 
-/// What happens in a nursery over and over; written by its home only.
+/// What happens often in a nursery; only its home writes it.
 #[derive(Default)]
 pub(crate) struct AtHome {
     /// Children that the home has spawned.

@@ -1,11 +1,12 @@
 //! Deadlines: one thread that says when one has passed.
 //!
-//! It does not cancel anything: it advances the epoch, so that whoever checks looks at the clock.
-//! It starts with the first deadline. A deadline that is over before its time leaves no trace, but for at
-//! most one wake-up that nobody needed. Once there has been none for [`RETIREMENT`] the thread ends; and
-//! so it does when a pool ends while there is none, which waits for it: after the end of the last pool
-//! the process has no thread of this crate. The next deadline starts another one. A forked process
-//! starts one of its own, and knows no deadline of its parent's.
+//! The thread does not cancel anything: it advances the epoch, so that the next check looks at the
+//! clock. It starts with the first deadline. A deadline that is removed before its time leaves no
+//! trace, except for at most one wake-up that nobody needed. Once there has been no deadline for
+//! [`RETIREMENT`] the thread ends. It also ends when a pool ends while there is no deadline, and
+//! the pool waits for it: after the end of the last pool the process has no thread of this crate.
+//! The next deadline starts another thread. A forked process starts a thread of its own, and knows
+//! no deadline of its parent.
 
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ use crate::protocol::epoch::EPOCH;
 
 struct Timer {
     deadlines: Deadlines,
-    /// The thread that is there, and those before it that may not be over yet. Locked in the steps of
+    /// The present thread, and earlier threads that may not be over yet. Locked in the steps of
     /// `deadlines` only.
     threads: Mutex<Vec<Thread>>,
 }
@@ -28,7 +29,7 @@ statics! {
     static TIMER: PerProcess<Timer> = PerProcess::first(Timer::new());
 }
 
-/// That of this process.
+/// The timer of this process.
 fn own() -> &'static Timer {
     TIMER.get(|_| Timer::new())
 }
@@ -41,7 +42,7 @@ impl Timer {
         }
     }
 
-    /// Starts the thread of this number; false if the system refuses it.
+    /// Starts the timer's thread with this number; false if the system refuses it.
     fn start(&'static self, number: u64) -> bool {
         let name = "hatchery-timer".to_owned();
         let Ok(thread) = Thread::start_aside(name, move || self.run(number)) else {
@@ -68,7 +69,7 @@ impl Timer {
     }
 }
 
-/// Ends the thread and waits for it, if nobody has a deadline.
+/// Ends the timer's thread and waits for it, if there is no deadline.
 pub(crate) fn dismiss() {
     let timer = own();
     let take = || std::mem::take(&mut *lock(&timer.threads));
@@ -76,14 +77,14 @@ pub(crate) fn dismiss() {
     threads.into_iter().for_each(Thread::join);
 }
 
-/// A deadline that the thread knows, until this is dropped.
+/// A deadline that the timer's thread knows until this is dropped.
 pub(crate) struct Watch {
     timer: &'static Timer,
     entry: Entry,
 }
 
 impl Watch {
-    /// Has the epoch advanced once it is `deadline`; none if there is no thread to do so.
+    /// Makes the epoch advance at `deadline`; none if there is no thread to do so.
     pub(crate) fn start(deadline: Instant) -> Option<Self> {
         #[cfg(test)]
         if crate::platform::thread::refused::are() {
@@ -105,7 +106,7 @@ impl Drop for Watch {
     }
 }
 
-/// Has the thread look at a clock that was moved.
+/// Makes the timer's thread look at a clock that was moved.
 #[cfg(any(test, hatchery_clock))]
 pub(crate) fn look_again() {
     own().deadlines.look_again();
@@ -124,7 +125,7 @@ mod tests {
             entry.expect("a thread can be had")
         }
 
-        /// Waits for the end of all threads that there are.
+        /// Waits for the end of all threads, and returns how many there were.
         fn join(&self) -> usize {
             let threads = std::mem::take(&mut *lock(&self.threads));
             let count = threads.len();

@@ -3,25 +3,27 @@
 //! The body of nursery N, waiting for a child or for the end:
 //!
 //! 0. the awaited child itself, if it never left this thread;
-//! 1. N's own unstarted children, oldest first, those among them that it exposed and nobody took
-//!    (`frame::shown`); then strays of N or of nurseries below it. If children that leave some behind keep
-//!    it from those, they get their turn (`turns`);
+//! 1. N's own unstarted children, oldest first, including children that it exposed and nobody took
+//!    (`frame::shown`); then strays of N or of nurseries below it. If children that leave others
+//!    behind keep it from the strays, these get their turn (`turns`);
 //! 2. *leapfrog*: ask the thread that took children of N for some of what it holds, and take one
-//!    run at a time from it. Whose it is shows only then; what is not below N becomes a stray;
-//! 3. the awaited child, if nobody has started it after all, by its handle;
+//!    run at a time from it. A run shows its nursery only once it is taken; if it is not below N,
+//!    it becomes a stray;
+//! 3. the awaited child by its handle, if nobody has started it after all;
 //! 4. expose everything, give the place up, park.
 //!
-//! Step 3 comes after 2 because the child stands in a run that another thread works through: to
-//! take it from under its hands costs both of them more than to wait for an answer.
+//! Step 3 comes after step 2 because the child stands in a run that another thread works through:
+//! to take the child away from that thread costs both threads more than to wait for an answer.
 //!
-//! A child that waits for a sibling it spawned does 0, 3 and 4 only: what else the nursery has is
-//! not below it. Blocking children belong to side threads, but a waiter about to park runs those
-//! of its own that no side thread will come for, or that need a permit which it may have itself.
+//! A child that waits for a sibling it spawned does steps 0, 3 and 4 only: the rest of the nursery
+//! is not below it. Blocking children belong to side threads. But a waiter about to park runs
+//! blocking children of its own nursery that no side thread will take, or that need a permit which
+//! the waiter may have itself.
 //!
-//! A waiter is unparked by what it waits for: the last unit of the count, the finish of a child
-//! it asked to be told of, a stray of its nursery, a permit it wants. Each of them leaves a token in its parker after
-//! the fact, and the waiter looks for the fact between taking tokens, so none is missed. It is also
-//! unparked to say what it waits for.
+//! Four events unpark a waiter: the release of the last unit of the count, the end of a child that
+//! it asked to be told of, a stray of its nursery, and a permit that it wants. Each event leaves a
+//! token in the waiter's parker after the fact, and the waiter looks for the fact between taking
+//! tokens, so it misses none. A waiter is also unparked to say what it waits for.
 //!
 //! Leapfrogging is Wagner and Calder's ("Leapfrogging: a portable technique for implementing
 //! efficient futures", 1993), by nurseries instead of by single tasks. Models: `models::leapfrog_*`.
@@ -41,11 +43,11 @@ use crate::platform::process;
 use crate::platform::thread::pause;
 use crate::task::record::{Class, Handle, Running};
 
-/// Looks before parking, with pauses that double in between: about 4 us in all, in which a thread
-/// that runs short children has answered a request.
-/// Where the order of all steps is drawn, one more look is one more step.
+/// How often a waiter looks before it parks, with pauses that double in between: about 4 us in all,
+/// in which a thread that runs short children has answered a request. Where a test draws the order
+/// of all steps, each look is one more step.
 const LOOKS: u32 = if cfg!(hatchery_shuttle) { 2 } else { 12 };
-/// Pause instructions between two looks, at most: the line that is looked at is the runner's.
+/// The most pause instructions between two looks. A look reads a cache line of the runner.
 const LONGEST_PAUSE: u32 = 32;
 
 impl Seat {
@@ -55,8 +57,8 @@ impl Seat {
         while !body.list.is_empty() && scope.count.is_zero() {
             _ = body.drain(scope, |_| false);
         }
-        // What it has shown may come before what it holds. A thief may have ended that since the look above,
-        // so an empty count alone says nothing.
+        // Parts that the body has shown may come before the children that it holds. A thief may
+        // have run these parts since the look above, so a count of zero alone says nothing.
         if !body.list.is_empty() || !scope.count.is_zero() {
             self.wait_for_the_rest(body, scope);
         }
@@ -67,8 +69,7 @@ impl Seat {
         self.wait(body, scope, &End(body, scope));
     }
 
-    /// Runs the oldest of more than `several` children of `scope` that this thread holds, if it
-    /// does.
+    /// Runs the oldest child of `scope` that this thread holds, if it holds more than `several`.
     pub(crate) fn run_one_of_several(scope: &ScopeFrame, several: u32) {
         Frame::with_current(|frame| {
             let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
@@ -110,13 +111,14 @@ impl Seat {
         self.forget_claimed(scope);
     }
 
-    /// Lets go of queue references to children of `scope` that handles have claimed, so that a
-    /// task that spawns and joins for ever keeps no memory.
+    /// Releases queue references to children of `scope` that handles have claimed, so that a task
+    /// that goes on spawning and joining keeps no memory.
     fn forget_claimed(&self, scope: &ScopeFrame) {
         let is_stray = Frame::with_current(|current| {
             let frame = current.and_then(|frame| frame.find(scope));
             frame.inspect(|frame| frame.list.note_claim());
-            // What comes from elsewhere, or out of order, never stood in a list or deque for long.
+            // A child that was spawned elsewhere or out of order never stays in a list or deque for
+            // long.
             !frame.is_some_and(|frame| frame.seat.is_active() && frame.is_orderly())
         });
         self.note_public_claim();
@@ -169,8 +171,8 @@ impl Seat {
         }
     }
 
-    /// In a process that was forked while the nursery was open: runs what this thread can have without
-    /// the others. Whatever else is awaited will not come.
+    /// Runs what this thread can have without the other threads, in a process that was forked while
+    /// the nursery was open. It aborts if there is nothing, because nobody else ends the wait.
     #[cold]
     #[inline(never)]
     fn go_on_alone(
@@ -196,7 +198,8 @@ impl Seat {
         }
     }
 
-    /// Step 3; false if somebody has started it, or the nursery's limit leaves no room for it.
+    /// Takes step 3: runs the awaited child. False if somebody has started it, or if the limit of
+    /// the nursery leaves no room for it.
     fn run_awaited(&self, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
         let run = || {
             let child = awaited.claim(Class::Compute);
@@ -205,8 +208,8 @@ impl Seat {
         awaited.is_unclaimed(Class::Compute) && within_limit(scope.limiter(), run)
     }
 
-    /// Step 4, until the wait may go on: it is over, or there is something to do for this thread
-    /// and a place to do it in. For what only this thread may ever do, it takes a place anyway.
+    /// Takes step 4: parks until the wait is over, or there is something for this thread to do and
+    /// a place to do it in. For what only this thread may ever do, it takes a place anyway.
     fn park(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) {
         self.park_without_place(|| {
             if self.slot().desk.is_wanted() {
@@ -224,7 +227,8 @@ impl Seat {
         });
     }
 
-    /// Looks for a moment whether it is over, and meanwhile leapfrogs; false if there was nothing.
+    /// Looks for a moment whether the wait is over, and leapfrogs meanwhile; false if neither came
+    /// of it.
     fn look_around(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
         for look in 0..LOOKS {
             if awaited.is_over() || (helps && self.leapfrog(scope, awaited)) {
@@ -235,7 +239,8 @@ impl Seat {
         awaited.is_over()
     }
 
-    /// Step 2.
+    /// Takes step 2: steals a run from the thread that took children of `scope`, or asks it for
+    /// one.
     fn leapfrog(&self, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
         let Some(runner) = scope.runner() else {
             return false;
@@ -255,7 +260,7 @@ impl Seat {
         self.tally()[Counter::StolenWhileWaiting].add(1);
         self.note_stolen(&run);
         if !run.scope().is_within(scope) {
-            // It has gone on to something else.
+            // The runner has gone on to something else.
             scope.forget_runner();
             self.stray(run);
             return false;
@@ -285,7 +290,7 @@ impl Seat {
         }
     }
 
-    /// Step 1: runs something that a waiter in the body of `scope` may run.
+    /// Takes step 1: runs something that a waiter in the body of `scope` may run.
     fn help(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
         if body.take_back_next(scope) {
             return true;
@@ -308,7 +313,8 @@ impl Seat {
                 self.help_with(run, scope, awaited);
                 return true;
             }
-            // An outer nursery's: none of this one is in there, see `publish`.
+            // The run belongs to an outer nursery, so the deque has none of this nursery: see
+            // `publish`.
             self.put_back([run]);
         }
         let stray = self.core.strays.take(|run| run.scope().is_within(scope));
@@ -322,8 +328,8 @@ impl Seat {
         }
     }
 
-    /// It is the turn of others, and there are some: hands the body's list on, and runs what waits where
-    /// only this thread may look. See `turns`.
+    /// Gives others their turn, if there are any: hands the body's list on, and runs what waits
+    /// where only this thread may look. See `turns`.
     #[cold]
     fn help_others(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
         let is_below = |run: &Run| run.scope().is_within(scope);
@@ -369,8 +375,9 @@ impl Seat {
         None
     }
 
-    /// Runs one blocking child that no side thread will come for, or that may be held back for want of
-    /// a permit that this thread can have: the awaited one, or one that `helps` allows.
+    /// Runs one blocking child that no side thread will take, or that may be held back for lack of
+    /// a permit which this thread can have: the awaited child, or, if `helps`, another child below
+    /// the nursery.
     fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
         let blocking = &self.core.blocking;
         let is_starved = blocking.is_starved();
@@ -402,8 +409,9 @@ impl Seat {
         true
     }
 
-    /// Whether the nursery's limit leaves room for what it kept from being run: what a helper may take out
-    /// of the line, or the awaited child. If not, this thread is told when it does.
+    /// Whether there are permits now for what the limit of the nursery kept from running: what a
+    /// helper may take out of the line, or the awaited child. If not, this thread is told when
+    /// there are.
     fn is_let_go(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
         let Some(limiter) = scope.limiter() else {
             return false;
@@ -415,18 +423,18 @@ impl Seat {
             [Class::Compute, Class::Blocking].map(|class| awaited.is_unclaimed(class));
         (computes || blocks)
             && limiter.are_left_for(self)
-            // A side thread comes for it, unless it stands in line.
+            // A side thread takes it, unless it stands in line.
             && (computes || limiter.may_run_held_back())
     }
 }
 
-/// Whether there may be blocking children that a waiter should run: side threads are starved, or the limit
-/// of its nursery may hold some back.
+/// Whether there may be blocking children that a waiter should run: children that no side thread
+/// will take, or that the limit of its nursery holds back.
 fn may_run_blocking(is_starved: bool, limiter: Option<&Limiter>) -> bool {
     is_starved || limiter.is_some_and(Limiter::may_run_held_back)
 }
 
-/// Calls `run` with the permits of a nursery with this limit; false if there are none left.
+/// Calls `run` with the permits of a nursery with this limit; false if no permits are left.
 fn within_limit(limiter: Option<&Limiter>, run: impl FnOnce() -> bool) -> bool {
     match limiter {
         None => run(),

@@ -1,4 +1,4 @@
-//! A thread that looks whether anything moves, in a pool that was asked to have one.
+//! The watchdog: a thread that looks whether anything moves, in a pool that was asked to have one.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Leash {
         self.bell.notify_all();
     }
 
-    /// Waits so long; true if it is over before.
+    /// Waits for this time; true if the leash ends before.
     fn wait(&self, time: Duration) -> bool {
         // A time too far away to be named never comes.
         let end = clock::tick().checked_add(time);
@@ -60,8 +60,8 @@ struct Memory {
 }
 
 impl Memory {
-    /// Whether nothing has moved since the last look while somebody waits, for the first time since
-    /// something has.
+    /// Notes what a look finds, and returns whether to bark: somebody has waited since the last
+    /// look, nothing has moved since then, and there was no bark since something last moved.
     fn look(&mut self, moves: Numbers, is_anybody_waiting: bool) -> bool {
         let has_moved = moves != self.moves;
         let waits = is_anybody_waiting && self.was_anybody_waiting;
@@ -83,7 +83,7 @@ pub(crate) fn main(core: &Core, watchdog: Watchdog) {
         if memory.look(core.numbers(), core.is_anybody_waiting()) {
             (watchdog.bark)(core, every);
         }
-        // Whoever runs short children answers by the next look, and has moved.
+        // A thread that runs short children answers before the next look, and has moved by that.
         core.arm_all();
     }
 }

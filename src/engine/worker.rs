@@ -9,7 +9,7 @@
 //!      └─── napping <── woken for nothing ────┘
 //! ```
 //!
-//! A spare worker begins with a search, and ends when it has slept for long.
+//! A spare worker begins with a search, and ends when it has slept for [`RETIREMENT`].
 
 use std::time::Duration;
 
@@ -27,13 +27,15 @@ use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
 use crate::protocol::idle::Field;
 
-/// How long the one searcher that may spin does so: about what waking a thread costs here.
+/// How long a searcher spins if it is the only one: about as long as it takes here to wake a
+/// thread.
 const SEARCH: Duration = Duration::from_micros(50);
-/// How long a worker that was woken for nothing cannot be woken: each time in a row twice as long.
+/// How long a worker cannot be woken after it was woken for nothing. The time doubles each time in
+/// a row, up to [`LONGEST_NAP`].
 ///
-/// Without it, a caller that opens a tiny nursery every few microseconds wakes a worker for each,
-/// at some 12 us a wake, and keeps it searching all the time. The price is that a long child may
-/// start this much later if the wake before it found nothing.
+/// Without naps, a caller that opens a tiny nursery every few microseconds wakes a worker for each,
+/// at some 12 us per wake-up, and keeps it searching all the time. The price is that a long child
+/// may start this much later if the wake-up before it found nothing.
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
@@ -43,13 +45,14 @@ const PAUSES: u32 = 32;
 pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
     let _hooks = hooks::enter(core.hooks());
     let seat = Seat::new(core, slot, deque, Kind::Worker);
-    // Behind the hook, which may take long: nobody counts on this worker before.
+    // After the hook, which may take long: nobody counts on this worker before.
     seat.core.idle.arrive(index, &*seat.core);
     rouse_all_if_over(&seat.core);
     run(&seat, index);
 }
 
-/// For a worker that has just joined the sleepers: the end of the pool may have begun, and roused all, before.
+/// Rouses all workers if the pool ends. A worker calls this when it has joined the sleepers,
+/// because the end of the pool may have roused all of them before.
 fn rouse_all_if_over(core: &Core) {
     if core.is_shut_down() {
         core.idle.rouse_all(core);
@@ -61,7 +64,8 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
     let seat = core.spare_seat(index);
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
-        // User code, which may take long: as if in a nap. Whoever rouses it counts it.
+        // The hook is user code and may take long, so the worker counts as napping. The thread that
+        // rouses it counts the compensation.
         core.idle.leave_for_nap(&*core);
     } else {
         core.note_compensation();
@@ -80,13 +84,14 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
 fn run(seat: &Seat, index: usize) {
     let root = Frame::root(seat);
     if root.enter(|| work(seat, index)) {
-        // Left behind by the last search: the place and the mark that came with the rousing.
+        // The last search has left the place and the mark that came with the rousing.
         seat.core.idle.found(&*seat.core);
         seat.core.idle.vacate(&*seat.core);
     }
 }
 
-/// Until the pool shuts down; or, a spare's answer is false, until nobody has needed it for long.
+/// Works until the pool shuts down. A spare also ends, and answers false, when nobody has needed it
+/// for long.
 fn work(seat: &Seat, index: usize) -> bool {
     let mut nap = SHORTEST_NAP;
     loop {
@@ -105,7 +110,8 @@ fn work(seat: &Seat, index: usize) -> bool {
             }
             seat.core.idle.search();
         }
-        // One worker too many leaves what its children have spawned: whose it is may be parked.
+        // A worker that is one too many leaves what its children have spawned, and the homes of
+        // these may be parked.
         seat.let_go_of_the_foreign();
         if seat.core.is_shut_down() {
             return true;
@@ -140,11 +146,12 @@ fn execute(seat: &Seat, run: Run) {
     run.execute(seat, |is_turn| {
         seat.core.idle.is_crowded() || is_turn_of_others(is_turn)
     });
-    // A process that one of them has forked has no use for a worker, and none of the others.
+    // If a child has forked the process, the new one has no use for a worker, and has none of the
+    // others.
     seat.core.check_process();
 }
 
-/// Until it is roused; false if a spare has waited long enough for that.
+/// Sleeps until the worker is roused; false if a spare has waited long enough for that.
 fn sleep(seat: &Seat, index: usize) -> bool {
     let slot = seat.slot();
     slot.set_doing(Doing::Sleeping);
@@ -183,7 +190,8 @@ fn search(seat: &Seat) -> Option<Run> {
     }
 }
 
-/// Takes a run after another one. If that was left for the turn of others, it is theirs: see `turns`.
+/// Takes the next run. If the last run was left because it was the turn of others, it takes theirs:
+/// see `turns`.
 fn find_next(seat: &Seat) -> Option<Run> {
     if !seat.is_turn.take() {
         return find(seat);
@@ -199,7 +207,7 @@ fn find_next(seat: &Seat) -> Option<Run> {
         .or_else(|| steal(seat))
 }
 
-/// Takes a run: the own ones first, the newest; then strays; then another thread's oldest.
+/// Takes a run: the newest of the own deque, else a stray, else the oldest of another thread.
 fn find(seat: &Seat) -> Option<Run> {
     let own = seat.pop();
     own.or_else(|| find_stray(seat)).or_else(|| steal(seat))

@@ -1,7 +1,7 @@
-//! The programs that are brought down: small, and rich in what goes on.
+//! The programs that are disturbed: small, with much going on.
 //!
-//! Each comes to the same value whatever the schedule. In all of them but the last a nursery around
-//! everything has a saboteur.
+//! Each program comes to the same value under any schedule. In all of them but the last, a nursery
+//! around everything has a saboteur.
 
 use std::thread;
 use std::time::Duration;
@@ -55,10 +55,10 @@ pub(super) const ALL: [Program; 15] = [
     },
 ];
 
-/// What a nursery has failed of, and those further in.
+/// What a nursery and its nested nurseries have failed of.
 fn reasons<E>(failures: Failures<E>) -> Vec<Why> {
     let of_one = |failure: crate::Failure<E>| match failure.into_kind() {
-        // An error of who was told of a cancellation is a consequence of that.
+        // An error of a task that was told of a cancellation is a consequence of it.
         FailureKind::Cancelled(_) | FailureKind::Late(_) => vec![Why::Cancelled],
         FailureKind::Error(_) => vec![Why::Own],
         FailureKind::Panic(panic) => vec![*panic.into_payload().downcast().expect("one of ours")],
@@ -111,7 +111,7 @@ fn flat(w: &World) -> Ending {
     Ok(with_saboteur(w, |_| level(1) + level(0)))
 }
 
-/// A balanced tree of forks, and one that runs down one side.
+/// A balanced tree of forks, and a tree that runs down one side.
 fn forks(w: &World) -> Ending {
     fn balanced(w: &World, depth: u32) -> u64 {
         if depth == 0 {
@@ -158,7 +158,7 @@ fn each(w: &World) -> Ending {
     }))
 }
 
-/// A partial nursery with another in it, and an error that is handled.
+/// A partial nursery with another nested in it, and an error that is handled.
 fn partial(w: &World) -> Ending {
     with_saboteur(w, |_| {
         let sum = w.options().try_nursery(|n| {
@@ -198,7 +198,7 @@ fn partial(w: &World) -> Ending {
     })
 }
 
-/// Children that may block, a place that is lent, children spawned from elsewhere.
+/// Children that may block, a place that is lent, children spawned elsewhere.
 fn blocking(w: &World) -> Ending {
     Ok(with_saboteur(w, |n| {
         let children: Vec<_> = (0..12)
@@ -241,7 +241,7 @@ fn blocking(w: &World) -> Ending {
     }))
 }
 
-/// Two at a time, and one at a time in a nursery of theirs.
+/// Two children at a time, and one at a time in a nursery of theirs.
 fn limited(w: &World) -> Ending {
     Ok(with_saboteur(w, |_| {
         w.options().limit(2).nursery(|n| {
@@ -271,7 +271,7 @@ fn limited(w: &World) -> Ending {
     }))
 }
 
-/// A deadline that has passed: what is partial is cancelled, what is total is told.
+/// A deadline that has passed: partial nurseries are cancelled, total nurseries are told.
 fn deadline(w: &World) -> Ending {
     Ok(with_saboteur(w, |_| {
         let late = w.options().timeout(Duration::ZERO);
@@ -323,7 +323,7 @@ fn pools(w: &World) -> Ending {
                                 let captured = w.value(i);
                                 m.spawn(move || {
                                     w.user();
-                                    // And back again.
+                                    // Opens a nursery on the first pool again.
                                     w.pool.join(|| captured.get(), || w.value(0)).0
                                 })
                             })
@@ -339,7 +339,7 @@ fn pools(w: &World) -> Ending {
     }))
 }
 
-/// More children than a chunk has room for, and then as many one by one.
+/// More children than a chunk has room for at once, and then as many one by one.
 fn chunks(w: &World) -> Ending {
     Ok(with_saboteur(w, |_| {
         crate::nursery(|n| {
@@ -358,7 +358,7 @@ fn chunks(w: &World) -> Ending {
     }))
 }
 
-/// Children that panic, some of whose siblings are skipped.
+/// Children that panic, with siblings that are skipped.
 fn panics(w: &World) -> Ending {
     with_saboteur(w, |_| {
         crate::nursery(|n| {

@@ -7,7 +7,7 @@ use super::programs::{Ending, with_saboteur};
 use super::world::World;
 use crate::platform::point::Point;
 
-/// A home that has to park, and begs the thread that has taken its child.
+/// A home that has to park, and asks the thread that has taken its child.
 pub(super) fn parks(w: &World) -> Ending {
     Ok(with_saboteur(w, |n| {
         let until_parked = n.spawn_blocking(|| {
@@ -33,7 +33,7 @@ pub(super) fn parks(w: &World) -> Ending {
                 });
             });
         }
-        // A child that is awaited by one on another thread.
+        // A child that is awaited by a child on another thread.
         let two = n.spawn_blocking(|| {
             let awaited = n.spawn_blocking(|| {
                 thread::yield_now();
@@ -45,7 +45,7 @@ pub(super) fn parks(w: &World) -> Ending {
     }))
 }
 
-/// Opens at the end of a body, whatever that is.
+/// Opens at the end of a body, however that ends.
 struct Opens<'a>(&'a AtomicBool);
 
 impl Drop for Opens<'_> {
@@ -54,7 +54,7 @@ impl Drop for Opens<'_> {
     }
 }
 
-/// Side threads and spares that come, and go when nobody needs them.
+/// Side threads and spares that start, and end when nobody needs them.
 pub(super) fn retires(w: &World) -> Ending {
     let (have_come, may_go) = (AtomicUsize::new(0), AtomicBool::new(false));
     let threads = w.pool.threads();
@@ -89,7 +89,7 @@ pub(super) fn retires(w: &World) -> Ending {
     Ok(sum)
 }
 
-/// Children that handles claim out of runs that nobody takes, for all others are busy.
+/// Children that handles claim out of runs that nobody takes, because all other threads are busy.
 pub(super) fn claims(w: &World) -> Ending {
     let (may_go, busy) = (AtomicBool::new(false), AtomicBool::new(false));
     let home = thread::current().id();

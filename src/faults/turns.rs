@@ -7,7 +7,7 @@ use super::Watch;
 use crate::platform::point::{Plan, Point};
 use crate::{Nursery, Options, Pool, block_in_place, nursery};
 
-/// Many times as many as a thread begins before it looks whether it is the turn of others.
+/// Many times as many children as a thread begins before it looks whether it is the turn of others.
 const RESPAWNS: u32 = 1000;
 
 fn respawn<'scope>(n: &'scope Nursery<'scope, '_>, left: u32) {
@@ -16,7 +16,8 @@ fn respawn<'scope>(n: &'scope Nursery<'scope, '_>, left: u32) {
     }
 }
 
-/// What a child's nursery has is exposed for what it may run, and not for its sibling in line.
+/// What a child's nursery holds is exposed for something in line that may run below it, and not for
+/// the child's sibling.
 #[test]
 fn a_line_with_nothing_below_a_nursery_has_it_expose_nothing() {
     let plan = Plan::new(|_, _| ());
@@ -42,7 +43,7 @@ fn a_line_with_nothing_below_a_nursery_has_it_expose_nothing() {
                     assert_eq!(plan.hits(Point::RunExposed), before);
                 });
             });
-            // The worker takes it, and this thread the sibling, which finds no permit.
+            // The worker takes it, and this thread takes the sibling, which finds no permit.
             block_in_place(|| wait_for(&|| has_begun.load(Ordering::Relaxed) > 0));
             n.spawn(|| ());
         });

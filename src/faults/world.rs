@@ -1,4 +1,4 @@
-//! What a program runs in: values that are counted, and somebody who brings it down.
+//! What a program runs in: values that are counted, and a saboteur.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -9,12 +9,12 @@ use std::thread;
 use crate::platform::point::{Plan, Point};
 use crate::{CancelToken, Options, Pool};
 
-/// What the panics here carry.
+/// The payload of the panics here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// It was asked for at a point.
+    /// The panic was asked for at a point.
     Injected,
-    /// It is part of the program.
+    /// The panic is part of the program.
     Own,
     /// No panic: the nursery was cancelled.
     Cancelled,
@@ -29,7 +29,7 @@ pub(super) fn raise(why: Why) -> ! {
 #[derive(Default)]
 pub(super) struct Ledger(Mutex<Vec<Arc<AtomicU8>>>);
 
-/// A value of the ledger, and a number.
+/// A number that the ledger counts as a value.
 pub(super) struct Value {
     number: u64,
     drops: Arc<AtomicU8>,
@@ -42,7 +42,7 @@ impl Ledger {
         Value { number, drops }
     }
 
-    /// How many there were, if each was dropped once.
+    /// How many values there were, if each was dropped once.
     pub(super) fn balance(&self) -> Result<usize, String> {
         let all = relock(self.0.lock());
         let drops = all.iter().map(|drops| drops.load(Ordering::Relaxed));
@@ -71,17 +71,17 @@ fn relock<G>(locked: Result<G, PoisonError<G>>) -> G {
     locked.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where the child is that panics when it is told to.
+/// How far the child is that panics when it is told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     NotYet,
-    /// It runs, and waits for its word.
+    /// It runs, and waits to be told.
     Waits,
-    /// It panics, or will as soon as it comes.
+    /// It panics, or will when it starts.
     Panics,
     /// Its failure has been recorded.
     Recorded,
-    /// The program has no need of it any more.
+    /// The program does not need it any more.
     Released,
 }
 
@@ -93,7 +93,7 @@ pub(super) struct Saboteur {
 
 thread_local!(static IS_SABOTEUR: Cell<bool> = const { Cell::new(false) });
 
-/// Releases the saboteur at the end of a body, whatever that is.
+/// Releases the saboteur at the end of a body, however that ends.
 pub(super) struct Release<'a>(&'a Saboteur);
 
 impl Drop for Release<'_> {
@@ -133,7 +133,8 @@ impl Saboteur {
         }
     }
 
-    /// Has the child panic. If it runs already, that has been recorded when this returns.
+    /// Makes the child panic. If the child runs already, its failure has been recorded when this
+    /// returns.
     pub(super) fn strike(&self) {
         let mut stage = self.stage();
         match *stage {
@@ -148,7 +149,7 @@ impl Saboteur {
         }
     }
 
-    /// A failure has been recorded on this thread.
+    /// Notes that a failure has been recorded on this thread.
     pub(super) fn note_recorded(&self) {
         if IS_SABOTEUR.replace(false) {
             *self.stage() = Stage::Recorded;
@@ -168,7 +169,7 @@ pub(super) struct World {
     pub(super) token: CancelToken,
     pub(super) ledger: Ledger,
     pub(super) saboteur: Arc<Saboteur>,
-    /// The next user code to come by panics.
+    /// The next user code panics.
     pub(super) is_doomed: Arc<AtomicBool>,
 }
 
@@ -178,7 +179,7 @@ pub(super) struct Victim {
     pub(super) token: CancelToken,
     pub(super) saboteur: Arc<Saboteur>,
     pub(super) is_doomed: Arc<AtomicBool>,
-    /// The program has ended: what else runs in its pool is not to panic.
+    /// The program has ended: what else runs in its pool must not panic.
     pub(super) is_over: Arc<AtomicBool>,
 }
 
@@ -211,7 +212,7 @@ impl World {
         }
     }
 
-    /// For nurseries on the pool that heed the token.
+    /// Options for nurseries on the pool that heed the token.
     pub(super) fn options(&self) -> Options {
         Options::new().pool(&self.pool).cancel_on(&self.token)
     }
@@ -220,14 +221,14 @@ impl World {
         self.ledger.value(number)
     }
 
-    /// User code comes by: it panics if it is told to.
+    /// Called by user code: panics if user code has to.
     pub(super) fn user(&self) {
         if !thread::panicking() && self.is_doomed.swap(false, Ordering::Relaxed) {
             raise(Why::Injected);
         }
     }
 
-    /// Has the saboteur panic in this nursery, unless what this returns is dropped before.
+    /// Makes the saboteur panic in this nursery, unless the result is dropped before.
     pub(super) fn hire<'scope, 'env>(
         &'env self,
         n: &'scope crate::Nursery<'scope, 'env>,
@@ -244,7 +245,7 @@ impl World {
         }
     }
 
-    /// The same for a point that has been reached.
+    /// Yields until a point has been reached, or until there is no point in waiting any more.
     pub(super) fn until_reached(&self, n: &crate::Nursery<'_, '_>, point: Point) {
         self.until(n, || self.plan.hits(point) > 0);
     }

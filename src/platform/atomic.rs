@@ -6,7 +6,7 @@ use loom::sync::atomic as model;
 
 use crate::platform::planted::{self, Change};
 
-/// The ordering that is left of this one.
+/// Returns the ordering that is left of this one.
 #[track_caller]
 fn left_of(order: Ordering) -> Ordering {
     match planted::here() {
@@ -37,7 +37,7 @@ pub(crate) fn fence(order: Ordering) {
 
 macro_rules! atomic {
     ($name:ident $(<$of:ident>)?, $value:ty, $($change:ident: $next:expr),*) => {
-        /// As that of [`std::sync::atomic`].
+        /// As the type of this name in [`std::sync::atomic`].
         #[derive(Debug)]
         pub(crate) struct $name $(<$of>)? (model::$name $(<$of>)?);
 
@@ -116,7 +116,7 @@ macro_rules! atomic {
                 }
             }
 
-            /// The same for one that may not come to write.
+            /// Like `change`, for an operation that may not come to write.
             #[track_caller]
             fn try_change(
                 &self,
@@ -144,7 +144,8 @@ macro_rules! atomic {
     };
 }
 
-/// The end of a value that is known to be one: it fails if somebody else's access is not before it.
+/// The end of a value that knows it: it fails if an access of another thread is not ordered before
+/// it.
 macro_rules! end {
     ($name:ident $(<$of:ident>)?, $value:ty) => {
         impl $(<$of>)? $name $(<$of>)? {

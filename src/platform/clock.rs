@@ -1,5 +1,5 @@
-//! The clocks: one that deadlines go by, which tests and programs that check the crate move, and one
-//! for how long something takes.
+//! The clocks: one for deadlines, which tests and programs that check the crate move, and one for
+//! durations.
 
 #[cfg(hatchery_shuttle)]
 pub(crate) use std::time::Instant as Tick;
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 #[cfg(hatchery_shuttle)]
 pub(crate) use super::shuttled::{now, now as tick};
 
-/// Whether the standard library has a clock. In WebAssembly without a system it panics if it is asked,
-/// and starts no threads.
+/// Whether the standard library has a clock. In WebAssembly without a system, the library panics if
+/// it is asked for the time, and starts no threads.
 pub(crate) const IS_THERE: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
 
-/// What time it is. To be asked only if there is a clock.
+/// The present time. Asked only if there is a clock.
 #[cfg(not(hatchery_shuttle))]
 pub(crate) fn now() -> Instant {
     let now = Instant::now();
@@ -22,8 +22,8 @@ pub(crate) fn now() -> Instant {
     now
 }
 
-/// The same where no test moves it: two of these say how long something took. Without a clock nothing
-/// takes any time.
+/// The present time, which no test moves: two ticks say how long something took. Without a clock
+/// nothing takes any time.
 #[cfg(not(hatchery_shuttle))]
 #[inline]
 pub(crate) fn tick() -> Tick {
@@ -37,12 +37,12 @@ pub(crate) struct Tick(Option<Instant>);
 
 #[cfg(not(hatchery_shuttle))]
 impl Tick {
-    /// The time so much later, unless no clock ever shows it.
+    /// The tick after this time, unless it is too far away to be named.
     pub(crate) fn checked_add(self, time: Duration) -> Option<Self> {
         self.0?.checked_add(time).map(|at| Self(Some(at)))
     }
 
-    /// The time since then; none if that is still to come.
+    /// The time since `then`; zero if that is still to come.
     pub(crate) fn saturating_duration_since(self, then: Self) -> Duration {
         match (self.0, then.0) {
             (Some(now), Some(then)) => now.saturating_duration_since(then),
@@ -72,7 +72,7 @@ pub(crate) mod moved {
         Duration::from_nanos(NANOS.load(Ordering::SeqCst))
     }
 
-    /// Moves it forward; whoever waits for a time has to be told.
+    /// Moves it forward. The caller has to tell the threads that wait for a time.
     pub(crate) fn forward(by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).expect("less than 500 years");
         NANOS.fetch_add(nanos, Ordering::SeqCst);

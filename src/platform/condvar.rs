@@ -8,7 +8,7 @@ use loom::sync::MutexGuard;
 
 use crate::platform::planted;
 
-/// As that of [`std::sync`]. No time passes while it is waited for.
+/// As the type of this name in [`std::sync`]. No time passes during a wait.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(model::Condvar);
 

@@ -1,8 +1,9 @@
 //! How many CPUs there are to compute on, and which of them a thread may use.
 //!
-//! On Linux each thread has a set of CPUs that it may run on, which a new thread inherits from the one
-//! that starts it. What belongs to the whole process must not depend on which thread happens to come
-//! first. The process has no set of its own; the system's tools show and change the main thread's.
+//! On Linux each thread has a set of CPUs that it may run on, which a new thread inherits from the
+//! thread that starts it. Things that belong to the whole process must not depend on the thread
+//! that happens to come first. The process has no set of its own; the system's tools show and
+//! change the main thread's.
 #![allow(unsafe_code, reason = "asks the system for the CPUs of threads")]
 
 use std::num::NonZero;
@@ -10,8 +11,8 @@ use std::thread;
 
 /// How many CPUs the calling thread may use, at least 1; a quota of one and a half is one.
 pub(crate) fn count() -> usize {
-    // The first follows a quota up to the root of the control groups, and the second finds control groups
-    // that are mounted elsewhere than usual.
+    // The first number heeds quotas up to the root of the control groups; the second finds control
+    // groups that are mounted in unusual places.
     let available = thread::available_parallelism().map_or(1, NonZero::get);
     available.min(num_cpus::get())
 }
@@ -58,7 +59,8 @@ mod system {
         unsafe { libc::sched_setaffinity(THIS, size_of::<Cpus>(), cpus) };
     }
 
-    /// Gives the calling thread those of the main thread as well. The thread's own, if they were fewer.
+    /// Adds the main thread's CPUs to the calling thread's. Returns the calling thread's own CPUs,
+    /// if they were fewer.
     pub(super) fn add_those_of_process() -> Option<Cpus> {
         let own = of(THIS)?;
         // SAFETY: may be called at any time. The main thread has the number of the process.

@@ -1,7 +1,7 @@
 //! A value on the heap that is made when it is first needed.
 //!
-//! [`std::sync::OnceLock`] does the same; but this one is a word, and costs whoever never needs it
-//! one store and one comparison.
+//! [`std::sync::OnceLock`] does the same. But this is one word, and code that never needs the value
+//! pays one store and one comparison.
 #![allow(unsafe_code, reason = "owns what its pointer points to")]
 
 use std::ptr;
@@ -14,7 +14,7 @@ use crate::platform::sync::atomic::{AtomicPtr, Ordering};
 /// drop.
 pub(crate) struct Lazy<T>(AtomicPtr<T>);
 
-// SAFETY: the value is shared, and dropped by whoever owns the box.
+// SAFETY: the value is shared, and dropped by the owner of the box.
 unsafe impl<T: Send + Sync> Sync for Lazy<T> {}
 
 impl<T> Lazy<T> {
@@ -29,7 +29,7 @@ impl<T> Lazy<T> {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// The value; a default one is made if there is none.
+    /// Returns the value; makes a default value if there is none.
     pub(crate) fn get(&self) -> &T
     where
         T: Default,
@@ -37,8 +37,8 @@ impl<T> Lazy<T> {
         self.get_or(T::default)
     }
 
-    /// The value; `make` makes it if there is none. Of two that do so at once, one is dropped: nobody
-    /// waits here, not even for a thread that is gone.
+    /// Returns the value; `make` makes it if there is none. If two threads make one at once, one of
+    /// the two values is dropped: nobody waits here, not even for a thread that is gone.
     #[inline]
     pub(crate) fn get_or(&self, make: impl FnOnce() -> T) -> &T {
         // ORDERING: Acquire; partner: the exchange in `fill`. The value was written before.
@@ -51,7 +51,7 @@ impl<T> Lazy<T> {
         unsafe { &*value }
     }
 
-    /// The value; this one if there is none yet.
+    /// Returns the value; `value` becomes it if there is none yet.
     #[cold]
     #[inline(never)]
     fn fill(&self, value: T) -> &T {
@@ -91,7 +91,7 @@ impl<T> Lazy<T> {
 impl<T> Drop for Lazy<T> {
     #[inline]
     fn drop(&mut self) {
-        // ORDERING: Relaxed: whoever drops it has synchronised with all who have used it.
+        // ORDERING: Relaxed: the thread that drops it has synchronised with all that have used it.
         let value = self.0.load(Ordering::Relaxed);
         if !value.is_null() {
             Self::free(value);

@@ -1,9 +1,9 @@
 //! The only door to `std::sync`, `std::thread` and the clocks, and to their models.
 //!
-//! Everything above this folder synchronises through the names given here, so that a protocol
-//! runs unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), and under a scheduler that
-//! draws the order of all steps (`--cfg hatchery_shuttle`, see `shuttled`). `tests/tidy.rs` has the list of what
-//! nobody else may name.
+//! Everything above this folder synchronises through the names given here. So a protocol runs
+//! unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), and under a
+//! scheduler that draws the order of all steps (`--cfg hatchery_shuttle`, see `shuttled`).
+//! `tests/tidy.rs` has the list of the names that no other folder may use.
 
 #[cfg(hatchery_loom)]
 pub(crate) mod atomic;
@@ -34,7 +34,7 @@ pub(crate) mod thread {
 }
 pub(crate) mod witness;
 
-/// A cell that one thread at a time has the right to use, which the model checker sees to.
+/// A cell that one thread at a time has the right to use, which the model checker checks.
 pub(crate) mod cell {
     #[cfg(hatchery_loom)]
     pub(crate) use loom::cell::Cell;
@@ -58,7 +58,7 @@ pub(crate) mod sync {
     #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};
 
-    /// The standard library's, and those of 64 bits where the processor has none.
+    /// The standard library's atomics, and 64-bit atomics where the processor has none.
     #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
     pub(crate) mod atomic {
         #[cfg(not(target_has_atomic = "64"))]
@@ -66,8 +66,8 @@ pub(crate) mod sync {
         pub(crate) use std::sync::atomic::*;
     }
 
-    /// Cells that are counted in and decide nothing: real ones under every scheduler that draws, for which
-    /// they are no steps.
+    /// Cells that count and decide nothing. They are real under a scheduler that draws, too, so
+    /// that they are no steps.
     pub(crate) mod uneventful {
         #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
         pub(crate) use super::atomic::AtomicU64;
@@ -79,12 +79,13 @@ pub(crate) mod sync {
 
     /// Locks one of the crate's own mutexes.
     ///
-    /// No user code ever runs under one, so a poisoned lock still guards a consistent value.
+    /// No user code ever runs under these mutexes, so a poisoned lock still guards a consistent
+    /// value.
     pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Statics whose values do not outlive an execution, where there are many in a process.
+    /// Statics whose values end with an execution, where a process has many executions.
     #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
     macro_rules! statics {
         ($($(#[$attr:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;)+) => {

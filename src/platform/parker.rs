@@ -61,7 +61,7 @@ impl Parker {
         }
     }
 
-    /// The same, but not for longer than that; whether a token came.
+    /// Blocks until a token is there, but not for longer than `time`; returns whether a token came.
     #[cfg(not(hatchery_loom))]
     pub(crate) fn park_for(&self, time: std::time::Duration) -> bool {
         self.park_unless(|bell, gate| {
@@ -70,7 +70,7 @@ impl Parker {
         })
     }
 
-    /// Parks by this `wait`, which may end without a token; whether one came.
+    /// Parks by this `wait`, which may end without a token; returns whether a token came.
     pub(crate) fn park_unless(&self, wait: impl FnOnce(&Condvar, MutexGuard<'_, ()>)) -> bool {
         if self.take_token() {
             return true;
@@ -88,7 +88,7 @@ impl Parker {
         self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED
     }
 
-    /// Wakes the owner without reason.
+    /// Wakes the owner without a reason.
     #[cfg(all(hatchery_loom, test))]
     pub(crate) fn ring(&self) {
         drop(lock(&self.gate));

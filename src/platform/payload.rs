@@ -1,4 +1,4 @@
-//! What panics leave, and how it ends.
+//! What panics carry, and how that ends.
 
 use std::any::Any;
 use std::mem;
@@ -7,11 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// How many payloads in turn may panic as they are dropped, each with the next: a few more than anybody
-/// writes, since there may be no end to them.
+/// How many payloads in turn may panic as they are dropped, each with the next. It is a few more
+/// than anybody writes, because there may be no end to them.
 const CHASED: usize = 8;
 
-/// Drops a payload, and what it panics with meanwhile, and so on; what is left then is leaked.
+/// Drops a payload, then what that panics with, and so on; what is left in the end is leaked.
 pub(crate) fn lose(mut payload: Payload) {
     for _ in 0..CHASED {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {

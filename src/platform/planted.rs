@@ -1,9 +1,9 @@
 //! Bugs planted in the code that is checked, to see that the models notice them.
 //!
 //! A planted bug needs no second version of the code: it is a [`Change`] of what one call does, and
-//! the call is named by its file, its function and a piece of its line. [Atomics](super::atomic) ask
-//! here whether the line that called them is that one. What a model does itself, it may do wrongly
-//! if [`step`] says so.
+//! the call is named by its file, its function and a piece of its line. [Atomics](super::atomic)
+//! ask here whether the line that called them is the named line. A model does a step of its own
+//! wrongly if [`step`] says so.
 //!
 //! A process has one planted bug at most, which its environment tells it, and keeps it.
 
@@ -23,11 +23,11 @@ pub(crate) const REACHED: &str = "the planted bug is reached";
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// All of its orderings are Relaxed; a fence is none.
+    /// All of its orderings become Relaxed; a fence does nothing.
     Relaxed,
     /// Its orderings are Acquire and Release at most.
     AcqRel,
-    /// It writes nothing, a fence is none, and a look finds nothing.
+    /// It writes nothing, a fence does nothing, and a look finds nothing.
     Skipped,
     /// It reads and writes, with a gap between.
     Split,
@@ -36,8 +36,8 @@ pub(crate) enum Change {
 /// A planted bug.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bug<'a> {
-    /// The call in this file (below `src`), in the function of this name, on the first line that has
-    /// this piece of code, is changed; on the second one with `#2` behind the piece.
+    /// Changes the call in this file (below `src`), in the function of this name, on the first line
+    /// that has this piece of code; on the second such line with `#2` behind the piece.
     Call(Change, [&'a str; 3]),
     /// The model does its step of this name wrongly.
     Step(&'a str),
@@ -51,7 +51,7 @@ const CHANGES: [(&str, Change); 4] = [
 ];
 
 impl<'a> Bug<'a> {
-    /// Writes it for the environment.
+    /// Returns the bug as text for the environment.
     pub(crate) fn to_text(self) -> String {
         match self {
             Self::Call(change, place) => {
@@ -89,7 +89,7 @@ enum Armed {
 static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
 static IS_REACHED: AtomicBool = AtomicBool::new(false);
 
-/// Plants what the environment says. To be called before anything is checked.
+/// Plants what the environment says. Called before anything is checked.
 pub(crate) fn arm() {
     ARMED.get_or_init(|| {
         let text = env::var(VARIABLE).ok()?;
@@ -112,7 +112,7 @@ pub(crate) fn is_any() -> bool {
 
 /// The number of the line that this place is on.
 fn line_of([file, function, code]: [&str; 3]) -> Option<usize> {
-    // The crate's own code, or that of a model.
+    // The crate's own code, or a model's.
     let models = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = [models.join("../../src"), models.to_owned()];
     let mut texts = folders
@@ -132,8 +132,8 @@ fn line_of([file, function, code]: [&str; 3]) -> Option<usize> {
     Some(at + 1)
 }
 
-/// What is planted at the line that calls this, or that calls the function with `track_caller` that
-/// does.
+/// What is planted at the line that calls this. If the calling function has `track_caller`, it is
+/// the line that calls that function.
 #[track_caller]
 pub(crate) fn here() -> Option<Change> {
     let Some(Some(Armed::Call { change, file, line })) = ARMED.get() else {
@@ -147,13 +147,13 @@ pub(crate) fn here() -> Option<Change> {
     })
 }
 
-/// Whether the look that is taken at the line that calls this is to find nothing.
+/// Whether the look at the line that calls this has to find nothing.
 #[track_caller]
 pub(crate) fn skips() -> bool {
     here() == Some(Change::Skipped)
 }
 
-/// Whether the model is to do this step wrongly.
+/// Whether the model has to do this step wrongly.
 pub(crate) fn step(name: &str) -> bool {
     let is_this = matches!(ARMED.get(), Some(Some(Armed::Step(step))) if step == name);
     if is_this {

@@ -1,9 +1,9 @@
 //! Fail points: named moments between two steps of a protocol, where a check may step in.
 //!
-//! Ordinary builds have nothing of them: [`reach`] is an empty function then, and so it is under loom,
-//! whose models are exhaustive anyway. Where the crate is compiled for checking, a thread with a
-//! `Plan` counts the points that it reaches and does there what the plan says. Threads of a pool have
-//! the plan of the thread that had them started, and all others have none.
+//! Ordinary builds have none of this: there, and under loom, whose models are exhaustive anyway,
+//! [`reach`] is an empty function. Where the crate is compiled for checking, a thread with a `Plan`
+//! counts the points that it reaches and does there what the plan says. Threads of a pool have the
+//! plan of the thread that had them started, and all others have none.
 #![cfg_attr(
     not(all(test, not(hatchery_loom))),
     allow(dead_code, reason = "some of it is for tests on real threads")
@@ -22,7 +22,7 @@ macro_rules! points {
 
         #[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
         impl Point {
-            /// All of them, in the order of their numbers.
+            /// All points, in the order of their numbers.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
         }
     };
@@ -39,15 +39,15 @@ points! {
     ChildStarted,
     /// A child is about to be dropped unrun.
     ChildSkipped,
-    /// What a child has panicked with is about to be noted.
+    /// The payload of a child's panic is about to be noted.
     ChildPanicked,
     /// A child's outcome is out.
     ChildFinished,
     /// A joiner has asked to be woken by a child's end.
     ChildAwaited,
-    /// A child's handle has been dropped before the last other reference was.
+    /// A child's handle has been dropped before the child's last other reference.
     ChildAbandoned,
-    /// What a child has left that nobody joins is about to be disposed of.
+    /// The remains of an unjoined child are about to be disposed of.
     ChildEmptied,
     /// Children are in a thread's deque, and nobody has been woken for them.
     RunExposed,
@@ -57,7 +57,7 @@ points! {
     RunSplit,
     /// A run has come back to a frame of its nursery's home.
     RunTakenBack,
-    /// What is left of a run is about to be shared again.
+    /// The rest of a run is about to be shared again.
     RunLeft,
     /// Runs that were taken from the own deque are about to go back there.
     RunPutBack,
@@ -75,13 +75,13 @@ points! {
     StrayTaken,
     /// A run counts in its nursery, and nobody else can see it yet.
     CountAdded,
-    /// A run does not count any more; others do.
+    /// A run no longer counts; others do.
     CountReleased,
-    /// The last run does not count any more; its nursery may be gone.
+    /// The last run no longer counts; its nursery may be gone.
     CountZero,
     /// A thread that waits in a nursery is about to park.
     WaiterParks,
-    /// It goes on.
+    /// A waiter goes on after it has parked.
     WaiterWoken,
     /// A worker is about to park.
     WorkerSleeps,
@@ -101,9 +101,9 @@ points! {
     WorkerRefused,
     /// A place has been given up, and nobody has been told.
     PlaceGivenUp,
-    /// A place has been taken because there was one left.
+    /// A place has been taken because one was left.
     PlaceTaken,
-    /// A place has been taken whether there was one left or not.
+    /// A place has been taken whether one was left or not.
     PlaceTakenAnyway,
     /// A worker counts as absent, and nobody has looked for a spare.
     WorkerAbsent,
@@ -117,9 +117,9 @@ points! {
     SpareRetires,
     /// A thread has the permits that a child needs.
     PermitTaken,
-    /// A run is held back for want of a permit.
+    /// A run is held back for lack of a permit.
     PermitHeldBack,
-    /// A permit has been given back, and who was let go has not been sent on.
+    /// A permit has been given back, and the run that was let go has not been sent on.
     PermitGivenBack,
     /// A child that may block is about to be queued.
     BlockingQueued,
@@ -135,17 +135,17 @@ points! {
     SideThreadStarted,
     /// A side thread is about to end.
     SideThreadRetires,
-    /// A fork begins that others may see.
+    /// A fork begins that other threads may see.
     ForkBegins,
     /// A fork begins that is hidden behind many others.
     ForkHidden,
     /// A fork has become a nursery.
     ForkShown,
-    /// The second closure of a fork is about to run by the hands of who took it.
+    /// The second closure of a fork is about to run on the thread that took it.
     ForkStolen,
     /// A fork that was shown has come back to its thread.
     ForkTakenBack,
-    /// A fork that nobody has asked for is over for others.
+    /// A fork that nobody has asked for can no longer be taken by others.
     ForkKept,
     /// A nursery's body is about to begin.
     NurseryOpened,
@@ -155,9 +155,9 @@ points! {
     NurseryClosed,
     /// A nursery has a reason, and the epoch has not advanced.
     CancelMarked,
-    /// A nursery has learnt of a cancellation further out, or by its terms.
+    /// A nursery has learned that it is cancelled, by its terms or with an outer nursery.
     CancelNoticed,
-    /// A failure has been recorded, and the siblings know.
+    /// A failure has been recorded, and the siblings know of it.
     FailureRecorded,
     /// A panic that nobody joins is about to be kept.
     PanicKept,
@@ -181,7 +181,8 @@ points! {
     BatchSplit,
     /// A thread is about to lend its place while it blocks.
     BlockInPlace,
-    /// User code has returned under the catch that it was called in: it could as well have panicked.
+    /// User code has returned to the catch that it was called under: it could as well have
+    /// panicked.
     UserCodeEnds,
     /// A pool says that it is over, and nobody has been told.
     ShutdownBegun,
@@ -189,7 +190,7 @@ points! {
     ShutdownEnded,
 }
 
-/// The calling thread is at this point, if that is so.
+/// Says that the calling thread is at this point, if `is_so`.
 #[allow(clippy::inline_always, reason = "mostly there is nothing to call")]
 #[inline(always)]
 pub(crate) fn reach_if(is_so: bool, point: Point) {
@@ -198,13 +199,13 @@ pub(crate) fn reach_if(is_so: bool, point: Point) {
     }
 }
 
-/// The calling thread is at this point.
+/// Says that the calling thread is at this point.
 #[cfg(not(all(any(test, hatchery_shuttle), not(hatchery_loom))))]
 #[allow(clippy::inline_always, reason = "there is nothing to call")]
 #[inline(always)]
 pub(crate) fn reach(_point: Point) {}
 
-/// The main function of a new thread, with the plan of the calling one.
+/// The main function of a new thread, with the plan of the calling thread.
 #[cfg(not(all(any(test, hatchery_shuttle), not(hatchery_loom))))]
 #[allow(clippy::inline_always, reason = "there is nothing to call")]
 #[inline(always)]
@@ -220,33 +221,33 @@ pub(crate) use checked::{inherited, reach};
 #[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
 mod checked {
     use std::cell::Cell;
-    // Not those of the platform: to count is no step of a schedule.
+    // Not the platform's types: counting is no step of a schedule.
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Mutex, PoisonError};
 
     use super::Point;
 
-    /// What a plan does at a point that is reached for the so-manieth time, from 1.
+    /// What a plan does at a point; it is told how often the point was reached, from 1.
     type Act = Box<dyn Fn(Point, usize) + Send + Sync>;
 
-    /// Counts what the threads that have it reach, and steps in.
+    /// Counts the points that threads with this plan reach, and steps in there.
     pub(crate) struct Plan {
         hits: Vec<AtomicUsize>,
         act: Act,
     }
 
     thread_local! {
-        // Without a destructor: points are reached while others are run.
+        // It has no destructor, because points are reached while other destructors run.
         static PLAN: Cell<Option<&'static Plan>> = const { Cell::new(None) };
-        /// What is done at a point reaches others, which do not count.
+        /// Set while a plan acts at a point: points that are reached meanwhile do not count.
         static IS_ACTING: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// A thread may outlive the test that had it started, so plans stay, and are found by those who
-    /// look for leaks.
+    /// All plans. A thread may outlive the test that had it started, so plans stay; here a search
+    /// for leaks finds them.
     static PLANS: Mutex<Vec<&'static Plan>> = Mutex::new(Vec::new());
 
-    /// The calling thread acts, until this is dropped.
+    /// The calling thread acts until this is dropped.
     struct Acting;
 
     impl Drop for Acting {
@@ -256,7 +257,7 @@ mod checked {
     }
 
     impl Plan {
-        /// A plan that calls `act` wherever a thread that has it comes by.
+        /// A plan that calls `act` wherever a thread with this plan reaches a point.
         pub(crate) fn new(act: impl Fn(Point, usize) + Send + Sync + 'static) -> &'static Self {
             let plan: &'static Self = Box::leak(Box::new(Self {
                 hits: Point::ALL.iter().map(|_| AtomicUsize::new(0)).collect(),
@@ -272,12 +273,13 @@ mod checked {
             self.hits[point as usize].load(Ordering::Relaxed)
         }
 
-        /// Gives this plan to the calling thread, and to those that it has pools start from now on.
+        /// Gives this plan to the calling thread, and to the threads that it has pools start from
+        /// now on.
         pub(crate) fn adopt(&'static self) {
             PLAN.set(Some(self));
         }
 
-        /// That of the calling thread.
+        /// The plan of the calling thread.
         pub(crate) fn current() -> Option<&'static Self> {
             PLAN.get()
         }
@@ -288,7 +290,7 @@ mod checked {
         }
     }
 
-    /// The calling thread is at this point.
+    /// Says that the calling thread is at this point.
     pub(crate) fn reach(point: Point) {
         if let Some(plan) = PLAN.get() {
             if !IS_ACTING.replace(true) {
@@ -298,7 +300,7 @@ mod checked {
         }
     }
 
-    /// The main function of a new thread, with the plan of the calling one.
+    /// The main function of a new thread, with the plan of the calling thread.
     pub(crate) fn inherited<F: FnOnce() + Send + 'static>(
         main: F,
     ) -> impl FnOnce() + Send + 'static {

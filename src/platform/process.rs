@@ -1,10 +1,11 @@
-//! Which process this is. A process that `fork` has made has one thread, a copy of the one that
-//! called it, and a copy of all memory: also of locks that other threads held.
+//! Which process this is. A process that `fork` has made has one thread, a copy of the thread that
+//! called `fork`, and a copy of all memory, including locks that other threads held.
 //!
-//! So what has threads belongs to the process that made it. It notes which one that is, and one
-//! comparison with a static says later whether it is this one still.
+//! So what has threads belongs to the process that made it. It notes which process that is, and one
+//! comparison with a static tells later whether it is still this process.
 //!
-//! And who takes the process's signals: not the threads that this crate starts, if others may be meant to.
+//! This is also about the process's signals: the threads that this crate starts do not take signals
+//! that other threads may be meant to take.
 #![allow(
     unsafe_code,
     reason = "asks the system to be told of forks, and to block signals"
@@ -14,12 +15,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::platform::lazy::Lazy;
 
-/// How often the process of this memory was forked, from the first that made a pool downwards.
+/// How often the process of this memory was forked, counted from the first process that made a
+/// pool.
 ///
-/// It would wrap in the last of four billion processes each of which was forked from the one before.
+/// It would wrap in the last of four billion processes each of which was forked from the process
+/// before.
 static FORKS: AtomicU32 = AtomicU32::new(NONE);
 
-/// No forks; in tests, one before the number wraps.
+/// The number without forks; in tests, one before the number wraps.
 const NONE: u32 = if cfg!(test) { u32::MAX } else { 0 };
 
 /// A process among those that come from each other by `fork`.
@@ -27,10 +30,10 @@ const NONE: u32 = if cfg!(test) { u32::MAX } else { 0 };
 pub(crate) struct Process(u32);
 
 impl Process {
-    /// The one that made the first pool.
+    /// The process that made the first pool.
     pub(crate) const FIRST: Self = Self(NONE);
 
-    /// The calling one, which learns of its forks from now on.
+    /// The calling process, which learns of its forks from now on.
     pub(crate) fn this() -> Self {
         // No execution under shuttle forks.
         if !cfg!(hatchery_shuttle) {
@@ -39,7 +42,7 @@ impl Process {
         Self(FORKS.load(Ordering::Relaxed))
     }
 
-    /// Whether it is the calling one.
+    /// Whether it is the calling process.
     #[inline]
     pub(crate) fn is_this(self) -> bool {
         // ORDERING: Relaxed: it changes only while a process has one thread, which changes it.
@@ -50,28 +53,28 @@ impl Process {
 /// What [`at_forks`] was told.
 static FORGET: Lazy<fn()> = Lazy::new();
 
-/// Has `forget` called in a forked process, on its only thread, before `fork` returns there.
+/// Makes a forked process call `forget`, on its only thread, before `fork` returns there.
 pub(crate) fn at_forks(forget: fn()) {
     if !cfg!(hatchery_shuttle) {
         FORGET.get_or(|| forget);
     }
 }
 
-/// Has the forks of this process counted.
+/// Starts to count the forks of this process.
 fn watch() {
     use std::sync::atomic::AtomicBool;
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
-    // No lock: one that is held during a fork is held for ever. Two that come at once both ask,
-    // and each fork counts twice.
-    // ORDERING: Acquire and Release: who finds that the system has been told may fork. No model: the
-    // system is not in one.
+    // No lock, because a lock that is held during a fork is held for ever. If two threads come at
+    // once, both ask, and each fork counts twice.
+    // ORDERING: Acquire and Release: a thread that finds that the system has been told may fork. No
+    // model: the system is not in one.
     if !IS_WATCHED.load(Ordering::Acquire) {
         system::call_after_forks();
         IS_WATCHED.store(true, Ordering::Release);
     }
 }
 
-/// Ends a process that has come to wait for threads of the one it was forked from.
+/// Ends a process that has come to wait for threads of the process it was forked from.
 #[cold]
 pub(crate) fn abort() -> ! {
     system::say(
@@ -81,16 +84,17 @@ pub(crate) fn abort() -> ! {
     std::process::abort()
 }
 
-/// While there is one, its thread takes no signal that another thread may be meant to take. The threads
-/// that it starts meanwhile never do.
+/// Keeps its thread from taking signals that another thread may be meant to take, while it exists.
+/// Threads that are started meanwhile never take such signals.
 ///
-/// A signal that is sent to a process goes to any of its threads that does not block it. A host that
-/// waits for one on a thread of its own does not get those that threads take of which it knows nothing;
-/// and most signals end the process if nobody has said otherwise. So a thread that is not the host's
-/// blocks them, from its beginning: its starter does, around the start.
+/// A signal that is sent to a process goes to any of its threads that does not block it. A host
+/// that waits for a signal on a thread of its own would miss signals that are taken by threads it
+/// knows nothing of; and most signals end the process if nobody has said otherwise. So a thread
+/// that is not the host's blocks them from its beginning, because its starter blocks them around
+/// the start.
 ///
-/// What is left are signals that a thread causes itself and nobody else could handle, and those by which
-/// profilers look at the threads that run.
+/// Two kinds are not blocked: signals that a thread causes itself and nobody else could handle, and
+/// signals by which profilers look at running threads.
 pub(crate) struct BlockedSignals(Option<signals::Mask>);
 
 impl BlockedSignals {
@@ -99,9 +103,9 @@ impl BlockedSignals {
         Self((!cfg!(hatchery_shuttle)).then(signals::block))
     }
 
-    /// The main function of a thread that is started meanwhile. A process that this thread forks takes
-    /// the signals that the host's thread does that was first in the row of starters: it is not the host's
-    /// process, and may have to be ended.
+    /// The main function of a thread that is started meanwhile. If this thread forks a process,
+    /// that process takes the same signals as the thread of the host that was first in the row of
+    /// starters: it is not the host's process, and may have to be ended.
     pub(crate) fn over(
         &self,
         main: impl FnOnce() + Send + 'static,
@@ -130,7 +134,7 @@ mod signals {
 
     pub(super) type Mask = libc::sigset_t;
 
-    /// What a thread causes itself, and what profilers send to those that run.
+    /// The signals that a thread causes itself, and the signals that profilers send to running threads.
     const KEPT: [libc::c_int; 11] = [
         libc::SIGABRT,
         libc::SIGBUS,
@@ -146,12 +150,12 @@ mod signals {
     ];
 
     thread_local! {
-        /// The mask of the host's thread that started this one, or the one that started that, and so on. It
-        /// is read while the process forks, and has no destructor.
+        /// The signal mask of the host's thread at the beginning of the row of threads that started
+        /// this one. It is read while the process forks, and has no destructor.
         static BEFORE: Cell<Option<Mask>> = const { Cell::new(None) };
     }
 
-    /// The mask that was there before.
+    /// Blocks the signals, and returns the mask from before.
     pub(super) fn block() -> Mask {
         let mut blocked = MaybeUninit::<Mask>::uninit();
         // SAFETY: writes the set.
@@ -177,12 +181,12 @@ mod signals {
         BEFORE.set(before);
     }
 
-    /// What a host's thread took, if this one is not the host's.
+    /// The mask of the host's thread, if this thread is not the host's.
     pub(super) fn remembered() -> Option<Mask> {
         BEFORE.get()
     }
 
-    /// In a process that the calling thread has forked.
+    /// Restores that mask, in a process that the calling thread has forked.
     pub(super) fn restore() {
         if let Some(before) = BEFORE.take() {
             set(&before);
@@ -222,12 +226,12 @@ mod system {
                 forget();
             }
         }
-        // SAFETY: the function may be called at any time. If there is no memory to remember it in,
-        // a forked process waits for ever where it would have said so.
+        // SAFETY: the function may be called at any time. If it has no memory to remember this in,
+        // a forked process waits for ever where it would have ended with a message.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     }
 
-    /// Past the lock of the standard error stream, which may be held for ever.
+    /// Writes past the lock of the standard error stream, which may be held for ever.
     pub(super) fn say(text: &str) {
         // SAFETY: reads the text.
         unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
@@ -243,9 +247,10 @@ mod system {
     }
 }
 
-/// A value of each process: one that was forked makes its own when it first asks for it.
+/// A value of each process: a forked process makes its own when it first asks for it.
 ///
-/// That of the other process stays where it is, locks held by threads that are not there included.
+/// The value of the other process stays where it is, together with locks that are held by threads
+/// of that process.
 pub(crate) struct PerProcess<T> {
     process: Process,
     value: T,
@@ -270,8 +275,8 @@ impl<T> PerProcess<T> {
         }
     }
 
-    /// This process's value; `inherit` makes it from that of a process that this one was forked
-    /// from, if there is none.
+    /// This process's value. If there is none, `inherit` makes it from the value of a process that
+    /// this one was forked from.
     #[inline]
     pub(crate) fn get(&self, inherit: impl Fn(&T) -> T) -> &T {
         if self.process.is_this() {

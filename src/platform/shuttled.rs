@@ -3,14 +3,15 @@
 //!
 //! Shuttle has most of `std::sync` and `std::thread`. The rest is here:
 //!
-//! - A *clock*: time passes when somebody looks at it, by a random bit, and when a wait is over.
-//! - *Timed waits*: shuttle's never end by themselves. Here one may end at any time. Of the long ones,
-//!   which nothing depends on, three in four never do: so a lost wake-up is a deadlock, not a delay.
+//! - A *clock*: time passes when it is read, by a random bit, and when a wait is over.
+//! - *Timed waits*: shuttle's never end by themselves. Here a timed wait may end at any time. Three
+//!   in four of the long waits, on which nothing depends, never end: so a lost wake-up is a
+//!   deadlock, not a delay.
 //! - *Thread-locals* with the methods that std's have for cells.
 //! - *Deques*: crossbeam's, with a step before each operation.
 //! - *Statics* that are made anew by each execution.
 //!
-//! Shuttle is sequentially consistent: orderings are the business of the models.
+//! Shuttle is sequentially consistent: orderings are checked by the models.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -25,8 +26,9 @@ use shuttle::thread::{LocalKey, yield_now};
 
 use crate::platform::sync::lock;
 
-/// A wait of that length is one that all would go on without if it never ended: for an idle thread to
-/// retire, or for a spare to come. In those that are shorter, somebody looks for what is not rung for.
+/// A wait of this length is long: nothing would be lost if it never ended, as when an idle thread
+/// waits to retire, or a spare is waited for. In shorter waits a thread looks for something that
+/// does not ring.
 const LONG: Duration = Duration::from_millis(10);
 
 /// A number below `bound`, from the schedule.
@@ -54,7 +56,7 @@ fn pass(time: Duration) {
     PASSED.store(before.saturating_add(nanos), Ordering::Relaxed);
 }
 
-/// What time it is. As often as not, a little later than at the last look.
+/// The present time. As often as not, it is a little later than at the last look.
 pub(crate) fn now() -> Instant {
     let most = match draw(8) {
         0..4 => 0,
@@ -67,7 +69,7 @@ pub(crate) fn now() -> Instant {
     *BEGINNING + Duration::from_nanos(PASSED.load(Ordering::Relaxed))
 }
 
-/// Passes the time while others go on.
+/// Lets the time pass while others go on.
 pub(crate) fn sleep(time: Duration) {
     yield_now();
     pass(time);
@@ -78,7 +80,7 @@ pub(crate) fn pause(_times: u32) {
     yield_now();
 }
 
-/// Shuttle's, whose guards know it.
+/// Shuttle's mutex, whose guards know it.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T: ?Sized>(shuttle::sync::Mutex<T>);
 
@@ -96,7 +98,7 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Nobody finds it poisoned: while one thread panics, shuttle takes all for panicking.
+    /// It is never found poisoned: while one thread panics, shuttle takes all for panicking.
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(self.guard(held))
@@ -138,7 +140,7 @@ impl WaitTimeoutResult {
 
 type Waited<'a, T> = (MutexGuard<'a, T>, WaitTimeoutResult);
 
-/// Shuttle's, with waits that end.
+/// Shuttle's condition variable, with waits that end.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(shuttle::sync::Condvar);
 
@@ -156,8 +158,8 @@ impl Condvar {
         Ok(guard.of.guard(held))
     }
 
-    /// May end at any time. If it is long, it may never; if short, whoever rings finds nobody here, for
-    /// this looks again and again, as if it had been woken for nothing.
+    /// May end at any time. A long wait may never end. A short wait is never found by `notify`: it
+    /// looks again and again, as if it had been woken for nothing.
     pub(crate) fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -216,7 +218,7 @@ pub(crate) fn start_aside(main: impl FnOnce() + Send + 'static) {
 /// A value that is set once.
 #[derive(Debug)]
 pub(crate) struct OnceLock<T> {
-    /// Held while the value is made: who comes second waits.
+    /// Held while the value is made: a thread that comes second waits.
     gate: Mutex<()>,
     value: Once<T>,
 }
@@ -314,7 +316,8 @@ impl<T: 'static> Local<T> {
         let done = self.key.try_with(|value| f.take().map(|f| f(value)));
         match (done.ok().flatten(), f) {
             (Some(result), _) => result,
-            // Like std's, a value without a destructor can be used when those of others run.
+            // As in std, a value without a destructor can be used while the destructors of others
+            // run.
             (None, Some(f)) if !std::mem::needs_drop::<T>() => f(&(self.key.init)()),
             (None, _) => panic!("a thread-local is used after its end"),
         }
@@ -378,17 +381,18 @@ pub mod control {
 
     use crate::platform::thread::refusals;
 
-    /// Of the threads whose names begin with `prefix`, those are refused whose number, from 0, says so.
+    /// Refuses threads with a name that begins with `prefix`, if `is_refused` says so of their
+    /// number, from 0.
     pub fn refuse(prefix: &str, is_refused: impl Fn(usize) -> bool + Send + 'static) {
         refusals::plan(prefix, is_refused);
     }
 
-    /// Refuses no more; how many threads with that prefix were asked for.
+    /// Refuses no more; returns how many threads with that prefix were asked for.
     pub fn refuse_no_more(prefix: &str) -> usize {
         refusals::end(prefix)
     }
 
-    /// What time it is in this execution.
+    /// The present time in this execution.
     pub fn now() -> Instant {
         super::now()
     }

@@ -1,4 +1,4 @@
-//! Threads, what is theirs alone, and how they pass the time.
+//! Threads, what belongs to each of them, and how they pass the time.
 
 use std::cell::RefCell;
 use std::io;
@@ -24,11 +24,11 @@ use shuttle::thread::{Builder, JoinHandle};
 
 use super::payload::lose;
 
-/// The largest stack that the system is asked for, in bytes: more than any has. Some C libraries call a
-/// larger size invalid, and the standard library panics over that.
+/// The largest stack that the system is asked for, in bytes: more than any has. Some C libraries
+/// call a larger size invalid, and then the standard library panics.
 const MOST_STACK: usize = usize::MAX / 4;
 
-/// Keeps the core busy for so many pause instructions.
+/// Keeps the core busy for this many pause instructions.
 #[cfg(not(hatchery_shuttle))]
 #[inline(always)]
 pub(crate) fn pause(times: u32) {
@@ -37,7 +37,7 @@ pub(crate) fn pause(times: u32) {
     }
 }
 
-/// An address that is this thread's alone while it lives.
+/// An address that belongs to this thread alone while it lives.
 pub(crate) fn token() -> *const u8 {
     thread_local!(static TOKEN: u8 = const { 0 });
     TOKEN.with(std::ptr::from_ref)
@@ -54,7 +54,8 @@ pub(crate) struct Thread {
     is_over: Arc<AtomicBool>,
 }
 
-/// Says so when it is dropped: after all other thread-locals of its thread, since it is there first.
+/// Says so when it is dropped. It is the first thread-local of its thread, so it is dropped after
+/// all others.
 struct Last(Arc<AtomicBool>);
 
 impl Drop for Last {
@@ -71,12 +72,12 @@ thread_local! {
 impl Thread {
     /// Starts a thread.
     ///
-    /// It does not unwind: others may count on this thread, and whoever asks for it takes that back only
-    /// if it is refused. So a panic on the way is a refusal.
+    /// It does not unwind. Others may count on this thread, and the caller takes that back only if
+    /// the thread is refused; so a panic on the way is a refusal.
     ///
     /// # Errors
     ///
-    /// The system's reason, if it refuses it.
+    /// The system's reason, if it refuses the thread.
     pub(crate) fn start(
         name: String,
         stack_size: Option<usize>,
@@ -110,10 +111,10 @@ impl Thread {
         Ok(Self { handle, is_over })
     }
 
-    /// Whether no code of this crate or its users runs on it any more, not even as a destructor of a
-    /// thread-local.
+    /// Whether no code of this crate or its users runs on the thread any more, not even as a
+    /// destructor of a thread-local.
     pub(crate) fn is_over(&self) -> bool {
-        // Not under shuttle, which ends the oldest thread-local first: there whoever asks waits.
+        // Not under shuttle, which ends the oldest thread-local first: there the caller waits.
         // ORDERING: Acquire; partner: the drop of `Last`. No model, see there.
         !cfg!(hatchery_shuttle) && self.is_over.load(Ordering::Acquire)
     }
@@ -133,8 +134,8 @@ impl Thread {
         Self::start(name, stack_size, blocked.over(main))
     }
 
-    /// Starts such a thread that belongs to no pool. Under a scheduler that draws, the end of an execution
-    /// does not wait for it, and there is no handle.
+    /// Starts a thread without signals that belongs to no pool. Under a scheduler that draws, the
+    /// end of an execution does not wait for it, and there is no handle.
     ///
     /// # Errors
     ///
@@ -153,7 +154,7 @@ impl Thread {
         }
     }
 
-    /// Waits for its end, destructors of thread-locals included, unless it is the caller.
+    /// Waits for the thread's end, including destructors of thread-locals, unless it is the caller.
     pub(crate) fn join(self) {
         if self.handle.thread().id() != current().id() {
             // Pool threads catch what they run, so there is no panic to pass on.
@@ -182,8 +183,8 @@ pub(crate) mod refusals {
         PLANS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Of the threads whose names begin with `prefix`, those are refused whose number, from 0, says so; or
-    /// their start panics, if `is_refused` does.
+    /// Refuses threads with a name that begins with `prefix`, if `is_refused` says so of their
+    /// number, from 0. If `is_refused` panics, the start of the thread does.
     pub(crate) fn plan(prefix: &str, is_refused: impl Fn(usize) -> bool + Send + 'static) {
         plans().push(Plan {
             prefix: prefix.to_owned(),
@@ -192,7 +193,7 @@ pub(crate) mod refusals {
         });
     }
 
-    /// How many threads were asked for with that prefix; the plan is over.
+    /// Ends the plan; returns how many threads with that prefix were asked for.
     pub(crate) fn end(prefix: &str) -> usize {
         let mut plans = plans();
         let at = plans.iter().position(|plan| plan.prefix == prefix);
@@ -213,7 +214,7 @@ pub(crate) mod refusals {
     }
 }
 
-/// Whether a test has this thread find that no other can be had.
+/// Whether a test makes this thread find that no other thread can be had.
 #[cfg(test)]
 pub(crate) mod refused {
     use std::cell::Cell;
@@ -224,7 +225,7 @@ pub(crate) mod refused {
         ARE.get()
     }
 
-    /// Runs `f` without other threads to be had.
+    /// Runs `f` while no other threads can be had.
     pub(crate) fn during<R>(f: impl FnOnce() -> R) -> R {
         ARE.set(true);
         let result = f();

@@ -1,4 +1,4 @@
-//! What the model checker sees of memory that is used by way of raw pointers.
+//! What the model checker sees of memory that is used through raw pointers.
 
 /// Stands next to a piece of memory that one thread at a time has the right to use. In ordinary builds
 /// it is nothing.
@@ -13,7 +13,7 @@ impl Witness {
         Self()
     }
 
-    /// The memory is used: a model fails if nothing orders that and another use.
+    /// Notes that the memory is used: a model fails if this use and another are not ordered.
     #[allow(clippy::inline_always, reason = "nothing")]
     #[inline(always)]
     pub(crate) fn note_use(&self) {

@@ -1,8 +1,8 @@
-//! How many children of a nursery are in public hands.
+//! How many runs of a nursery exist, in a queue or under way.
 //!
-//! Each run in public hands is one unit. The opener adds before it publishes, a foreign spawner before
-//! it queues, and whoever finishes the run releases. The opener waits for zero before it lets
-//! go of the frame that this count lies in.
+//! Each run is one unit. The opener adds a unit before it publishes a run, a foreign spawner before
+//! it queues a run; the thread that finishes the run releases the unit. The opener waits for zero
+//! before it gives up the frame that this count lies in.
 //!
 //! 1. While a run exists, the count is positive, so the frame is there.
 //! 2. The release that reaches zero is the last access of its thread to the frame: what it needs
@@ -30,8 +30,8 @@ impl Count {
     /// Gives one unit back; true if it was the last. The frame may be gone when this returns.
     pub(crate) fn release(&self) -> bool {
         // ORDERING: Release: all the child did happens before the opener's `is_zero`; the
-        // read-modify-writes of other releasers continue the sequence. Who is last reads nothing of
-        // theirs: it wakes the opener. Model: `models::count_last_release_publishes`.
+        // read-modify-writes of other releasers continue the sequence. The last releaser reads
+        // nothing of theirs: it wakes the opener. Model: `models::count_last_release_publishes`.
         let is_last = self.0.fetch_sub(1, Ordering::Release) == 1;
         point::reach(if is_last {
             Point::CountZero

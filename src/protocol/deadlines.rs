@@ -1,17 +1,18 @@
-//! Deadlines that are waited for: what the timer sleeps for, and when it is to be woken.
+//! Deadlines: what the timer sleeps for, and when it is to be woken.
 //!
-//! 1. The thread looks at the clock and for the first deadline, and says when it will wake up, in one step.
-//!    So whoever adds one finds that the thread will look in time, or rings.
-//! 2. It makes known that deadlines have passed after it has looked at the clock. So whoever learns of
-//!    that and looks at the clock finds that they have.
-//! 3. Without deadlines it rests for a while, and retires if there are none then. To find none and to be
-//!    there no more is one step; so is to add one and to find whether a thread is there, or have one
-//!    started. So nobody counts on a thread that has retired.
-//! 4. A rest ends by itself, and deadlines that come and go meanwhile ring only if they are earlier. A
-//!    thread that sleeps for longer than it rests is rung for when the last deadline is withdrawn. So
-//!    nurseries that end before their deadlines ring once in each rest, at most.
-//! 5. While there are no deadlines the thread may be dismissed. It is there no more from that moment: a
-//!    deadline added before it has noticed has another thread started.
+//! 1. The thread looks at the clock and for the first deadline, and says when it will wake up, in
+//!    one step. So a caller that adds a deadline either finds that the thread will look in time, or
+//!    rings.
+//! 2. The thread makes known that deadlines have passed after it has looked at the clock. So a task
+//!    that learns of this and looks at the clock finds that they have passed.
+//! 3. Without deadlines the thread rests for a while, and retires if there are none then. To find
+//!    none and to be there no more is one step; so is to add a deadline and to find whether a
+//!    thread is there, or start one. So nobody counts on a thread that has retired.
+//! 4. A rest ends by itself, and deadlines that come and go meanwhile ring only if they are
+//!    earlier. If the thread sleeps for longer than it rests, the bell rings when the last deadline
+//!    is removed. So nurseries that end before their deadlines ring at most once in each rest.
+//! 5. While there are no deadlines the thread may be dismissed. It is there no more from that
+//!    moment: a deadline that is added before it has noticed starts another thread.
 //!
 //! Model: `models::timer_*`.
 
@@ -32,9 +33,9 @@ pub(crate) struct Deadlines {
 
 pub(crate) struct Pending {
     deadlines: BTreeSet<Entry>,
-    /// Tells equal ones apart.
+    /// Tells equal deadlines apart.
     number: u64,
-    /// The number of the thread that waits for them, if one is there.
+    /// The number of the thread that waits for the deadlines, if one is there.
     thread: Option<u64>,
     /// How many threads have been started.
     started: u64,
@@ -59,7 +60,7 @@ impl Pending {
         }
     }
 
-    /// There is no thread any more.
+    /// Notes that there is no thread any more.
     fn note_end(&mut self) {
         self.thread = None;
         self.wakes_at = None;
@@ -67,7 +68,7 @@ impl Pending {
         self.rests_until = None;
     }
 
-    /// Takes those that have passed; true if there are any.
+    /// Takes the deadlines that have passed; true if there are any.
     pub(crate) fn take_passed(&mut self, now: Instant) -> bool {
         let mut has_passed = false;
         while self.deadlines.first().is_some_and(|first| first.0 <= now) {
@@ -97,7 +98,7 @@ impl Deadlines {
         }
     }
 
-    /// Adds one, unless there is no thread and `start` cannot have one of that number.
+    /// Adds a deadline, unless there is no thread and `start` cannot start one with its number.
     pub(crate) fn add(&self, deadline: Instant, start: impl FnOnce(u64) -> bool) -> Option<Entry> {
         let mut pending = lock(&self.pending);
         if pending.thread.is_none() {
@@ -117,7 +118,7 @@ impl Deadlines {
         Some(entry)
     }
 
-    /// Nobody waits for it any more.
+    /// Removes a deadline that nobody waits for any more.
     pub(crate) fn remove(&self, entry: &Entry) {
         let mut pending = lock(&self.pending);
         pending.deadlines.remove(entry);
@@ -127,26 +128,27 @@ impl Deadlines {
         }
     }
 
-    /// Has the thread end, unless there are deadlines; calls `take` in the same step, also if there is no
-    /// thread.
+    /// Makes the thread end, unless there are deadlines; calls `take` in the same step, also if
+    /// there is no thread.
     pub(crate) fn dismiss<T>(&self, take: impl FnOnce() -> T) -> Option<T> {
         let mut pending = lock(&self.pending);
         if !pending.deadlines.is_empty() {
             return None;
         }
         pending.note_end();
-        // One that was dismissed before may not have noticed yet.
+        // A thread that was dismissed before may not have noticed yet.
         self.bell.notify_all();
         Some(take())
     }
 
-    /// For the thread that waits for them.
+    /// Locks the deadlines, for the thread that waits for them.
     pub(crate) fn attend(&self) -> MutexGuard<'_, Pending> {
         lock(&self.pending)
     }
 
-    /// Waits until the next one may have passed, or an earlier one is added. Those before `now`, which it
-    /// became under this lock, are taken. None if the calling thread, which has this number, is to end.
+    /// Waits until the next deadline may have passed, or an earlier deadline is added. Deadlines
+    /// before `now`, which was read under this lock, have been taken. None if the calling thread,
+    /// which has this number, is to end.
     pub(crate) fn sleep<'a>(
         &'a self,
         mut pending: MutexGuard<'a, Pending>,
@@ -174,7 +176,7 @@ impl Deadlines {
         Some(waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    /// What the system does for a thread that waits for a time that has come.
+    /// Does what the system does for a thread that waits for a time that has come.
     #[cfg(all(test, hatchery_loom))]
     pub(crate) fn wake_if_it_is_time(&self, now: Instant) {
         let pending = lock(&self.pending);
@@ -183,7 +185,7 @@ impl Deadlines {
         }
     }
 
-    /// Has the thread look at a clock that was moved.
+    /// Makes the thread look at a clock that was moved.
     #[cfg(all(any(test, hatchery_clock), not(hatchery_loom)))]
     pub(crate) fn look_again(&self) {
         let _pending = lock(&self.pending);

@@ -1,16 +1,17 @@
-//! The number of cancellations in this process: a nursery that was found not to be cancelled is so
-//! until the number changes.
+//! The number of cancellations in this process: a nursery that was found not to be cancelled stays
+//! so until the number changes.
 //!
-//! What may cancel a nursery lies outside of it, too: nurseries further out, a token, a deadline.
-//! A check need not look there again as long as nothing has been cancelled anywhere.
+//! A nursery may be cancelled from outside: by an outer nursery, a token, a deadline. A check need
+//! not look there again as long as nothing has been cancelled anywhere.
 //!
-//! 1. Whoever cancels makes it known first (a flag, or the time that has come), then advances.
-//! 2. Whoever checks reads the number, then looks, then notes the number with the answer.
+//! 1. A thread that cancels makes it known first (a flag, or the time that has come), then advances
+//!    the number.
+//! 2. A thread that checks reads the number, then looks, then notes the number with the answer.
 //! 3. So an answer noted with the present number has seen all that has been cancelled before the
 //!    number became that.
-//! 4. Whoever advances the number for one nursery learns which number that was before. What was clean at
-//!    that one is clean at the next, too, if it is not inside that nursery: nothing else was cancelled in
-//!    between.
+//! 4. A thread that advances the number for one nursery learns the number before. A nursery that
+//!    was clean at that number, and is not inside the cancelled nursery, is clean at the next
+//!    number, too: nothing else was cancelled in between.
 //!
 //! Model: `models::mark_*`.
 
@@ -22,7 +23,7 @@ pub(crate) struct Epoch(AtomicU64);
 
 #[cfg(not(hatchery_loom))]
 crate::platform::sync::statics! {
-    /// That of this process.
+    /// The epoch of this process.
     pub(crate) static EPOCH: Epoch = Epoch(AtomicU64::new(1));
 }
 
@@ -39,10 +40,10 @@ impl Epoch {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Something has been cancelled. Returns the number before.
+    /// Advances the number, because something has been cancelled. Returns the number before.
     pub(crate) fn advance(&self) -> u64 {
-        // ORDERING: Release: what has been cancelled is seen by whoever reads this number or, by
-        // the read-modify-writes of others, a later one.
+        // ORDERING: Release: a thread that reads this number or, by the read-modify-writes of
+        // others, a later number sees what has been cancelled.
         let before = self.0.fetch_add(1, Ordering::Release);
         point::reach(Point::EpochAdvanced);
         before
@@ -54,11 +55,11 @@ impl Epoch {
 pub(crate) struct Switch(AtomicBool);
 
 impl Switch {
-    /// True for exactly one caller.
+    /// Turns it on; true for exactly one caller.
     pub(crate) fn turn_on(&self, epoch: &Epoch) -> bool {
-        // ORDERING: Release; partner: `is_on`. What led to it is seen by whoever acts on it.
+        // ORDERING: Release; partner: `is_on`. A thread that acts on it sees what led to it.
         let is_first = !self.0.swap(true, Ordering::Release);
-        // Whoever is not the first may be ahead of the one who is.
+        // A caller that is not the first may be ahead of the first.
         epoch.advance();
         is_first
     }

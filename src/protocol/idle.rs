@@ -1,9 +1,9 @@
 //! Who computes, who searches, who sleeps: places and wake-ups in one protocol.
 //!
-//! A *place* is the right to compute. Workers need one to search or run; a thread that opens a
-//! nursery from outside takes one whether there is one left or not, and so does a waiter that
-//! resumes. `computing` counts them all. A worker that finds more than `places` of them stands
-//! down at its next boundary.
+//! A *place* is the right to compute. Workers need one to search or run. A thread that opens a
+//! nursery from outside takes a place whether one is left or not, and so does a waiter that
+//! resumes. `computing` counts all places that are taken. A worker that finds more than `places` of
+//! them stands down at its next boundary.
 //!
 //! # Events
 //!
@@ -14,45 +14,47 @@
 //! | *arrive*  | worker that has just started | leaves `coming`, joins `sleepers`, **fence**, arms all, looks |
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
-//! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could come for it: arms all, looks |
+//! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could stand in for it: arms all, looks |
 //! | *retire*  | spare asleep for long | leaves `sleepers` and `spares`, **fence**, looks |
 //! | *nap*     | searcher woken for nothing | leaves `searching` as above and its place; after the nap the rest of *announce* |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
 //! thread, so that its next spawn exposes something.
 //!
-//! A worker is *absent* while it keeps its seat but not its place: it waits, or runs what may block.
-//! With all workers but the absent ones busy, places stay free; a *spare* worker is started then, if
-//! there is something to do. There are never more of them than absent workers when one is started,
-//! nor more than `most_spares`. Who comes back takes a place again, left or not, and one worker too
-//! many stands down.
+//! A worker is *absent* while it keeps its seat but not its place: it waits, or runs what may
+//! block. If all other workers are busy, places stay free; then a *spare* worker is started, if
+//! there is something to do. When a spare is started, there are never more spares than absent
+//! workers, nor more than `most_spares`. A worker that comes back takes a place again, whether one
+//! is left or not, and one worker too many stands down.
 //!
 //! # No lost wake-up
 //!
 //! Claim: once all threads are quiet it never holds that work is visible, a place is free, and a
 //! worker sleeps or a spare could be had.
 //!
-//! 1. expose / announce: of their two fences one comes first. If the pusher's, the sleeper's last
-//!    look sees the work; if the sleeper's, the pusher sees a sleeper.
+//! 1. expose / announce: of their two fences one comes first. If it is the pusher's, the sleeper's
+//!    last look sees the work; if it is the sleeper's, the pusher sees a sleeper.
 //! 2. The pusher may keep quiet because somebody is `searching`. Every way out of that state looks
 //!    again *after* it has left it: a searcher that found something and was the last
-//!    ([`Idle::found`]), one that announces, and a waker that could not wake anybody (the loop in
-//!    [`Idle::wake_one`]).
+//!    ([`Idle::found`]), a searcher that announces, and a waker that could not wake anybody (the
+//!    loop in [`Idle::wake_one`]).
 //! 3. The pusher may fail because no place is free. Then `refused` was set before it looked at
-//!    `computing` for the last time, and the next one to vacate sees it (fences again).
+//!    `computing` for the last time, and the next thread to vacate sees it (fences again).
 //! 4. Private work is exposed on request. Requests are armed by the same events *announce* and
-//!    *vacate*; the thread asked clears its flag first and reads `asleep` and `searching` behind
-//!    a fence, so that it either sees the sleeper or is asked again.
-//! 5. leave is to a spare what announce is to a sleeper: who exposes something either comes first, and
-//!    the last look sees it, or sees that a worker is absent. A spare that retires leaves `spares`
-//!    before `asleep`, and looks, so that whoever counted on it finds another.
-//! 6. arrive is to a new worker what announce is to one that has run dry. While the first workers start,
-//!    nobody sleeps and a pusher wakes nobody; the worker that arrives looks behind its fence and sees what
-//!    was pushed, and it asks each thread once more that was asked before and kept what it had. So threads
-//!    push as soon as the start has begun (`Core::has_workers`): one that kept its children until a worker
-//!    lives could block before it shows them. A worker arrives on its own thread, behind the user's start
-//!    hook. Nobody wakes it earlier, so neither a slow hook nor a refused thread holds anybody up. While
-//!    a worker is `coming`, threads push what they are asked for. They need not: it asks when it arrives.
+//!    *vacate*; the thread that is asked clears its flag first and reads `asleep` and `searching`
+//!    behind a fence, so that it either sees the sleeper or is asked again.
+//! 5. leave is to a spare what announce is to a sleeper. Either the pusher comes first, and the
+//!    last look sees what it exposed; or the pusher sees that a worker is absent. A spare that
+//!    retires leaves `spares` before `asleep`, and looks, so that a pusher that counted on it finds
+//!    another.
+//! 6. arrive is to a new worker what announce is to a worker that has run dry. While the first
+//!    workers start, nobody sleeps and a pusher wakes nobody. The worker that arrives looks behind
+//!    its fence and sees what was pushed, and it asks each thread once more that was asked before
+//!    and kept what it had. So threads push as soon as the start has begun (`Core::has_workers`): a
+//!    thread that kept its children until a worker lives could block before it shows them. A worker
+//!    arrives on its own thread, after the user's start hook. Nobody wakes it earlier, so neither a
+//!    slow hook nor a refused thread holds anybody up. While a worker is `coming`, threads push
+//!    what they are asked for. They need not, because the worker asks when it arrives.
 //!
 //! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
 //! it directly. Models: `models::idle_*`, `models::start_*`.
@@ -82,13 +84,13 @@ pub(crate) struct Idle {
     computing: AtomicUsize,
     searching: AtomicUsize,
     asleep: AtomicUsize,
-    /// Workers that are being started, and have not arrived.
+    /// Workers that are being started and have not arrived.
     coming: AtomicUsize,
     absent: AtomicUsize,
     spares: AtomicUsize,
-    /// How many of them it is worth asking the system for: where it has refused one, no more than there
-    /// are, until the next worker leaves. One that leaves while another is refused may have to wait for
-    /// that, too.
+    /// How many spares it is worth asking the system for. Once the system has refused a spare, this
+    /// is the number of spares there are, until the next worker leaves. If a worker leaves while a
+    /// spare is refused, it may have to wait for the worker after it, too.
     likely_spares: AtomicUsize,
     refused: AtomicBool,
     sleepers: Mutex<Vec<usize>>,
@@ -111,7 +113,7 @@ impl Idle {
         }
     }
 
-    /// Threads that compute, search, sleep, are absent, or spare: for the eyes of people.
+    /// Threads that compute, search, sleep, are absent, or spare; for people to read.
     pub(crate) fn snapshot(&self) -> [usize; 5] {
         let counts = [
             &self.computing,
@@ -123,7 +125,7 @@ impl Idle {
         counts.map(|n| n.load(Ordering::Relaxed))
     }
 
-    /// Takes a place even if there is none left.
+    /// Takes a place even if none is left.
     pub(crate) fn take_place_anyway(&self) {
         // ORDERING: Relaxed: nothing is concluded from it; surplus is found by polling.
         self.computing.fetch_add(1, Ordering::Relaxed);
@@ -168,7 +170,8 @@ impl Idle {
         self.look_for_spare(field);
     }
 
-    /// The same for one that has given its place up before, and whose wait turns out to be long.
+    /// The event *leave*, for a worker that has given its place up before, and now turns out to
+    /// wait for long.
     pub(crate) fn note_absent(&self, field: &impl Field) {
         self.count_absent();
         // ORDERING: SeqCst fence between leaving and looking; partners: `wake_one` and `is_hungry`.
@@ -192,13 +195,13 @@ impl Idle {
         }
     }
 
-    /// An absent worker is back, and takes a place or has taken one.
+    /// Notes that an absent worker is back, and takes a place or has taken one.
     pub(crate) fn note_return(&self) {
         self.absent.fetch_sub(1, Ordering::Relaxed);
         point::reach(Point::WorkerBack);
     }
 
-    /// Whether a spare may come for a worker that is absent.
+    /// Whether a spare may stand in for an absent worker.
     fn lacks_worker(&self) -> bool {
         let absent = self.absent.load(Ordering::Relaxed);
         let likely = self.likely_spares.load(Ordering::Relaxed);
@@ -228,14 +231,14 @@ impl Idle {
         self.asleep.fetch_sub(1, Ordering::Relaxed);
         drop(sleepers);
         point::reach(Point::SpareRetires);
-        // ORDERING: SeqCst fence between leaving the sleepers and looking; partner: `wake_one`, which
-        // may have counted on this one. Model: `models::idle_retired_spare_is_replaced`.
+        // ORDERING: SeqCst fence between leaving the sleepers and looking; partner: `wake_one`,
+        // which may have counted on this spare. Model: `models::idle_retired_spare_is_replaced`.
         fence(Ordering::SeqCst);
         self.look(field);
         true
     }
 
-    /// Takes a place if there is one left.
+    /// Takes a place if one is left.
     pub(crate) fn try_take_place(&self) -> bool {
         let free = |now: usize| (now < self.places).then(|| now + 1);
         self.computing
@@ -243,8 +246,8 @@ impl Idle {
             .is_ok()
     }
 
-    /// Whether exposing work now would reach somebody; if only a place is missing, the next
-    /// place given back asks again.
+    /// Whether exposing work now would reach somebody. If only a place is missing, the next place
+    /// that is given back asks again.
     pub(crate) fn is_hungry(&self) -> bool {
         // ORDERING: SeqCst fence between clearing the own request flag and looking for hunger;
         // partner: `announce`, which counts itself asleep before it arms. Model:
@@ -257,7 +260,7 @@ impl Idle {
         (could_come || self.lacks_worker()) && self.has_place()
     }
 
-    /// Whether a place is free; if not, the next one given back is handed over.
+    /// Whether a place is free; if not, the next place that is given back is handed over.
     fn has_place(&self) -> bool {
         let has_place = || self.computing.load(Ordering::Relaxed) < self.places;
         if has_place() {
@@ -269,8 +272,8 @@ impl Idle {
         has_place()
     }
 
-    /// Wakes or starts one worker unless somebody searches already: the second half of *expose*. True
-    /// if one is on its way now.
+    /// Wakes or starts one worker unless somebody searches already: the second half of *expose*.
+    /// True if a worker is on its way now.
     pub(crate) fn wake_one(&self, field: &impl Field) -> bool {
         loop {
             // ORDERING: SeqCst fence between exposing work and looking for sleepers; partner:
@@ -288,7 +291,7 @@ impl Idle {
             point::reach_if(has_place, Point::PlaceTaken);
             let mut is_refused = false;
             if has_place {
-                // The place and the searcher's mark are the worker's then.
+                // The place and the searcher's mark go to the worker.
                 if let Some(worker) = self.pop_sleeper() {
                     field.rouse(worker);
                     return true;
@@ -316,7 +319,7 @@ impl Idle {
         }
     }
 
-    /// Whether somebody searches, or is on its way to.
+    /// Whether a worker searches, or is on its way to a search.
     pub(crate) fn is_searched(&self) -> bool {
         self.searching.load(Ordering::Relaxed) > 0 || self.is_anybody_coming()
     }
@@ -326,7 +329,7 @@ impl Idle {
         self.coming.load(Ordering::Relaxed) > 0
     }
 
-    /// A worker with a place has run dry and goes looking.
+    /// Notes that a worker with a place has run dry and searches.
     pub(crate) fn search(&self) {
         self.searching.fetch_add(1, Ordering::Relaxed);
     }
@@ -336,7 +339,8 @@ impl Idle {
         self.searching.load(Ordering::Relaxed) == 1
     }
 
-    /// A searcher has found something; if it was the last, it looks whether there is more.
+    /// Notes that a searcher has found something; if it was the last, it looks whether there is
+    /// more.
     pub(crate) fn found(&self, field: &impl Field) {
         if self.searching.fetch_sub(1, Ordering::Relaxed) == 1 {
             // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
@@ -345,13 +349,13 @@ impl Idle {
         }
     }
 
-    /// Workers are about to be started: each will [`arrive`](Self::arrive) or be
+    /// Notes that workers are about to be started: each will [`arrive`](Self::arrive) or be
     /// [refused](Self::note_refused).
     pub(crate) fn expect(&self, workers: usize) {
         self.coming.fetch_add(workers, Ordering::Relaxed);
     }
 
-    /// The system has refused a worker that was expected.
+    /// Notes that the system has refused a worker that was expected.
     pub(crate) fn note_refused(&self) {
         self.coming.fetch_sub(1, Ordering::Relaxed);
     }
@@ -362,7 +366,7 @@ impl Idle {
         self.return_from_nap(worker, field);
     }
 
-    /// A worker joins the sleepers.
+    /// Adds a worker to the sleepers.
     pub(crate) fn enlist(&self, worker: usize) {
         let mut sleepers = lock(&self.sleepers);
         sleepers.push(worker);
@@ -404,7 +408,7 @@ impl Idle {
         self.look(field);
     }
 
-    // So that a model can have one look of all find nothing.
+    // So that a model can make one look of all find nothing.
     #[cfg_attr(hatchery_loom, track_caller)]
     fn look(&self, field: &impl Field) {
         if field.has_visible_work() {

@@ -1,18 +1,22 @@
-//! Whether a nursery is cancelled: its own mark, and how it learns of those further out.
+//! Whether a nursery is cancelled: its own mark, and how it learns of outer nurseries.
 //!
-//! 1. The first reason stays. What goes with a reason is set together with it.
-//! 2. Whoever cancels looks first: a nursery around that was cancelled before has been first.
-//! 3. A nursery that was found clean at the present epoch answers for those further out, too.
-//! 4. Nobody is told of a cancellation before the epoch has advanced for it: who comes between the mark
-//!    and the advance advances it, too. So whoever was told finds the nurseries further in cancelled.
-//! 5. Whoever advances the epoch for a nursery that was found clean just before notes that the one around
-//!    it still is. So in a row of nurseries, each in the one before, that fail one after the other, only
-//!    the first one looks outwards.
-//! 6. What a nursery inherits, all between it and the owner of the reason inherit with it. So in a row of
-//!    nurseries that are told one after the other, each is looked at once.
-//! 7. Where that reason is a deadline, all that inherit it note when it was. So it takes no walk to its owner
-//!    to say by how much it was missed, and a deadline that is set further out afterwards is not taken for
-//!    it. A nursery may have no room for the note: then the next one further out that has is asked.
+//! 1. The first reason stays. It is set in one step with the flag that says whether it is
+//!    inherited.
+//! 2. A thread that cancels looks first: an outer nursery that was cancelled before has been first.
+//! 3. A nursery that was found clean at the present epoch answers for all outer nurseries, too.
+//! 4. No task is told of a cancellation before the epoch has advanced for it: a thread that comes
+//!    between the mark and the advance advances it, too. So a task that was told finds inner
+//!    nurseries cancelled.
+//! 5. A thread that advances the epoch for a nursery that was found clean just before notes that
+//!    the nursery around it still is. So if nurseries that are nested in a row fail one after the
+//!    other, only the first looks outwards.
+//! 6. When a nursery inherits a reason, all nurseries between it and the owner of the reason
+//!    inherit it, too. So if nurseries that are nested in a row are told one after the other, each
+//!    is looked at once.
+//! 7. If that reason is a deadline, all nurseries that inherit it note when it was. So it takes no
+//!    walk to the owner to say by how much the deadline was missed, and a deadline that is set in
+//!    an outer nursery afterwards is not mistaken for it. If a nursery has no room for the note,
+//!    the next outer nursery that has it is asked.
 //!
 //! Model: `models::mark_*`.
 
@@ -24,26 +28,26 @@ use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::protocol::epoch::{CleanAt, Epoch};
 
-/// Of a state: the reason; none is zero.
+/// The part of a state that is the reason; zero if there is none.
 const REASON: u8 = 0x0f;
 /// A child or the body has failed or panicked.
 pub(crate) const FAILED: u8 = 1 << 5;
-/// The reason is that of a nursery further out.
+/// The reason is an outer nursery's.
 const INHERITED: u8 = 1 << 6;
 /// Children that have not started are dropped unrun.
 pub(crate) const SKIPS: u8 = 1 << 7;
 
-/// What one nursery knows of its being cancelled.
+/// What one nursery knows of its cancellation.
 pub(crate) struct Mark {
     state: AtomicU8,
-    /// Whether the epoch has advanced since there is a reason.
+    /// Whether the epoch has advanced since the reason was set.
     is_spread: AtomicBool,
-    /// Flags of how somebody in it was told that it is cancelled; for its end.
+    /// Flags that say how code in the nursery was told that it is cancelled; read at its end.
     told: AtomicU8,
     clean_at: CleanAt,
 }
 
-/// A reason, and whether it is that of a nursery further out.
+/// A reason, and whether it is an outer nursery's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) reason: u8,
@@ -54,22 +58,22 @@ pub(crate) struct Known {
 pub(crate) trait Cancellable: Sized {
     fn mark(&self) -> &Mark;
 
-    /// The one it was opened in.
+    /// The nursery that it was opened in, if it is cancelled with that.
     fn outer(&self) -> Option<&Self>;
 
-    /// Why its terms end it now, if they do; and of a deadline, when that was.
+    /// Why its terms cancel it now, if they do; for a deadline, also when that was.
     fn broken(&self) -> Option<(u8, Option<Instant>)>;
 
     /// The reason that is a deadline.
     const DEADLINE: u8;
 
-    /// When the deadline was that cancelled it, if it knows: its own, or the one that was noted.
+    /// When the deadline was that cancelled it, if it knows: its own, or a deadline that was noted.
     fn since(&self) -> Option<Instant>;
 
-    /// Notes when the deadline was that it was cancelled by, with a nursery further out.
+    /// Notes when the deadline was that cancelled it with an outer nursery.
     fn note_since(&self, since: Instant);
 
-    /// Whether its terms may come to end it without an advance of the epoch.
+    /// Whether its terms may cancel it without an advance of the epoch.
     fn is_unwatched(&self) -> bool;
 }
 
@@ -84,16 +88,17 @@ impl Mark {
         }
     }
 
-    /// Has the epoch advance for this mark, once at least; `outer` is the mark of the nursery around.
+    /// Makes the epoch advance for this mark, at least once; `outer` is the mark of the nursery
+    /// around.
     fn spread(&self, epoch: &Epoch, outer: Option<&Self>) {
-        // ORDERING: Acquire and Release: who finds it spread sees the advance. It is a check of a few
-        // instructions for everybody who is told.
+        // ORDERING: Acquire and Release: a thread that finds it spread sees the advance. This is a
+        // check of a few instructions for each task that is told.
         if !self.is_spread.load(Ordering::Acquire) {
             let before = epoch.advance();
             self.is_spread.store(true, Ordering::Release);
             if let Some(outer) = outer.filter(|_| self.clean_at.is(before)) {
-                // Nobody but this one was cancelled in between. It may overwrite a later number, which
-                // costs one look more.
+                // Only this nursery was cancelled in between. This may overwrite a later number,
+                // which costs one more look.
                 outer.clean_at.set(before + 1);
             }
         }
@@ -101,7 +106,7 @@ impl Mark {
 
     #[inline]
     fn state(&self) -> u8 {
-        // ORDERING: Acquire; partner: `set`. What led to it is seen by whoever acts on it.
+        // ORDERING: Acquire; partner: `set`. A thread that acts on the state sees what led to it.
         self.state.load(Ordering::Acquire)
     }
 
@@ -116,7 +121,7 @@ impl Mark {
         (known.reason != 0).then_some(known)
     }
 
-    /// Whether it takes no look to know that it is not cancelled.
+    /// Whether the nursery is known not to be cancelled, without a look.
     #[inline]
     pub(crate) fn is_known_clean(&self, epoch: &Epoch) -> bool {
         self.state() & REASON == 0 && self.clean_at.is(epoch.now())
@@ -134,19 +139,19 @@ impl Mark {
         self.state() & flags != 0
     }
 
-    /// The same, as a hint.
+    /// A hint whether it has one of these flags.
     #[inline]
     pub(crate) fn may_have(&self, flags: u8) -> bool {
         self.state.load(Ordering::Relaxed) & flags != 0
     }
 
-    /// Somebody is told, in a way that these flags stand for.
+    /// Notes that code is told, in a way that these flags stand for.
     pub(crate) fn note_told(&self, flags: u8) {
         // ORDERING: Relaxed: read when all have ended.
         self.told.fetch_or(flags, Ordering::Relaxed);
     }
 
-    /// The flags of all who were told, when all have ended.
+    /// The flags of all code that was told; read when all children have ended.
     pub(crate) fn told(&self) -> u8 {
         self.told.load(Ordering::Relaxed)
     }
@@ -157,8 +162,8 @@ impl Mark {
         self.state.fetch_or(flags, Ordering::Release);
     }
 
-    /// Sets the reason, with what goes with it, unless there is one; and `flags` in any case. True if
-    /// there was none.
+    /// Sets the reason, with what goes with it, unless there is a reason; and `flags` in any case.
+    /// True if there was no reason.
     fn set(&self, known: Known, flags: u8) -> bool {
         let inherited = if known.is_inherited { INHERITED } else { 0 };
         let next = |now: u8| {
@@ -200,12 +205,13 @@ pub(crate) fn cancel<N: Cancellable>(nursery: &N, epoch: &Epoch, reason: u8, fla
     is_first
 }
 
-/// When the deadline was that is the reason why the nursery is cancelled, if it is one.
+/// When the deadline was that cancelled the nursery, if the reason is a deadline.
 pub(crate) fn since<N: Cancellable>(nursery: &N, reason: u8) -> Option<Instant> {
     if reason != N::DEADLINE {
         return None;
     }
-    // Whoever cancels a row of nurseries begins with the innermost, so those around may have no mark yet.
+    // A cancellation that is passed on begins with the innermost nursery, so nurseries around it
+    // may have no mark yet.
     let has_it = |here: &&N| {
         here.mark()
             .known()
@@ -214,9 +220,9 @@ pub(crate) fn since<N: Cancellable>(nursery: &N, reason: u8) -> Option<Instant> 
     outwards(nursery).filter(has_it).find_map(N::since)
 }
 
-/// Looks whether the nursery is cancelled, by itself or from further out.
+/// Looks whether the nursery is cancelled, by itself or with an outer nursery.
 ///
-/// Of deadlines that have passed unseen, the first one is the reason.
+/// If several deadlines have passed unseen, the earliest is the reason.
 pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> {
     let number = epoch.now();
     let mut first: Option<(&N, u8, Option<Instant>)> = None;
@@ -264,8 +270,9 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
                 for here in outwards(nursery).take_while(|here| !ptr::eq(*here, owner)) {
                     if here.mark().set(inherited, 0) {
                         since.into_iter().for_each(|since| here.note_since(since));
-                        // ORDERING: Release as in `spread`: who reads it relies on the advance that this
-                        // thread has seen. No model: it takes a third thread that has not seen it.
+                        // ORDERING: Release as in `spread`: a thread that reads it relies on the
+                        // advance that this thread has seen. No model: it takes a third thread that
+                        // has not seen it.
                         here.mark().is_spread.store(true, Ordering::Release);
                     } else {
                         spread(here, epoch);
@@ -365,7 +372,7 @@ mod tests {
             assert!(inner.mark.is_known_clean(epoch));
         }
         assert_eq!((outer.looks.get(), middle.looks.get()), (1, 1));
-        // A failure that cancels nobody does not have it look again.
+        // A failure that cancels nothing does not make it look again.
         middle.mark.add(FAILED);
         assert!(middle.mark.is_known_clean(epoch));
         // A cancellation does, wherever that was.
@@ -380,7 +387,7 @@ mod tests {
         assert!(look(&middle, epoch).unwrap().is_inherited);
     }
 
-    /// Nurseries, each in the one before.
+    /// Opens nurseries, each in the nursery before, and calls `end` for each.
     fn row(outer: &Watched<'_>, left: u32, end: &dyn Fn(&Watched<'_>), total: &Cell<u32>) {
         let inner = Watched::below(Some(outer));
         match left {
@@ -445,7 +452,7 @@ mod tests {
         assert!(outermost.looks.get() <= 2, "{:?}", outermost.looks);
     }
 
-    /// Whoever cancels may be between the mark and the advance.
+    /// The thread that cancels may be between the mark and the advance.
     #[test]
     fn x3_who_was_told_of_a_nursery_finds_those_further_in_cancelled() {
         let epoch = &Epoch::new();

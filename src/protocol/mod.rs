@@ -1,8 +1,8 @@
 //! What threads agree on: generic protocols that know no pool, each checked by models.
 //!
-//! A protocol names nothing but the platform and other protocols. It states its rules at the top of its
-//! file, and the models that explore them. What a protocol needs of its user it asks for in a trait or a
-//! closure, so that the models and the engine run the same code.
+//! A protocol names nothing but the platform and other protocols. It states its rules at the top of
+//! its file, and the models that explore them. A protocol asks for what it needs of its user in a
+//! trait or a closure, so that the models and the engine run the same code.
 
 pub(crate) mod count;
 pub(crate) mod deadlines;

@@ -1,12 +1,13 @@
-//! So many permits, and those who stand in line for one.
+//! A fixed number of permits, and the line of items that wait for one.
 //!
 //! 1. To find no permit and to stand in line is one step; so is to give a permit back and to let
-//!    the first in line go. So nobody stands in line while a permit is left.
-//! 2. Who is let go has no permit yet: it asks again, and may be overtaken. If it does not ask, whoever
-//!    knows has the next one [let go](Permits::let_go).
-//! 3. Who would take a permit later, and does not wait for its turn, [says so](Wanting::is_left_for)
-//!    before it looks for the last time; whoever gives one back looks for it afterwards. Both go through
-//!    the lock of the permits in between.
+//!    the first in line go. So nothing stands in line while a permit is left.
+//! 2. An item that is let go has no permit yet: it asks again, and may be overtaken. If it will not
+//!    ask, the thread that knows this [lets the next item go](Permits::let_go).
+//! 3. A thread that would take a permit later, and does not wait for its turn,
+//!    [enlists](Wanting::is_left_for) before it looks for the last time. A thread that gives a
+//!    permit back looks for enlisted threads afterwards. Both go through the lock of the permits in
+//!    between.
 //!
 //! Models: `models::permits_*` and `limits_*`.
 
@@ -50,8 +51,8 @@ impl<T> Permits<T> {
         lock(&self.state).taken < self.most
     }
 
-    /// Takes a permit for `item` and gives that back, or has it stand in line; what stands there and
-    /// `is_stale` goes to `stale`, each time the line would become longer than ever.
+    /// Takes a permit for `item` and gives the item back, or makes it stand in line. Each time the
+    /// line would become longer than ever, items in it that are `is_stale` go to `stale`.
     pub(crate) fn take_or_stand_in_line(
         &self,
         item: T,
@@ -66,7 +67,7 @@ impl<T> Permits<T> {
         if state.line.len() == state.line.capacity() {
             let mut kept;
             (*stale, kept) = state.line.drain(..).partition(is_stale);
-            // Room for as many again, so that a long line is not looked through for each item.
+            // Room for as many again, so that a long line is not searched for each item.
             kept.reserve(kept.len() + 1);
             state.line = kept;
         }
@@ -74,7 +75,7 @@ impl<T> Permits<T> {
         None
     }
 
-    /// Gives a permit back; returns the first in line, which leaves it.
+    /// Gives a permit back; returns the first item in line, which leaves it.
     #[must_use]
     pub(crate) fn give_back(&self) -> Option<T> {
         let mut state = lock(&self.state);
@@ -82,7 +83,7 @@ impl<T> Permits<T> {
         state.line.pop_front()
     }
 
-    /// Lets the first in line go if a permit is left.
+    /// Lets the first item in line go, if a permit is left.
     #[must_use]
     pub(crate) fn let_go(&self) -> Option<T> {
         let mut state = lock(&self.state);
@@ -92,20 +93,20 @@ impl<T> Permits<T> {
         state.line.pop_front()
     }
 
-    /// Takes the first one that is `wanted` out of the line.
+    /// Takes the first item that is `wanted` out of the line.
     pub(crate) fn take_out(&self, wanted: impl Fn(&T) -> bool) -> Option<T> {
         let mut state = lock(&self.state);
         let at = state.line.iter().position(wanted)?;
         state.line.remove(at)
     }
 
-    /// Whether there is one in line.
+    /// Whether an item that is `wanted` stands in line.
     pub(crate) fn has(&self, wanted: impl Fn(&T) -> bool) -> bool {
         lock(&self.state).line.iter().any(wanted)
     }
 }
 
-/// Those who are to be told once a permit is given back.
+/// The threads to wake once a permit is given back.
 pub(crate) struct Wanting<W> {
     all: Mutex<Vec<W>>,
     are_some: AtomicBool,
@@ -119,8 +120,8 @@ impl<W> Wanting<W> {
         }
     }
 
-    /// Whether a permit is left; `who` is told when one is given back, unless one that `is_same` is
-    /// already.
+    /// Whether a permit is left. In any case `who` is enlisted, to be woken when a permit is given
+    /// back, unless an entry that `is_same` is enlisted already.
     pub(crate) fn is_left_for<T>(
         &self,
         permits: &Permits<T>,
@@ -138,7 +139,7 @@ impl<W> Wanting<W> {
         permits.is_left()
     }
 
-    /// Those to be told by whoever has given a permit back.
+    /// Takes all enlisted threads, which the caller has to wake: it has given a permit back.
     #[inline]
     pub(crate) fn take(&self) -> Vec<W> {
         // ORDERING: Relaxed, as above.

@@ -1,7 +1,8 @@
-//! What children have left that nobody joins, sorted by what follows from it; from any thread.
+//! What children have left that nobody joins, sorted by what follows from it. Any thread may add to
+//! it.
 //!
-//! 1. Whoever leaves something does so before its child counts as ended. So all is there for whoever
-//!    takes it when all have ended.
+//! 1. A child's remains are left before the child counts as ended. So all are there for the thread
+//!    that takes them when all children have ended.
 //! 2. A failure is left after its nursery was cancelled for it.
 //!
 //! Model: `models::failures_*`.
@@ -11,17 +12,17 @@ use std::mem;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Mutex, lock};
 
-/// Takes what is late where nobody else does.
+/// Takes what is late, if nobody else does.
 pub(crate) type OnLate<'a, F> = Box<dyn FnMut(F) + Send + 'a>;
 
-/// Failures `F`, and places `R` of children.
+/// What is left: failures `F`, some with the place `R` of a child.
 pub(crate) struct Remains<'a, F, R> {
     sorted: Mutex<Sorted<'a, F, R>>,
     /// Whether some child was skipped, or ended because it was told to.
     are_some_cancelled: AtomicBool,
 }
 
-/// By what follows from it.
+/// What is left, sorted by what follows from it.
 pub(crate) struct Sorted<'a, F, R> {
     pub(crate) failures: Vec<F>,
     /// Panics of destructors, with the place of the child whose value it was.
@@ -49,16 +50,16 @@ impl<'a, F, R> Remains<'a, F, R> {
         }
     }
 
-    /// A child was skipped, or ended because it was told to.
+    /// Notes that a child was skipped, or ended because it was told to.
     pub(crate) fn note_cancelled(&self) {
-        // ORDERING: Relaxed: read when all have ended. Mostly it says so already, when a million
-        // children are skipped.
+        // ORDERING: Relaxed: read when all have ended. If many children are skipped, most find that
+        // it is set.
         if !self.are_some_cancelled.load(Ordering::Relaxed) {
             self.are_some_cancelled.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether that is so of any, when all have ended.
+    /// Whether any child was skipped or ended because it was told to; read when all have ended.
     pub(crate) fn are_some_cancelled(&self) -> bool {
         self.are_some_cancelled.load(Ordering::Relaxed)
     }

@@ -2,7 +2,7 @@
 //!
 //! | what     | set by                                  | taken back by                            |
 //! |----------|-----------------------------------------|------------------------------------------|
-//! | `asked`  | whoever is hungry                       | its thread, before it looks who is       |
+//! | `asked`  | threads without work                    | its thread, before it looks for them     |
 //! | `beggar` | a waiter whose children it has taken    | its thread, once it has shown something  |
 //!
 //! Models: `models::publish_*`, `models::leapfrog_*`.
@@ -14,7 +14,7 @@ use crossbeam_utils::CachePadded;
 use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 use crate::protocol::idle::Idle;
 
-/// What others want of one thread; `W` is what they know a waiter by.
+/// What others want of one thread; `W` is what a waiter is known by.
 pub(crate) struct Requests<W> {
     /// A request to expose private work.
     asked: CachePadded<AtomicBool>,
@@ -23,7 +23,8 @@ pub(crate) struct Requests<W> {
 }
 
 impl<W> Requests<W> {
-    /// Those of a thread that nobody has asked yet, so that it looks for itself.
+    /// The requests to a thread that nobody has asked yet. It begins as if it were asked, so that
+    /// it looks for itself.
     pub(crate) fn new() -> Self {
         Self {
             asked: CachePadded::new(AtomicBool::new(true)),
@@ -51,20 +52,20 @@ impl<W> Requests<W> {
         }
     }
 
-    /// The owner asks itself, so that it looks again.
+    /// Makes the owner ask itself, so that it looks again.
     pub(crate) fn renew(&self) {
         // ORDERING: Relaxed: only the owner looks for what it has asked itself.
         self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// The owner is about to look who is hungry. Cleared first: see `idle`, proof, 4.
+    /// Clears the flag, before the owner looks for threads without work: see `idle`, proof, 4.
     pub(crate) fn clear(&self) {
-        // ORDERING: Relaxed; ordered by the fence in `are_wanted`, partner of the one in `beg`.
+        // ORDERING: Relaxed; ordered by the fence in `are_wanted`, partner of the fence in `beg`.
         self.asked.store(false, Ordering::Relaxed);
     }
 
     /// Whether exposing something now would reach somebody; the owner has cleared the flag before.
-    /// The look at `idle` begins with a fence, behind which it looks for a beggar.
+    /// The look at `idle` begins with a fence, and the look for a beggar comes after that.
     pub(crate) fn are_wanted(&self, idle: &Idle) -> bool {
         idle.is_hungry() || self.has_beggar()
     }
@@ -73,14 +74,15 @@ impl<W> Requests<W> {
     ///
     /// Nothing depends on it but parallelism: what a waiter waits for wakes it anyway.
     pub(crate) fn beg(&self, waiter: &W) {
-        // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool, and may be newer than
-        // what the taker knows of it. No model: theirs are there before their threads.
+        // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool, and may be newer
+        // than what the taker knows of the pool. No model: in models waiters are made before the
+        // threads.
         self.beggar
             .store(ptr::from_ref(waiter).cast_mut(), Ordering::Release);
         // ORDERING: SeqCst fence between leaving word and looking whether the flag is set; partner:
         // `are_wanted`, whose fence stands between clearing the flag and looking for a word. So a
-        // request that the owner is about to clear counts for this one only if it sees the word.
-        // Model: `models::leapfrog_request_is_answered_or_stands`.
+        // request that the owner is about to clear counts for this waiter only if the owner sees
+        // the word. Model: `models::leapfrog_request_is_answered_or_stands`.
         fence(Ordering::SeqCst);
         self.arm();
     }
@@ -89,7 +91,7 @@ impl<W> Requests<W> {
         !self.beggar.load(Ordering::Relaxed).is_null()
     }
 
-    /// The waiter that asked last.
+    /// Takes the waiter that asked last.
     pub(crate) fn take_beggar(&self) -> Option<NonNull<W>> {
         if !self.has_beggar() {
             return None;

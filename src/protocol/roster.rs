@@ -1,19 +1,19 @@
-//! The slots of a pool: who holds them, one thread after the other.
+//! The slots of a pool, each held by one thread after the other.
 //!
 //! Threads come and go, and each of them holds a slot meanwhile. A slot without a holder is *free*.
 //!
 //! 1. A slot stays where it was made for as long as the pool lives, held or free: other threads may have
 //!    its address.
-//! 2. A slot has one holder at a time, with its private half. Its next holder has seen all that the last
-//!    one did.
-//! 3. Whoever is told of work in a slot finds the slot among the held ones: it is there from before its
-//!    holder begins until after its holder has left nothing in it.
+//! 2. A slot has one holder at a time, with its private half. Its next holder has seen all that the
+//!    last holder did.
+//! 3. A thread that is told of work in a slot finds the slot among the held slots: it is there from
+//!    before its holder begins until after its holder has left nothing in it.
 //! 4. Only held slots are walked. So what a search costs depends on how many threads there are, and not
 //!    on how many there have been.
-//! 5. A thread that asked all holders for work has not asked those that came later. So a new holder
-//!    begins as one that was asked, and looks for itself.
-//! 6. What a holder has counted stands in its slot, or among what the *departed* have counted, and
-//!    passes from one to the other in one step.
+//! 5. A thread that asked all holders for work has not asked holders that came later. So a new
+//!    holder begins as if it had been asked, and looks for itself.
+//! 6. The counts of a holder stand in its slot, or in the sum of the *departed*, and pass from one
+//!    to the other in one step.
 //!
 //! Model: `models::roster_*`.
 
@@ -22,14 +22,14 @@ use crate::platform::sync::{Arc, Mutex, PoisonError, RwLock, lock};
 /// The slots of a pool: shared halves `S`, private halves `P`, and what holders count, `T`.
 pub(crate) struct Roster<S, P, T> {
     held: RwLock<Held<S, T>>,
-    /// Locked under the other one only: a slot is held or free, whoever looks.
+    /// Locked under `held` only, so that every thread sees a slot either held or free.
     free: Mutex<Vec<(Arc<S>, P)>>,
 }
 
 struct Held<S, T> {
     /// The workers' slots first.
     slots: Vec<Arc<S>>,
-    /// What those have counted that do not hold a slot any more.
+    /// What threads have counted that do not hold a slot any more.
     departed: T,
 }
 
@@ -51,18 +51,18 @@ impl<S, P, T> Roster<S, P, T> {
         self.read_with_departed(|slots, _| f(slots))
     }
 
-    /// Calls `f` with the slots that are held, and with what others have counted.
+    /// Calls `f` with the slots that are held, and with what former holders have counted.
     pub(crate) fn read_with_departed<R>(&self, f: impl FnOnce(&[Arc<S>], &T) -> R) -> R {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         f(&held.slots, &held.departed)
     }
 
-    /// How many slots are free: for the eyes of people.
+    /// How many slots are free; for people to read.
     pub(crate) fn count_free(&self) -> usize {
         self.read(|_| lock(&self.free).len())
     }
 
-    /// One more slot, which the caller holds.
+    /// Adds a slot, which the caller holds.
     pub(crate) fn add_slot(&self, slot: S, private: P) -> (Arc<S>, P) {
         let slot = Arc::new(slot);
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,8 @@ impl<S, P, T> Roster<S, P, T> {
         (slot, private)
     }
 
-    /// A free slot, if there is one: the caller holds it now. `prepare` makes it one that was asked.
+    /// Takes a free slot, if there is one: the caller holds it now. `prepare` makes it a slot that
+    /// was asked.
     pub(crate) fn take_free(&self, prepare: impl FnOnce(&S)) -> Option<(Arc<S>, P)> {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let (slot, private) = lock(&self.free).pop()?;
@@ -79,10 +80,10 @@ impl<S, P, T> Roster<S, P, T> {
         Some((slot, private))
     }
 
-    /// The caller has done with its slot. `settle` takes out of it what the caller has counted.
+    /// Gives the caller's slot back. `settle` takes out of it what the caller has counted.
     pub(crate) fn put_free(&self, slot: Arc<S>, private: P, settle: impl FnOnce(&S, &mut T)) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        // Those that come last stay shortest, if anything.
+        // Slots that were taken last are given back first, if there is any rule.
         let at = held.slots.iter().rposition(|held| Arc::ptr_eq(held, &slot));
         at.map(|at| held.slots.remove(at));
         settle(&slot, &mut held.departed);

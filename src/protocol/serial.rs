@@ -1,4 +1,5 @@
-//! Which nursery a failure is of: a number that is drawn for its first failure.
+//! Identifies the nursery that a failure belongs to, by a number that is drawn for the nursery's
+//! first failure.
 //!
 //! Model: `models::failures_*`.
 
@@ -17,7 +18,7 @@ statics! {
 pub(crate) struct Serial(NonZeroU64);
 
 impl Serial {
-    /// One that nobody has.
+    /// Draws a number that no other nursery has.
     pub(crate) fn next() -> Self {
         // ORDERING: Relaxed, as all here: a number says nothing of other memory.
         let before = DRAWN.fetch_add(1, Ordering::Relaxed);
@@ -25,7 +26,7 @@ impl Serial {
     }
 }
 
-/// That of one nursery, which has none before it is asked for.
+/// The number of one nursery, which has none before it is asked for.
 #[derive(Debug)]
 pub(crate) struct LazySerial(AtomicU64);
 

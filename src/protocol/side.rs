@@ -1,10 +1,11 @@
-//! The queue of what may block, and the threads that come for it.
+//! The queue of runs that may block, and the threads that take them.
 //!
-//! 1. `ready` counts the threads that will come without waiting for anything: idle or starting ones.
-//!    What is queued beyond that is *starved*.
-//! 2. To queue something and to find whether a thread will come for it is one step; so is to find the
-//!    queue empty and to be ready no more. So nobody counts on a thread that ends.
-//! 3. Once it is closed, nobody waits, and what is queued still is taken by whoever is ready.
+//! 1. `ready` counts the threads that will take a run without waiting for anything else: idle or
+//!    starting threads. Runs in the queue beyond that are *starved*.
+//! 2. To queue a run and to find whether a thread will take it is one step; so is to find the queue
+//!    empty and to be ready no more. So nobody counts on a thread that ends.
+//! 3. Once it is closed, no thread waits, and runs that are still in the queue are taken by ready
+//!    threads.
 //!
 //! Model: `models::side_*`.
 
@@ -13,7 +14,7 @@ use std::collections::VecDeque;
 use crate::platform::sync::{Condvar, Mutex, MutexGuard, lock};
 
 pub(crate) struct Side<R> {
-    /// Threads at a time.
+    /// How many threads there may be at a time.
     most: usize,
     state: Mutex<State<R>>,
     bell: Condvar,
@@ -29,15 +30,15 @@ pub(crate) struct State<R> {
     is_closed: bool,
 }
 
-/// Who will come for what was queued.
+/// Which thread will take what was queued.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Taker {
     /// A thread that is there.
     Ready,
-    /// One that the caller is to start now: the n-th, from one. It counts as ready.
+    /// A thread that the caller is to start now: the n-th, from one. It counts as ready.
     ToBeStarted(usize),
-    /// Nobody.
+    /// No thread will.
     Nobody,
 }
 
@@ -57,7 +58,7 @@ impl<R> Side<R> {
         }
     }
 
-    /// Entries queued, threads ready, threads living: for the eyes of people.
+    /// Entries queued, threads ready, threads living; for people to read.
     pub(crate) fn snapshot(&self) -> [usize; 3] {
         let state = lock(&self.state);
         [state.queue.len(), state.ready, state.living]
@@ -68,21 +69,21 @@ impl<R> Side<R> {
         f(&lock(&self.state).queue)
     }
 
-    /// Whether no thread will come for the last in the queue.
+    /// Whether no thread will take the last run in the queue.
     pub(crate) fn is_starved(&self) -> bool {
         let state = lock(&self.state);
         state.queue.len() > state.ready
     }
 
-    /// Takes the first that is `wanted`, for somebody who is no thread of this.
+    /// Takes the first run that is `wanted`, for a caller that is not one of these threads.
     pub(crate) fn take(&self, wanted: impl Fn(&R) -> bool) -> Option<R> {
         let mut state = lock(&self.state);
         let at = state.queue.iter().position(wanted)?;
         state.queue.remove(at)
     }
 
-    /// Something in the queue may be stale now. Once half of the queue may be, all that `is_stale` is taken
-    /// out.
+    /// Notes that something in the queue may be stale now. Once half of the queue may be, takes out
+    /// all that `is_stale` accepts.
     pub(crate) fn note_claim(&self, is_stale: impl Fn(&R) -> bool) -> VecDeque<R> {
         let mut state = lock(&self.state);
         state.claims += 1;
@@ -95,7 +96,7 @@ impl<R> Side<R> {
         stale
     }
 
-    /// Queues something.
+    /// Queues a run, and says which thread will take it.
     pub(crate) fn submit(&self, run: R) -> Taker {
         let mut state = lock(&self.state);
         state.queue.push_back(run);
@@ -113,15 +114,15 @@ impl<R> Side<R> {
         Taker::Nobody
     }
 
-    /// A thread that was to be started is not to be had. Others may have counted on it.
+    /// Notes that a thread that was to be started is refused. Others may have counted on it.
     pub(crate) fn not_started(&self) {
         let mut state = lock(&self.state);
         state.ready -= 1;
         state.living -= 1;
     }
 
-    /// The next one for the calling thread, which is ready and then no more; none if it is to end. `wait`
-    /// waits for the bell, and says whether that was long enough.
+    /// Returns the next run for the calling thread, which is ready and then no more; none if the
+    /// thread is to end. `wait` waits for the bell, and says whether that was long enough.
     pub(crate) fn next<'a>(
         &'a self,
         wait: impl Fn(&Condvar, MutexGuard<'a, State<R>>) -> (MutexGuard<'a, State<R>>, bool),
@@ -146,7 +147,7 @@ impl<R> Side<R> {
         }
     }
 
-    /// The calling thread is ready again.
+    /// Notes that the calling thread is ready again.
     pub(crate) fn note_ready(&self) {
         lock(&self.state).ready += 1;
     }
@@ -157,7 +158,7 @@ impl<R> Side<R> {
         self.bell.notify_all();
     }
 
-    /// What the system does for a thread that has waited for long.
+    /// Does what the system does for a thread that has waited for long.
     #[cfg(all(test, hatchery_loom))]
     pub(crate) fn ring_as_time_does(&self) {
         let _state = lock(&self.state);

@@ -1,8 +1,8 @@
 //! Runs that no thread's own deque may hold: spawned from outside, or out of order.
 //!
 //! Two kinds of sleepers look here: the home of the nursery, which parks for events of its own, and
-//! workers, which are woken by [`crate::protocol::idle`]. Whoever puts a run in tells both of them
-//! after that, so none needs to look at the right moment. Models: `models::strays_*`.
+//! workers, which are woken by [`crate::protocol::idle`]. A thread that adds a run tells both of
+//! them afterwards, so neither needs to look at the right moment. Models: `models::strays_*`.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use crate::platform::sync::{Mutex, lock};
 /// Claims worth a sweep: few enough not to hold memory, many enough to share its cost.
 const SWEEP: usize = 32;
 
-/// A list that any thread puts runs in, and takes those it may run from.
+/// A list that any thread adds runs to, and takes runs from that it may run.
 pub(crate) struct Strays<R> {
     queue: Mutex<Stray<R>>,
     len: AtomicUsize,
@@ -48,8 +48,9 @@ impl<R> Strays<R> {
         self.len.store(queue.runs.len(), Ordering::Relaxed);
     }
 
-    /// A handle has claimed a child that probably stands here, where nobody comes for it as long as all
-    /// are busy. Once half of the runs may be such, those that `is_stale` says it of are let go of.
+    /// Notes that a handle has claimed a child that probably stands here, where no thread takes it
+    /// as long as all are busy. Once half of the runs may be claimed, runs that `is_stale` accepts
+    /// are passed to `let_go_of`.
     pub(crate) fn note_claim(&self, is_stale: impl Fn(&R) -> bool, let_go_of: impl Fn(R)) {
         if self.len() == 0 {
             return;
@@ -67,7 +68,7 @@ impl<R> Strays<R> {
         Vec::from(stale).into_iter().for_each(let_go_of);
     }
 
-    /// What `look` says of each of them.
+    /// What `look` says of each run.
     pub(crate) fn each<T>(&self, look: impl Fn(&R) -> T) -> Vec<T> {
         lock(&self.queue).runs.iter().map(look).collect()
     }

@@ -1,7 +1,7 @@
-//! The threads that a pool has started, whose end that of the pool waits for.
+//! The threads that a pool has started, and waits for at its end.
 //!
-//! A thread is started under the lock under which the pool takes the handles to wait for. So it is
-//! refused, or waited for.
+//! A thread is started under the lock under which the pool takes the handles to wait for. So the
+//! thread is refused, or waited for.
 //!
 //! Model: `models::shutdown_*`.
 
@@ -23,15 +23,15 @@ impl<H> Threads<H> {
         }
     }
 
-    /// Whether no more are started.
+    /// Whether no more threads are started.
     pub(crate) fn is_closed(&self) -> bool {
-        // ORDERING: Acquire; partner: `close`. A worker that enlists after the last rousing reads it
-        // behind the lock of the sleepers. Model: `models::shutdown_*`.
-        // No model needs more than these locks, which not everybody takes who asks.
+        // ORDERING: Acquire; partner: `close`. A worker that enlists after the last rousing reads
+        // it behind the lock of the sleepers. Model: `models::shutdown_*`. No model needs more than
+        // these locks, but not every caller takes them.
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Starts one, unless it is closed or `start` has none.
+    /// Starts a thread, unless this is closed or `start` has none.
     #[must_use]
     pub(crate) fn start(
         &self,
@@ -43,24 +43,24 @@ impl<H> Threads<H> {
             return None;
         }
         let thread = start()?;
-        // Those that have ended stay until here, so that the end of the pool can wait for them.
+        // Threads that have ended stay until here, so that the end of the pool can wait for them.
         handles.retain(|thread| !is_over(thread));
         handles.push(thread);
         Some(())
     }
 
-    /// From now on none is started, as far as the caller is concerned.
+    /// From now on no thread is started, as far as the caller is concerned.
     pub(crate) fn close(&self) {
         // ORDERING: Release; partner: `is_closed`. No model needs it, see there.
         self.is_closed.store(true, Ordering::Release);
     }
 
-    /// Those to wait for once it is closed.
+    /// Takes the threads to wait for, once this is closed.
     pub(crate) fn take(&self) -> Vec<H> {
         mem::take(&mut *lock(&self.handles))
     }
 
-    /// Takes them without waiting, nor telling the system.
+    /// Takes the threads, and neither waits for them nor tells the system.
     pub(crate) fn forget(&mut self) {
         let handles = self.handles.get_mut();
         let handles = handles.unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,7 @@ pub(super) type Dispose<T> = fn(&Scope, Rank, Verdict<T>);
 pub(super) struct Outcome<'scope, T> {
     scope: &'scope Scope,
     dispose: Dispose<T>,
-    /// Nothing if it is of no batch.
+    /// None if this belongs to no batch.
     rank: Option<Rank>,
     values: Values<T>,
 }
@@ -57,7 +57,7 @@ impl<T> Drop for Outcome<'_, T> {
 /// A batch that nobody has joined yet.
 struct Unjoined<'scope, T> {
     handle: Handle<Outcome<'scope, T>>,
-    /// The number of its first item among all.
+    /// The number of the batch's first item among all items.
     first: usize,
     len: u32,
 }
@@ -67,18 +67,18 @@ pub(crate) struct Batches<'scope, T> {
     scope: &'scope Scope,
     dispose: Dispose<T>,
     unjoined: Vec<Option<Unjoined<'scope, T>>>,
-    /// Those before it have been joined.
+    /// All batches before this index have been joined.
     front: usize,
-    /// The one last found to have ended.
+    /// The index of the batch that was last found to have ended.
     found: usize,
     joined: usize,
-    /// How many have ended; or a few more, which are about to.
+    /// How many batches have ended; a few of them may only be about to end.
     ended: Arc<AtomicUsize>,
-    /// The one whose values are being taken.
+    /// The batch whose values are being taken.
     open: Outcome<'scope, T>,
-    /// The number of the first item of the open one.
+    /// The number of the first item of the open batch.
     first: usize,
-    /// How many items the unjoined ones have.
+    /// How many items the unjoined batches have.
     left: usize,
 }
 
@@ -104,7 +104,7 @@ impl<'scope, T> Batches<'scope, T> {
         self.unjoined.push(Some(Unjoined { handle, first, len }));
     }
 
-    /// What every batch adds itself to when it has ended.
+    /// The number that every batch adds itself to when it has ended.
     pub(super) fn ended(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.ended)
     }
@@ -149,7 +149,7 @@ impl<'scope, T> Batches<'scope, T> {
         }
     }
 
-    /// All values in spawn order, each as by [`next`](Self::next).
+    /// Folds all values in spawn order, each taken as by [`next`](Self::next).
     #[inline]
     pub(crate) fn fold<A>(mut self, init: A, mut f: impl FnMut(A, T) -> A) -> A {
         let mut folded = init;
@@ -165,12 +165,12 @@ impl<'scope, T> Batches<'scope, T> {
     ///
     /// # Panics
     ///
-    /// In the place of the next item of the open one, if that has no value.
+    /// If the next item of the open batch has no value, with the panic of that item.
     #[inline(never)]
     fn open_next(&mut self, take: impl Fn(&mut Self) -> Option<Unjoined<'scope, T>>) -> bool {
         if let Some(verdict) = self.open.values.next() {
             drop(self.scope.resolve(verdict));
-            unreachable!("what is left and no value unwinds");
+            unreachable!("an item without a value unwinds");
         }
         match take(self) {
             Some(next) => {
@@ -196,7 +196,7 @@ impl<'scope, T> Batches<'scope, T> {
         if self.joined == self.unjoined.len() {
             return None;
         }
-        // ORDERING: Relaxed: if it comes too late, another one is taken.
+        // ORDERING: Relaxed: if it comes too late, another batch is taken.
         if self.ended.load(Ordering::Relaxed) == self.joined {
             let front = self.take_front_if(|handle| handle.is_private_and_unstarted());
             if front.is_some() {
@@ -223,7 +223,8 @@ impl<'scope, T> Batches<'scope, T> {
         front.take_if(|front| wanted(&front.handle))
     }
 
-    /// Looks from the one last found onwards: batches that ran one after the other are neighbours.
+    /// Finds a batch that has ended, from the batch last found onwards: batches that ran one after
+    /// the other are neighbours.
     fn find_ended(&mut self) -> Option<Unjoined<'scope, T>> {
         let (front, found) = (self.front, self.found.max(self.front));
         let places = (found..self.unjoined.len()).chain(front..found);
@@ -246,7 +247,7 @@ impl<'scope, T> Batches<'scope, T> {
         self.joined += 1;
         self.open = match verdict {
             Verdict::Done(outcome) => outcome,
-            // Skipped as a whole; perhaps a destructor of the items panicked.
+            // The batch was skipped as a whole; perhaps a destructor of its items panicked.
             Verdict::Panicked(payload) => self.skipped(rank, len, Some(payload)),
             Verdict::Skipped => self.skipped(rank, len, None),
         };

@@ -2,11 +2,11 @@
 //!
 //! Cancellation flows down: a nursery is cancelled by itself, by its token or deadline, or by a
 //! nursery it was opened in. The first reason that it learns of stays its reason. A *shield* is not
-//! cancelled with the nursery it was opened in: to those in it there is nothing further out.
+//! cancelled with the nursery it was opened in: its children see no cancellation from outside.
 //!
 //! A *total* nursery must come to a value. So only a panic of its own keeps its children from
-//! starting; of everything else they are told when they ask. Children of a *partial* nursery ask
-//! before they start.
+//! starting; they are told of any other cancellation when they ask. Children of a *partial* nursery
+//! ask before they start.
 #![allow(
     unsafe_code,
     reason = "follows a nursery to its terms and its ancestors"
@@ -70,7 +70,7 @@ pub enum CancelReason {
     NoCompetitor = 8,
 }
 
-/// Nurseries to look at for a reason, from one outwards, for the eyes of people.
+/// How many nurseries are searched outwards for a reason, which is for people to read.
 const OUTWARDS: usize = 256;
 
 impl CancelReason {
@@ -217,12 +217,12 @@ impl fmt::Display for Cancelled {
 
 impl Error for Cancelled {}
 
-/// An I/O error whose kind is [`TimedOut`](io::ErrorKind::TimedOut) if a deadline has passed, else
+/// An I/O error of the kind [`TimedOut`](io::ErrorKind::TimedOut) if a deadline has passed, else
 /// [`Other`](io::ErrorKind::Other).
 ///
 /// The [`Cancelled`] is the [inner error](io::Error::get_ref). The kind is never
-/// [`Interrupted`](io::ErrorKind::Interrupted): the standard library's helpers, [`io::copy`] for example,
-/// call a reader or writer again and again that returns it.
+/// [`Interrupted`](io::ErrorKind::Interrupted), because helpers of the standard library such as
+/// [`io::copy`] call a reader or writer again and again as long as it returns that kind.
 ///
 /// # Examples
 ///
@@ -256,7 +256,7 @@ impl From<Cancelled> for io::Error {
 pub(crate) struct Token(Arc<Switch>);
 
 impl Token {
-    /// True for exactly one caller.
+    /// Cancels; true for exactly one caller.
     pub(crate) fn cancel(&self) -> bool {
         self.0.turn_on(&EPOCH)
     }
@@ -269,17 +269,17 @@ impl Token {
 /// What a nursery was opened with.
 #[derive(Default)]
 pub(crate) struct Terms {
-    /// For the eyes of people.
+    /// For people to read.
     pub(crate) name: Option<Arc<str>>,
-    /// Each of them cancels it.
+    /// Each of these tokens cancels the nursery.
     pub(crate) tokens: Option<Arc<[Token]>>,
     due: Due,
-    /// Whether it hears nothing of the nurseries further out.
+    /// Whether the nursery hears nothing of the nurseries around it.
     pub(crate) is_shield: bool,
     /// Whether a failure or panic leaves the siblings alone.
     pub(crate) continues: bool,
     pub(crate) is_partial: bool,
-    /// Out of line: few have one, and all of this is part of each level of a recursion.
+    /// In a box: few nurseries have a limit, and the terms are part of each level of a recursion.
     pub(crate) limiter: Option<Box<Limiter>>,
 }
 
@@ -290,12 +290,13 @@ impl Terms {
         }
     }
 
-    /// So long from now; none if that is too far away to be named, or if no clock ever shows it.
+    /// The time that is `timeout` from now; none if that is too far away to be named, or if there
+    /// is no clock.
     pub(crate) fn after(timeout: Duration) -> Option<Instant> {
         clock::IS_THERE.then(clock::now)?.checked_add(timeout)
     }
 
-    /// Why they end the nursery now, if they do, and of a deadline since when.
+    /// Why the terms cancel the nursery now, if they do; for a deadline, also since when.
     fn broken(&self) -> Option<(CancelReason, Option<Instant>)> {
         let tokens = self.tokens.as_deref().unwrap_or_default();
         if tokens.iter().any(Token::is_cancelled) {
@@ -306,7 +307,7 @@ impl Terms {
     }
 }
 
-/// The part of a nursery's state that this is about.
+/// The part of a nursery's state that is about cancellation.
 #[repr(C)]
 pub(super) struct Cancel {
     /// Null if it has none. INVARIANT: set before the nursery's body begins, to terms that outlive
@@ -316,10 +317,11 @@ pub(super) struct Cancel {
 }
 
 impl Cancel {
-    /// Where that begins which is looked at for every child.
+    /// Where the part begins that is read for every child.
     pub(super) const PER_CHILD: usize = offset_of!(Self, mark);
 
-    // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
+    // Inlined, so that it is made in place and not copied; but in a debug build that would cost a
+    // deep recursion its stack.
     #[cfg_attr(
         not(debug_assertions),
         allow(clippy::inline_always, reason = "see above")
@@ -332,9 +334,11 @@ impl Cancel {
         }
     }
 
+    /// Sets the terms.
+    ///
     /// # Safety
     ///
-    /// The terms outlive the nursery, whose body has not begun.
+    /// The terms outlive the nursery, and its body has not begun.
     unsafe fn set_terms(&self, terms: *const Terms) {
         // ORDERING: Relaxed: children come after.
         self.terms.store(terms.cast_mut(), Ordering::Relaxed);
@@ -346,13 +350,14 @@ impl Cancel {
         self.mark.has(SKIPS)
     }
 
-    /// The same, as a hint.
+    /// A hint whether children that have not started are dropped unrun.
     #[inline]
     pub(super) fn would_skip(&self) -> bool {
         self.mark.may_have(SKIPS)
     }
 
-    /// Whether nobody has cancelled the nursery, nobody was told that it is, and nothing has failed.
+    /// Whether nobody has cancelled the nursery, nobody was told of a cancellation, and nothing has
+    /// failed.
     #[inline]
     pub(super) fn is_blank(&self) -> bool {
         self.mark.is_blank()
@@ -396,20 +401,23 @@ impl Scope {
         unsafe { self.terms_at().as_ref() }
     }
 
-    /// Where they lie: what was given to [`Self::set_terms`], or null.
+    /// Where the terms lie: what was given to [`Self::set_terms`], or null.
     pub(super) fn terms_at(&self) -> *const Terms {
         self.cancel.terms.load(Ordering::Relaxed)
     }
 
+    /// Sets the terms, and the limit among them.
+    ///
     /// # Safety
     ///
-    /// The terms outlive the nursery, whose body has not begun.
+    /// The terms outlive the nursery, and its body has not begun.
     pub(super) unsafe fn set_terms(&self, terms: *const Terms) {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises the same.
         unsafe { self.cancel.set_terms(terms) };
-        // SAFETY: by contract.
+        // SAFETY: the terms outlive this call.
         if let Some(limiter) = unsafe { &(*terms) }.limiter.as_deref() {
-            // SAFETY: by contract.
+            // SAFETY: the limiter lies in the terms, which outlive the nursery; its body has not
+            // begun.
             unsafe { self.frame.set_limiter(limiter) };
         }
     }
@@ -433,8 +441,8 @@ impl Scope {
         mark::cancel(self, &EPOCH, reason as u8, flags)
     }
 
-    /// A child or the body has failed or panicked: that cancels, unless the others are to go on. True if
-    /// the nursery was not cancelled before, and is now.
+    /// Notes that a child or the body has failed or panicked, and cancels the nursery, unless the
+    /// others are to go on. True if the nursery was not cancelled before, and is now.
     #[cold]
     pub(crate) fn fail(&self, reason: CancelReason) -> bool {
         self.cancel.mark.add(FAILED);
@@ -449,12 +457,13 @@ impl Scope {
         self.cancel.mark.has(FAILED)
     }
 
-    /// Somebody was told in this nursery who is not on top of its body.
+    /// Notes that code was told in this nursery that does not run on top of its body.
     pub(super) fn note_told(&self, told: Told) {
         self.cancel.mark.note_told(told.flag());
     }
 
-    /// Who was told in this nursery that it is cancelled was told on behalf of the task around it.
+    /// Passes on what was told in this nursery to the task around it, if the nursery was cancelled
+    /// with an outer one.
     pub(super) fn pass_on_what_was_told(&self) {
         let known = self.cancel.mark.known();
         let told = Told::most_of(self.cancel.mark.told());
@@ -463,7 +472,7 @@ impl Scope {
         }
     }
 
-    /// Whether children that have not started are dropped unrun, unasked.
+    /// Whether children that have not started are dropped unrun, without asking themselves.
     #[inline]
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancel.skips()
@@ -478,7 +487,7 @@ impl Scope {
         self.look()
     }
 
-    /// The same for a task that asks, which has been told then.
+    /// Why the nursery is cancelled, if it is. The asking task has been told then.
     #[inline]
     pub(crate) fn ask(&self, told: Told) -> Option<Cancelled> {
         if self.cancel.mark.is_known_clean(&EPOCH) {
@@ -512,8 +521,8 @@ impl Scope {
         })
     }
 
-    /// Why it is cancelled as far as anybody knows, itself or with a nursery further out; nobody is
-    /// told, and no clock is looked at.
+    /// Why the nursery is cancelled, itself or with an outer nursery, as far as any thread knows.
+    /// This tells nobody, and looks at no clock.
     fn known_reason(&self) -> Option<CancelReason> {
         let scopes = std::iter::successors(Some(self), |scope| scope.parent());
         let mut known = scopes.take(OUTWARDS).map(|scope| scope.cancel.mark.known());
@@ -533,7 +542,7 @@ impl Scope {
             .any(|scope| std::ptr::eq(scope, outer))
     }
 
-    /// The nursery this one was opened in, if it is cancelled with that.
+    /// The nursery that this one was opened in, if it is cancelled with that nursery.
     fn parent(&self) -> Option<&Self> {
         if self.terms().is_some_and(|terms| terms.is_shield) {
             return None;
@@ -551,30 +560,34 @@ impl Scope {
         let _address = std::ptr::from_ref(self).expose_provenance();
     }
 
-    /// The nursery at whose front a `ScopeFrame` lies.
+    /// The nursery that has this `ScopeFrame` at its front.
     ///
-    /// The engine names nurseries by references to their frames, which are good for the frames only.
-    /// From one of these the address is taken, and the permission from [`Self::expose`].
+    /// The engine names nurseries by references to their frames, which give access to the frames
+    /// only. So the address is taken from such a reference, and the permission from
+    /// [`Self::expose`].
     ///
     /// # Safety
     ///
-    /// It is open, and was exposed, during `'a`.
+    /// The nursery is open, and was exposed, during `'a`.
     #[inline]
     pub(super) unsafe fn at<'a>(frame: *const ScopeFrame) -> &'a Self {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises that the nursery is open and was exposed.
         unsafe { &*std::ptr::with_exposed_provenance(frame.addr()) }
     }
 
+    /// The nursery that has this frame at its front.
+    ///
     /// # Safety
     ///
     /// `frame` lies at the front of a `Scope` that was exposed.
     pub(super) unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
-        // SAFETY: by contract; whoever has the frame of a nursery knows that it is open.
+        // SAFETY: the caller promises that it was exposed; a nursery is open while there is a
+        // reference to its frame.
         unsafe { Self::at(frame) }
     }
 }
 
-/// What is known about the nursery that a frame is of.
+/// What is known about the nursery of a frame.
 pub(crate) fn describe(frame: &ScopeFrame) -> Facts {
     // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
     let scope = unsafe { Scope::of_frame(frame) };
@@ -584,7 +597,8 @@ pub(crate) fn describe(frame: &ScopeFrame) -> Facts {
     }
 }
 
-/// Why the innermost nursery on this thread is cancelled, if it is; who asks has been told then.
+/// Why the innermost nursery on this thread is cancelled, if it is. The asking task has been told
+/// then.
 pub(crate) fn check() -> Option<Cancelled> {
     use crate::engine::frame::Frame;
     Frame::with_current(|frame| {

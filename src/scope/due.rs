@@ -1,16 +1,20 @@
 //! A nursery's own deadline, which can be moved while the nursery is open.
 //!
-//! 1. Whoever finds that it has passed says so under the lock, and then it is not moved any more. Whoever
-//!    moves it looks for that, too. So a nursery that was found to be cancelled stays cancelled, and one
-//!    whose deadline has passed unseen is.
-//! 2. Whoever moves it does so under the lock, and then advances the epoch: to those who check it is like
-//!    a token that was switched (`epoch`), so an answer that was found before is not relied on afterwards.
-//! 3. Whoever finds that the nursery is cancelled by a deadline further out puts that one in the place of
-//!    its own, for good: what cancelled the nursery is what it is late by.
-//! 4. No clock is looked at under the lock, and no thread is started: a process that is forked meanwhile
-//!    would find the lock taken for ever. So whoever looks may say under the lock what was true before.
-//! 5. The timer waits for the new one before it forgets the old one. If it wakes up for the old one all
-//!    the same, it has the epoch advance once more than anybody needs.
+//! 1. A thread that finds that the deadline has passed says so under the lock, and then the
+//!    deadline is not moved any more. A thread that moves the deadline looks for that, too. So a
+//!    nursery that was found to be cancelled stays cancelled, and a nursery is cancelled even if
+//!    its deadline has passed unseen.
+//! 2. A thread moves the deadline under the lock, and then advances the epoch. To threads that
+//!    check, this is like a token that was switched (`epoch`), so they do not rely on an answer
+//!    from before.
+//! 3. A thread that finds that the nursery is cancelled by the deadline of an outer nursery puts
+//!    that deadline in the place of the nursery's own, for good: lateness is measured from the
+//!    deadline that cancelled the nursery.
+//! 4. No clock is looked at under the lock, and no thread is started: a process that is forked
+//!    meanwhile would find the lock taken for ever. So what a thread says under the lock may have
+//!    become true before.
+//! 5. The timer waits for the new deadline before it forgets the old one. If it wakes up for the
+//!    old one all the same, it advances the epoch once more than anybody needs.
 //!
 //! Model: `models::mark_a_deadline_that_was_moved_is_seen`.
 
@@ -24,7 +28,7 @@ use crate::platform::sync::{Mutex, lock};
 
 #[derive(Default)]
 pub(super) struct Due {
-    /// Whether there ever was one. Most nurseries have none, and take no lock to know.
+    /// Whether there ever was a deadline. Most nurseries have none, and take no lock to know.
     is_any: AtomicBool,
     present: Mutex<Present>,
 }
@@ -32,13 +36,13 @@ pub(super) struct Due {
 #[derive(Default)]
 struct Present {
     at: Option<Instant>,
-    /// The timer's knowledge of it; there is none if no thread could be had.
+    /// The timer's knowledge of the deadline; none if no thread could be had.
     watch: Option<Watch>,
     has_passed: bool,
 }
 
 impl Present {
-    /// When it was, if it has passed by `now`, or before that for somebody else.
+    /// The deadline, if it has passed by `now`, or if another thread has found so before.
     fn passed(&mut self, now: Option<Instant>) -> Option<Instant> {
         self.has_passed |= self.at.is_some_and(|at| now.is_some_and(|now| at <= now));
         self.over()
@@ -49,13 +53,13 @@ impl Present {
     }
 }
 
-/// What time it is, if there is a clock.
+/// The present time, if there is a clock.
 fn now() -> Option<Instant> {
     clock::IS_THERE.then(clock::now)
 }
 
 impl Due {
-    /// Moves it, or takes it away; false if it has passed. The epoch is the caller's to advance.
+    /// Moves the deadline, or takes it away; false if it has passed. The caller advances the epoch.
     pub(super) fn set(&self, at: Option<Instant>) -> bool {
         // It may start a thread.
         let watch = at.and_then(Watch::start);
@@ -75,13 +79,13 @@ impl Due {
         is_moved
     }
 
-    /// The nursery is cancelled by a deadline further out, which was then.
+    /// Notes that the nursery is cancelled by the deadline of an outer nursery, which was `then`.
     pub(super) fn end(&self, then: Instant) {
         let mut present = lock(&self.present);
         present.at = Some(then);
         present.has_passed = true;
         drop(present);
-        // ORDERING: Relaxed: who does not see it yet asks further out.
+        // ORDERING: Relaxed: a thread that does not see it yet asks the outer nurseries.
         self.is_any.store(true, Ordering::Relaxed);
     }
 
@@ -89,12 +93,12 @@ impl Due {
         self.is_any.load(Ordering::Relaxed)
     }
 
-    /// When it was, if anybody has found that it has passed.
+    /// The deadline, if any thread has found that it has passed.
     pub(super) fn over(&self) -> Option<Instant> {
         self.is_any().then(|| lock(&self.present).over())?
     }
 
-    /// When it was, if it has passed.
+    /// The deadline, if it has passed.
     pub(super) fn passed(&self) -> Option<Instant> {
         if !self.is_any() {
             return None;
@@ -107,7 +111,7 @@ impl Due {
         passed
     }
 
-    /// Whether it takes a look at the clock to know.
+    /// Whether only a look at the clock can tell if the deadline has passed.
     pub(super) fn is_unwatched(&self) -> bool {
         let is_unwatched = |present: &Present| present.at.is_some() && present.watch.is_none();
         self.is_any() && is_unwatched(&lock(&self.present))

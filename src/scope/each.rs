@@ -1,12 +1,12 @@
 //! Many children of one kind: items in batches, values in slabs.
 //!
 //! A batch is one child of the nursery. It runs its items one after the other, as a plain loop,
-//! until some thread asks for work: then what is left splits in two by a fork, and each half goes
-//! on like that (lazy binary splitting, Tzannes et al., PPoPP 2010). So an item costs a few
-//! instructions as long as nobody is hungry, and a batch of long items is shared all the same.
+//! until another thread asks for work. Then the rest is split in two by a fork, and each half goes
+//! on in the same way (lazy binary splitting, Tzannes et al., PPoPP 2010). So an item costs a few
+//! instructions as long as nobody asks, and a batch of long items is shared all the same.
 //!
-//! Each item still is a child of its own to the user: it panics alone, is skipped alone, and what
-//! it spawns runs before the item behind it.
+//! To the user each item is still a child of its own: it panics alone, is skipped alone, and what
+//! it spawns runs before the next item.
 
 use std::mem;
 use std::panic::resume_unwind;
@@ -25,40 +25,41 @@ use crate::scope::{Scope, fork};
 use crate::task::record::{Class, Handle, Rank, Verdict};
 use crate::task::slab::{Done, Items, Stretch};
 
-/// Items of the largest batch. A batch costs 0.2 us besides its items; an empty one takes 0.8 ns.
+/// The most items in a batch. A batch costs 0.2 us besides its items; an empty item takes 0.8 ns.
 const LARGEST: u32 = 4096;
 /// Bytes of items or values in the largest batch, unless one of them is larger.
 const LARGEST_BYTES: usize = 32 << 10;
-/// A batch holds this part of all items if their number is known: what stands behind a long item
-/// cannot be shared while that runs.
+/// If the number of items is known, a batch holds one in this many of them: what comes after a long
+/// item cannot be shared while that item runs.
 const PART_OF_ALL: usize = 32;
-/// And this part of those before it if it is not.
+/// If the number of items is not known, a batch holds one in this many of the items before it.
 const PART_OF_FORMER: usize = 8;
-/// How many times the size of the one before a batch has at most.
+/// How many times as large as the batch before it a batch is at most.
 const GROWTH: u32 = 8;
 /// Pulling a batch should not take longer: children wait for it meanwhile.
 const PULL: Duration = Duration::from_micros(50);
-/// From this time per item on, whatever stands behind an item is offered before it is run. An offer
-/// that nobody accepts costs 0.1 us.
+/// If items take this long each, all that comes after an item is offered before the item is run. An
+/// offer that nobody accepts costs 0.1 us.
 const LONG: Duration = Duration::from_micros(50);
-/// One batch in so many is timed for that, the first one included; and every item while they are
-/// long.
+/// One batch in this many is timed for that, beginning with the first; and while items are long,
+/// every item is.
 const TIMED: usize = 8;
-/// Batches of items worth more than their values that are kept before the oldest is run here.
+/// If items are worth more than their values: how many batches are kept before the oldest is run
+/// here.
 const BACKLOG: u32 = 64;
 
 /// What the batches of one `spawn_each` share.
 struct Shared<F> {
     f: F,
-    /// Whether the items last timed have taken [`LONG`] or longer.
+    /// Whether the items that were timed last have taken [`LONG`] or longer.
     are_long: AtomicBool,
     /// How many batches have ended.
     ended: Arc<AtomicUsize>,
 }
 
-/// The function of one `spawn_each`, for one of those that use it.
+/// The function of one `spawn_each`, for one user of it.
 ///
-/// The last of them takes it along, under a catch.
+/// The last user drops the function, under a catch.
 struct Function<'scope, F> {
     scope: &'scope Scope,
     rank: Option<Rank>,
@@ -132,7 +133,7 @@ struct Piece<'a, 'brand, I, T, F> {
     scope: &'a Scope,
     shared: &'a Shared<F>,
     is_timed: bool,
-    /// Items that have been counted before they begin: one stands for the batch until then.
+    /// Items that were counted before they begin: the batch was counted as one child.
     counted: u32,
     stretch: Stretch<'brand, I, T>,
 }
@@ -150,7 +151,8 @@ where
 
     fn run_in(mut self, frame: &Frame<'_>) -> Done<'brand> {
         let (scope, seat) = (self.scope, frame.seat);
-        // In a fork, what the items spawn stands further out, unless it goes to the strays.
+        // In a fork, children that the items spawn stand in an outer frame, unless they go to the
+        // strays.
         let spawned = frame.child_of(&scope.frame).unwrap_or(frame);
         while self.stretch.len() > 0 {
             if scope.is_cancelled() {
@@ -184,13 +186,13 @@ where
         self.stretch.finish()
     }
 
-    /// So many items have begun on this seat's thread, and ended.
+    /// Counts items that have begun on this seat's thread, and ended.
     fn note_begun(&mut self, seat: &Seat, items: u32) {
         let uncounted = items - mem::take(&mut self.counted);
         self.scope.frame.note_begun(seat, uncounted.into());
     }
 
-    /// Whether an item may take so long that all that stands behind it is offered first.
+    /// Whether items may take so long that all that comes after an item is offered first.
     fn are_long(&self) -> bool {
         // ORDERING: Relaxed: a hint.
         self.shared.are_long.load(Ordering::Relaxed)
@@ -210,15 +212,15 @@ where
         is_well
     }
 
-    /// Runs items until there is something else to do than to run the next one; false if one has
-    /// panicked. What they spawn stands in the frame `spawned`.
+    /// Runs items until there is something to do besides running the next item; false if an item
+    /// has panicked. Children that the items spawn stand in the frame `spawned`.
     #[inline(never)]
     fn run_undisturbed(&mut self, spawned: &Frame<'_>) -> bool {
         let cancel = &self.scope.cancel;
         let is_asked = spawned.seat.slot().requests.flag();
         self.stretch.run(&self.shared.f, || {
             // Without `&&`: the branches are what the loop of an empty item spends its time on.
-            // ORDERING: Relaxed: whoever is told to stop looks again.
+            // ORDERING: Relaxed: the caller looks again.
             spawned.list.is_empty() & !is_asked.load(Ordering::Relaxed) & !cancel.would_skip()
         })
     }
@@ -245,9 +247,9 @@ where
 /// How many items to pull next.
 struct Pace {
     pulled: usize,
-    /// Of the next batch, as far as its growth and the speed of the iterator allow.
+    /// The most items in the next batch, as far as its growth and the speed of the iterator allow.
     most: u32,
-    /// Of any batch.
+    /// The most items in any batch.
     largest: u32,
 }
 
@@ -262,7 +264,7 @@ impl Pace {
         }
     }
 
-    /// How many items the next batch has, if the iterator says this of those left.
+    /// How many items the next batch has, by what the iterator says of the items left.
     fn size(&self, (least, most): (usize, Option<usize>)) -> u32 {
         let part = if most == Some(least) {
             // One more than is left, so that the last batch meets the end.
@@ -299,7 +301,7 @@ impl<'scope> Nest<'scope, '_> {
         self.spawn_each_with(items, f, Scope::dispose)
     }
 
-    /// The same, with a way to dispose of what nobody joins.
+    /// Spawns a child for each item, with a way to dispose of what nobody joins.
     pub(super) fn spawn_each_with<I, F, T>(
         &'scope self,
         mut items: I,
@@ -375,7 +377,7 @@ impl<'scope> Nest<'scope, '_> {
         T: Send + 'scope,
     {
         let dispose = batches.dispose();
-        // The record counts as one.
+        // The record counts as one child.
         let others = u64::from(items.len()) - 1;
         if others > 0 {
             Seat::with(self.frame().core(), |seat| {
@@ -402,7 +404,7 @@ impl<'scope> Nest<'scope, '_> {
 mod tests {
     use super::*;
 
-    /// The sizes of the batches of an iterator that takes so long for each item.
+    /// The sizes of the batches of an iterator that takes this time for each item.
     fn sizes(all: usize, is_exact: bool, item: Duration) -> Vec<u32> {
         let mut pace = Pace::new::<u64, u64>();
         let mut sizes = Vec::new();
@@ -425,7 +427,7 @@ mod tests {
         let quick = Duration::from_nanos(1);
         assert_eq!(sizes(1000, true, quick)[..5], [1, 8, 32, 32, 32]);
         assert!(sizes(1_000_000, true, quick).contains(&LARGEST));
-        // Whoever starts last is not much behind the others.
+        // No batch is so large that a thread which starts it last is much behind the others.
         let unknown = sizes(10_000, false, quick);
         assert!(unknown.iter().all(|len| *len <= 10_000 / 8), "{unknown:?}");
         assert!(unknown.len() < 100, "{unknown:?}");

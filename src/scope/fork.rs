@@ -1,12 +1,13 @@
 //! The two-way fork: a nursery with one child, whose record lies in the caller's frame.
 //!
-//! Most forks never become one. The frame that links a fork into its thread's stack holds the
-//! second closure and how to make a nursery of it; only a thread that is asked for work does so,
-//! outermost fork first. A fork that nobody asked for runs its second closure by a plain call.
+//! Most forks never become a nursery. The frame that links a fork into its thread's stack holds the
+//! second closure and a way to make a nursery of it. Only a thread that is asked for work does so,
+//! with the outermost fork first. A fork that nobody asked for runs its second closure by a plain
+//! call.
 //!
-//! Both closures run to their ends, whatever panics in which of them, and whatever is cancelled: unsafe
-//! code may have moved values out of what they share, and rely on both to put them back. So a fork is a
-//! nursery to the engine, but nothing that can be cancelled: it knows of what lies further out only.
+//! Both closures run to their ends, even if one panics or something is cancelled: unsafe code may
+//! have moved values out of what they share, and rely on both to put them back. So a fork is a
+//! nursery to the engine, but cannot be cancelled: it knows only of the nurseries around it.
 #![allow(
     unsafe_code,
     reason = "the child borrows from the frame that waits for it"
@@ -27,9 +28,9 @@ use crate::task::record::{Outcome, Payload, Running, Verdict, Vtable};
 
 /// A fork in its caller's stack frame.
 ///
-/// INVARIANT: `frame` comes first. While it is latent `side` holds the closure; afterwards it holds a
-/// record, and `scope` is there. A fork's scope needs no drop: it never makes [`ScopeFrame::rare`], which is
-/// all that a scope can own.
+/// INVARIANT: `frame` comes first. While the fork is latent, `side` holds the closure; afterwards
+/// it holds a record, and `scope` is there. A fork's scope needs no drop: it never makes
+/// [`ScopeFrame::rare`], which is all that a scope can own.
 ///
 /// [`ScopeFrame::rare`]: crate::engine::scope_frame::ScopeFrame::rare
 #[repr(C)]
@@ -50,14 +51,14 @@ where
         call_and_dispose: Self::call_and_dispose,
     };
 
-    /// Runs the second closure, whatever has become of the first one.
+    /// Runs the second closure, whatever has become of the first.
     ///
     /// # Safety
     ///
     /// The record is a `Record<F, T>`, and this is called once for it.
     unsafe fn call(child: Running, _scope: *const ()) -> Outcome {
         point::reach(Point::ChildStarted);
-        // SAFETY: by contract.
+        // SAFETY: the closure is of this type, and is taken once.
         match catching(|| unsafe { child.take_closure::<F>() }()) {
             // SAFETY: the closure has been moved out, and the result type is `T`.
             Ok(value) => unsafe { child.store(value) },
@@ -74,16 +75,18 @@ where
         unreachable!("the fork keeps its handle")
     }
 
-    /// Makes a nursery with one child of it.
+    /// Turns the fork into a nursery with one child.
     ///
     /// # Safety
     ///
     /// `this` is the front of a `Fork<F, T>` that is latent, entered on this thread, and exposed.
     #[cold]
     unsafe fn prepare(this: NonNull<Frame<'static>>) {
-        // The pointer is good for the frame only, so the permission is that of whoever exposed the whole.
+        // The pointer gives access to the frame only, so the permission comes from where the whole
+        // fork was exposed.
         let fork = ptr::with_exposed_provenance::<Fork<'_, F, T>>(this.addr().get());
-        // SAFETY: by contract, and it is shared from here on.
+        // SAFETY: the caller promises that the fork is there and exposed; it is shared from here
+        // on.
         let fork = unsafe { &*fork };
         let scope = Scope::open_around(&fork.frame);
         // SAFETY: nobody looks at it while the fork is latent.
@@ -111,7 +114,8 @@ where
         scope.pass_on_what_was_told();
     }
 
-    /// What both closures have left, if the fork has become a nursery; once, after the wait.
+    /// What both closures have left, after the wait for a fork that has become a nursery; called
+    /// once.
     #[inline(never)]
     fn conclude<RA>(&self, left: Result<RA, Payload>) -> (RA, T) {
         // SAFETY: by the invariant the record is there, and nobody else takes its handle.
@@ -141,10 +145,11 @@ where
     })
 }
 
-/// The same if the innermost frame is on this seat, and as `elsewhere` does otherwise.
+/// Runs a fork if the innermost frame is on this seat, or else `elsewhere`.
 ///
-/// A fork that is opened on another seat than the innermost frame's has ended when the second closure runs
-/// here: what that opens would find the other seat. So `elsewhere` opens a nursery around both closures.
+/// A fork that is opened on another seat than the innermost frame's would have ended when the
+/// second closure runs here, and what this closure opens would find the other seat. So `elsewhere`
+/// opens a nursery around both closures.
 #[inline]
 pub(crate) fn fork_on<A, B, RA, RB>(
     seat: &Seat,
@@ -163,7 +168,7 @@ where
     })
 }
 
-/// The same on the innermost frame's seat, if there is one, and as `elsewhere` does otherwise.
+/// Runs a fork on the innermost frame's seat, if there is a frame, or else `elsewhere`.
 #[inline]
 pub(crate) fn fork_here<A, B, RA, RB>(
     a: A,
@@ -187,7 +192,7 @@ fn out_of_line<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// A fork in this innermost frame, hidden if it may be.
+/// Runs a fork in this innermost frame, hidden if it may be.
 #[inline]
 fn fork_in<A, B, RA, RB>(frame: &Frame<'_>, a: A, b: B) -> (RA, RB)
 where
@@ -201,7 +206,7 @@ where
     }
 }
 
-/// Runs `a` and `b`, in one frame with the locals of both: that is as quick as plain calls are.
+/// Runs `a` and `b` in one stack frame with the locals of both, which is as quick as plain calls.
 #[inline(never)]
 fn concealed<A, B, RA, RB>(hidden: Hidden<'_>, a: A, b: B) -> (RA, RB)
 where
@@ -218,8 +223,8 @@ where
     }
 }
 
-/// Calls a closure in a stack frame of its own, which is not there while the other one runs: what
-/// recurses through one of the two would keep the locals of the other at each level.
+/// Calls a closure in a stack frame of its own, which is gone while the other closure runs:
+/// otherwise a recursion through one of them would keep the locals of the other at each level.
 #[inline(never)]
 fn apart<F, R>(closure: F) -> R
 where
@@ -243,7 +248,7 @@ where
     }
 }
 
-/// Runs `b` although `a` has panicked: unsafe code relies on both.
+/// Runs `b` although `a` has panicked, because unsafe code relies on both.
 #[cold]
 #[inline(never)]
 fn second_after_panic<B, RB>(payload: Payload, b: B) -> !
@@ -253,7 +258,7 @@ where
     raise::<(), _>(Err(payload), catching(|| apart(b)))
 }
 
-/// Runs `a` while `b` can be had by others.
+/// Runs `a` while other threads may take `b`.
 #[inline(never)]
 fn openly<A, B, RA, RB>(seat: &Seat, outer: Option<&Frame<'_>>, a: A, b: B) -> (RA, RB)
 where
@@ -282,7 +287,8 @@ where
         return fork.conclude(left);
     }
     point::reach(Point::ForkKept);
-    // This fork is over for others: what they ask for now must come from the ones around it.
+    // Other threads cannot take this fork any more: what they ask for now must come from the forks
+    // around it.
     fork.frame.seat.answer_request();
     // SAFETY: latent to the end, so the closure is still there.
     second(left, unsafe { fork.side.take() })

@@ -1,8 +1,8 @@
 //! Who spawned whom: the identity of a child of a partial nursery.
 //!
-//! A child is the n-th that its spawner spawned, so its identity is the path of these numbers from
-//! the body to it, whatever thread runs it and whenever. Each task that may spawn is an entry of a
-//! list through this thread's stack.
+//! A child is the n-th that its spawner spawned. So its identity is the path of these numbers from
+//! the body to the child, whichever thread runs it, and whenever. Each task that may spawn is an
+//! entry of a list through this thread's stack.
 #![allow(unsafe_code, reason = "erases the lifetimes of the stack's tasks")]
 
 use std::cell::{Cell, OnceCell};
@@ -21,7 +21,8 @@ use crate::scope::Scope;
 /// How much of a long path is written at each of its ends.
 const ENDS: u64 = 4;
 
-/// Numbers of children that were spawned by no task of the nursery; the others are below.
+/// The first number of children that were spawned elsewhere, by no task of the nursery; other
+/// numbers are smaller.
 const ELSEWHERE: u64 = 1 << 63;
 
 /// The identity of a child in a partial nursery: the path of spawn indices that leads to it.
@@ -48,11 +49,11 @@ const ELSEWHERE: u64 = 1 << 63;
 /// ```
 #[derive(Clone)]
 pub struct ChildId {
-    /// The last one on the path with another number.
+    /// The last ancestor on the path that has another number.
     before: Option<Arc<ChildId>>,
     /// One more than the index, so that an `Option` of it is not larger.
     number: NonZeroU64,
-    /// Numbers on the path. INVARIANT: those that `before` has, and at least one more.
+    /// How many numbers are on the path. INVARIANT: at least one more than in `before`.
     len: NonZeroU64,
 }
 
@@ -159,12 +160,12 @@ impl ChildId {
         self.number.get() - 1
     }
 
-    /// How many numbers stand on the path before those at its end that are all the same.
+    /// How many numbers are on the path before the equal numbers at its end.
     fn start(&self) -> u64 {
         self.before.as_ref().map_or(0, |before| before.len.get())
     }
 
-    /// The child of this number that `spawner` has spawned, or the body.
+    /// The child with this number that `spawner` has spawned, or the body if there is none.
     fn new(spawner: Option<&Arc<ChildId>>, number: u64) -> Self {
         let number = NonZeroU64::MIN.saturating_add(number);
         let (before, len) = match spawner {
@@ -185,17 +186,17 @@ impl ChildId {
         }
     }
 
-    /// Its path from the end: one for all numbers that are the same and stand together.
+    /// The path from its end: one id for each group of equal numbers that follow each other.
     fn runs(&self) -> impl Iterator<Item = &Self> {
         iter::successors(Some(self), |id| id.before.as_deref())
     }
 
-    /// The one in which the last of so many numbers of the path stands.
+    /// The id with the group of equal numbers that the `len`-th number of the path belongs to.
     fn run_of(&self, len: u64) -> Option<&Self> {
         self.runs().find(|run| run.start() < len)
     }
 
-    /// Compares the first `len` numbers of two paths that have as many.
+    /// Compares the first `len` numbers of two paths, both of which have that many.
     fn compare(&self, other: &Self, len: u64) -> cmp::Ordering {
         let mut runs = (self.run_of(len), other.run_of(len));
         let mut answer = cmp::Ordering::Equal;
@@ -204,7 +205,7 @@ impl ChildId {
                 break;
             }
             if own.number != others.number {
-                // Of several differences the one nearest to the body counts.
+                // The difference nearest to the body counts.
                 answer = own.number.cmp(&others.number);
             }
             let left = own.start().max(others.start());
@@ -242,12 +243,12 @@ impl PartialOrd for ChildId {
     }
 }
 
-/// `2.0`: the first one that the body's third child has spawned. The middle of a long path is left out, as
-/// in `0.0.0.0.(99991 more).0.0.0.7`: [`path`](ChildId::path) has all of it.
+/// Writes `2.0` for the first child that the body's third child has spawned. The middle of a long
+/// path is left out, as in `0.0.0.0.(99991 more).0.0.0.7`: [`path`](ChildId::path) has all of it.
 impl fmt::Display for ChildId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let len = self.len.get();
-        // It takes as much room to say that one was left out.
+        // To say that one number was left out takes as much room as the number.
         let is_whole = len <= 2 * ENDS + 1;
         let mut place = 0;
         while place < len {
@@ -276,7 +277,8 @@ impl fmt::Debug for ChildId {
 }
 
 impl Drop for ChildId {
-    /// Not by recursion: a path may be as long as a chain of children that each spawn the next.
+    /// Drops the path without recursion: it may be as long as a chain of children that each spawn
+    /// the next.
     fn drop(&mut self) {
         let mut next = self.before.take();
         while let Some(mut id) = next.and_then(Arc::into_inner) {
@@ -285,21 +287,21 @@ impl Drop for ChildId {
     }
 }
 
-/// Who a child about to be spawned will be.
+/// The identity of a child that is about to be spawned.
 pub(crate) struct Origin {
     pub(crate) spawner: Option<Arc<ChildId>>,
     pub(crate) index: u64,
 }
 
-/// Which task it is, and how many children it has spawned.
+/// Whether a task is the body or which child, and how many children it has spawned.
 enum Identity<'a> {
     Body(&'a Spawned),
     Child(&'a Origin, Cell<u64>),
 }
 
-/// How many children were spawned by no child.
+/// How many children were spawned, but not by a child.
 pub(crate) struct Spawned {
-    /// By the body; for its own thread.
+    /// By the body; used by its own thread only.
     here: AtomicU64,
     elsewhere: AtomicU64,
 }
@@ -312,7 +314,7 @@ impl Spawned {
         }
     }
 
-    /// Who the next child is that is spawned elsewhere.
+    /// The identity of the next child that is spawned elsewhere.
     fn next_elsewhere(&self) -> Origin {
         // ORDERING: Relaxed: only uniqueness matters.
         let index = ELSEWHERE | self.elsewhere.fetch_add(1, Ordering::Relaxed);
@@ -322,7 +324,7 @@ impl Spawned {
         }
     }
 
-    /// Who the body's next child is.
+    /// The identity of the body's next child.
     #[inline]
     pub(crate) fn next(&self) -> Origin {
         // ORDERING: Relaxed, and no read-modify-write: one thread uses it.
@@ -344,16 +346,17 @@ impl Origin {
 /// How a task has learned that its nursery is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Told {
-    /// It has not.
+    /// It has not learned of it.
     Nothing,
-    /// By a partial nursery: the answer goes on as a failure that says so, and no error is made of it.
+    /// A partial nursery told it: the answer goes on as a failure that says so, and no error is
+    /// made of it.
     AsFailure,
-    /// In a way that it may have made an error of.
+    /// It was told in a way that it may have made an error of.
     AsError,
 }
 
 impl Told {
-    /// What a mark keeps of it.
+    /// The flag that a mark keeps for it.
     pub(crate) fn flag(self) -> u8 {
         match self {
             Self::Nothing => 0,
@@ -362,7 +365,7 @@ impl Told {
         }
     }
 
-    /// The way that matters most of those that a mark has kept.
+    /// The most important way among those in the flags of a mark.
     pub(crate) fn most_of(flags: u8) -> Self {
         let ways = [Self::AsError, Self::AsFailure];
         let told = ways.into_iter().find(|way| flags & way.flag() != 0);
@@ -373,10 +376,10 @@ impl Told {
 /// The body or a child of a partial nursery while it runs.
 pub(crate) struct Task<'a> {
     scope: *const Scope,
-    /// The innermost frame when it was entered.
+    /// The frame that was innermost when the task was entered.
     frame: Cell<*const ()>,
     identity: Identity<'a>,
-    /// Itself, once it has spawned a child.
+    /// The task's own id, once it has spawned a child.
     own: OnceCell<Arc<ChildId>>,
     told: Cell<Told>,
 }
@@ -428,7 +431,7 @@ impl<'a> Task<'a> {
         f()
     }
 
-    /// Who it is; nothing for the body.
+    /// The task's id; none for the body.
     pub(crate) fn id(&self) -> Option<ChildId> {
         match self.identity {
             Identity::Body(_) => None,
@@ -436,7 +439,8 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// How it has learned that its nursery is cancelled; of several ways the one that matters more.
+    /// How the task has learned that its nursery is cancelled; if in several ways, the most
+    /// important.
     pub(crate) fn told(&self) -> Told {
         self.told.get()
     }
@@ -455,10 +459,10 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Who the next child will be that this thread spawns into the nursery.
+/// The identity of the next child that this thread spawns into the nursery.
 #[inline]
 pub(crate) fn origin(scope: &Scope, body: &Spawned) -> Origin {
-    // Most are spawned by the body itself.
+    // Most children are spawned by the body itself.
     if Frame::with_current(|frame| frame.is_some_and(|frame| frame.is_body_of(&scope.frame))) {
         return body.next();
     }
@@ -475,20 +479,24 @@ fn origin_in_child(scope: &Scope, body: &Spawned) -> Origin {
     }
 }
 
-/// Whether nothing but forks in this task stands between it and here.
+/// Whether nothing but forks in this task is on top of it.
 ///
-/// In a process that was forked this thread keeps tasks of other threads' nurseries: their frames are not
-/// on its stack any more, so whatever is opened at the address of such a nursery is not taken for it.
+/// In a forked process, this thread keeps tasks of other threads' nurseries. Their frames are no
+/// longer on its stack, so a nursery that is opened at the address of such a nursery is not
+/// mistaken for it.
 fn is_innermost(task: &Task<'_>) -> bool {
     Frame::with_current(|frame| frame.is_some_and(|frame| frame.is_in_forks_of(task.frame.get())))
 }
 
-/// The task that this is part of learns that its nursery is cancelled, if it is and `asked`, the nursery whose
-/// cancellation was told, is one around or below it with no shield in between: a cancellation of what lies
-/// beyond a shield says nothing of this one.
+/// Tells the task that this code is part of that its nursery is cancelled, if it is.
 ///
-/// What runs on top of a task that waits need not be part of it: it may be below another child of the
-/// nursery. Then a nursery between the two has its body elsewhere, and passes it on when it ends.
+/// `asked` is the nursery whose cancellation was reported. It must be the task's nursery, or lie
+/// around or below it with no shield in between: a cancellation beyond a shield says nothing about
+/// the task's nursery.
+///
+/// Code that runs on top of a waiting task need not be part of it: it may be below another child of
+/// the nursery. Then a nursery between the two has its body on another thread. That nursery notes
+/// what was told, and passes it on when it ends.
 #[cold]
 pub(crate) fn tell(asked: &Scope, told: Told) {
     // SAFETY: by the invariant of `CURRENT`.

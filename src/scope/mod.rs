@@ -44,7 +44,8 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
     result.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
-/// In a process that was forked, on its only thread: see [`Frame::forget_foreign_stack`].
+/// Takes this thread out of other threads' nurseries, in a forked process: see
+/// [`Frame::forget_foreign_stack`].
 pub(crate) fn forget_foreign_stack() {
     if Frame::forget_foreign_stack() {
         limit::forget_stack();
@@ -53,7 +54,8 @@ pub(crate) fn forget_foreign_stack() {
 
 /// What children need of their nursery, wherever they run.
 ///
-/// The frame comes first, so that the engine's address of it is that of the scope: see [`Scope::at`].
+/// The frame comes first, so that the engine's address of the frame is the address of the scope:
+/// see [`Scope::at`].
 #[repr(C)]
 pub(crate) struct Scope {
     frame: ScopeFrame,
@@ -68,7 +70,8 @@ const ARE_APART: bool = offset_of!(Scope, cancel) + Cancel::PER_CHILD >= size_of
 const _: () = assert!(ARE_APART || cfg!(target_pointer_width = "32"));
 
 impl Scope {
-    // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
+    // Inlined, so that it is made in place and not copied; but in a debug build that would cost a
+    // deep recursion its stack.
     #[cfg_attr(
         not(debug_assertions),
         allow(clippy::inline_always, reason = "see above")
@@ -89,7 +92,7 @@ impl Scope {
         }
     }
 
-    /// Children that have begun here are dropped unrun.
+    /// Counts children that have begun on this thread and are dropped unrun.
     #[cold]
     fn note_skipped(&self, children: u64) {
         Seat::with(self.frame.core(), |seat| {
@@ -97,7 +100,7 @@ impl Scope {
         });
     }
 
-    /// Children begin here.
+    /// Counts children that begin on this thread.
     #[cold]
     fn note_begun(&self, children: u64) {
         Seat::with(self.frame.core(), |seat| {
@@ -105,13 +108,13 @@ impl Scope {
         });
     }
 
-    /// A child has panicked.
+    /// Counts a child that has panicked.
     #[cold]
     fn count_panic(&self) {
         Seat::with(self.frame.core(), |seat| self.frame.note_panicked(seat));
     }
 
-    /// A child has returned an error that is a consequence of the cancellation.
+    /// Counts a child that has returned an error which is a consequence of the cancellation.
     #[cold]
     fn count_late(&self) {
         Seat::with(self.frame.core(), |seat| self.frame.note_late(seat));
@@ -122,7 +125,7 @@ impl Scope {
         self.frame.numbers()
     }
 
-    /// Made by the first panic; most nurseries see none.
+    /// The nursery's panics, made by the first; most nurseries see none.
     fn panics(&self) -> &Panics {
         let above = &self.frame.rare().above;
         let panics = above.get_or_init(|| Box::new(Panics::default()));

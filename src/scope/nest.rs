@@ -20,13 +20,13 @@ use crate::task::arena::Arena;
 use crate::task::chunk;
 use crate::task::record::{Class, Handle, Outcome, Payload, Rank, Running, Verdict, Vtable};
 
-/// One open nursery: what its children see, and the memory of those that its opener spawns.
+/// One open nursery: what its children see, and the memory of the children that its opener spawns.
 ///
 /// `'scope` is invariant, as in [`std::thread::Scope`]: it can be neither shrunk nor grown, so a
 /// child borrows nothing that ends before the nursery does.
 ///
-/// INVARIANT: the arena is used by the opener's thread only; whoever makes a nest calls
-/// [`Nest::run`] before it goes away or moves.
+/// INVARIANT: the arena is used by the opener's thread only; the maker of a nest calls
+/// [`Nest::run`] before the nest goes away or moves.
 pub(crate) struct Nest<'scope, 'env: 'scope> {
     scope: Scope,
     arena: Arena,
@@ -41,7 +41,8 @@ unsafe impl Send for Nest<'_, '_> {}
 
 impl<'scope> Nest<'scope, '_> {
     /// A nursery about to open on this seat.
-    // In place, or it is copied; in a debug build that would cost a deep recursion its stack.
+    // Inlined, so that it is made in place and not copied; but in a debug build that would cost a
+    // deep recursion its stack.
     #[cfg_attr(
         not(debug_assertions),
         allow(clippy::inline_always, reason = "see above")
@@ -63,7 +64,7 @@ impl<'scope> Nest<'scope, '_> {
         self.scope.conclude(self.hold(seat, body))
     }
 
-    /// The same on some terms.
+    /// Runs the nursery on these terms: see [`Self::run`].
     pub(crate) fn run_on<R>(&self, seat: &Seat, terms: &Terms, body: impl FnOnce() -> R) -> R {
         // SAFETY: the borrow lasts until the nursery is over.
         unsafe { self.scope.set_terms(terms) };
@@ -111,7 +112,7 @@ impl<'scope> Nest<'scope, '_> {
         self.spawn_with::<Total, _, _>(class, |_| closure)
     }
 
-    /// Queues a child that knows where it stands.
+    /// Queues a child whose closure is made from its rank.
     #[inline]
     pub(super) fn spawn_with<P, F, T>(
         &'scope self,
@@ -183,7 +184,7 @@ impl fmt::Debug for Nest<'_, '_> {
 }
 
 impl Nest<'_, '_> {
-    /// What it looks like in a nursery of this kind.
+    /// Writes the debug text of a nursery of this kind.
     pub(super) fn describe(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(kind)
             .field(
@@ -191,7 +192,7 @@ impl Nest<'_, '_> {
                 &self.scope.terms().and_then(|terms| terms.name.as_deref()),
             )
             .field("pool", &self.scope.frame.core().name())
-            .field("children_in_public_hands", &self.scope.frame.count.get())
+            .field("shared_runs", &self.scope.frame.count.get())
             .field("cancelled", &self.scope.cancelled())
             .finish()
     }
@@ -199,17 +200,18 @@ impl Nest<'_, '_> {
 
 /// How a child is run, and what becomes of it if nobody joins it.
 pub(super) trait Policy<T> {
-    /// Whether a child that finds its nursery to skip children is dropped unrun; others ask themselves.
+    /// Whether a child is dropped unrun if its nursery skips children; if not, the child asks by
+    /// itself.
     const ASKS: bool;
 
-    /// Calls its closure.
+    /// Calls the child's closure.
     fn run(closure: impl FnOnce() -> T) -> Result<T, Payload>;
 
-    /// Takes what it has left.
+    /// Takes what the child has left.
     fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>);
 }
 
-/// That of a total nursery: its value is dropped, its panic raised.
+/// The policy of a total nursery: the value of a child is dropped, its panic is raised.
 pub(super) struct Total;
 
 impl<T> Policy<T> for Total {
@@ -244,17 +246,18 @@ where
     ///
     /// # Safety
     ///
-    /// The record is a `Record<F, T>` of the open scope that `owner` is, and this is called once
+    /// The record is a `Record<F, T>` of the open scope that `owner` names, and this is called once
     /// for it.
     unsafe fn call(child: Running, owner: *const ()) -> Outcome {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises that the scope is open.
         let scope = unsafe { of_owner(owner) };
         if P::ASKS && scope.is_cancelled() {
             // SAFETY: a child runs once, here or below.
             return scope.skip::<F>(&child, unsafe { child.take_closure() });
         }
         point::reach(Point::ChildStarted);
-        // SAFETY: as above. It is moved where it is called, and nowhere in between.
+        // SAFETY: a child runs once. The closure is moved to where it is called, and nowhere in
+        // between.
         match P::run(|| unsafe { child.take_closure::<F>() }()) {
             // SAFETY: the closure has been moved out, and the result type is `T`.
             Ok(value) => unsafe { child.store(value) },
@@ -262,43 +265,46 @@ where
         }
     }
 
-    /// Takes what the child left, for want of a joiner.
+    /// Takes what the child left, because nobody joins it.
     ///
     /// # Safety
     ///
     /// As [`Self::call`], which has answered `outcome`.
     unsafe fn dispose(child: Running, owner: *const (), outcome: Outcome) {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises that the scope is open.
         let scope = unsafe { of_owner(owner) };
-        // SAFETY: by contract.
+        // SAFETY: `call` has answered `outcome`, and the result type is `T`.
         let verdict = unsafe { child.take::<T>(outcome) };
         P::dispose(scope, child.rank(), verdict);
     }
 
+    /// Runs the child, and takes what it left, because nobody joins it.
+    ///
     /// # Safety
     ///
     /// As [`Self::call`].
     unsafe fn call_and_dispose(child: Running, owner: *const ()) {
         if needs_drop::<T>() {
-            // SAFETY: by contract.
+            // SAFETY: the caller promises what `call` asks for.
             let outcome = unsafe { Self::call(child.again(), owner) };
-            // SAFETY: by contract.
+            // SAFETY: `call` has answered `outcome`.
             return unsafe { Self::dispose(child, owner, outcome) };
         }
-        // SAFETY: by contract.
+        // SAFETY: the caller promises that the scope is open.
         let scope = unsafe { of_owner(owner) };
         let outcome = if P::ASKS && scope.is_cancelled() {
             // SAFETY: a child runs once, here or below.
             scope.skip::<F>(&child, unsafe { child.take_closure() })
         } else {
             point::reach(Point::ChildStarted);
-            // SAFETY: as above.
+            // SAFETY: a child runs once. The closure is moved to where it is called, and nowhere in
+            // between.
             match P::run(|| unsafe { child.take_closure::<F>() }()) {
                 Ok(_) => return,
                 Err(payload) => scope.panicked(&child, payload),
             }
         };
-        // SAFETY: by contract.
+        // SAFETY: the child has ended with `outcome`, as if `call` had answered it.
         unsafe { Self::dispose(child, owner, outcome) };
     }
 }
@@ -319,7 +325,8 @@ impl Scope {
         }
     }
 
-    /// Keeps what a child has panicked with; the nursery knows before it is published (law E5).
+    /// Keeps the payload of a child's panic; the nursery knows of the panic before it is published
+    /// (law E5).
     #[cold]
     #[inline(never)]
     fn panicked(&self, child: &Running, payload: Payload) -> Outcome {
@@ -330,7 +337,7 @@ impl Scope {
     }
 }
 
-/// The nursery a chunk belongs to.
+/// The nursery that a chunk belongs to.
 ///
 /// # Safety
 ///
@@ -341,7 +348,8 @@ unsafe fn of_owner<'a>(owner: *const ()) -> &'a Scope {
     unsafe { Scope::at(owner.cast()) }
 }
 
-/// The right to a child's value that its spawner holds: joined, or given up when it is dropped.
+/// The right to a child's value that its spawner holds: it is joined, or given up when it is
+/// dropped.
 pub(crate) struct Held<T>(Handle<T>);
 
 impl<T> Held<T> {
@@ -362,7 +370,8 @@ impl<T> Held<T> {
         let handle = unsafe { ptr::read(&raw const held.0) };
         let next = Frame::run_next_here(&handle);
         match next {
-            // SAFETY: it ran alone, and what a body's own thread joins there lies in its arena.
+            // SAFETY: the child ran alone, and a child that a body's own thread joins in the body
+            // lies in the arena.
             Some(Outcome::Done) => unsafe { handle.take_value() },
             next => join_out_of_line(handle, next),
         }
@@ -388,7 +397,7 @@ fn join_out_of_line<T>(handle: Handle<T>, outcome: Option<Outcome>) -> T {
     let verdict = match outcome {
         // SAFETY: it ran alone.
         Some(outcome) => unsafe { handle.take_alone(outcome) },
-        // Mostly it has ended somewhere else.
+        // Usually the child has ended on another thread.
         None => handle.take().unwrap_or_else(join_verdict),
     };
     match verdict {

@@ -1,8 +1,9 @@
-//! Panics of one nursery: kept, ranked, raised once everybody has ended.
+//! Panics of one nursery: kept, ranked, raised once all children have ended.
 //!
-//! A nursery comes to a value only if every child that nobody has joined has run to its end. A panic that
-//! a joiner has handled is not raised again, but what it has kept from running is said: so the end takes
-//! the number of skipped children, less those that somebody was told of.
+//! A nursery comes to a value only if every child that nobody has joined has run to its end. A
+//! panic that a joiner has handled is not raised again, but the nursery reports what the panic has
+//! kept from running. So at its end it takes the number of skipped children, less the skipped
+//! children that somebody was told of.
 //!
 //! User destructors are user code: each runs under [`catching`], so that a panic in one is one
 //! more panic of the nursery and never an early return.
@@ -22,7 +23,7 @@ pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     #[cfg(any(test, hatchery_shuttle))]
     let f = || {
         let result = f();
-        // Half of a split batch catches its items itself, and is no user's.
+        // Half of a split batch is no user code, and catches its items itself.
         let is_users = !std::any::type_name::<R>().contains("slab::Done");
         point::reach_if(is_users, Point::UserCodeEnds);
         result
@@ -30,7 +31,7 @@ pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Drops what may panic on drop; the panic hook has reported it then.
+/// Drops a value whose destructor may panic; the panic hook has reported a panic by then.
 pub(crate) fn discard<T>(value: T) {
     if let Err(payload) = catching(|| drop(value)) {
         lose(payload);
@@ -39,7 +40,7 @@ pub(crate) fn discard<T>(value: T) {
 
 /// The payload with which a join on a skipped child unwinds.
 ///
-/// It never leaves its nursery: the end of the scope puts the real one in its place.
+/// It never leaves its nursery: the end of the scope puts the real panic in its place.
 struct Skipped(usize);
 
 impl Skipped {
@@ -54,7 +55,7 @@ impl Skipped {
     }
 }
 
-/// The panics nobody has joined.
+/// The panics that nobody has joined.
 #[derive(Default)]
 pub(super) struct Panics {
     kept: Mutex<Kept>,
@@ -66,7 +67,7 @@ pub(super) struct Panics {
 
 #[derive(Default)]
 struct Kept {
-    /// The one to raise: of the smallest rank, and real if any of them is.
+    /// The panic to raise: a real panic rather than a skipped child, and of these the smallest rank.
     first: Option<Raised>,
 }
 
@@ -79,7 +80,7 @@ struct Raised {
 }
 
 impl Scope {
-    /// A child has panicked and leaves its payload to its handle.
+    /// Notes that a child has panicked and leaves its payload to its handle.
     pub(super) fn note_panic(&self) {
         self.fail(CancelReason::ChildPanicked);
         self.count_panic();
@@ -87,7 +88,7 @@ impl Scope {
         self.panics().unclaimed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What a child left behind is nobody's: drop the value, keep the panic.
+    /// Takes what a child left and nobody joins: drops a value, keeps a panic.
     pub(super) fn dispose<T>(&self, rank: Rank, verdict: Verdict<T>) {
         match verdict {
             Verdict::Skipped => {}
@@ -123,7 +124,7 @@ impl Scope {
         discard(old.map(|old| old.payload));
     }
 
-    /// The value of a joined child, or its panic in the joiner.
+    /// Returns the value of a joined child, or raises its panic in the joiner.
     pub(super) fn resolve<T>(&self, verdict: Verdict<T>) -> T {
         match verdict {
             Verdict::Done(value) => value,
@@ -138,14 +139,14 @@ impl Scope {
         }
     }
 
-    /// Somebody learns of a child that was dropped unrun.
+    /// Notes that somebody learns of a child that was dropped unrun.
     #[cold]
     pub(super) fn note_known_skip(&self) {
         // ORDERING: Relaxed: read after the last child has been counted.
         self.panics().known_skips.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Ends a nursery whose children have all ended: the body's value, or the panic to raise.
+    /// Ends a nursery whose children have all ended: returns the body's value, or raises a panic.
     #[inline]
     pub(super) fn conclude<R>(&self, body: Result<R, Payload>) -> R {
         match body {
@@ -165,16 +166,16 @@ impl Scope {
         }
     }
 
-    /// Takes the panic that nobody has joined, of a nursery that does not raise it; and whether the nursery
-    /// was cancelled for it.
+    /// Takes the panic that nobody has joined, of a nursery that does not raise it, and says
+    /// whether the nursery was cancelled for it.
     #[cold]
     pub(super) fn take_panic(&self) -> Option<(Rank, Payload, bool)> {
         let first = lock(&self.panics().kept).first.take();
         first.map(|raised| (raised.rank, raised.payload, raised.has_cancelled))
     }
 
-    /// The body's own panic goes first, then the child's of the smallest rank, then what follows from one
-    /// that was handled. What lost is dropped here.
+    /// Raises one panic and drops the others. The body's own panic goes first, then the child's
+    /// panic of the smallest rank, then what follows from a panic that was handled.
     #[cold]
     #[inline(never)]
     fn conclude_panicked<R>(&self, body: Result<R, Payload>) -> R {
@@ -205,12 +206,12 @@ impl Scope {
         self.numbers().skipped().saturating_sub(known)
     }
 
-    /// Whether a panic, or a child that did not run, is nobody's.
+    /// Whether there is a panic that nobody has taken, or a skipped child that nobody was told of.
     fn has_lost_any(&self) -> bool {
         self.panics().unclaimed.load(Ordering::Relaxed) > 0 || self.unknown_skips() > 0
     }
 
-    /// There is no panic of the user's to raise.
+    /// Raises a panic of the library's own, because there is no panic of the user's to raise.
     fn raise_loss(&self, was_joined: bool) -> ! {
         if was_joined {
             raise_own("joined a child that was skipped because another child panicked");
@@ -223,14 +224,15 @@ impl Scope {
             count => (count, "children were"),
         };
         raise_own(format!(
-            "{count} {were} dropped unrun because another one panicked, and that panic was handled"
+            "{count} {were} dropped unrun because another child panicked, and that panic was handled"
         ));
     }
 }
 
 /// Raises a panic of the library's own, which the panic hook reports.
 fn raise_own(message: impl Any + Send) -> ! {
-    // Under a scheduler that draws, each panic that the hook sees is kept as a schedule that has failed.
+    // A scheduler that draws schedules keeps each panic that the hook sees as a schedule that has
+    // failed.
     if cfg!(hatchery_shuttle) {
         resume_unwind(Box::new(message));
     }

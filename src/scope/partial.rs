@@ -1,4 +1,4 @@
-//! The nursery behind a partial one: what its children leave and nobody joins is collected.
+//! The nursery behind a partial nursery: it collects what its children leave and nobody joins.
 #![allow(unsafe_code, reason = "from a nursery's terms to its collector")]
 
 use std::marker::PhantomData;
@@ -12,35 +12,37 @@ use crate::scope::nest::{Nest, Policy};
 use crate::scope::{Batches, Class, Handle, Numbers, Payload, Scope};
 use crate::task::record::{Rank, Verdict};
 
-/// Takes what children have left that nobody joins; from any thread.
+/// Takes what children leave and nobody joins; called from any thread.
 pub(crate) trait Collect<T>: Sync {
-    /// Takes what one child has left. If dropping it panics, the nursery is to `fail`, which says whether
-    /// that has cancelled it.
+    /// Takes what one child has left. If dropping it panics, this calls `fail`, which fails the
+    /// nursery and says whether that has cancelled it.
     fn collect(&self, rank: Rank, verdict: Verdict<T>, fail: impl FnOnce() -> bool);
 }
 
-/// The terms of a partial nursery, and who collects for it.
+/// The terms of a partial nursery, and its collector.
 #[repr(C)]
 struct Partial<K> {
     terms: Terms,
     collector: K,
 }
 
-/// That children are disposed of by the collector `K`.
+/// The policy of a partial nursery: the collector `K` takes what children leave.
 ///
-/// INVARIANT: for children of a nursery whose terms lie at the front of a `Partial<K>`.
+/// INVARIANT: used for children of a nursery that has its terms at the front of a `Partial<K>`.
 struct Collected<K>(PhantomData<K>);
 
 impl<K: Collect<T>, T> Policy<T> for Collected<K> {
     const ASKS: bool = false;
 
-    /// Whoever spawns it catches what it may panic with.
+    /// Calls the closure, which does not unwind: its spawner has put a catch around the user's
+    /// code.
     #[inline]
     fn run(closure: impl FnOnce() -> T) -> Result<T, Payload> {
         Ok(closure())
     }
 
-    /// The siblings know before the child counts as ended (law E5).
+    /// Hands what the child left to the collector. The siblings know of a failure before the child
+    /// counts as ended (law E5).
     #[inline]
     fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
         // SAFETY: by the invariant; `hold` has set a pointer to the whole.
@@ -52,7 +54,7 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
 
 /// A nursery with a collector.
 ///
-/// INVARIANT: as that of [`Nest`], of which [`Self::hold`] is the part of `run`.
+/// INVARIANT: as for [`Nest`], with [`Self::hold`] in the place of [`Nest::run`].
 pub(crate) struct PartialNest<'scope, 'env: 'scope, K> {
     nest: Nest<'scope, 'env>,
     spawned: Spawned,
@@ -61,7 +63,8 @@ pub(crate) struct PartialNest<'scope, 'env: 'scope, K> {
 
 impl<'scope, K> PartialNest<'scope, '_, K> {
     /// A nursery about to open on this seat.
-    // In place, or it is copied, as are its terms: that would cost a deep recursion its stack.
+    // Inlined, so that it and its terms are made in place: copies would cost a deep recursion its
+    // stack.
     #[cfg_attr(
         not(debug_assertions),
         allow(clippy::inline_always, reason = "see above")
@@ -95,8 +98,8 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         })
     }
 
-    /// A panic in a destructor that belongs to no child in particular, once the nursery is over; and
-    /// whether the nursery was cancelled for it.
+    /// Takes the panic of a destructor that belongs to no child in particular, and says whether the
+    /// nursery was cancelled for it. Called once the nursery is over.
     pub(crate) fn take_panic(&self) -> Option<(Rank, Payload, bool)> {
         self.nest
             .scope()
@@ -132,13 +135,13 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         self.nest.spawn_each_with(items, f, Collected::<K>::dispose)
     }
 
-    /// Who the next child will be that this thread spawns.
+    /// The identity of the next child that this thread spawns.
     #[inline]
     pub(crate) fn origin(&self) -> Origin {
         lineage::origin(self.nest.scope(), &self.spawned)
     }
 
-    /// Runs a child as the task that it is.
+    /// Runs a child as a task of this nursery.
     #[inline]
     pub(crate) fn as_task<R>(&self, origin: &Origin, run: impl FnOnce(&Task<'_>) -> R) -> R {
         let task = Task::child(self.nest.scope(), origin);
@@ -151,7 +154,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         self.nest.scope().cancelled()
     }
 
-    /// The same for a task that asks.
+    /// Why the nursery is cancelled, if it is. The asking task has been told then.
     #[inline]
     pub(crate) fn ask(&self) -> Option<Cancelled> {
         self.nest.scope().ask(Told::AsFailure)
@@ -161,30 +164,30 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         self.nest.scope().set_deadline(deadline);
     }
 
-    /// True for exactly one caller.
+    /// Cancels the nursery; true for exactly one caller.
     pub(crate) fn cancel(&self) -> bool {
         self.nest.scope().cancel()
     }
 
-    /// A child that has begun here is dropped unrun.
+    /// Counts a child that has begun here and is dropped unrun.
     pub(crate) fn note_skipped(&self) {
         self.nest.scope().note_skipped(1);
     }
 
-    /// A child has panicked; true if that has cancelled the nursery.
+    /// Notes that a child has panicked; true if that has cancelled the nursery.
     pub(crate) fn note_panicked(&self) -> bool {
         let has_cancelled = self.fail(CancelReason::ChildPanicked);
         self.nest.scope().count_panic();
         has_cancelled
     }
 
-    /// The task around this nursery, which is over, learns of its cancellation.
+    /// Tells the task around this nursery, which is over, of its cancellation.
     #[cold]
     pub(crate) fn tell(&self, told: Told) {
         lineage::tell(self.nest.scope(), told);
     }
 
-    /// A child has returned an error that is late.
+    /// Counts a child that has returned a late error.
     pub(crate) fn note_late(&self) {
         self.nest.scope().count_late();
     }
@@ -193,7 +196,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         self.nest.scope().numbers()
     }
 
-    /// A child or the body has failed; true if that has cancelled the nursery.
+    /// Notes that a child or the body has failed; true if that has cancelled the nursery.
     pub(crate) fn fail(&self, reason: CancelReason) -> bool {
         self.nest.scope().fail(reason)
     }

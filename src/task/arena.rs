@@ -1,9 +1,9 @@
 //! The memory of one nursery's records, filled by its opener.
 //!
-//! It bump-allocates: the first small chunk lies in the nursery's own stack frame, further ones have
-//! [`SIZE`] bytes, and the thread keeps some for its next nursery. A chunk without a live record is
-//! filled again, so memory is bounded by the records outstanding or retained (law S8), give or take the
-//! chunk that each of them keeps.
+//! The arena bump-allocates. Its first small chunk lies in the nursery's own stack frame; further
+//! chunks have [`SIZE`] bytes, and the thread keeps some for its next nursery. A chunk without a
+//! live record is filled again, so memory is bounded by the records outstanding or retained (law
+//! S8), and by the chunks that they keep.
 #![allow(unsafe_code, reason = "a bump allocator")]
 
 use std::alloc::Layout;
@@ -17,14 +17,15 @@ use crate::task::chunk::{
 };
 use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 
-/// Bytes of records in the nursery's own frame: five small children. They are part of each level of a
-/// recursion. With twice as much, a tree of nurseries of eight empty children takes an eighth less time. The
-/// multiples of 16 around make a difference of up to a tenth for a nursery of two children in a child.
+/// Bytes of records in the nursery's own frame: five small children. They are part of each level of
+/// a recursion. With twice as many, a tree of nurseries of eight empty children takes an eighth
+/// less time. The next multiples of 16 change the time of a nursery of two children in a child by
+/// up to a tenth.
 const IN_FRAME: usize = 208;
 /// Bytes of a regular chunk on the heap.
 const SIZE: usize = 32 << 10;
-/// Full chunks looked at for reuse before a new one is allocated: more than a few slow threads keep
-/// alive, and few enough to be nothing against the children of a chunk.
+/// How many full chunks are looked at for reuse before a new one is allocated: more than a few slow
+/// threads keep alive, and few enough to cost nothing beside the children of a chunk.
 const LOOKS: usize = 8;
 
 #[repr(C)]
@@ -35,15 +36,15 @@ struct InFrame {
 
 /// Chunks of [`SIZE`] bytes that a thread keeps for its next nursery.
 ///
-/// Giving them to the system and having them back costs a page fault for every 4 KiB, which is
-/// more than the children in them cost.
+/// Giving a chunk to the system and getting it back costs a page fault for every 4 KiB, which is
+/// more than the children in it cost.
 mod spare {
     use std::cell::Cell;
     use std::ptr::{self, NonNull};
 
     use super::{ChunkHeader, SIZE, free};
 
-    /// Chunks that one thread keeps at most: 1 MiB, or about 25 000 small children.
+    /// How many chunks a thread keeps at most: 1 MiB, or about 25 000 small children.
     const MOST: u32 = 32;
 
     struct Spare {
@@ -76,16 +77,18 @@ mod spare {
         }
     }
 
-    /// A chunk whose header is to be written anew.
+    /// Takes a chunk, whose header has to be written anew.
     pub(super) fn take() -> Option<NonNull<ChunkHeader>> {
         SPARE.try_with(Spare::pop).ok()?
     }
 
+    /// Keeps a chunk for the thread's next nursery, or frees it.
+    ///
     /// # Safety
     ///
     /// `chunk` came from `heap_chunk`, and nobody uses it any more.
     pub(super) unsafe fn keep_or_free(chunk: NonNull<ChunkHeader>) {
-        // SAFETY: valid by contract.
+        // SAFETY: a chunk is valid until it is freed.
         let header = unsafe { chunk.as_ref() };
         let is_kept = header.size as usize == SIZE
             && SPARE
@@ -99,7 +102,7 @@ mod spare {
                 })
                 .unwrap_or(false);
         if !is_kept {
-            // SAFETY: by contract.
+            // SAFETY: the caller promises that it came from `heap_chunk` and is out of use.
             unsafe { free(chunk) };
         }
     }
@@ -142,11 +145,11 @@ impl Arena {
             (&raw mut (*at).newest).write(Cell::new(ptr::null_mut()));
             (&raw mut (*at).started).write(Cell::new(0));
         }
-        // SAFETY: the one field not written may stay so.
+        // SAFETY: `first`, the only field not written, may stay uninitialised.
         unsafe { arena.assume_init() }
     }
 
-    /// Writes an unstarted child behind those before it; `closure` is told where it stands.
+    /// Writes an unstarted child behind the children before it; `closure` gets the child's rank.
     ///
     /// # Safety
     ///
@@ -177,7 +180,7 @@ impl Arena {
         self.used.set(end);
         let chunk = self.chunk();
         let home = Home::Owned;
-        // SAFETY: the bytes behind `used` belong to no live record; the rest by contract.
+        // SAFETY: the bytes behind `used` belong to no live record; the caller promises the rest.
         unsafe { write_record(chunk, start, Kind { class, home }, vtable, closure) }
     }
 
@@ -192,7 +195,7 @@ impl Arena {
     fn chunk(&self) -> NonNull<ChunkHeader> {
         let chunk = self.current.get();
         debug_assert!(!chunk.is_null());
-        // SAFETY: whatever fits is in a chunk.
+        // SAFETY: a record has found room, so there is a chunk.
         unsafe { NonNull::new_unchecked(chunk) }
     }
 
@@ -235,7 +238,7 @@ impl Arena {
         self.start(heap_chunk(owner, self.number(), size), size);
     }
 
-    /// Starts a chunk again if no record in it is alive and this one would fit.
+    /// Starts a chunk again if no record in it is alive and this record would fit.
     fn reuse(&self, chunk: NonNull<ChunkHeader>, owner: Owner, record: Layout) -> bool {
         // SAFETY: chunks of the arena are valid.
         let header = unsafe { chunk.as_ref() };
@@ -276,7 +279,7 @@ impl Arena {
         unsafe { chunk.as_ref() }.next.set(ptr::null_mut());
         match NonNull::new(self.newest.replace(chunk.as_ptr())) {
             None => self.oldest.set(chunk.as_ptr()),
-            // SAFETY: as above.
+            // SAFETY: a valid chunk of this arena.
             Some(newest) => unsafe { newest.as_ref() }.next.set(chunk.as_ptr()),
         }
     }
@@ -311,7 +314,7 @@ impl Arena {
 impl Drop for Arena {
     #[inline]
     fn drop(&mut self) {
-        // One chunk at most, and so the one in the frame.
+        // If at most one chunk was started, it is the chunk in the frame.
         if self.started.get() > 1 {
             self.free_all();
         }

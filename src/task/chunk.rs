@@ -1,7 +1,8 @@
-//! Chunks: pieces of memory that hold records and know whose they are.
+//! Chunks: pieces of memory that hold records and know which nursery these belong to.
 //!
-//! Most belong to a nursery's arena. A record that another thread than the nursery's own spawns
-//! is a chunk of its own, freed with its last reference; that of a fork lies in its stack frame, in no chunk.
+//! Most chunks belong to a nursery's arena. A record that another thread than the nursery's own
+//! spawns is a chunk of its own, freed with its last reference. The record of a fork lies in the
+//! fork's stack frame, in no chunk.
 //!
 //! INVARIANT: no more records are released than were allocated; a chunk whose counts are equal
 //! holds no live record. Only the arena's thread allocates; any thread releases.
@@ -22,13 +23,13 @@ pub(super) const ALIGN: usize = 16;
 /// The front of every chunk.
 #[repr(C, align(16))]
 pub(crate) struct ChunkHeader {
-    /// Whose children these are; opaque here.
+    /// The nursery of these children; opaque here.
     owner: *const (),
-    /// Whom to wake when one of them is awaited; opaque here.
+    /// The thread to wake when one of the children is awaited; opaque here.
     spawner: *const (),
-    /// Its place in the order of the nursery's chunks.
+    /// The chunk's position among the chunks of its nursery.
     sequence: u64,
-    /// The next chunk of the arena's list of full ones.
+    /// The next chunk of the arena's list of full chunks.
     pub(super) next: Cell<*mut ChunkHeader>,
     /// Bytes in all, this header included.
     pub(super) size: u32,
@@ -64,7 +65,7 @@ impl ChunkHeader {
         self.sequence
     }
 
-    /// Gives one record of this chunk back, which is not touched any more. Each record is released once.
+    /// Gives one record of this chunk back. Nobody touches it any more, and it is released once.
     #[inline]
     pub(super) fn release(&self, releaser: Releaser) {
         match releaser {
@@ -87,15 +88,15 @@ impl ChunkHeader {
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Home {
-    /// In an arena's chunk: its memory goes with that.
+    /// In an arena's chunk: its memory goes with the chunk.
     Owned,
-    /// In a fork's stack frame, and in no chunk: nothing asks whose it is, or where it stands.
+    /// In a fork's stack frame, and in no chunk: nobody asks for its nursery or its rank.
     Frame,
     /// In a chunk of its own, freed with it.
     Single,
 }
 
-/// Who gives a record back.
+/// Which thread gives a record back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Releaser {
     /// The thread that spawned the child: for records of an arena, the arena's own.
@@ -104,7 +105,7 @@ pub(crate) enum Releaser {
     Anybody,
 }
 
-/// Whose children a chunk holds, and whom to wake when one of them is awaited.
+/// The nursery of a chunk's children, and the thread to wake when one of them is awaited.
 #[derive(Clone, Copy)]
 pub(crate) struct Owner {
     pub(crate) scope: *const (),
@@ -128,11 +129,13 @@ fn chunk_layout(size: usize) -> Layout {
     Layout::from_size_align(size, ALIGN).expect("a child's closure or result is too large")
 }
 
+/// Frees a chunk.
+///
 /// # Safety
 ///
 /// `chunk` came from [`heap_chunk`], and nobody uses it any more.
 pub(super) unsafe fn free(chunk: NonNull<ChunkHeader>) {
-    // SAFETY: valid by contract.
+    // SAFETY: a chunk is valid until it is freed.
     let size = unsafe { chunk.as_ref() }.size as usize;
     // SAFETY: allocated with this very layout.
     unsafe { dealloc(chunk.as_ptr().cast(), chunk_layout(size)) };
@@ -163,6 +166,8 @@ pub(super) fn place(chunk: *const ChunkHeader, used: usize, record: Layout) -> (
     (start, start + record.size())
 }
 
+/// Writes an unstarted record into a chunk.
+///
 /// # Safety
 ///
 /// As [`Record::write`]; `start` comes from [`place`] for this record in this chunk, and the
@@ -183,7 +188,7 @@ pub(super) unsafe fn write_record<F, T>(
     let rank = Rank::new(header.sequence, offset);
     // SAFETY: inside the chunk.
     let at = unsafe { chunk.byte_add(start) }.cast::<Record<F, T>>();
-    // SAFETY: aligned and in bounds by `place`; the rest is this function's contract.
+    // SAFETY: aligned and in bounds by `place`; the caller promises the rest.
     unsafe { Record::write(at, offset, kind, vtable, closure(rank)) }
 }
 
@@ -242,23 +247,25 @@ impl<F, T> ForkRecord<F, T> {
     ///
     /// # Safety
     ///
-    /// As [`Record::write`], the closure being the one given before; called once, the closure has
-    /// not been taken, and `self` stays in place until the record is released.
+    /// As [`Record::write`], for the closure given before. It is called once, the closure has not
+    /// been taken, and `self` stays in place until the record is released.
     pub(crate) unsafe fn publish(&self, vtable: &'static Vtable) -> Queued {
         let kind = Kind {
             class: Class::Compute,
             home: Home::Frame,
         };
-        // SAFETY: by contract; what lies in a frame has no chunk.
+        // SAFETY: the caller promises the same; a record in a frame has no chunk.
         let (queued, _handle) = unsafe { Record::write_header(self.record(), 0, kind, vtable) };
         queued
     }
 
+    /// The handle of the record.
+    ///
     /// # Safety
     ///
     /// [`publish`](Self::publish) was called, and this is called once.
     pub(crate) unsafe fn handle(&self) -> Handle<T> {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises the same.
         unsafe { Record::handle(self.record()) }
     }
 }
@@ -312,8 +319,8 @@ impl<F, T> LoneChunk<F, T> {
     ///
     /// # Safety
     ///
-    /// As [`Record::write`], the closure being the one given before; called once, the closure has
-    /// not been taken, and `self` stays in place until the record is released.
+    /// As [`Record::write`], for the closure given before. It is called once, the closure has not
+    /// been taken, and `self` stays in place until the record is released.
     pub(crate) unsafe fn publish(
         &self,
         owner: Owner,
@@ -329,7 +336,7 @@ impl<F, T> LoneChunk<F, T> {
             class: Class::Compute,
             home: Home::Owned,
         };
-        // SAFETY: the second field of `self`; the rest is this function's contract.
+        // SAFETY: the second field of `self`; the caller promises the rest.
         unsafe { Record::write_header(self.record(), offset, kind, vtable) }
     }
 }

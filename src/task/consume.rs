@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 
 /// Places of items that become places of values.
 ///
-/// There is an item in each of them to begin with.
+/// At first there is an item in each of them.
 pub(super) trait Places<I, T> {
     fn len(&self) -> usize;
 
@@ -33,7 +33,7 @@ impl<I, T> Places<I, T> for [MaybeUninit<T>] {
 
     #[inline]
     unsafe fn take(&mut self, at: usize) -> I {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises that the item is there.
         unsafe { self[at].as_ptr().cast::<I>().read() }
     }
 
@@ -43,7 +43,7 @@ impl<I, T> Places<I, T> for [MaybeUninit<T>] {
     }
 }
 
-/// Items, their values somewhere else, and how many.
+/// Items, values in other places, and how many there are.
 pub(super) struct Apart<I, T>(
     pub(super) NonNull<I>,
     pub(super) NonNull<T>,
@@ -60,7 +60,7 @@ impl<I, T> Places<I, T> for Apart<I, T> {
     unsafe fn take(&mut self, at: usize) -> I {
         // SAFETY: inside the room.
         let place = unsafe { self.0.add(at) };
-        // SAFETY: by contract.
+        // SAFETY: the caller promises that the item is there.
         unsafe { place.read() }
     }
 
@@ -73,7 +73,7 @@ impl<I, T> Places<I, T> for Apart<I, T> {
     }
 }
 
-/// How far a loop over places is: in a register while what it calls cannot unwind.
+/// How far a loop over places has come: in a register while what the loop calls cannot unwind.
 pub(super) struct Step<K: FnMut(u32)> {
     pub(super) at: usize,
     pub(super) keep: K,
@@ -92,8 +92,8 @@ impl<K: FnMut(u32)> Drop for Step<K> {
 
 /// The loop over the items.
 ///
-/// Out of line, because only as a parameter the places are known to the compiler to be nothing that
-/// the function looks at: what that has captured then stays in registers.
+/// Out of line: only if the places are a parameter does the compiler know that the function does
+/// not look at them. Then what the function has captured stays in registers.
 #[inline(never)]
 pub(super) fn consume<I, T, P: Places<I, T> + ?Sized>(
     places: &mut P,
@@ -104,7 +104,7 @@ pub(super) fn consume<I, T, P: Places<I, T> + ?Sized>(
     let keep = |at| *consumed = at;
     let mut step = Step { at: 0, keep };
     while step.at < places.len() {
-        // SAFETY: each is taken once.
+        // SAFETY: each item is taken once.
         let item = unsafe { places.take(step.at) };
         step.at += 1;
         let value = f(item);

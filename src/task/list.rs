@@ -1,17 +1,18 @@
 //! Unstarted children in the order of the serial program, held by one thread.
 //!
-//! An intrusive first-in first-out list over the records' `next` fields, which belong to the
-//! queue reference (see [`Queued`]). A child that its handle has claimed stays in the list until
-//! somebody takes it out and finds it stale, or until half of the list may be stale: then all of
-//! those are swept out, at a constant cost for each.
+//! An intrusive first-in first-out list over the records' `next` fields, which belong to the queue
+//! reference (see [`Queued`]). A child that its handle has claimed stays in the list until somebody
+//! takes it out and finds it stale, or until half of the list may be stale: then all stale children
+//! are swept out, at a constant cost for each.
 //!
-//! Each child has a *number* in its list: the oldest that of `begin`, each one behind it one more. Numbers
-//! wrap. A child that is appended gets the number of `end`, one that is put in front the number before
-//! `begin`. So a number says where in the list something was cut out, as long as nobody cuts further in
-//! front, and whatever is taken or put in at the front meanwhile.
+//! Each child has a *number* in its list: the oldest child has the number `begin`, and each child
+//! has one more than the child before it. Numbers wrap. A child that is appended gets the number
+//! `end`; a child that is put in front gets the number before `begin`. So a number says where in
+//! the list something was cut out, whatever is taken or put in at the front meanwhile, as long as
+//! nobody cuts at an earlier position.
 //!
-//! INVARIANT: `oldest` is null, or `oldest` and `newest` are the two ends of a chain of `end` less `begin`
-//! records, each of whose queue references the list owns.
+//! INVARIANT: `oldest` is null, or `oldest` and `newest` are the two ends of a chain of `end` less
+//! `begin` records. The list owns the queue reference of each of them.
 #![allow(
     unsafe_code,
     reason = "turns the raw links back into owning references"
@@ -26,8 +27,8 @@ use crate::task::record::{Handle, Header, Queued};
 /// Stale children worth a sweep: few enough not to hold memory, many enough to share its cost.
 const SWEEP: u64 = 32;
 
-/// Whether the child of this number comes before that of another one. Numbers wrap, and those that are
-/// compared are not far from each other.
+/// Whether the child with this number comes before the child with another number. Numbers wrap; two
+/// numbers that are compared are not far from each other.
 #[inline]
 pub(crate) fn is_before(number: u32, other: u32) -> bool {
     number.wrapping_sub(other) > u32::MAX / 2
@@ -38,7 +39,8 @@ pub(crate) fn is_before(number: u32, other: u32) -> bool {
 #[repr(C)]
 pub(crate) struct PendingList {
     oldest: Cell<*mut Header>,
-    /// The number of the oldest child. That many more fit: 2^31 records take more than 50 GiB.
+    /// The number of the oldest child. A list is never longer than half of the range of numbers: 2^31
+    /// records take more than 50 GiB.
     begin: Cell<u32>,
     /// The number of the next child.
     end: Cell<u32>,
@@ -102,12 +104,12 @@ impl PendingList {
         self.begin.set(begin);
     }
 
-    /// Where the record of the only child lies, if there is just one.
+    /// The address of the only child's record, if there is just one child.
     pub(crate) fn only(&self) -> Option<*const Header> {
         (self.len() == 1).then(|| self.oldest.get().cast_const())
     }
 
-    /// A list of one.
+    /// A list of this one child.
     pub(crate) fn of(child: Queued) -> Self {
         let list = Self::new();
         list.push(child);
@@ -124,7 +126,7 @@ impl PendingList {
         self.end.set(self.end.get().wrapping_add(1));
     }
 
-    /// Makes `child` the successor of the newest one, or the oldest.
+    /// Links `child` behind the newest child, or as the oldest.
     #[inline]
     fn link_behind(&self, child: NonNull<Header>) {
         if self.is_empty() {
@@ -173,7 +175,7 @@ impl PendingList {
         Some(unsafe { Queued::from_raw(oldest) })
     }
 
-    /// Whether the handle is that of the oldest child, and has not claimed it.
+    /// Whether this is the handle of the oldest child, and has not claimed it.
     #[inline]
     pub(crate) fn is_next<T>(&self, handle: &Handle<T>) -> bool {
         handle.is_of(self.oldest.get()) && !handle.is_started()
@@ -201,7 +203,7 @@ impl PendingList {
         self.append(&here);
     }
 
-    /// Takes all. They may come back, and go where they were.
+    /// Takes all children. If they come back, they go where they were.
     pub(crate) fn take(&self) -> Self {
         let all = Self {
             oldest: self.oldest.clone(),
@@ -220,14 +222,15 @@ impl PendingList {
         self.claimed.set(0);
     }
 
-    /// A handle has claimed a child, probably one of these.
+    /// Notes that a handle has claimed a child, probably one in this list.
     pub(crate) fn note_claim(&self) {
         let claimed = self.claimed.get() + 1;
         self.claimed.set(claimed);
         if claimed >= SWEEP && claimed * 2 >= self.len().into() {
             let end = self.end.get();
             self.sweep();
-            // What was cut out of the list comes back too early by as many as are gone, and never too late.
+            // Parts that were cut out of the list come back too early by as many children as are
+            // gone, and never too late.
             self.renumber(end.wrapping_sub(self.len()));
         }
     }
@@ -237,7 +240,7 @@ impl PendingList {
         self.all(Queued::is_stale)
     }
 
-    /// Lets go of the children that handles have claimed. The number of the first one stays.
+    /// Releases the children that handles have claimed. The number of the first child stays.
     #[cold]
     pub(crate) fn sweep(&self) {
         let all = self.take();
@@ -258,7 +261,7 @@ impl PendingList {
         self.split_behind(self.len() / 2)
     }
 
-    /// Takes all behind this many of the oldest.
+    /// Takes all children behind this many of the oldest.
     pub(crate) fn split_behind(&self, older: u32) -> Self {
         let newer = self.take();
         let older = newer.split_oldest(older);
@@ -266,11 +269,11 @@ impl PendingList {
         newer
     }
 
-    /// Takes this many of the oldest, at most.
+    /// Takes this many of the oldest children, at most.
     pub(crate) fn split_oldest(&self, most: u32) -> Self {
         if most >= self.len() {
             let all = self.take();
-            // So that what is put back stands where it stood.
+            // So that children that are put back stand where they stood.
             self.begin.set(all.end.get());
             self.end.set(all.end.get());
             return all;
@@ -292,14 +295,14 @@ impl PendingList {
         let begin = self.begin().wrapping_add(most);
         oldest.end.set(begin);
         self.begin.set(begin);
-        // Where the stale ones are nobody knows: each part may have them all.
+        // Nobody knows where the stale children are: each part may have all of them.
         let claimed = self.claimed.get();
         oldest.claimed.set(claimed.min(most.into()));
         self.claimed.set(claimed.min(self.len().into()));
         oldest
     }
 
-    /// Allows all of the queue references to go to another thread, at this place.
+    /// Allows all of the queue references to go to another thread, in the run with this number.
     pub(crate) fn share(&self, place: u8) {
         self.all(|child| {
             child.share(place);

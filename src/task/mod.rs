@@ -1,4 +1,4 @@
-//! One erased "run me once": its record, its state byte, the memory it lives in.
+//! One child with its types erased: its record, its state byte, the memory it lives in.
 //!
 //! Nothing here knows what a nursery or a pool is.
 

@@ -4,12 +4,12 @@
 //!   chunk header ...  | vtable | next | offset back to the chunk, class, state | slot |
 //! ```
 //!
-//! Closure, value and payload each lie where their own alignment puts them behind the header, so
-//! that whoever knows one of the types knows the place.
+//! Closure, value and payload each lie where their own alignment puts them behind the header. So
+//! the type alone says where it lies.
 //!
 //! A record is reached through three owning references, each a type of its own: [`Queued`],
 //! [`Running`] and [`Handle`]. INVARIANT: the memory of a record is valid as long as one of them
-//! exists; `state` says which one ends it. They are plain pointers, so they must not simply be
+//! exists; `state` says which of them ends it. They are plain pointers, so they must not simply be
 //! dropped: each has one method that ends it.
 #![allow(unsafe_code, reason = "erased records: see the invariant above")]
 
@@ -38,14 +38,14 @@ pub(crate) enum Class {
 
 /// What the typed layer knows about a record whose types are erased.
 ///
-/// They are called with the owner that the record's chunk carries, and give the right to the child
-/// back when they return.
+/// The functions are called with the owner that the record's chunk carries, and give the right to
+/// the child back when they return.
 pub(crate) struct Vtable {
     /// Runs or skips the child, and leaves in its slot what the outcome says.
     pub(crate) call: unsafe fn(Running, owner: *const ()) -> Outcome,
     /// Takes what a child left that nobody will join.
     pub(crate) dispose: unsafe fn(Running, owner: *const (), outcome: Outcome),
-    /// Both at once.
+    /// Runs or skips the child, and takes what it left.
     pub(crate) call_and_dispose: unsafe fn(Running, owner: *const ()),
 }
 
@@ -58,13 +58,13 @@ pub(crate) struct Header {
     offset: u32,
     kind: Kind,
     state: State,
-    /// Where the child was shared last: a hint, and the spawner's to interpret.
+    /// In which run the child was shared last: a hint, and the spawner's to interpret.
     place: AtomicU8,
-    /// For the model checker: the slot, and the whole once it is given back.
+    /// For the model checker: watches the slot, and the whole record once it is given back.
     slot: Witness,
 }
 
-/// What a record is from the start on.
+/// What a record is, from its start on.
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
     pub(super) class: Class,
@@ -121,7 +121,7 @@ impl<F, T> Record<F, T> {
     ) -> (Queued, Handle<T>) {
         // SAFETY: the slot is valid for writes, as the record is.
         unsafe { Self::closure(at).write(closure) };
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises the same.
         unsafe { Self::write_header(at, offset, kind, vtable) }
     }
 
@@ -174,12 +174,12 @@ pub(crate) enum Step {
     IsStale,
 }
 
-/// A place in a queue: the right to try to run the child.
+/// The queue reference of a child: the right to try to run it.
 #[must_use]
 pub(crate) struct Queued(NonNull<Header>);
 
 // SAFETY: closures, values and payloads are `Send` by the bounds of the spawning functions; the
-// link is used by whoever holds this one reference.
+// link is used by the holder of this one reference only.
 unsafe impl Send for Queued {}
 
 impl Queued {
@@ -193,7 +193,7 @@ impl Queued {
         header(&self.0).state.is_shared()
     }
 
-    /// Allows this reference to go to another thread, at this place.
+    /// Allows this reference to go to another thread, in the run with this number.
     pub(crate) fn share(&self, place: u8) {
         let header = header(&self.0);
         header.state.share();
@@ -204,8 +204,8 @@ impl Queued {
     /// Leaves the queue and runs or skips the child, unless its handle has claimed it.
     ///
     /// If the joiner asked for a wake-up, `wake` is called with the spawner that the chunk carries,
-    /// or with nothing if that is the nursery's own opener. `step` is told first what becomes of it.
-    /// False if that is nothing.
+    /// or with none if the spawner is the nursery's own opener. Before anything else, `step` is
+    /// told what becomes of the child. False if its handle has claimed it.
     ///
     /// `is_home` says that the caller is the thread that opened the nursery: then the handles of
     /// children that lie in its arena are here, too, and nobody else can see them.
@@ -234,7 +234,8 @@ impl Queued {
         }
     }
 
-    /// The same for a child all of whose references are on this thread.
+    /// Runs or skips a child that has all of its references on this thread, unless its handle has
+    /// claimed it.
     #[inline]
     fn run_alone(self, owner: *const (), step: impl FnOnce(Step)) -> bool {
         let header = header(&self.0);
@@ -245,13 +246,13 @@ impl Queued {
                 // SAFETY: the vtable was made for this record's types.
                 unsafe { (header.vtable.call_and_dispose)(child(), owner) };
                 header.slot.note_use();
-                // A fork keeps its handle, so this one lies in an arena.
+                // A fork keeps its handle, so this record lies in an arena.
                 chunk_header(&self.0).release(Releaser::Spawner);
                 true
             }
             TakenAlone::Handled => {
                 step(Step::BeginsAtHome);
-                // SAFETY: as above.
+                // SAFETY: the vtable was made for this record's types.
                 let outcome = unsafe { (header.vtable.call)(child(), owner) };
                 header.state.finish_alone(outcome);
                 true
@@ -268,7 +269,7 @@ impl Queued {
         }
     }
 
-    /// Leaves the queue; the right to run, unless the handle has claimed the child.
+    /// Leaves the queue, and returns the right to run, unless the handle has claimed the child.
     #[inline]
     pub(crate) fn take(self) -> Option<Running> {
         match header(&self.0).state.take_from_queue() {
@@ -290,6 +291,8 @@ impl Queued {
         self.0
     }
 
+    /// Turns what [`Queued::into_raw`] gave into the reference again.
+    ///
     /// # Safety
     ///
     /// `raw` came from [`Queued::into_raw`] and is turned back once.
@@ -319,24 +322,25 @@ impl Running {
             Finished::Wake => wake(spawner),
             Finished::Abandoned => {
                 point::reach(Point::ChildEmptied);
-                // SAFETY: as above; the slot is as `call` left it, and nobody else reads it.
+                // SAFETY: the vtable was made for this record's types; the slot is as `call` left
+                // it, and nobody else reads it.
                 unsafe { (vtable.dispose)(self.again(), owner, outcome) };
                 release(self.0, who(&self.0));
             }
         }
     }
 
-    /// Where its record lies, for those who compare.
+    /// The address of the record, to be compared only.
     pub(crate) fn address(&self) -> *const () {
         self.0.as_ptr().cast()
     }
 
-    /// Where the child stands in the order of spawning, among those of its nursery.
+    /// The child's position in the spawn order of its nursery.
     pub(crate) fn rank(&self) -> Rank {
         rank(&self.0)
     }
 
-    /// The same right, for a callee that gives it back.
+    /// Returns the same right, for a callee that gives it back.
     pub(crate) fn again(&self) -> Self {
         Self(self.0)
     }
@@ -349,7 +353,8 @@ impl Running {
     #[inline]
     pub(crate) unsafe fn take_closure<F>(&self) -> F {
         header(&self.0).slot.note_use();
-        // SAFETY: the slot holds an `F` by contract, and belongs to the runner until it finishes.
+        // SAFETY: the caller promises that the slot holds an `F`; it belongs to the runner until it
+        // finishes.
         unsafe { slot(self.0).read() }
     }
 
@@ -384,7 +389,7 @@ impl Running {
     ///
     /// The record's result type is `T`; the slot holds what `outcome` says, and this is called once.
     pub(crate) unsafe fn take<T>(&self, outcome: Outcome) -> Verdict<T> {
-        // SAFETY: by contract.
+        // SAFETY: the caller promises the same.
         unsafe { read_verdict(self.0, outcome) }
     }
 }
@@ -403,11 +408,11 @@ unsafe impl<T> Send for Handle<T> where Handle<T>: JoinedByOthers {}
 unsafe impl<T> Sync for Handle<T> where Handle<T>: JoinedByOthers {}
 
 impl<T> Handle<T> {
-    /// Runs or skips an unstarted child whose queue reference is `queued`; what it leaves is for
-    /// [`take_alone`](Self::take_alone).
+    /// Runs or skips an unstarted child that has the queue reference `queued`; what it leaves is
+    /// for [`take_alone`](Self::take_alone).
     ///
-    /// With its handle and its queue reference at hand nobody else can see the child, so its state
-    /// is passed by.
+    /// Its handle and its queue reference are both at hand, so nobody else can see the child, and
+    /// its state is passed by.
     #[inline]
     pub(crate) fn run_alone(&self, queued: Queued, owner: *const ()) -> Outcome {
         debug_assert!(self.is_of(queued.0.as_ptr()) && !self.is_started());
@@ -418,27 +423,27 @@ impl<T> Handle<T> {
         unsafe { call(Running(self.0), owner) }
     }
 
-    /// Takes what a child has left that ran alone, and ends all of its references.
+    /// Takes what a child that ran alone has left, and ends all of its references.
     ///
     /// # Safety
     ///
     /// [`run_alone`](Self::run_alone) has answered `outcome`.
     #[inline]
     pub(crate) unsafe fn take_alone(self, outcome: Outcome) -> Verdict<T> {
-        // SAFETY: by contract, and `T` is its result type.
+        // SAFETY: the caller promises the outcome, and `T` is the result type.
         let verdict = unsafe { read_verdict(self.0, outcome) };
         release(self.0, Releaser::Spawner);
         verdict
     }
 
-    /// The value of a child that ran alone and lies in an arena of this thread.
+    /// Takes the value of a child that ran alone and lies in an arena of this thread.
     ///
     /// # Safety
     ///
     /// [`run_alone`](Self::run_alone) has answered [`Outcome::Done`].
     #[inline]
     pub(crate) unsafe fn take_value(self) -> T {
-        // SAFETY: by contract, and `T` is its result type.
+        // SAFETY: the caller promises that there is a value, and `T` is the result type.
         let value = unsafe { slot(self.0).read() };
         chunk_header(&self.0).release(Releaser::Spawner);
         value
@@ -475,7 +480,7 @@ impl<T> Handle<T> {
         chunk_header(&self.0).owner()
     }
 
-    /// Where its record lies, for those who compare.
+    /// The address of the record, to be compared only.
     pub(crate) fn address(&self) -> *const () {
         self.0.as_ptr().cast()
     }
@@ -484,12 +489,12 @@ impl<T> Handle<T> {
         header(&self.0).kind.class
     }
 
-    /// Where the child stands in the order of spawning, among those of its nursery.
+    /// The child's position in the spawn order of its nursery.
     pub(crate) fn rank(&self) -> Rank {
         rank(&self.0)
     }
 
-    /// Where the child was shared last, if it was.
+    /// In which run the child was shared last, if it was.
     pub(crate) fn place(&self) -> u8 {
         header(&self.0).place.load(Ordering::Relaxed)
     }
@@ -498,7 +503,7 @@ impl<T> Handle<T> {
         header(&self.0).state.outcome()
     }
 
-    /// See [`State::ask_for_wake`].
+    /// Asks the runner to wake this thread; see [`State::ask_for_wake`].
     #[must_use]
     pub(crate) fn ask_for_wake(&self) -> bool {
         header(&self.0).state.ask_for_wake()
@@ -532,8 +537,9 @@ impl<T> Handle<T> {
     /// Gives the right up, and has what the child has left disposed of, if it has finished.
     #[inline(never)]
     pub(crate) fn abandon(self) {
-        // The slot is the handle's once the child has finished, though a queue reference may be left:
-        // then it was claimed for whoever waited for any of several, and another one was taken.
+        // Once the child has finished, the slot is the handle's, even if there is a queue reference
+        // left. Then the child was claimed in a wait for any of several, and another child was
+        // taken.
         point::reach(Point::ChildAbandoned);
         let outcome = self.outcome();
         if let Some(outcome) = outcome {
@@ -557,8 +563,8 @@ impl<T> Handle<T> {
     }
 }
 
-/// Where a child stands among those of its nursery: the chunk, the place in it, and the item if the
-/// record holds several.
+/// The position of a child in the spawn order of its nursery: the chunk, the place in it, and the
+/// item if the record holds several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(u64, u32, u32);
 
@@ -568,7 +574,7 @@ impl Rank {
         Self(sequence, offset, 0)
     }
 
-    /// One of several items of a record.
+    /// The position of one of several items of a record.
     pub(crate) fn of_item(self, item: u32) -> Self {
         Self(self.0, self.1, item)
     }
@@ -599,8 +605,8 @@ fn rank(at: &NonNull<Header>) -> Rank {
     Rank::new(chunk_header(at).sequence(), header(at).offset)
 }
 
-/// Who ends a record's last reference, if it is not its handle: a record that was never shared is
-/// still on the thread that spawned it.
+/// Which thread ends a record's last reference, if its handle does not: a record that was never
+/// shared is still on the thread that spawned it.
 #[inline]
 fn who(at: &NonNull<Header>) -> Releaser {
     if header(at).state.is_shared() {
@@ -622,6 +628,8 @@ fn release(at: NonNull<Header>, releaser: Releaser) {
     }
 }
 
+/// Reads what a finished child has left.
+///
 /// # Safety
 ///
 /// The record finished with `outcome`, its result type is `T`, and its slot is read once.

@@ -1,6 +1,6 @@
-//! The memory of batches, without a word on what is in it.
+//! The memory of batches, which does not know what is in it.
 //!
-//! A thread keeps some of it for its next batches.
+//! A thread keeps some of this memory for its next batches.
 #![allow(
     unsafe_code,
     reason = "allocates, and keeps a list through free memory"
@@ -19,11 +19,11 @@ pub(super) struct Room {
     align: u32,
 }
 
-// SAFETY: memory, without a word on what is in it.
+// SAFETY: it is memory, and does not know what is in it.
 unsafe impl Send for Room {}
 
 impl Room {
-    /// Room for so many of one type, where those of another one of the same size fit too.
+    /// Room for `len` values of one type, where as many of another type of the same size fit, too.
     pub(super) fn of<A, B>(len: usize) -> Self {
         let layout = Layout::array::<A>(len)
             .and_then(|layout| layout.align_to(align_of::<B>()))
@@ -47,13 +47,13 @@ impl Room {
         room(at, layout)
     }
 
-    /// Where the first of so many `S` would be.
+    /// Where the first value of type `S` would be.
     #[inline]
     pub(super) fn start<S>(&self) -> NonNull<S> {
         self.at.cast()
     }
 
-    /// None at all.
+    /// A room without memory.
     pub(super) fn none() -> Self {
         Self::of::<(), ()>(0)
     }
@@ -76,17 +76,17 @@ impl Drop for Room {
 
 /// Rooms that a thread keeps for its next batches.
 ///
-/// To give the memory of a million values to the system and have it back costs more page faults
-/// than the values take time. What one thread's batches did not need it lets go of again, bit by
-/// bit.
+/// To give the memory of a million values to the system and to get it back takes longer, in page
+/// faults, than the values do. Rooms that a thread's batches did not need are freed bit by bit.
 mod spare {
     use std::alloc::{Layout, dealloc};
     use std::cell::Cell;
     use std::ptr::{self, NonNull};
 
-    /// Bytes of the rooms that are kept. The system's allocator is good at smaller ones.
+    /// Bytes of the rooms that are kept. The system's allocator is good at smaller sizes.
     const SIZES: [usize; 3] = [8 << 10, 16 << 10, 32 << 10];
-    /// How many of each: as many as a `spawn_each` has batches; of the largest, a million `u64`.
+    /// How many rooms of each size are kept: as many as a `spawn_each` has batches; in the largest,
+    /// a million `u64`.
     const MOST: [u32; 3] = [64, 64, 256];
     const ALIGN: usize = 16;
 
@@ -94,7 +94,7 @@ mod spare {
     struct Stack {
         first: Cell<*mut u8>,
         len: Cell<u32>,
-        /// The fewest there were since `Spare::trim`.
+        /// The fewest rooms there were since `Spare::trim`.
         least: Cell<u32>,
     }
 
@@ -127,7 +127,7 @@ mod spare {
         /// `room` has the size of this stack and is nobody's.
         unsafe fn push(&self, room: NonNull<u8>) {
             let next = self.first.replace(room.as_ptr());
-            // SAFETY: large and aligned enough, and free by contract.
+            // SAFETY: large and aligned enough; the caller promises that it is free.
             unsafe { room.cast::<*mut u8>().write(next) };
             self.len.set(self.len.get() + 1);
         }
@@ -168,7 +168,7 @@ mod spare {
         (layout.align() == ALIGN).then_some(class)
     }
 
-    /// A room of this very layout.
+    /// Takes a room of this very layout.
     pub(super) fn take(layout: Layout) -> Option<NonNull<u8>> {
         let class = index_of(layout)?;
         SPARE.try_with(|spare| spare.0[class].pop()).ok()?
@@ -191,7 +191,7 @@ mod spare {
         kept.unwrap_or(false)
     }
 
-    /// Lets go of one room of each size that was not needed since the last call.
+    /// Frees one room of each size that was not needed since the last call.
     pub(crate) fn trim() {
         let _ = SPARE.try_with(|spare| {
             for (class, stack) in spare.0.iter().enumerate() {

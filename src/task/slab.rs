@@ -4,10 +4,10 @@
 //!   Items ── run ──> Stretch ── split ──> Stretch, Stretch ── finish ──> Done ──> Values
 //! ```
 //!
-//! There are no marks in the memory: what is alive in it is known from outside. Of [`Items`] it is
-//! all from the first to the last; of a [`Stretch`] the items from `at` on, and the values before
-//! that which are not in a [`Gap`]; of [`Values`] what is neither taken nor in a gap. So an item is
-//! moved into the function, and its value back, with nothing in between.
+//! The memory has no marks: what is alive in it is known from outside. In [`Items`] all items are;
+//! in a [`Stretch`] the items from `at` on, and the values before `at` that are not in a [`Gap`];
+//! in [`Values`] the values that are neither taken nor in a gap. So an item is moved into the
+//! function, and its value back, with nothing in between.
 //!
 //! Values take the place of their items if both have the same size. Otherwise they have memory of
 //! their own, so that neither is retained for the sake of the other.
@@ -145,7 +145,7 @@ unsafe impl<I: Send, T: Send> Send for Stretch<'_, I, T> {}
 struct Gap {
     first: u32,
     end: u32,
-    /// What a single item panicked with; nothing if they were skipped.
+    /// The payload of a single item that panicked; none if the items were skipped.
     payload: Option<Payload>,
 }
 
@@ -203,8 +203,8 @@ impl<I, T> Stretch<'_, I, T> {
         Some(unsafe { place.read() })
     }
 
-    /// Runs items until none is left, one panics, or `goes_on`, asked after each, says no; false
-    /// if one has panicked.
+    /// Runs items until none is left, an item panics, or `goes_on`, asked after each item, says no;
+    /// false if an item has panicked.
     #[inline]
     pub(crate) fn run(&mut self, f: &impl Fn(I) -> T, goes_on: impl Fn() -> bool) -> bool {
         let (start, len) = (self.at as usize, self.len() as usize);
@@ -248,7 +248,7 @@ impl<I, T> Stretch<'_, I, T> {
         false
     }
 
-    /// The last item has left no value.
+    /// Notes that the last item has left no value.
     #[cold]
     fn push_gap(&mut self, payload: Option<Payload>) {
         self.gaps.push(Gap {
@@ -258,7 +258,7 @@ impl<I, T> Stretch<'_, I, T> {
         });
     }
 
-    /// Divides the items that are left into two halves, the first of which is not the smaller one.
+    /// Divides the items that are left into two halves; the first is not smaller than the second.
     pub(crate) fn split(mut self) -> (Self, Self) {
         let middle = self.at + self.len().div_ceil(2);
         let right = Self {
@@ -298,7 +298,7 @@ impl<I, T> Drop for Stretch<'_, I, T> {
     }
 }
 
-/// Drops everything, and raises the first panic then.
+/// Drops everything, and then raises the first panic.
 #[cold]
 fn drop_all<S>(mut next: impl FnMut() -> Option<S>) {
     let mut first: Option<Payload> = None;
@@ -326,7 +326,7 @@ pub(crate) struct Done<'brand> {
 }
 
 impl Done<'_> {
-    /// The two ranges as one.
+    /// Joins the two ranges into one.
     pub(crate) fn then(mut self, right: Self) -> Self {
         assert_eq!(self.end, right.start, "one comes behind the other");
         self.end = right.end;
@@ -348,7 +348,7 @@ pub(crate) struct Values<T> {
 }
 
 impl<T> Values<T> {
-    /// The room has a value in all of the first `len` places but the gaps.
+    /// Takes a room that has a value in all of the first `len` places but the gaps.
     #[inline]
     fn new(room: Room, len: u32, mut gaps: Gaps) -> Self {
         let until = gaps.first().map_or(len, |gap| gap.first);
@@ -379,19 +379,19 @@ impl<T> Values<T> {
         Self::new(Room::none(), len, gaps)
     }
 
-    /// How many have not been taken.
+    /// How many values have not been taken.
     #[inline]
     pub(crate) fn len(&self) -> u32 {
         self.len - self.next
     }
 
-    /// How many have been taken.
+    /// How many values have been taken.
     #[inline]
     pub(crate) fn taken(&self) -> u32 {
         self.next
     }
 
-    /// Takes the next one, if it is a value.
+    /// Takes the next value, if the next item has left one.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
         if self.next == self.until {
@@ -404,7 +404,7 @@ impl<T> Values<T> {
         Some(unsafe { place.read() })
     }
 
-    /// Takes all up to the next one that is no value.
+    /// Takes all values up to the next item that has left none.
     #[inline]
     pub(crate) fn fold_some<A>(&mut self, init: A, f: &mut impl FnMut(A, T) -> A) -> A {
         let values = self.room.start::<T>();
@@ -424,7 +424,7 @@ impl<T> Values<T> {
         folded
     }
 
-    /// Takes the next one.
+    /// Takes what the next item has left.
     pub(crate) fn next(&mut self) -> Option<Verdict<T>> {
         if let Some(value) = self.pop() {
             return Some(Verdict::Done(value));
@@ -443,7 +443,7 @@ impl<T> Values<T> {
         })
     }
 
-    /// Whether it makes no difference if they are just forgotten.
+    /// Whether it makes no difference if the values are just forgotten.
     #[inline]
     pub(crate) fn are_trivial(&self) -> bool {
         self.gaps.0.is_none() && (!mem::needs_drop::<T>() || self.next == self.len)

@@ -5,7 +5,7 @@
 //! | reference | held by                                        | ends                          |
 //! |-----------|------------------------------------------------|-------------------------------|
 //! | queue     | the pending list, deque or stray list it is in | taken out: [`State::take_from_queue`] |
-//! | run       | whoever won the right to run it                | [`State::finish`]             |
+//! | run       | the thread that won the right to run it        | [`State::finish`]             |
 //! | handle    | the `Child`                                    | [`State::drop_handle`]        |
 //!
 //! ```text
@@ -13,18 +13,19 @@
 //! ```
 //!
 //! 1. Exactly one caller wins the claim, so a closure is consumed once.
-//! 2. Whoever ends the last of the three references gives the record back, and nobody else does.
-//! 3. A queue reference outlives the start only if the handle claimed the child; then the claimer
-//!    is the handle's thread, which joins or drops it only when it has finished, and the queue
-//!    reference that is found later is stale.
+//! 2. The thread that ends the last of the three references gives the record back; no other thread
+//!    does.
+//! 3. A queue reference outlives the start only if the handle claimed the child. Then the claimer
+//!    is the handle's thread, which joins or drops the handle only when the child has finished; the
+//!    queue reference that is found later is stale.
 //! 4. The slot holds a value or payload for the handle only while `FINISHED` is set, `SKIPPED` is
-//!    not, and the handle is there. Who drops a handle that finds `FINISHED` empties it first.
-//! 5. A record that is not `SHARED` has all of its references on one thread, the one that spawned
-//!    it. So its transitions are plain loads and stores; most children never see another thread.
-//!    Only that thread shares it, before it hands a queue reference over.
-//! 6. The queue and run references of a child whose handle is gone are the only ones: they follow
-//!    each other, so whoever holds one needs no read-modify-write either.
-//!
+//!    not, and the handle is there. A thread that drops a handle and finds `FINISHED` empties the
+//!    slot first.
+//! 5. A record that is not `SHARED` has all of its references on the thread that spawned it. So its
+//!    transitions are plain loads and stores; most children never see another thread. Only that
+//!    thread shares the record, before it hands a queue reference over.
+//! 6. A child whose handle is gone has a queue reference or a run reference, one after the other.
+//!    So the thread that holds it needs no read-modify-write either.
 //! 7. A shared child that comes back to the thread that spawned it is as good as private: its queue
 //!    reference was not looked at meanwhile, and its handle never left.
 //!
@@ -138,7 +139,8 @@ impl State {
         let now = self.now();
         if now & SHARED == 0 {
             // ORDERING: Relaxed: until it is handed over, only this thread writes. Once it has
-            // been, a store would undo what others set: whoever splits a run calls this again.
+            // been, a store would undo what others set: a thread that splits a run calls this
+            // again.
             self.0.store(now | SHARED, Ordering::Relaxed);
         }
     }
@@ -163,7 +165,7 @@ impl State {
         point::reach(Point::ChildTaken);
         if now & STARTED == 0 {
             if now & UNHANDLED != 0 {
-                // Nobody will look at it again.
+                // Nobody will look at the state again.
                 return TakenAlone::Unhandled;
             }
             // ORDERING: Relaxed: see 7.
@@ -205,7 +207,7 @@ impl State {
 
     /// Sets bits of a child whose handle may be anywhere; returns what was there before.
     ///
-    /// For whoever holds the queue or run reference.
+    /// The caller holds the queue or run reference.
     #[inline]
     fn set_unless_alone(&self, bits: u8, ordering: Ordering) -> u8 {
         // ORDERING: Acquire; partner: `drop_handle`. The last use by the handle happens before
@@ -264,7 +266,7 @@ impl State {
     /// Whether somebody has won the right to run.
     #[inline]
     pub(crate) fn is_started(&self) -> bool {
-        // ORDERING: Relaxed: a hint for whoever holds the queue reference; `take_from_queue`
+        // ORDERING: Relaxed: a hint for the holder of the queue reference; `take_from_queue`
         // decides.
         self.now() & STARTED != 0
     }
@@ -324,8 +326,8 @@ impl State {
             // Nobody else is left to look.
             return Dropped::Last;
         }
-        // ORDERING: AcqRel. Release: the joiner emptied the slot before somebody else releases
-        // the record. Acquire: as above.
+        // ORDERING: AcqRel. Release: the joiner emptied the slot before another thread releases the
+        // record. Acquire: as above.
         let before = self.set(UNHANDLED, Ordering::AcqRel);
         if (before | UNHANDLED) & ALL_GONE == ALL_GONE {
             Dropped::Last

@@ -1,4 +1,4 @@
-//! What a process that was forked keeps of the stack of its only thread.
+//! What a forked process keeps of the stack of its only thread.
 #![allow(unsafe_code, reason = "follows frames to their open nurseries")]
 
 use std::ptr;
@@ -6,10 +6,13 @@ use std::ptr;
 use super::{CURRENT, Frame};
 
 impl Frame<'_> {
-    /// In a process that was forked, on its only thread, before anything else runs there: unless all
-    /// nurseries here are this thread's own, it has left those of other threads, and what is further
-    /// out. They lie on the stacks of threads that are not there, which the system may use again. What
-    /// this thread opens next is not below them, and neither is what it has open further in. True if so.
+    /// Takes this thread out of the nurseries of other threads, and out of all that is outside
+    /// them. True if there was such a nursery.
+    ///
+    /// This is for a forked process, on its only thread, before anything else runs there. The
+    /// nurseries of other threads lie on the stacks of threads that are not in this process, and
+    /// the system may reuse these stacks. Nurseries that this thread opens next are not below them,
+    /// and neither are nurseries that it has open inside them.
     pub(crate) fn forget_foreign_stack() -> bool {
         Frame::with_current(|innermost| {
             let innermost = innermost.filter(|frame| frame.stack().any(Frame::is_foreign));
@@ -17,11 +20,12 @@ impl Frame<'_> {
         })
     }
 
-    /// Cuts this innermost frame's stack at the first foreign frame. None of those further out names
-    /// another any more, so that whichever of them ends, none comes back.
+    /// Cuts this innermost frame's stack at the first foreign frame. No frame outside the cut names
+    /// another any more, so when one of them ends, none becomes the innermost again.
     fn forget_the_foreign(&self) {
         let own = self.stack().take_while(|frame| !frame.is_foreign());
-        // A fork names the nursery it is in: one that begins right on top of a foreign frame goes with it.
+        // A latent fork names the nursery around it: a fork right on top of a foreign frame goes
+        // with that frame.
         let last = own.filter(|frame| !frame.is_latent()).last();
         if last.is_none() {
             CURRENT.set(ptr::null());
@@ -41,7 +45,8 @@ impl Frame<'_> {
         }
     }
 
-    /// Whether it is part of a nursery of another thread, or the bottom of a pool thread's stack.
+    /// Whether this frame is part of a nursery of another thread, or the bottom of a pool thread's
+    /// stack.
     fn is_foreign(&self) -> bool {
         !self.is_latent() && !self.is_home()
     }

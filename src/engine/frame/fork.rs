@@ -10,24 +10,25 @@ use crate::engine::seat::Seat;
 use crate::platform::point::{self, Point};
 use crate::task::record::Queued;
 
-/// Forks in a row that nobody has asked for, from which on a further one is not worth offering:
-/// those eight are more than all of what it could give.
+/// The length of a row of latent forks from which on another fork is not worth offering: the forks
+/// in the row can give more than all that it holds.
 const DEEP: u32 = 8;
-/// Forks in a row from which on some are shown unasked, if they are coarse.
+/// The length of a row of latent forks at which some are shown unasked, if such rows are coarse.
 const FEW: u32 = 4;
-/// Forks in a row that may be kept to itself behind those. Where the first closure recurses, as in a
-/// list, each of them hides its second one until the thread comes to it: this is how many.
+/// How many forks may be hidden behind such a row. Where the first closure recurses, as over a
+/// list, each hidden fork keeps its second closure from others until the thread comes to it; this
+/// bounds how many.
 const HIDDEN: u8 = 24;
-/// Bytes of stack that those may take: the closures of a hidden fork have one frame with the locals of
-/// both, which would multiply in a recursion that has large ones.
+/// Bytes of stack that hidden forks may take. The closures of a hidden fork share one stack frame
+/// with the locals of both, and large locals would multiply in a recursion.
 const ROOM: usize = 32 << 10;
 
-/// A fork that is not offered, as long as it lasts.
+/// A hidden fork, for as long as it lasts.
 pub(crate) struct Hidden<'a>(&'a Frame<'a>);
 
 impl Hidden<'_> {
-    /// Lets this fork be the last one that is hidden here, if more than [`ROOM`] of the stack lies between
-    /// the frame and this call; a hint.
+    /// Makes this fork the last that is hidden here, if more than [`ROOM`] of the stack lies
+    /// between the frame and this call. It is a hint.
     #[inline]
     pub(crate) fn heed_the_stack(&self) {
         let here = MaybeUninit::<u8>::uninit();
@@ -35,7 +36,7 @@ impl Hidden<'_> {
             .addr()
             .wrapping_sub(here.as_ptr().addr());
         if used > ROOM {
-            // As if there were as many as there may be.
+            // As if all that may be hidden were hidden.
             self.0.hidden.set(self.0.hidden.get() + HIDDEN);
         }
     }
@@ -48,7 +49,7 @@ impl Drop for Hidden<'_> {
     }
 }
 
-/// Makes the fork at whose front the frame lies a nursery with one child in its list, by
+/// Turns the fork that has the frame at its front into a nursery with one child in its list, by
 /// [`Frame::become_nursery`].
 pub(crate) type Prepare = unsafe fn(NonNull<Frame<'static>>);
 
@@ -57,8 +58,8 @@ impl<'a> Frame<'a> {
     ///
     /// # Safety
     ///
-    /// While it is entered and still latent, `prepare` may be called on its address once; what it
-    /// is part of has been exposed by then.
+    /// While the frame is entered and still latent, `prepare` may be called on its address once. By
+    /// then, the fork that the frame is part of has been exposed.
     #[inline]
     pub(crate) unsafe fn fork(seat: &'a Seat, outer: Option<&Frame<'_>>, prepare: Prepare) -> Self {
         let (enclosing, forks) = outer.map_or((ptr::null(), 0), |outer| {
@@ -72,7 +73,7 @@ impl<'a> Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Makes the fork a nursery: `scope`, with this one child.
+    /// Turns the fork into a nursery: `scope`, with this one child.
     pub(crate) fn become_nursery(&self, scope: &ScopeFrame, child: Queued) {
         self.scope.set(scope);
         self.home_of.set(scope);
@@ -83,11 +84,12 @@ impl Frame<'_> {
         point::reach(Point::ForkShown);
     }
 
-    /// Hides a fork about to begin, if many that nobody has asked for enclose it, so that it would
-    /// not be worth offering. This is the innermost frame.
+    /// Hides a fork that is about to begin, if a long row of latent forks encloses it, so that it
+    /// is not worth offering. This is the innermost frame.
     ///
-    /// It is fewer than `DEEP + HIDDEN` in a row then, and no more than one and twice [`HIDDEN`] are added
-    /// before the row is longer than that: what is hidden is less than a hundred.
+    /// The number of hidden forks does not wrap. A fork is hidden only while the row is shorter than
+    /// `DEEP + HIDDEN`, and then at most one and twice [`HIDDEN`] are added to the number before the
+    /// row is longer: far less than the number can hold.
     #[inline]
     pub(crate) fn hide_fork(&self) -> Option<Hidden<'_>> {
         if self.forks_in_a_row().wrapping_sub(DEEP) >= HIDDEN.into() || self.seat.is_asked() {
@@ -98,16 +100,17 @@ impl Frame<'_> {
         Some(Hidden(self))
     }
 
-    /// Forks that nobody has asked for, from the outermost to what runs in this innermost frame.
+    /// The number of latent forks in a row, from the outermost to what runs in this innermost
+    /// frame.
     #[inline]
     fn forks_in_a_row(&self) -> u32 {
         self.forks.get() + u32::from(self.hidden.get())
     }
 
-    /// Shows some of the row of forks up to this one, which has just begun, before there is need: what
-    /// comes next may take long. That is when a row has become longer, if such rows are coarse; and at
-    /// the first fork in what was taken from another thread, which may well run dry soon, and ask in
-    /// vain.
+    /// Shows some of the row of forks up to this fork, which has just begun, without being asked,
+    /// because what comes next may take long. It does so when a row has become longer, if such rows
+    /// are coarse; and at the first fork in a run that was taken from another thread, because that
+    /// thread may soon run out of work and ask in vain.
     #[inline]
     pub(crate) fn show_forks(&self) {
         match self.forks.get() {
@@ -120,8 +123,8 @@ impl Frame<'_> {
         }
     }
 
-    /// Whether nothing but forks that began on top of `frame`, and their children, stands between that
-    /// and this innermost one, and that is on this stack.
+    /// Whether `frame` is on this stack, and every frame between it and this innermost frame is
+    /// part of a fork that began on top of `frame`: the fork itself, or its child.
     pub(crate) fn is_in_forks_of(&self, frame: *const ()) -> bool {
         let mut is_there = false;
         let inner = self.stack().take_while(|inner| {
@@ -132,27 +135,30 @@ impl Frame<'_> {
         let are_forks = inner.zip(outer).all(|(inner, outer)| {
             // SAFETY: the nursery of an entered frame is open.
             let scope = unsafe { inner.scope.get().as_ref() };
-            // The fork's own frame is the outermost of those of its nursery, where it began.
+            // The frame of the fork itself is the outermost frame of its nursery, on the thread
+            // where it began.
             let is_there = |scope: &ScopeFrame| inner.is_home_of(scope) || outer.is_of(scope);
             inner.is_latent() || scope.is_some_and(|scope| scope.is_fork() && is_there(scope))
         });
         are_forks && is_there
     }
 
-    /// The nursery whose children are in the list, once a fork has become one.
+    /// Returns the nursery of the children in the list, after a latent fork has become one.
     pub(crate) fn settle(&self) -> Option<&ScopeFrame> {
         if self.is_latent() {
-            // SAFETY: `Frame::fork` has put it there, and a latent fork leaves it.
+            // SAFETY: `Frame::fork` has stored a function there, and a latent fork does not replace
+            // it.
             let prepare = unsafe { mem::transmute::<*const Frame<'_>, Prepare>(self.top.get()) };
-            // SAFETY: by the contract of `Frame::fork`; the part changes with this call.
+            // SAFETY: by the contract of `Frame::fork`; the call makes it latent no longer, so
+            // there is no other.
             unsafe { prepare(NonNull::from(self).cast()) };
         }
         // SAFETY: the nursery of an entered frame is open.
         unsafe { self.scope.get().as_ref() }
     }
 
-    /// The same for a fork that keeps its place in its row: most of the time its thread comes back to
-    /// it before anybody else has come for it.
+    /// Like [`Self::settle`], but a fork keeps its position in its row, because most of the time
+    /// its thread comes back to it before another thread takes it.
     pub(crate) fn settle_in_row(&self) -> Option<&ScopeFrame> {
         let place = self.forks.get();
         let scope = self.settle();
@@ -164,14 +170,14 @@ impl Frame<'_> {
         self.part.get() == Part::Fork
     }
 
-    /// How many of a row of latent forks are given away at once: of more than enough, half of what
-    /// is too many.
+    /// How many of a row of latent forks are given away at once: one, and half of the forks beyond
+    /// [`DEEP`].
     pub(crate) fn share_of(latent: usize) -> usize {
         1 + latent.saturating_sub(DEEP as usize) / 2
     }
 
-    /// The forks out to `last`, which is about to be given away, leave the row they stand in: those
-    /// further in count from there. This is the innermost frame.
+    /// Takes the forks from the outermost to `last`, which are about to be given away, out of their
+    /// row: the forks inside `last` are counted from there. This is the innermost frame.
     pub(crate) fn renumber(&self, last: &Frame<'_>) {
         let gone = last.forks.get();
         let inner = self.stack().take_while(|frame| !ptr::addr_eq(*frame, last));

@@ -1,7 +1,7 @@
 //! Frames: what runs on this thread's stack, from the innermost outwards.
 //!
-//! Each nursery body and each running child is one frame, linked to the one it interrupted. The
-//! unstarted children of a nursery are private lists in those frames of it that lie on its home
+//! Each nursery body and each running child is one frame, linked to the frame that it interrupted.
+//! The unstarted children of a nursery are private lists in those frames of it that lie on its home
 //! thread; together with the frames' order they are the serial program's remaining work.
 //!
 //! INVARIANT: the thread-local pointer names a frame that is being entered; [`Frame::enter`]
@@ -32,7 +32,7 @@ use crate::platform::point::{self, Point};
 use crate::task::list::PendingList;
 use crate::task::record::{Queued, Running};
 
-/// What a frame is of its nursery.
+/// The part of a frame in its nursery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// The bottom of a pool thread's stack.
@@ -47,47 +47,54 @@ pub(crate) enum Part {
     Fork,
 }
 
-/// `Frame::most` of a child that may block: whatever it spawns goes to the strays right away. It may
-/// wait for that in a way of its own, and answers nobody meanwhile. And of a body without a permit.
+/// The value of `Frame::most` in a frame that may keep nothing: all that it spawns goes to the
+/// strays at once. This is for a child that may block, which may wait for what it spawned by means
+/// that the pool does not see, and answers no requests meanwhile; and for a body whose thread has
+/// no permit.
 const NOTHING: u32 = 1;
 
 /// One entry of this thread's stack of bodies and children.
 pub(crate) struct Frame<'a> {
     pub(crate) seat: &'a Seat,
-    /// The nursery whose children are in the list; null at a root. In a latent fork, which has no list, the
-    /// nursery that it was called in.
+    /// The nursery of the children in the list; null at a root. A latent fork has no list: there it
+    /// is the nursery that the fork was called in.
     scope: Cell<*const ScopeFrame>,
     outer: Cell<*const Frame<'static>>,
     part: Cell<Part>,
-    /// Whether what this frame exposes may go into the seat's deque: see `publish`.
+    /// Whether runs that this frame exposes may go into the seat's deque: see `publish`.
     is_orderly: Cell<bool>,
-    /// Of a fork: how many forks in a row, up to this one, nobody has asked for.
+    /// In a fork: its position in a row of forks that nobody has asked for, the outermost being the
+    /// first.
     forks: Cell<u32>,
-    /// How many more run in this frame that are not offered. It does not wrap: see `hide_fork`.
+    /// How many hidden forks run in this frame. The number does not wrap: see `hide_fork`.
     hidden: Cell<u8>,
     /// Unstarted children of `scope` that this thread holds.
     pub(crate) list: PendingList,
-    /// How many of them are too many to keep: see `publish`.
+    /// The length at which the list is too long to be kept: see `publish`.
     most: Cell<u32>,
-    /// Where in the list that was which this frame has shown, if it has: see `shown`.
+    /// Where in the list the parts were that this frame has shown; set if it has shown some: see
+    /// the module `shown`.
     places: Cell<MaybeUninit<Places>>,
-    /// How many parts of the list there may be in the deque, or [`shown::MANY`] if those are more.
+    /// How many parts of the list may be in the deque; [`shown::MANY`] stands for that many or
+    /// more.
     shown: Cell<u8>,
     /// Whether `most`, `is_orderly` or `shown` is not as [`Frame::new`] set it.
     is_worn: Cell<bool>,
-    /// Whether its seat takes a place for as long as this frame is entered, and from where.
+    /// Where the thread came from, if its seat has taken a place for as long as this frame is
+    /// entered.
     came: Cell<Option<Came>>,
-    /// Whether no frame further out has something: see [`Frame::holders`].
+    /// Whether no frame outside this frame holds anything: see [`Frame::holders`].
     is_edge: Cell<bool>,
-    /// `scope`, on the thread that opened it.
+    /// The same as `scope` on the thread that opened that nursery; otherwise null.
     home_of: Cell<*const ScopeFrame>,
-    /// Whether it is that of a [`Stage`], with room for the frame of what runs on top.
+    /// Whether this is the frame of a [`Stage`], which has room for the frame on top.
     is_stage: Cell<bool>,
-    /// That frame, once there is one; in a latent fork, the function that makes a nursery of it.
+    /// In a stage: the frame on top, once there is one. In a latent fork: the function that turns
+    /// the fork into a nursery.
     top: Cell<*const Frame<'static>>,
 }
 
-/// What wakes the spawner of a child of `scope` that this seat's thread runs.
+/// Returns a function that wakes the spawner of a child of `scope` which this seat's thread runs.
 #[inline]
 fn waker(seat: &Seat, scope: &ScopeFrame) -> impl FnOnce(Option<*const ()>) {
     |spawner| {
@@ -100,8 +107,8 @@ fn waker(seat: &Seat, scope: &ScopeFrame) -> impl FnOnce(Option<*const ()>) {
     }
 }
 
-/// Makes the frame that this one has interrupted the innermost one again. It is asked for that only now:
-/// see [`Frame::forget_foreign_stack`].
+/// On drop, makes the frame that this frame has interrupted the innermost again. It reads only then
+/// which frame that is, because it may have changed: see [`Frame::forget_foreign_stack`].
 struct Leave<'a>(&'a Cell<*const Frame<'static>>);
 
 impl Drop for Leave<'_> {
@@ -142,8 +149,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// How many children a child on this seat may keep to itself: only those that may block run
-    /// without a place.
+    /// How many children a child on this seat may keep to itself. Only children that may block run
+    /// without a place, and they keep none.
     #[inline]
     fn most_in_child(seat: &Seat) -> u32 {
         if seat.is_active() { seat.most } else { NOTHING }
@@ -155,7 +162,7 @@ impl<'a> Frame<'a> {
         Self::new(seat, ptr::null(), Part::Root, seat.is_worker())
     }
 
-    /// Runs a child of `scope`, its spawns in front of what stood behind it.
+    /// Runs a child of `scope`. Children that it spawns come before the siblings that followed it.
     #[inline]
     pub(crate) fn run_child(seat: &Seat, scope: &ScopeFrame, child: Running) {
         scope.note_begun(seat, 1);
@@ -182,36 +189,38 @@ impl<'a> Frame<'a> {
         result
     }
 
-    /// What a child has spawned and left comes before what stood behind the child.
+    /// Puts what a child has spawned and left unstarted before the siblings that followed the
+    /// child.
     fn bequeath(&self, scope: &ScopeFrame) {
         Frame::nearest(scope, |outer| match outer {
             Some(outer) if outer.most.get() > NOTHING || outer.seat.core.is_orphan() => {
                 outer.list.prepend(&self.list);
             }
-            // A plain thread has joined the child, or one that may block.
+            // No frame here may keep them: the joiner is a plain thread, say, or a child that may
+            // block.
             _ => self.seat.stray(Run::new(scope, self.list.take(), 0)),
         });
     }
 
-    /// Whether what a child of this frame's own nursery leaves in the deque is the frame's to take.
+    /// Whether this frame may take what a child of its own nursery leaves in the deque.
     fn keeps_order(&self) -> bool {
         self.part.get() == Part::Body || self.is_orderly.get()
     }
 
-    /// Of a body in a limited nursery: its children need permits, which this thread has none of, so they
-    /// are not the frame's to keep.
+    /// Lets this frame keep no children. It is the body of a limited nursery: the children need
+    /// permits, and this thread has none.
     pub(crate) fn keep_nothing(&self) {
         self.most.set(NOTHING);
     }
 
-    /// Where the parts that this frame has shown were; it has shown some.
+    /// Where in the list the parts were that this frame has shown. It must have shown some.
     fn places(&self) -> Places {
         debug_assert!(self.shown.get() > 0);
         // SAFETY: set together with `shown`.
         unsafe { self.places.get().assume_init() }
     }
 
-    /// Queues a child behind those in the list.
+    /// Queues a child at the end of the list.
     #[inline]
     pub(crate) fn queue(&self, child: Queued) {
         self.list.push(child);
@@ -221,7 +230,7 @@ impl<'a> Frame<'a> {
         self.seat.answer_request();
     }
 
-    /// The backlog has doubled, or may not be kept.
+    /// Publishes children, because the backlog has doubled or may not be kept.
     #[cold]
     #[inline(never)]
     fn offer(&self) {
@@ -234,7 +243,8 @@ impl<'a> Frame<'a> {
         self.seat.offer_unless_shown(hidden);
     }
 
-    /// What this frame holds is for others; in a process that was forked from theirs it stays here.
+    /// Hands all that this frame holds to the strays. If the pool is an orphan, it stays here: no
+    /// other thread is in this process.
     pub(crate) fn give_away(&self) {
         if self.seat.core.is_orphan() {
             return;
@@ -246,9 +256,11 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Whether what a child of `scope`, run on top of this frame, leaves in the deque is this
-    /// frame's to take: a worker's at its root, a waiting body's if the nursery is its own or
-    /// below it, a sibling's if the same holds for the sibling.
+    /// Whether this frame may take what a child of `scope`, which runs on top of it, leaves in the
+    /// deque.
+    ///
+    /// The root of a worker may. A waiting body may if `scope` is its nursery or is below it. The
+    /// frame of a child or run of `scope` may if it is orderly itself.
     #[inline]
     fn continues(&self, seat: &Seat, scope: &ScopeFrame) -> bool {
         self.seat.is(seat)
@@ -261,14 +273,15 @@ impl<'a> Frame<'a> {
             }
     }
 
-    /// The innermost nursery here.
+    /// The innermost nursery at this frame; null at a root.
     #[inline]
     pub(crate) fn enclosing(&self) -> *const ScopeFrame {
         self.scope.get()
     }
 
-    /// Calls `f`, which may block and does not unwind, in this innermost frame: without a place, and all
-    /// that this thread holds or spawns is for others.
+    /// Calls `f`, which may block and does not unwind, without a place. This is the innermost
+    /// frame. All that this thread holds is published first, and what `f` spawns goes to the
+    /// strays.
     pub(crate) fn block_in_place<R>(&self, f: impl FnOnce() -> R) -> R {
         let seat = self.seat;
         if !seat.is_active() {
@@ -292,8 +305,9 @@ impl<'a> Frame<'a> {
         self.part.get() == Part::Body && ptr::eq(self.scope.get(), scope)
     }
 
-    /// Runs what a child of `scope` has spawned and left unstarted on this thread: the serial program
-    /// does so before it goes on. It stands in the frame `spawned`; this one is the innermost.
+    /// Runs what a child of `scope` has spawned and left unstarted on this thread, as the serial
+    /// program does before it goes on. These children stand in the list of `spawned`; this frame is
+    /// the innermost.
     #[inline]
     pub(crate) fn run_spawned(&self, spawned: &Frame<'_>, scope: &ScopeFrame) {
         if spawned.list.is_empty() && spawned.shown.get() == 0 {
@@ -312,7 +326,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Runs what is in the list on top of whatever is innermost: a fork in this child.
+    /// Runs the children in this frame's list on top of the innermost frame, which is a fork in
+    /// this child.
     #[cold]
     fn run_all_of(&self, scope: &ScopeFrame) {
         loop {
@@ -330,7 +345,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Whether the nursery whose children are in the list was opened on this thread.
+    /// Whether this thread opened the nursery of the children in the list.
     #[inline]
     fn is_home(&self) -> bool {
         !self.home_of.get().is_null()
@@ -347,26 +362,26 @@ impl<'a> Frame<'a> {
         ptr::eq(self.scope.get(), scope) && !self.is_latent()
     }
 
-    /// Whether this frame has something that could be exposed.
+    /// Whether this frame holds something that could be exposed.
     pub(crate) fn has_something(&self) -> bool {
         self.part.get() == Part::Fork || !self.list.is_empty()
     }
 
-    /// Runs `f`, which does not unwind, with this frame as the innermost one, and with a place.
+    /// Runs `f`, which does not unwind, with a place, and with this frame as the innermost.
     #[inline]
     pub(crate) fn occupy<R>(&self, f: impl FnOnce() -> R) -> R {
         if !self.seat.is_active() {
             self.seat.come(&self.came);
         }
         let result = self.enter(f);
-        // Asked of the frame, not remembered here, so that there are no two copies of `f`.
+        // Read from the frame and not kept in a variable, so that there are no two copies of `f`.
         if let Some(came) = self.came.get() {
             self.seat.go(came);
         }
         result
     }
 
-    /// Runs `f` with this frame as the innermost one.
+    /// Runs `f` with this frame as the innermost.
     #[inline]
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         let outer = CURRENT.replace(ptr::from_ref(self).cast());
@@ -391,10 +406,11 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// Those of this thread's frames that have something, from this innermost one outwards.
+    /// The frames of this thread that hold something, from this innermost frame outwards.
     ///
-    /// It does not go beyond an edge. While a frame is entered, those further out get something only
-    /// where [`Frame::reopen`] is called, or from a child on top that leaves something to its stage.
+    /// The search ends at an edge. While a frame is entered, frames outside it get something in two
+    /// ways only: where [`Frame::reopen`] is called, and from a child on top of a stage that leaves
+    /// something to its stage.
     pub(crate) fn holders(&self) -> impl Iterator<Item = &Frame<'_>> {
         debug_assert!(self.ends_at_an_edge());
         let mut is_over = false;
@@ -403,25 +419,27 @@ impl<'a> Frame<'a> {
             .filter(|frame| frame.has_something())
     }
 
-    /// Whether no frame beyond an edge has something. It looks at few of them: a stack can be deep.
+    /// Whether no frame beyond an edge holds anything. It looks at few frames, because a stack can
+    /// be deep.
     fn ends_at_an_edge(&self) -> bool {
         let mut beyond = self.stack().skip_while(|frame| !frame.is_edge.get());
         beyond.next();
         !beyond.take(100).any(Frame::has_something)
     }
 
-    /// This is the outermost frame that has something, or the innermost one if none has: the next
-    /// search ends here, so that a deep stack is not searched for every fork.
+    /// Lets the next search end here, so that a deep stack is not searched at every fork. This is
+    /// the outermost frame that holds something, or the innermost frame if none does.
     pub(crate) fn end_searches(&self) {
-        // Where children run on top, their stage gets what they leave while their frame is entered.
+        // Not at a child: a stage gets what the child on top leaves while the child's frame is
+        // entered.
         let edge = self.stack().find(|frame| frame.part.get() != Part::Child);
         if let Some(edge) = edge {
             edge.is_edge.set(true);
         }
     }
 
-    /// This entered frame gets something while others are on top of it: the next search comes as far as
-    /// here again.
+    /// Lets the next search come as far as this entered frame again, because it gets something
+    /// while other frames are on top of it.
     fn reopen(&self) {
         Frame::with_current(|current| {
             let stack = current.into_iter().flat_map(Frame::stack);
@@ -462,8 +480,9 @@ impl<'a> Frame<'a> {
         self.stack().find(|frame| frame.is_of(scope))
     }
 
-    /// The nursery that one gets to from this innermost frame, from one nursery to the one in which it
-    /// was opened: `scope`, or the first whose body is not on this thread's stack.
+    /// Goes from the nursery of this innermost frame outwards, from each nursery to its parent, and
+    /// returns where it stops: at `scope`, or at the first nursery whose body is not on this
+    /// thread's stack.
     pub(crate) fn go_outwards_to(&self, scope: *const ScopeFrame) -> Option<&ScopeFrame> {
         // SAFETY: the nursery of an entered frame is open, and so are those it was opened in.
         let mut here = unsafe { self.enclosing().as_ref() }?;

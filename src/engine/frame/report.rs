@@ -1,11 +1,11 @@
-//! What a frame has to say to those who ask: see `engine::report`.
+//! What a frame says in a report: see `engine::report`.
 #![allow(unsafe_code, reason = "follows a frame to its open nursery")]
 
 use super::{Frame, Part};
 use crate::engine::scope_frame::ScopeFrame;
 
 impl Frame<'_> {
-    /// The nursery whose children are in the list, if there is one.
+    /// The nursery of the children in the list, if there is one.
     pub(crate) fn nursery(&self) -> Option<&ScopeFrame> {
         // SAFETY: null, or the nursery of an entered frame, which is open.
         unsafe { self.scope.get().as_ref() }

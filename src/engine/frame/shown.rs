@@ -1,26 +1,29 @@
-//! What a frame has shown comes back in its place.
+//! How a part of a list that a frame has shown comes back to its position.
 //!
-//! A frame shows parts of its list: the newer half, mostly. What nobody takes comes back, and its
-//! children start where the serial program starts them (law R5), though the frame may have got more
-//! children since, or have shown more.
+//! A frame shows parts of its list, mostly the newer half. A part that nobody takes comes back, and
+//! its children start where the serial program starts them (law R5), although the frame may have
+//! got more children since, or have shown more.
 //!
-//! Each part carries the number that its first child had in the list (`PendingList`). So its place is known
-//! as long as the list has not been cut further in front:
+//! Each part carries the number that its first child had in the list (`PendingList`). So its
+//! position is known as long as the list has not been cut at an earlier position:
 //!
-//! 1. A part is cut from the end of the list, behind all that was shown before if the list has grown since
-//!    and somebody could still take that. So parts do not enclose one another, and whatever the list had in
-//!    front of the part still stands there, or has left at the front.
-//! 2. A part that is cut from the end takes the places of the former ones behind it along: there is nothing
-//!    in between. Whoever puts all of them in line goes through them in the order in which they were shown.
+//! 1. A part is cut from the end of the list. If the list has grown since the last part was shown,
+//!    and that part could still be taken, the new part begins after it. So no part encloses
+//!    another, and all that the list had before the part is still there, or has left the list at
+//!    its front.
+//! 2. A part that is cut from the end takes along the positions of earlier parts after it, because
+//!    there is nothing in between. So the parts are put in line in the order in which they were
+//!    shown.
 //! 3. A part that is cut from the front (`show_some` in `publish`) is older than all that is left.
-//! 4. Thieves take what was shown first, so what is left of a frame's parts are the last ones; and they are
-//!    the newest in the deque, see `publish`.
+//! 4. Thieves take the parts that were shown first, so the parts that are left are the last that
+//!    the frame has shown; and they are the newest runs in the deque, see `publish`.
 //!
-//! Whoever is about to run the oldest child in the list takes back first what stands in front of it. So does
-//! a child that ends with all that it has shown, for its list goes to the frame around it.
+//! Before the oldest child in the list runs, the parts that come before it are taken back. When a
+//! child ends, all parts that it has shown are taken back, because its list goes to the frame
+//! around it.
 //!
-//! Where handles have claimed dozens of the children, those are swept out of the list, and the places are
-//! not exact any more.
+//! Once handles have claimed dozens of the children, these are swept out of the list, and the
+//! positions are no longer exact.
 
 use std::mem::MaybeUninit;
 
@@ -29,21 +32,21 @@ use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::shared::Run;
 use crate::task::list::{PendingList, is_before};
 
-/// So many parts that they are not counted any more.
+/// The number of parts from which on they are not counted any more.
 pub(super) const MANY: u8 = u8::MAX;
 
-/// Where the parts were that a frame has shown.
+/// Where in the list the parts were that a frame has shown.
 #[derive(Clone, Copy)]
 pub(super) struct Places {
-    /// The number in the list that the oldest one comes before.
+    /// The oldest part comes before the child with this number.
     oldest: u32,
-    /// The one that the part shown last comes before: all that was shown is in front of what has been
-    /// appended since.
+    /// The part that was shown last comes before the child with this number: all that was shown
+    /// comes before what was appended since.
     last: u32,
 }
 
 impl Frame<'_> {
-    /// A part whose first child had this number is about to be shown.
+    /// Notes that a part is about to be shown whose first child had this number.
     pub(in crate::engine) fn note_shown(&self, first: u32) {
         let mut oldest = first;
         let mut before = 0;
@@ -60,8 +63,8 @@ impl Frame<'_> {
         };
         self.set_shown(places, before.saturating_add(1));
         if self.part.get() == Part::Child {
-            // A batch does not look for this between two of its items, but whether the thread is asked. So it
-            // stops, and what the item has shown starts before the next one.
+            // Between two of its items a batch looks only whether its thread is asked. So it stops,
+            // and what the item has shown starts before the next item.
             self.seat.slot().requests.renew();
         }
     }
@@ -82,20 +85,21 @@ impl Frame<'_> {
         self.shown.get() > 0 && self.seat.shares()
     }
 
-    /// How many children the list has in front of what it has got since this frame, which is showing
-    /// something, did so last.
+    /// How many children in the list come before all that was appended since this frame last showed
+    /// something. It is showing something now.
     pub(in crate::engine) fn len_before_new(&self) -> u32 {
         self.list.len_before(self.places().last)
     }
 
-    /// Whether what was shown stands in front of the list, if it is still there.
+    /// Whether what was shown comes before all of the list, if it is still in the deque.
     #[inline]
     pub(in crate::engine) fn comes_to_shown(&self) -> bool {
         self.shown.get() > 0 && self.list.len_before(self.places().oldest) == 0
     }
 
-    /// The number that the oldest child will have when what was shown comes before it; one that none will
-    /// have, if nothing was. What is shown from now on is cut from the end of the list, and comes there.
+    /// The number that the oldest child in the list will have when what was shown comes before it;
+    /// if nothing was shown, a number that no child will have. A part that is shown from now on is
+    /// cut from the end of the list, so it is next when the list has come to its end.
     #[inline]
     pub(in crate::engine) fn next_shown(&self) -> u32 {
         if self.shown.get() > 0 {
@@ -105,13 +109,14 @@ impl Frame<'_> {
         }
     }
 
-    /// Takes back what stands in front of the list, if this frame shows it; true if there was something.
+    /// Takes back what this frame shows and what comes before all of its list; returns whether
+    /// there was something.
     #[inline]
     pub(in crate::engine) fn take_back_next(&self, scope: &ScopeFrame) -> bool {
         self.comes_to_shown() && self.take_back(scope, false)
     }
 
-    /// Takes back all that this frame shows; true if there was something.
+    /// Takes back all that this frame shows; returns whether there was something.
     pub(in crate::engine) fn take_back_all(&self, scope: &ScopeFrame) -> bool {
         self.take_back(scope, true)
     }
@@ -134,7 +139,7 @@ impl Frame<'_> {
         let are_due = |(number, _): &&(u32, Run)| !is_before(begin, *number);
         let mut left = line.iter().take_while(are_due).count();
         if self.seat.most < u32::MAX {
-            // The others are there for whoever comes for them.
+            // The others stay in the deque, for threads that steal.
             left = left.div_ceil(2);
         }
         let mut kept = Vec::new();
@@ -165,8 +170,8 @@ impl Frame<'_> {
         are_some
     }
 
-    /// [`Self::take_back`] of the only part that there may be, for which nothing is allocated: a small
-    /// nursery beside an idle thread shows no more.
+    /// Takes back the only part that there may be. It allocates nothing: a small nursery beside an
+    /// idle thread shows no more than one part.
     fn take_back_only(&self, scope: &ScopeFrame, all: bool) -> bool {
         let Some(run) = self.pop_shown(scope) else {
             return false;
@@ -188,37 +193,37 @@ impl Frame<'_> {
         are_some
     }
 
-    /// Takes the part that this frame has shown last out of the deque, if it is there.
+    /// Takes the part that this frame has shown last out of the deque, if it is still there.
     fn pop_shown(&self, scope: &ScopeFrame) -> Option<Run> {
         let run = self.seat.pop()?;
         if std::ptr::eq(run.scope(), scope) {
             return Some(run);
         }
-        // All children of one part were claimed, and so it has gone.
+        // All children of the part were claimed, so the part has gone.
         self.seat.put_back([run]);
         None
     }
 
-    /// Moves the children before this number from the list to the end of `front`, and those of the run
-    /// behind them.
+    /// Moves the children before this number from the list to the end of `front`, and then the
+    /// children of the run.
     fn bring_back(&self, run: Run, number: u32, front: &PendingList) {
         let older = self.list.len_before(number);
         front.append(&self.list.split_oldest(older));
         run.take_back(self.seat, front);
     }
 
-    /// What this frame has got back was there for others, and half of it is again.
+    /// Offers half of the list again, because what this frame has got back was public before.
     pub(super) fn offer_again(&self) {
         let hidden = self.list.len();
-        // Where one thread computes at a time, nobody would come for it.
+        // In a pool that computes on one thread, nobody would take it.
         if hidden > 1 && self.seat.most < u32::MAX {
             self.seat.offer_unless_shown(hidden);
         }
     }
 }
 
-/// Some parts of one frame, from the last one that was shown to the first: in the order of the serial
-/// program, each with the number in the list that it comes before.
+/// Puts some parts of one frame, given from the last that was shown to the first, in the order of
+/// the serial program, each with the number in the list that it comes before.
 fn in_line(runs: Vec<Run>) -> Vec<(u32, Run)> {
     let mut line: Vec<(u32, Run)> = Vec::with_capacity(runs.len());
     for run in runs.into_iter().rev() {

@@ -1,4 +1,4 @@
-//! Running children on top of a frame, one after the other, in one further frame.
+//! Runs children on top of a frame, one after the other, in one further frame.
 #![allow(unsafe_code, reason = "the further frame is made in place")]
 
 use std::cell::{Cell, UnsafeCell};
@@ -11,8 +11,8 @@ use crate::engine::seat::Seat;
 use crate::task::list::PendingList;
 use crate::task::record::{Handle, Outcome, Queued, Step};
 
-/// The frame of a nursery's body or of a run, with room for one more: the children that run on top
-/// of it, one after the other, share that.
+/// The frame of a nursery's body or of a run, with room for one more frame. The children that run
+/// on top of it, one after the other, share that second frame.
 #[repr(C)]
 pub(crate) struct Stage<'a> {
     pub(crate) frame: Frame<'a>,
@@ -37,7 +37,7 @@ impl<'a> Stage<'a> {
         stage
     }
 
-    /// The frame, about to be entered.
+    /// Exposes the address of the stage, and returns its frame, which is about to be entered.
     #[inline]
     pub(crate) fn set(&self) -> &Frame<'a> {
         let _address = ptr::from_ref(self).expose_provenance();
@@ -45,20 +45,20 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// How children in a list were run.
+/// Why a frame stopped running the children in its list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Drained {
-    /// There were none.
+    /// The list was empty.
     Nothing,
-    /// Until it was enough, or there were none left, or a body shows something now: what comes next is
-    /// looked up anew then.
+    /// The caller had enough, or the list was used up, or a body shows something now, so that the
+    /// caller has to look anew for what comes next.
     Enough,
-    /// Until it was the turn of others: see `turns`.
+    /// It was the turn of others: see `turns`.
     Turn,
 }
 
-/// Makes a child's frame the body's again.
+/// On drop, turns a child's frame into the body's frame again.
 struct Body<'a>(&'a Frame<'a>);
 
 impl Drop for Body<'_> {
@@ -71,7 +71,7 @@ impl Drop for Body<'_> {
     }
 }
 
-/// Makes a body's frame the innermost one again.
+/// On drop, makes a body's frame the innermost again.
 struct BackToBody(*const Frame<'static>);
 
 impl Drop for BackToBody {
@@ -94,7 +94,7 @@ impl<'a> Frame<'a> {
         let stage = Stage::new(Frame::new(seat, scope, Part::Run, is_orderly));
         let frame = &stage.frame;
         frame.list.append(&children);
-        // What was public stays so when somebody asks, and not before.
+        // Children of a run are published again only when somebody asks.
         frame.most.set(u32::MAX);
         let begun = Cell::new(0);
         let after = |has_begun| {
@@ -116,7 +116,7 @@ impl<'a> Frame<'a> {
         };
         self.take_back_next(scope);
         let after = |scope: &ScopeFrame, has_begun| {
-            // At home they have been counted one by one.
+            // At home the children were counted one by one.
             if !self.is_home() {
                 scope.note_begun(self.seat, u64::from(has_begun));
             }
@@ -125,9 +125,9 @@ impl<'a> Frame<'a> {
         self.drain(scope, |has_begun| after(scope, has_begun))
     }
 
-    /// Counts a child that was taken out of the list. If the frame is not the
-    /// nursery's home, that is up to whoever drains the list: a few at a time, and not by looking at
-    /// the nursery's frame for each of them.
+    /// Counts a child that was taken out of the list, if the frame is on the nursery's home.
+    /// Elsewhere the caller that drains the list counts several children at a time, so that it does
+    /// not touch the nursery's frame for each.
     #[inline]
     fn count(is_home: bool, scope: &ScopeFrame, step: Step) {
         match step {
@@ -137,7 +137,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// A child of this body was taken out of the list, at home, and nobody else has claimed it.
+    /// Notes that a child of this body was taken out of the list, at home, and that nobody else has
+    /// claimed it.
     #[inline]
     fn note_begins_in_body(&self) {
         // SAFETY: the nursery of an entered body is open.
@@ -145,11 +146,11 @@ impl<'a> Frame<'a> {
         self.seat.answer_request();
     }
 
-    /// Runs the children in this frame's list, on top of it, oldest first, until it is enough or it is the
-    /// turn of others. The frame is the innermost one, and of this nursery.
+    /// Runs the children in this frame's list, on top of it, oldest first, until it is enough or it
+    /// is the turn of others. The frame is the innermost, and belongs to `scope`.
     ///
-    /// `is_enough` is asked after each child, and told whether it has run or been skipped: its handle may
-    /// have claimed it before.
+    /// `is_enough` is called after each child. Its argument says whether the child has begun, that
+    /// is, has run or was skipped; if not, its handle had claimed it before.
     pub(crate) fn drain(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> Drained {
         let owner = ptr::from_ref(scope).cast();
         let mut drained = Drained::Nothing;
@@ -178,7 +179,8 @@ impl<'a> Frame<'a> {
         self.drain_on_top(scope, is_enough)
     }
 
-    /// The same, and never in this very frame: what it shows comes behind all that its children leave.
+    /// Like [`Self::drain`], but never runs a child in this very frame: what this frame shows comes
+    /// after all that its children leave.
     fn drain_on_top(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> Drained {
         match self.top() {
             Some(top) => top.enter(|| self.drain_in(top, scope, is_enough)),
@@ -223,10 +225,12 @@ impl<'a> Frame<'a> {
         frame.run_next_in_body(child)
     }
 
-    /// Runs a child of this frame's nursery whose handle is `child` if it is next in line here,
-    /// which makes it nobody else's: see [`Handle::run_alone`]. The frame is the innermost one.
+    /// Runs the child with the handle `child` if it is the next in this frame's list. Nobody else
+    /// can see it then: see [`Handle::run_alone`]. The frame is the innermost, and belongs to the
+    /// child's nursery.
     ///
-    /// It answers in a body on the thread that opened it only; [`Self::run_next`] does elsewhere.
+    /// It runs the child only in a body on the thread that opened the nursery; [`Self::run_next`]
+    /// does elsewhere.
     #[allow(clippy::inline_always, reason = "the common case of a join")]
     #[inline(always)]
     fn run_next_in_body<T>(&self, child: &Handle<T>) -> Option<Outcome> {
@@ -236,8 +240,8 @@ impl<'a> Frame<'a> {
         if let Some(last) = self.list.pop_last() {
             self.note_begins_in_body();
             if self.may_show() {
-                // What the body shows is not the child's: its items would run all that the child's frame
-                // shows before the next one.
+                // The parts that the body shows do not belong to the child. If the child ran in
+                // this frame, it would run all that the frame shows before its next item.
                 return Some(self.run_apart(child, last));
             }
             return Some(self.in_place(|| child.run_alone(last, self.scope.get().cast())));
@@ -252,8 +256,8 @@ impl<'a> Frame<'a> {
         }))
     }
 
-    /// Runs a child that was taken out of this frame's list in a frame of its own. Out of line: the
-    /// compiler then knows more of the common paths that do not come here.
+    /// Runs a child that was taken out of this frame's list in a frame of its own. It is out of
+    /// line, so that the compiler knows more about the common paths that do not come here.
     #[cold]
     #[inline(never)]
     fn run_apart<T>(&self, child: &Handle<T>, queued: Queued) -> Outcome {
@@ -275,8 +279,9 @@ impl<'a> Frame<'a> {
         Some(self.run_apart(child, queued))
     }
 
-    /// Calls `run`, which runs a child of this body, with this very frame as the child's: the list
-    /// is empty, and the frame shows nothing, so what the child spawns and leaves stands where it belongs.
+    /// Calls `run`, which runs a child of this body, with this very frame as the child's. The list
+    /// is empty and the frame shows nothing, so what the child spawns and leaves is in the right
+    /// position.
     #[inline]
     fn in_place<R>(&self, run: impl FnOnce() -> R) -> R {
         debug_assert!(self.list.is_empty() && self.part.get() == Part::Body);
@@ -286,7 +291,7 @@ impl<'a> Frame<'a> {
         run()
     }
 
-    /// What a child in place has set is its own.
+    /// Resets what a child in this frame has set.
     #[cold]
     #[inline(never)]
     fn refresh(&self) {
@@ -296,8 +301,9 @@ impl<'a> Frame<'a> {
         self.is_worn.set(false);
     }
 
-    /// Calls `run` with `top` as the innermost frame; so far it was this, the body's. It is of this thread's
-    /// own nursery, so it may come back whatever happens: see [`Frame::forget_foreign_stack`].
+    /// Calls `run` with `top` as the innermost frame, instead of this frame, the body's. The body
+    /// belongs to this thread's own nursery, so its frame may become the innermost again whatever
+    /// happens: see [`Frame::forget_foreign_stack`].
     #[inline]
     fn with_top<R>(&self, top: &Frame<'_>, run: impl FnOnce() -> R) -> R {
         CURRENT.set(ptr::from_ref(top).cast());
@@ -306,7 +312,7 @@ impl<'a> Frame<'a> {
         run()
     }
 
-    /// The frame on top of this stage, clean; none if this is no stage.
+    /// Returns the clean frame on top of this stage; none if this is no stage.
     #[inline]
     fn top(&self) -> Option<&Frame<'_>> {
         // SAFETY: null, or written by `open_top`.
@@ -316,7 +322,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// A frame for children of this frame's nursery that run on top of it.
+    /// Makes a frame for children of this frame's nursery that run on top of it.
     #[inline]
     fn for_child(&self) -> Frame<'_> {
         let top = Frame::new(self.seat, self.scope.get(), Part::Child, self.keeps_order());
@@ -330,7 +336,8 @@ impl<'a> Frame<'a> {
             return None;
         }
         let stage = ptr::with_exposed_provenance::<Stage<'_>>(ptr::from_ref(self).addr());
-        // SAFETY: the frame is that of a stage, which `set` has exposed before it was entered.
+        // SAFETY: the frame is at the front of a stage, which `set` has exposed before it was
+        // entered.
         let room = NonNull::from(unsafe { &(*stage).room }).cast::<Frame<'_>>();
         let top = self.for_child();
         top.outer.set(ptr::from_ref(self).cast());
@@ -341,8 +348,9 @@ impl<'a> Frame<'a> {
         Some(unsafe { room.as_ref() })
     }
 
-    /// The child on top has ended: what it has spawned and left comes before what stood behind it,
-    /// and its frame is as good as new. Whether it is the turn of others now.
+    /// Cleans up after the child on top, which has ended: what it has spawned and left goes before
+    /// the siblings that followed it, and its frame is as good as new. Returns whether it is the
+    /// turn of others now.
     #[inline]
     fn succeed(&self, top: &Frame<'_>) -> bool {
         (!top.list.is_empty() || top.is_worn.get()) && self.clean(top)
