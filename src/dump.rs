@@ -296,7 +296,7 @@ impl NurserySnapshot {
             last_taken_by: seen.runner.and_then(owner),
             unstarted: seen.unstarted,
             shared: seen.shared,
-            injected: count(&survey.strays),
+            injected: count(&survey.injected),
             blocking_queued: count(&survey.blocking),
             stats: NurseryStats::new(seen.numbers),
         }

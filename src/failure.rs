@@ -10,7 +10,7 @@ use std::vec;
 
 use crate::listing::Level;
 use crate::panicked::Panic;
-use crate::protocol::serial::Serial;
+use crate::protocol::nursery_id::NurseryId;
 use crate::scope::{Cancelled, ChildId, Told, discard};
 use crate::summary::Summary;
 
@@ -58,7 +58,7 @@ struct One<E> {
 #[derive(Default)]
 pub(crate) struct Place {
     /// The nursery; none if the task that is about to return the failure made it.
-    nursery: Option<Serial>,
+    nursery: Option<NurseryId>,
     child: Option<ChildId>,
     /// Whether this failure cancelled its nursery; true for at most one failure of a nursery.
     has_cancelled: bool,
@@ -344,7 +344,7 @@ impl<E> Failure<E> {
 
 /// The task or destructor that failed, and its nursery.
 pub(crate) struct Whose {
-    pub(crate) nursery: Serial,
+    pub(crate) nursery: NurseryId,
     /// None for the body and for destructors.
     pub(crate) child: Option<ChildId>,
 }

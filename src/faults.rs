@@ -24,7 +24,7 @@ use std::time::Duration;
 use self::programs::{ALL, Ending, Program};
 use self::world::{Victim, Why, World, raise};
 use crate::Pool;
-use crate::platform::point::{Plan, Point};
+use crate::platform::failpoint::{Failpoint, Plan};
 use crate::platform::thread::refusals;
 
 /// A run that takes longer counts as hanging.
@@ -56,7 +56,7 @@ struct Case {
     threads: usize,
     act: Act,
     /// At which point and hit that is done.
-    at: Option<(Point, usize)>,
+    at: Option<(Failpoint, usize)>,
 }
 
 impl fmt::Display for Case {
@@ -135,7 +135,7 @@ impl Watch {
 }
 
 /// A number that looks random.
-fn mix(seed: u64, point: Point, hit: usize) -> u64 {
+fn mix(seed: u64, point: Failpoint, hit: usize) -> u64 {
     let mut x = seed ^ (point as u64) << 32 ^ hit as u64;
     for _ in 0..3 {
         x = (x ^ x >> 31).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -144,7 +144,7 @@ fn mix(seed: u64, point: Point, hit: usize) -> u64 {
 }
 
 /// The plan that does this.
-fn plan(act: Act, at: Option<(Point, usize)>, victim: &Victim) -> &'static Plan {
+fn plan(act: Act, at: Option<(Failpoint, usize)>, victim: &Victim) -> &'static Plan {
     let victim = victim.clone();
     Plan::new(move |point, hit| {
         if let Act::Perturb(seed) = act {
@@ -164,7 +164,7 @@ fn plan(act: Act, at: Option<(Point, usize)>, victim: &Victim) -> &'static Plan 
                 Act::Here => raise(Why::Injected),
             }
         }
-        if point == Point::FailureRecorded {
+        if point == Failpoint::FailureRecorded {
             victim.saboteur.note_recorded();
         }
     })
@@ -292,22 +292,22 @@ impl Tally {
         }
         self.struck += usize::from(seen.has_struck);
         self.values += seen.values;
-        self.hits.resize(Point::ALL.len(), 0);
-        for (hits, point) in self.hits.iter_mut().zip(Point::ALL) {
+        self.hits.resize(Failpoint::ALL.len(), 0);
+        for (hits, point) in self.hits.iter_mut().zip(Failpoint::ALL) {
             *hits += seen.plan.hits(*point);
         }
         seen.plan
     }
 
     /// The points at which nothing was done.
-    fn left_alone(&self) -> Vec<Point> {
-        let all = Point::ALL.iter().copied();
+    fn left_alone(&self) -> Vec<Failpoint> {
+        let all = Failpoint::ALL.iter().copied();
         all.filter(|point| !self.done_at.contains(&(*point as usize)))
             .collect()
     }
 
-    fn never_reached(&self) -> Vec<Point> {
-        let all = Point::ALL.iter().zip(&self.hits);
+    fn never_reached(&self) -> Vec<Failpoint> {
+        let all = Failpoint::ALL.iter().zip(&self.hits);
         all.filter(|(_, hits)| **hits == 0)
             .map(|(point, _)| *point)
             .collect()
@@ -318,8 +318,8 @@ impl Tally {
         println!(
             "{what}: {} of {} points reached, {} hits, {} cases, {} of them disturbed at {} points, \
              {} siblings panicked meanwhile, {} values",
-            Point::ALL.len() - self.never_reached().len(),
-            Point::ALL.len(),
+            Failpoint::ALL.len() - self.never_reached().len(),
+            Failpoint::ALL.len(),
             self.hits.iter().sum::<usize>(),
             self.cases,
             self.done,
@@ -395,7 +395,7 @@ fn programs_end_well_under_any_schedule() {
 }
 
 /// Runs the programs with something done at each point that they reach.
-fn bring_down(acts: &[Act], hits: impl Fn(Point, usize) -> Vec<usize>) -> Tally {
+fn bring_down(acts: &[Act], hits: impl Fn(Failpoint, usize) -> Vec<usize>) -> Tally {
     let (watch, mut tally) = (Watch::default(), Tally::default());
     let mut rng = fastrand::Rng::with_seed(seed());
     let share = if is_whole() { 1 } else { 24 };
@@ -403,7 +403,7 @@ fn bring_down(acts: &[Act], hits: impl Fn(Point, usize) -> Vec<usize>) -> Tally 
         for case in cases(|_| Act::Count) {
             let (program, threads) = (case.program, case.threads);
             let counted = tally.run(case, &watch);
-            for point in Point::ALL.iter().copied() {
+            for point in Failpoint::ALL.iter().copied() {
                 let last = counted.hits(point);
                 let mut hits = hits(point, last);
                 hits.retain(|hit| (1..=last).contains(hit));
@@ -465,7 +465,7 @@ fn a_child_may_panic_at_every_point() {
 #[test]
 fn user_code_may_panic_wherever_it_returns() {
     let tally = bring_down(&[Act::Here], |point, last| match point {
-        Point::UserCodeEnds => (1..=last.min(150)).collect(),
+        Failpoint::UserCodeEnds => (1..=last.min(150)).collect(),
         _ => Vec::new(),
     });
     tally.print("panicked here");

@@ -4,24 +4,24 @@
 
 use crate::failure::{Failure, FailureKind, Failures, Whose};
 use crate::panicked::Panic;
+use crate::protocol::nursery_id::LazyNurseryId;
 use crate::protocol::remains::{OnLate, Remains};
-use crate::protocol::serial::LazySerial;
 use crate::scope::{
-    CancelReason, Cancelled, ChildId, Collect, Payload, Rank, Verdict, catching, discard,
+    CancelReason, Cancelled, ChildId, Collect, Completion, Payload, Rank, catching, discard,
 };
 
 /// Failures and values of children that nobody joined.
 pub(crate) struct Left<'env, E> {
     remains: Remains<'env, Failure<E>, Rank>,
     /// The serial number of the nursery, which marks its failures.
-    serial: LazySerial,
+    serial: LazyNurseryId,
 }
 
 impl<'env, E> Left<'env, E> {
     pub(crate) fn new() -> Self {
         Self {
             remains: Remains::new(),
-            serial: LazySerial::new(),
+            serial: LazyNurseryId::new(),
         }
     }
 
@@ -165,17 +165,17 @@ impl<T, E: Send> Collect<Result<T, Failure<E>>> for Left<'_, E> {
     fn collect(
         &self,
         rank: Rank,
-        verdict: Verdict<Result<T, Failure<E>>>,
+        completion: Completion<Result<T, Failure<E>>>,
         fail: impl FnOnce() -> bool,
     ) {
-        let dropped = match verdict {
-            Verdict::Done(Ok(value)) => catching(|| drop(value)),
-            Verdict::Done(Err(failure)) => {
+        let dropped = match completion {
+            Completion::Done(Ok(value)) => catching(|| drop(value)),
+            Completion::Done(Err(failure)) => {
                 self.add(failure);
                 Ok(())
             }
-            Verdict::Panicked(payload) => Err(payload),
-            Verdict::Skipped => unreachable!("children of a partial nursery ask themselves"),
+            Completion::Panicked(payload) => Err(payload),
+            Completion::Skipped => unreachable!("children of a partial nursery ask themselves"),
         };
         if let Err(payload) = dropped {
             self.add_dropped(rank, payload, fail());

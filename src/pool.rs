@@ -697,7 +697,7 @@ impl PoolBuilder {
             describe: scope::describe,
             watchdog: self.watchdog.map(|every| Watchdog {
                 every,
-                bark: dump::print,
+                on_stall: dump::print,
             }),
         });
         Ok(Pool {

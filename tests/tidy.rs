@@ -10,13 +10,13 @@ mod layers;
 
 /// Files that may contain unsafe code.
 const UNSAFE: [&str; 23] = [
-    "src/engine/frame/forget.rs",
+    "src/engine/frame/after_fork.rs",
     "src/engine/frame/fork.rs",
     "src/engine/frame/mod.rs",
     "src/engine/frame/report.rs",
     "src/engine/frame/stage.rs",
     "src/engine/limit.rs",
-    "src/engine/scope_frame.rs",
+    "src/engine/node.rs",
     "src/engine/shared.rs",
     "src/platform/cpus.rs",
     "src/platform/lazy.rs",
@@ -27,11 +27,11 @@ const UNSAFE: [&str; 23] = [
     "src/scope/nest.rs",
     "src/scope/partial.rs",
     "src/task/arena.rs",
+    "src/task/buffer.rs",
     "src/task/chunk.rs",
     "src/task/consume.rs",
     "src/task/list.rs",
     "src/task/record.rs",
-    "src/task/room.rs",
     "src/task/slab.rs",
 ];
 

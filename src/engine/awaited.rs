@@ -1,8 +1,8 @@
 //! What a thread can wait for: a child, the end of a nursery, the first end of several children.
 
 use crate::engine::frame::Frame;
+use crate::engine::node::Node;
 use crate::engine::report::{Id, WaitsFor};
-use crate::engine::scope_frame::ScopeFrame;
 use crate::task::record::{Class, Handle, Running};
 
 /// What a thread waits for.
@@ -56,7 +56,7 @@ impl<T> Awaited for Handle<T> {
 }
 
 /// The end of a nursery, seen from its body's frame.
-pub(super) struct End<'a>(pub(super) &'a Frame<'a>, pub(super) &'a ScopeFrame);
+pub(super) struct End<'a>(pub(super) &'a Frame<'a>, pub(super) &'a Node);
 
 impl Awaited for End<'_> {
     fn is_over(&self) -> bool {

@@ -12,11 +12,11 @@ use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::hooks;
 use crate::engine::limit;
+use crate::engine::node::Node;
 use crate::engine::report::Id;
-use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Doing, Run};
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::{Arc, PoisonError};
 use crate::platform::thread;
 use crate::protocol::side::{Side, Taker};
@@ -60,7 +60,7 @@ impl Blocking {
     }
 
     /// Takes the first queued child of `scope` or of a nursery below it.
-    pub(crate) fn take_below(&self, scope: &ScopeFrame) -> Option<Run> {
+    pub(crate) fn take_below(&self, scope: &Node) -> Option<Run> {
         self.side.take(|run| run.scope().is_within(scope))
     }
 
@@ -80,11 +80,11 @@ impl Blocking {
             Taker::Ready => {}
             Taker::ToBeStarted(number) => {
                 let name = format!("{}-side-{number}", seat.core.name());
-                point::reach(Point::SideThreadStarts);
+                failpoint::reach(Failpoint::SideThreadStarts);
                 let core = Arc::clone(&seat.core);
                 let started = seat.core.start_thread(name, move || Self::main(&core));
                 if started.is_none() {
-                    point::reach(Point::SideThreadRefused);
+                    failpoint::reach(Failpoint::SideThreadRefused);
                     self.side.not_started();
                     // A run queued meanwhile may have counted on this thread, and a waiter may be
                     // parked: the home, or a child or plain thread that has spawned it.
@@ -104,17 +104,17 @@ impl Blocking {
             let root = Frame::root(seat);
             root.enter(|| {
                 core.check_process();
-                point::reach(Point::SideThreadStarted);
+                failpoint::reach(Failpoint::SideThreadStarted);
                 while let Some(run) = core.blocking.next() {
                     seat.slot().set_doing(Doing::Running);
-                    point::reach(Point::BlockingTaken);
+                    failpoint::reach(Failpoint::BlockingTaken);
                     run.execute(seat, |_| false);
                     // If the run has forked the process, the new one has no use for a side thread.
                     core.check_process();
                     seat.slot().set_doing(Doing::Away);
                     core.blocking.side.note_ready();
                 }
-                point::reach(Point::SideThreadRetires);
+                failpoint::reach(Failpoint::SideThreadRetires);
             });
         });
     }

@@ -5,25 +5,25 @@ use std::fmt;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::hooks::Hooks;
+use crate::engine::node::Node;
 use crate::engine::report::Facts;
-use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
 use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
 use crate::engine::timer;
-use crate::engine::watchdog::{self, Leash, Watchdog};
+use crate::engine::watchdog::{self, Stop, Watchdog};
 use crate::engine::worker;
 use crate::platform::cpus;
 use crate::platform::deque::Worker as Deque;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
 use crate::platform::thread::{self, Thread};
 use crate::protocol::idle::{Field, Idle};
+use crate::protocol::injector::Injector;
 use crate::protocol::roster;
-use crate::protocol::strays::Strays;
 use crate::protocol::threads::Threads;
 
 /// What a pool is made of.
@@ -44,7 +44,7 @@ pub(crate) struct Config {
     /// User code that runs on the threads; it belongs to the pool's handle.
     pub(crate) hooks: Weak<Hooks>,
     /// Tells what the layer above knows about a nursery.
-    pub(crate) describe: fn(&ScopeFrame) -> Facts,
+    pub(crate) describe: fn(&Node) -> Facts,
     pub(crate) watchdog: Option<Watchdog>,
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct Core {
     config: Config,
     pub(crate) idle: Idle,
     pub(crate) roster: Roster,
-    pub(crate) strays: Strays<Run>,
+    pub(crate) injector: Injector<Run>,
     pub(crate) blocking: Blocking,
     /// The workers' slots, by their index among the sleepers; set by the first child.
     workers: OnceLock<Vec<Arc<Slot>>>,
@@ -129,7 +129,7 @@ pub(crate) struct Core {
     wake_ups: Common,
     /// Whether the watchdog was started, if there is to be one.
     is_watched: OnceLock<()>,
-    pub(super) leash: Leash,
+    pub(super) stop: Stop,
     /// Where threads wait that have asked all threads what they have open.
     pub(super) answers: Answers,
     /// How many times a spare has stood in for an absent worker.
@@ -143,7 +143,7 @@ impl Core {
             process: Process::this(),
             idle: Idle::new(config.threads, config.spares),
             roster: Roster::default(),
-            strays: Strays::new(),
+            injector: Injector::new(),
             blocking: Blocking::new(config.blocking_threads),
             workers: OnceLock::new(),
             spares: Mutex::default(),
@@ -153,7 +153,7 @@ impl Core {
             config,
             wake_ups: Common::default(),
             is_watched: OnceLock::new(),
-            leash: Leash::default(),
+            stop: Stop::default(),
             answers: Answers::default(),
             compensations: Common::default(),
         })
@@ -196,7 +196,7 @@ impl Core {
     }
 
     /// Asks the layer above what it knows about a nursery that is open.
-    pub(crate) fn describe(&self, scope: &ScopeFrame) -> Facts {
+    pub(crate) fn describe(&self, scope: &Node) -> Facts {
         (self.config.describe)(scope)
     }
 
@@ -285,7 +285,7 @@ impl Core {
         if self.is_over() {
             return false;
         }
-        point::reach(Point::WorkersStart);
+        failpoint::reach(Failpoint::WorkersStart);
         let mut deques = Vec::new();
         self.workers.get_or_init(|| {
             let names = (0..self.config.threads).map(|index| self.worker_name(index));
@@ -303,7 +303,7 @@ impl Core {
             let name = self.worker_name(index);
             let started = self.start_thread(name, move || worker::main(core, slot, deque, index));
             if started.is_none() {
-                point::reach(Point::WorkerRefused);
+                failpoint::reach(Failpoint::WorkerRefused);
                 self.living.fetch_sub(1, Ordering::Relaxed);
                 self.idle.note_refused();
                 self.worker(index).rename("refused".to_owned());
@@ -347,7 +347,7 @@ impl Core {
         let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
         self.start_thread(name, move || worker::spare(core, index))?;
-        point::reach(Point::SpareStarted);
+        failpoint::reach(Failpoint::SpareStarted);
         Some(())
     }
 
@@ -376,13 +376,13 @@ impl Core {
     /// included; a caller that is one of them ends later, by itself.
     pub(crate) fn shut_down(&self) {
         self.all_threads.close();
-        point::reach(Point::ShutdownBegun);
+        failpoint::reach(Failpoint::ShutdownBegun);
         self.idle.rouse_all(self);
-        self.leash.end();
+        self.stop.end();
         self.blocking.close();
         self.all_threads.take().into_iter().for_each(Thread::join);
         timer::dismiss();
-        point::reach(Point::ShutdownEnded);
+        failpoint::reach(Failpoint::ShutdownEnded);
     }
 }
 
@@ -401,7 +401,7 @@ impl Field for Core {
         if self.is_orphan() {
             return false;
         }
-        self.strays.len() > 0 || self.roster.read(|slots| slots.iter().any(|s| s.has_work()))
+        self.injector.len() > 0 || self.roster.read(|slots| slots.iter().any(|s| s.has_work()))
     }
 
     fn arm_all(&self) {
@@ -410,12 +410,12 @@ impl Field for Core {
         }
         self.roster
             .read(|slots| slots.iter().for_each(|slot| slot.requests.arm()));
-        point::reach(Point::RequestSet);
+        failpoint::reach(Failpoint::RequestSet);
     }
 
     fn rouse(&self, worker: usize) {
         self.wake_ups.add(1);
-        point::reach(Point::WorkerRoused);
+        failpoint::reach(Failpoint::WorkerRoused);
         let spare = lock(&self.spares).get(&worker).cloned();
         if spare.is_some() {
             self.note_compensation();
@@ -447,7 +447,7 @@ impl fmt::Debug for Core {
             .field("asleep", &asleep)
             .field("absent_workers", &absent)
             .field("spare_workers", &spare)
-            .field("stray_runs", &self.strays.len())
+            .field("stray_runs", &self.injector.len())
             .field("blocking_children_queued", &queued)
             .field("side_threads", &living)
             .field("side_threads_ready", &ready);

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::platform::sync::{Arc, Weak};
 use crate::platform::thread;
-use crate::task::verdict::lose;
+use crate::task::completion::lose;
 
 /// Called with the thread's name.
 type Hook = Box<dyn Fn(&str) + Send + Sync>;

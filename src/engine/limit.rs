@@ -2,7 +2,7 @@
 //!
 //! A thread that runs a child of a limited nursery has a *permit* of its limiter, and so has all
 //! that this child runs on the same thread. A run that finds no permit left is held back by the
-//! limiter until one is given back: then it goes to the strays, or to the side threads, where a
+//! limiter until one is given back: then it goes to the injector, or to the side threads, where a
 //! thread tries again to run it. No thread that has a permit waits for another permit of the same
 //! limiter.
 //!
@@ -15,7 +15,7 @@
 //!    children under its permit, including children that may block. A thread that waits for one
 //!    child and has a permit runs the child by its handle, so it need not be told.
 //! 4. A thread that has no permit may wait for one child that it would run itself (a plain thread,
-//!    a fork of the body). It enlists ([`Wanting`]) before it looks for a permit; a thread that
+//!    a fork of the body). It enlists ([`Waiters`]) before it looks for a permit; a thread that
 //!    gives one back looks for enlisted threads afterwards.
 //! 5. A run that was let go may lie where no thread takes it, while its home waits, in an inner
 //!    nursery, for a run behind it in the line. So a thread that waits for such a run enlists, too,
@@ -30,14 +30,14 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ptr;
 
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Run, Slot};
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::Process;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, statics};
-use crate::protocol::permits::{Permits, Wanting};
+use crate::protocol::permits::{Permits, Waiters};
 use crate::task::record::Class;
 
 /// The limit of one nursery.
@@ -49,7 +49,7 @@ pub(crate) struct Limiter {
     process: Process,
     permits: Permits<(Run, Class)>,
     /// The waiters to wake once a permit is given back.
-    wanting: Wanting<Arc<Slot>>,
+    waiters: Waiters<Arc<Slot>>,
 }
 
 statics! {
@@ -92,7 +92,7 @@ impl Limiter {
             outer: Cell::new(ptr::null()),
             process: Process::this(),
             permits: Permits::new(most),
-            wanting: Wanting::new(),
+            waiters: Waiters::new(),
         }
     }
 
@@ -144,7 +144,7 @@ impl Limiter {
         let is_same = |slot: &Arc<Slot>| ptr::eq(&**slot, seat.slot());
         let who = || seat.shared_slot();
         self.missing()
-            .all(|limiter| limiter.wanting.is_left_for(&limiter.permits, is_same, who))
+            .all(|limiter| limiter.waiters.is_left_for(&limiter.permits, is_same, who))
     }
 
     /// Gives a permit back, and sends on the first run that waits for it.
@@ -153,8 +153,8 @@ impl Limiter {
             return;
         }
         let first = self.permits.give_back();
-        point::reach(Point::PermitGivenBack);
-        for slot in self.wanting.take() {
+        failpoint::reach(Failpoint::PermitGivenBack);
+        for slot in self.waiters.take() {
             #[cfg(hatchery_shuttle)]
             if crate::platform::shuttled::is_planted("nobody hears of a permit") {
                 continue;
@@ -174,7 +174,7 @@ impl Limiter {
     fn send_on((run, class): (Run, Class)) {
         // The run is counted, so its nursery is open.
         Seat::with(&run.scope().core().clone(), |seat| match class {
-            Class::Compute => seat.stray(run),
+            Class::Compute => seat.inject(run),
             Class::Blocking => {
                 seat.core.blocking.submit(seat, run);
                 if seat.core.blocking.is_starved() {
@@ -200,7 +200,7 @@ impl Limiter {
 
     /// Takes the first run of this class, of `scope` or of a nursery below it, that is held back by a
     /// limiter of which this thread has a permit, or could have one now.
-    pub(crate) fn take_below(&self, scope: &ScopeFrame, class: Class) -> Option<Run> {
+    pub(crate) fn take_below(&self, scope: &Node, class: Class) -> Option<Run> {
         let are_left = self.are_left();
         let is_wanted = |(run, of): &(Run, Class)| *of == class && is_below(run, scope);
         let mut may_ask = self.chain().filter(|limiter| are_left || limiter.is_held());
@@ -210,7 +210,7 @@ impl Limiter {
 
     /// Whether [`Self::take_below`] would find a run of any class. If only permits are missing for
     /// it, this thread is woken when the next one is given back.
-    pub(crate) fn has_below(&self, scope: &ScopeFrame, seat: &Seat) -> bool {
+    pub(crate) fn has_below(&self, scope: &Node, seat: &Seat) -> bool {
         let has = |limiter: &Self| limiter.permits.has(|(run, _)| is_below(run, scope));
         let mut held = self.chain().filter(|limiter| limiter.is_held());
         held.any(has) || (self.missing().any(has) && self.are_left_for(seat))
@@ -219,7 +219,7 @@ impl Limiter {
 
 /// Whether a helper in the body of `scope` may run `run`. Runs of another pool have helpers of
 /// their own.
-pub(crate) fn is_below(run: &Run, scope: &ScopeFrame) -> bool {
+pub(crate) fn is_below(run: &Run, scope: &Node) -> bool {
     run.scope().is_within(scope) && Arc::ptr_eq(run.scope().core(), scope.core())
 }
 
@@ -247,7 +247,7 @@ pub(crate) fn run_or_hold_back<R>(
     seat: &Seat,
     f: impl FnOnce(Run) -> R,
 ) -> Option<R> {
-    let scope: *const ScopeFrame = run.scope();
+    let scope: *const Node = run.scope();
     let home = run.scope().home();
     // The nursery stays open for as long as this thread has to do with several limiters.
     let are_several = limiter.missing().nth(1).is_some();
@@ -272,7 +272,7 @@ pub(crate) fn run_or_hold_back<R>(
         match admitted {
             Some(admitted) => item = admitted,
             None => {
-                point::reach(Point::PermitHeldBack);
+                failpoint::reach(Failpoint::PermitHeldBack);
                 give_back(taken);
                 if are_several {
                     // One of the other limiters may have let this run go.
@@ -317,7 +317,7 @@ fn permitted<R>(taken: Vec<&Limiter>, f: impl FnOnce() -> R) -> R {
         innermost = permit;
     }
     HELD.set(innermost);
-    point::reach_if(!taken.is_empty(), Point::PermitTaken);
+    failpoint::reach_if(!taken.is_empty(), Failpoint::PermitTaken);
     // It does not unwind: children are run under a catch.
     let result = f();
     if process.is_this() {

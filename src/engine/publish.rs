@@ -6,21 +6,21 @@
 //!
 //! 1. the outermost frame that holds anything gives first, so an inner frame gives only when no
 //!    outer frame has anything left;
-//! 2. a frame is not *orderly*, and gives to the strays instead, if what it leaves would outlive it
+//! 2. a frame is not *orderly*, and gives to the injector instead, if what it leaves would outlive it
 //!    on top of a frame of another nursery: the frame of a child that was claimed by its handle
 //!    from inside another nursery;
-//! 3. a frame that gets children while another frame is innermost gives to the strays, too.
+//! 3. a frame that gets children while another frame is innermost gives to the injector, too.
 //!
 //! How a part of a list that nobody has taken comes back to its position: see `frame::shown`.
 //!
 //! Models: `models::publish_*`, `models::split_*`, `models::fork_*`, `models::foreign_*`.
 
 use crate::engine::frame::Frame;
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::engine::tally::Counter;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
 
@@ -41,9 +41,9 @@ const EAGER: u32 = 32;
 
 impl Seat {
     /// Queues a child. If a frame of its nursery is on this thread, the child gets its position in
-    /// the serial order; otherwise it goes to the strays.
+    /// the serial order; otherwise it goes to the injector.
     #[inline]
-    pub(crate) fn queue(scope: &ScopeFrame, child: Queued) {
+    pub(crate) fn queue(scope: &Node, child: Queued) {
         Frame::nearest(scope, |frame| match frame {
             Some(frame) if frame.seat.is_active() => frame.queue(child),
             // This thread may block, and answers no requests meanwhile.
@@ -54,7 +54,7 @@ impl Seat {
             None => Self::with(scope.core(), |seat| {
                 // Perhaps the home has not spawned yet, and so has not started them.
                 seat.core.start_workers();
-                seat.stray(Run::new(scope, PendingList::of(child), 0));
+                seat.inject(Run::new(scope, PendingList::of(child), 0));
             }),
         });
     }
@@ -80,7 +80,7 @@ impl Seat {
     pub(crate) fn put_back(&self, runs: impl IntoIterator<Item = Run>) {
         let mut runs = runs.into_iter().peekable();
         let are_some = runs.peek().is_some();
-        point::reach_if(are_some, Point::RunPutBack);
+        failpoint::reach_if(are_some, Failpoint::RunPutBack);
         runs.for_each(|run| self.insert(run));
         if are_some && !self.core.is_orphan() {
             self.core.idle.wake_one(&*self.core);
@@ -136,11 +136,11 @@ impl Seat {
     }
 
     /// Queues a child for a side thread; if the pool is an orphan and has none, for this thread.
-    pub(crate) fn queue_blocking(&self, scope: &ScopeFrame, child: Queued) {
+    pub(crate) fn queue_blocking(&self, scope: &Node, child: Queued) {
         if self.core.is_orphan() {
             return Self::queue(scope, child);
         }
-        point::reach(Point::BlockingQueued);
+        failpoint::reach(Failpoint::BlockingQueued);
         self.core.start_watchdog();
         let run = Run::new(scope, PendingList::of(child), 0);
         self.core.blocking.submit(self, run);
@@ -149,21 +149,21 @@ impl Seat {
     /// Counts a run that was taken from another thread's deque.
     pub(crate) fn note_stolen(&self, run: &Run) {
         run.scope()
-            .count(|numbers| _ = numbers[Counter::Stolen].add(1));
+            .tally(|numbers| _ = numbers[Counter::Stolen].add(1));
         self.tally()[Counter::Stolen].add(1);
-        point::reach(Point::RunStolen);
+        failpoint::reach(Failpoint::RunStolen);
     }
 
     /// Puts a run where idle workers and its nursery's home look.
-    pub(crate) fn stray(&self, run: Run) {
+    pub(crate) fn inject(&self, run: Run) {
         self.core.check_process();
         run.scope()
-            .count(|numbers| _ = numbers[Counter::Injected].add(1));
+            .tally(|numbers| _ = numbers[Counter::Injected].add(1));
         self.tally()[Counter::Injected].add(1);
         // Once it is in the list, the run may be over and its nursery closed.
         let home = run.scope().home();
-        self.core.strays.push(run);
-        point::reach(Point::StrayPut);
+        self.core.injector.push(run);
+        failpoint::reach(Failpoint::StrayPut);
         self.core.idle.wake_one(&*self.core);
         // The home may be this thread itself: a waiter that gives a permit back after its last look
         // sends on what was held back, and is about to park. Model:
@@ -213,7 +213,7 @@ impl Seat {
     #[inline(never)]
     fn answer(&self) {
         self.tally()[Counter::Answers].add(1);
-        point::reach(Point::RequestAnswered);
+        failpoint::reach(Failpoint::RequestAnswered);
         self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
             self.slot().requests.clear();
@@ -284,7 +284,7 @@ impl Seat {
                     Reason::Unasked => outermost.expose_all_of(outermost.settle_in_row()),
                 }
             } else if let Some(scope) = outermost.settle() {
-                point::reach(Point::RunSplit);
+                failpoint::reach(Failpoint::RunSplit);
                 outermost.show_some(scope, reason);
             }
             true
@@ -306,7 +306,7 @@ impl Seat {
 
     /// Exposes all that this thread holds, because it is about to block.
     ///
-    /// Runs of nurseries that other threads opened go to the strays, where those threads look: the
+    /// Runs of nurseries that other threads opened go to the injector, where those threads look: the
     /// deque of a parked thread holds only runs of its own nurseries. So a thread that waits for an
     /// unstarted child finds it without the help of a parked thread.
     pub(crate) fn expose_all(&self) {
@@ -334,7 +334,7 @@ impl Seat {
         });
     }
 
-    /// Hands the runs of other threads' nurseries in the deque to the strays. If the pool is an
+    /// Hands the runs of other threads' nurseries in the deque to the injector. If the pool is an
     /// orphan, it leaves them alone: those threads and their nurseries are not in this process.
     pub(crate) fn let_go_of_the_foreign(&self) {
         if self.core.is_orphan() {
@@ -346,13 +346,13 @@ impl Seat {
             .rev()
             .partition(|run| run.scope().is_home());
         self.put_back(own);
-        foreign.into_iter().for_each(|run| self.stray(run));
+        foreign.into_iter().for_each(|run| self.inject(run));
     }
 }
 
 impl Frame<'_> {
     /// Exposes the children in this frame's list, which belong to this nursery.
-    fn expose_all_of(&self, scope: Option<&ScopeFrame>) {
+    fn expose_all_of(&self, scope: Option<&Node>) {
         if let Some(scope) = scope {
             if self.is_showing() {
                 // Parts that the frame has shown may belong between these children.
@@ -364,7 +364,7 @@ impl Frame<'_> {
 
     /// Exposes the newer half of the list, or the older half if that is due: see `turns`. The part
     /// encloses no part that others could still take: see `frame::shown`.
-    fn show_some(&self, scope: &ScopeFrame, reason: Reason) {
+    fn show_some(&self, scope: &Node, reason: Reason) {
         let mut older = self.list.len() / 2;
         if self.is_showing() {
             let new_from = self.len_before_new();
@@ -378,15 +378,15 @@ impl Frame<'_> {
         self.expose(scope, self.list.split_behind(older));
     }
 
-    fn expose(&self, scope: &ScopeFrame, children: PendingList) {
+    fn expose(&self, scope: &Node, children: PendingList) {
         let first = children.begin();
         let run = Run::new(scope, children, self.seat.place());
         if !self.is_orderly() {
-            return self.seat.stray(run);
+            return self.seat.inject(run);
         }
         self.note_shown(first);
         self.seat.push(run);
-        point::reach(Point::RunExposed);
+        failpoint::reach(Failpoint::RunExposed);
         let core = &*self.seat.core;
         if core.idle.wake_one(core) {
             self.seat.eager.set(EAGER);

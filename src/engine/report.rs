@@ -14,7 +14,7 @@
 
 use crate::engine::core::Core;
 use crate::engine::frame::{Frame, Part};
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Doing;
 use crate::engine::tally::Numbers;
@@ -106,7 +106,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// What the calling thread has open in the pool.
-    fn of_here(core: &Core, waits: Option<(&ScopeFrame, WaitsFor)>) -> Self {
+    fn of_here(core: &Core, waits: Option<(&Node, WaitsFor)>) -> Self {
         let mut report = Self::default();
         Frame::with_current(|current| {
             let stack = current.into_iter().flat_map(Frame::stack);
@@ -133,7 +133,7 @@ impl Report {
     }
 
     /// Adds a nursery and the nurseries around it.
-    fn add(&mut self, core: &Core, scope: &ScopeFrame, unstarted: usize) {
+    fn add(&mut self, core: &Core, scope: &Node, unstarted: usize) {
         let mut next = Some((scope, unstarted));
         while let Some((scope, unstarted)) = next {
             let id = Id::of(scope);
@@ -245,7 +245,7 @@ impl Seat {
 
     /// Reports what this thread has open in the seat's pool and, if it is parked, what it waits for.
     #[cold]
-    pub(crate) fn report(&self, waits: Option<(&ScopeFrame, WaitsFor)>) {
+    pub(crate) fn report(&self, waits: Option<(&Node, WaitsFor)>) {
         let report = || Report::of_here(&self.core, waits);
         self.slot().desk.answer(report);
         self.core.answers.ring();

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
-use crate::engine::pace::Pace;
+use crate::engine::grain::Grain;
 use crate::engine::shared::{Doing, Run, Slot, SlotRef};
 use crate::engine::tally::Tally;
 use crate::engine::turns::Spree;
 use crate::platform::deque::Worker as Deque;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::thread;
 
@@ -50,7 +50,7 @@ pub(crate) struct Seat {
     /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
     /// Whether the forks behind long rows are coarse.
-    pub(crate) rows: Pace,
+    pub(crate) rows: Grain,
     /// Whether this thread has taken a run from another thread, and no fork has begun since.
     pub(crate) is_thief: Cell<bool>,
     /// How many more times this thread gives for a worker that is on its way.
@@ -95,7 +95,7 @@ impl Seat {
             core,
             deque,
             claims: Cell::new(0),
-            rows: Pace::new(),
+            rows: Grain::new(),
             is_thief: Cell::new(false),
             eager: Cell::new(0),
             left: Cell::new(0),
@@ -115,7 +115,7 @@ impl Seat {
         // comes here.
         core.check_process();
         let (slot, deque) = core.roster.check_in(owner);
-        point::reach(Point::GuestTaken);
+        failpoint::reach(Failpoint::GuestTaken);
         Self::new(Arc::clone(core), slot, deque, Kind::Guest)
     }
 
@@ -354,7 +354,7 @@ impl Drop for Seat {
             let gone = Deque::new_lifo();
             let deque = std::mem::replace(&mut self.deque, gone);
             self.core.roster.check_out(self.shared_slot(), deque);
-            point::reach(Point::GuestReturned);
+            failpoint::reach(Failpoint::GuestReturned);
         }
     }
 }

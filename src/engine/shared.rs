@@ -12,13 +12,13 @@ use crossbeam_utils::CachePadded;
 
 use crate::engine::frame::Frame;
 use crate::engine::limit;
+use crate::engine::node::Node;
 use crate::engine::report::{Desk, Id};
-use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Tally;
 use crate::platform::deque::{Steal, Stealer};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::parker::Parker;
-use crate::platform::point::{self, Point};
 use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
 use crate::protocol::requests::Requests;
@@ -28,7 +28,7 @@ use crate::task::record::Class;
 /// Unstarted children of one nursery that left its private lists; one unit of its count.
 #[must_use]
 pub(crate) struct Run {
-    scope: *const ScopeFrame,
+    scope: *const Node,
     children: PendingList,
 }
 
@@ -38,13 +38,13 @@ unsafe impl Send for Run {}
 impl Run {
     /// Makes a run of children of `scope` that are about to be shared, and counts it in the
     /// nursery. `place` is the number of the run, see [`Seat::place`].
-    pub(crate) fn new(scope: &ScopeFrame, children: PendingList, place: u8) -> Self {
+    pub(crate) fn new(scope: &Node, children: PendingList, place: u8) -> Self {
         children.share(place);
         scope.count.add(1);
         Self { scope, children }
     }
 
-    pub(crate) fn scope(&self) -> &ScopeFrame {
+    pub(crate) fn scope(&self) -> &Node {
         // SAFETY: the count keeps the nursery open while this run exists.
         unsafe { &*self.scope }
     }
@@ -62,7 +62,7 @@ impl Run {
     pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
         self.children.sweep();
         if self.children.is_empty() {
-            point::reach(Point::RunSwept);
+            failpoint::reach(Failpoint::RunSwept);
             // SAFETY: open until this unit is released.
             unsafe { &*self.scope }.release(seat);
             return None;
@@ -99,8 +99,8 @@ impl Run {
             Some(children) => {
                 // These include children that this thread has spawned meanwhile.
                 children.share(0);
-                point::reach(Point::RunLeft);
-                seat.stray(Run { scope, children });
+                failpoint::reach(Failpoint::RunLeft);
+                seat.inject(Run { scope, children });
             }
         }
     }
@@ -108,7 +108,7 @@ impl Run {
     fn run_all(
         self,
         seat: &Seat,
-        scope: &ScopeFrame,
+        scope: &Node,
         enough: impl Fn(bool) -> bool,
     ) -> Option<PendingList> {
         #[cfg(hatchery_shuttle)]
@@ -119,7 +119,7 @@ impl Run {
             return left;
         }
         scope.note_runner(seat);
-        point::reach_if(scope.is_fork(), Point::ForkStolen);
+        failpoint::reach_if(scope.is_fork(), Failpoint::ForkStolen);
         seat.is_thief.set(true);
         let only = self.children.only().map(Id::of);
         seat.slot().take_along(Id::of(scope), only, || {
@@ -131,10 +131,10 @@ impl Run {
     /// thread is its home, or has another run of it.
     pub(crate) fn take_back(self, seat: &Seat, list: &PendingList) {
         list.append(&self.children);
-        point::reach(if self.scope().is_fork() {
-            Point::ForkTakenBack
+        failpoint::reach(if self.scope().is_fork() {
+            Failpoint::ForkTakenBack
         } else {
-            Point::RunTakenBack
+            Failpoint::RunTakenBack
         });
         // SAFETY: open until this unit is released.
         unsafe { &*self.scope }.release(seat);

@@ -48,7 +48,7 @@ pub(crate) struct Found {
 pub(crate) struct Survey {
     pub(crate) slots: Vec<Found>,
     /// The nursery of each stray run.
-    pub(crate) strays: Vec<Id>,
+    pub(crate) injected: Vec<Id>,
     /// The nurseries of the blocking children that wait for a thread.
     pub(crate) blocking: Vec<Id>,
 }
@@ -108,7 +108,7 @@ impl Core {
         }
         Survey {
             slots: asked.into_iter().map(Self::find).collect(),
-            strays: self.strays.each(|run| Id::of(run.scope())),
+            injected: self.injector.each(|run| Id::of(run.scope())),
             blocking: self.blocking.whose(),
         }
     }

@@ -8,14 +8,14 @@
 //! | what waits                                     | where                | who looks                     |
 //! |------------------------------------------------|----------------------|-------------------------------|
 //! | what the thread has shown and nobody has taken | its own deque        | its frame: see `frame::shown` |
-//! | strays                                         | `Core::strays`       | homes for their own, workers for any |
+//! | strays                                         | `Core::injector`       | homes for their own, workers for any |
 //! | what is held back for lack of a permit         | the limiter          | homes, and threads with the permit |
 //! | blocking children that no side thread takes    | `Blocking`           | homes                         |
 //! | what others have shown                         | their deques         | workers, each [`TURN`] times  |
 //! | the oldest of what others hold                 | their private lists  | these threads: see below      |
 //!
-//! If something waits, the thread hands the rest of its list to the strays, behind all that stands
-//! there already, and takes what waits. A home goes through these places in turn. Strays are a
+//! If something waits, the thread hands the rest of its list to the injector, behind all that stands
+//! there already, and takes what waits. A home goes through these places in turn. Injector are a
 //! queue, and so is the line at a limiter. So the wait of a run is bounded: for each run before it,
 //! for each of the places, and for each thread that takes from there, at most `TURN` children run
 //! that leave others behind, besides the children that these leave and that end in between.
@@ -32,7 +32,7 @@
 
 use crate::engine::frame::Frame;
 use crate::engine::limit;
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 
@@ -71,11 +71,11 @@ impl Seat {
     }
 
     /// Whether something waits that this thread may run while it runs children of `scope`.
-    pub(crate) fn others_wait(&self, scope: &ScopeFrame) -> bool {
+    pub(crate) fn others_wait(&self, scope: &Node) -> bool {
         // If this thread is not the home, what stands in line for its permit gets the permit once
         // the run ends.
         let may_run = |run: &Run| !scope.is_on(self) || limit::is_below(run, scope);
-        self.core.strays.has(may_run)
+        self.core.injector.has(may_run)
             || scope
                 .limiter()
                 .is_some_and(|limiter| limiter.has_line(may_run))
@@ -84,7 +84,7 @@ impl Seat {
 
     /// Whether something waits that a worker at the bottom of its stack may run.
     pub(crate) fn sees_others(&self) -> bool {
-        self.core.strays.len() > 0
+        self.core.injector.len() > 0
             || (self.is_to_steal() && self.core.roster.has_work_beyond(self.slot()))
     }
 

@@ -5,7 +5,7 @@
 //! 0. the awaited child itself, if it never left this thread;
 //! 1. N's own unstarted children, oldest first, including children that it exposed and nobody took
 //!    (`frame::shown`); then strays of N or of nurseries below it. If children that leave others
-//!    behind keep it from the strays, these get their turn (`turns`);
+//!    behind keep it from the injector, these get their turn (`turns`);
 //! 2. *leapfrog*: ask the thread that took children of N for some of what it holds, and take one
 //!    run at a time from it. A run shows its nursery only once it is taken; if it is not below N,
 //!    it becomes a stray;
@@ -33,12 +33,12 @@ use std::mem;
 use crate::engine::awaited::{Any, Awaited, End};
 use crate::engine::frame::{Drained, Frame};
 use crate::engine::limit::{self, Limiter};
+use crate::engine::node::Node;
 use crate::engine::report::Id;
-use crate::engine::scope_frame::ScopeFrame;
 use crate::engine::seat::{GoOn, Seat};
 use crate::engine::shared::{Doing, Run};
 use crate::engine::tally::Counter;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process;
 use crate::platform::thread::pause;
 use crate::task::record::{Class, Handle, Running};
@@ -53,7 +53,7 @@ const LONGEST_PAUSE: u32 = 32;
 impl Seat {
     /// Waits in the body of `scope`, the innermost frame, until all of its children have ended.
     #[inline(always)]
-    pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &ScopeFrame) {
+    pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &Node) {
         while !body.list.is_empty() && scope.count.is_zero() {
             _ = body.drain(scope, |_| false);
         }
@@ -65,12 +65,12 @@ impl Seat {
     }
 
     #[inline(never)]
-    fn wait_for_the_rest(&self, body: &Frame<'_>, scope: &ScopeFrame) {
+    fn wait_for_the_rest(&self, body: &Frame<'_>, scope: &Node) {
         self.wait(body, scope, &End(body, scope));
     }
 
     /// Runs the oldest child of `scope` that this thread holds, if it holds more than `several`.
-    pub(crate) fn run_one_of_several(scope: &ScopeFrame, several: u32) {
+    pub(crate) fn run_one_of_several(scope: &Node, several: u32) {
         Frame::with_current(|frame| {
             let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
             if let Some(frame) = frame.filter(|frame| frame.list.len() > several) {
@@ -80,7 +80,7 @@ impl Seat {
     }
 
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
-    pub(crate) fn wait_for_child<T>(&self, scope: &ScopeFrame, child: &Handle<T>) {
+    pub(crate) fn wait_for_child<T>(&self, scope: &Node, child: &Handle<T>) {
         if child.class() == Class::Compute
             && scope.is_permitted()
             && (child.is_private_and_unstarted() || self.shares_at(child.place()))
@@ -95,7 +95,7 @@ impl Seat {
     }
 
     /// Waits until one of several children of `scope` has ended.
-    pub(crate) fn wait_for_any<'a, T: 'a, I, C>(&self, scope: &ScopeFrame, children: &C)
+    pub(crate) fn wait_for_any<'a, T: 'a, I, C>(&self, scope: &Node, children: &C)
     where
         C: Fn() -> I,
         I: Iterator<Item = &'a Handle<T>>,
@@ -105,7 +105,7 @@ impl Seat {
     }
 
     /// Runs a child that its handle has claimed.
-    fn run_claimed(&self, scope: &ScopeFrame, child: Running) {
+    fn run_claimed(&self, scope: &Node, child: Running) {
         self.answer_request();
         Frame::run_child(self, scope, child);
         self.forget_claimed(scope);
@@ -113,7 +113,7 @@ impl Seat {
 
     /// Releases queue references to children of `scope` that handles have claimed, so that a task
     /// that goes on spawning and joining keeps no memory.
-    fn forget_claimed(&self, scope: &ScopeFrame) {
+    fn forget_claimed(&self, scope: &Node) {
         let is_stray = Frame::with_current(|current| {
             let frame = current.and_then(|frame| frame.find(scope));
             frame.inspect(|frame| frame.list.note_claim());
@@ -123,11 +123,13 @@ impl Seat {
         });
         self.note_public_claim();
         if is_stray && !self.core.is_orphan() {
-            self.core.strays.note_claim(Run::is_stale, limit::let_go_of);
+            self.core
+                .injector
+                .note_claim(Run::is_stale, limit::let_go_of);
         }
     }
 
-    fn wait(&self, frame: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) {
+    fn wait(&self, frame: &Frame<'_>, scope: &Node, awaited: &impl Awaited) {
         let helps = frame.is_body_of(scope);
         let mut has_parked = false;
         while !awaited.is_over() {
@@ -154,19 +156,19 @@ impl Seat {
             {
                 continue;
             }
-            point::reach(Point::ChildAwaited);
+            failpoint::reach(Failpoint::ChildAwaited);
             if let Some(runner) = helps.then(|| scope.runner()).flatten() {
-                runner.with(self, |runner| runner.requests.beg(self.slot()));
-                point::reach(Point::RequestBegged);
+                runner.with(self, |runner| runner.requests.ask_as(self.slot()));
+                failpoint::reach(Failpoint::RequestBegged);
             }
             if !mem::replace(&mut has_parked, true) {
-                scope.count(|numbers| _ = numbers[Counter::Parked].add(1));
+                scope.tally(|numbers| _ = numbers[Counter::Parked].add(1));
                 self.tally()[Counter::Parked].add(1);
             }
             self.slot().set_doing(Doing::Waiting);
-            point::reach(Point::WaiterParks);
+            failpoint::reach(Failpoint::WaiterParks);
             self.park(scope, helps, awaited);
-            point::reach(Point::WaiterWoken);
+            failpoint::reach(Failpoint::WaiterWoken);
             self.slot().set_doing(Doing::Running);
         }
     }
@@ -175,13 +177,7 @@ impl Seat {
     /// the nursery was open. It aborts if there is nothing, because nobody else ends the wait.
     #[cold]
     #[inline(never)]
-    fn go_on_alone(
-        &self,
-        body: &Frame<'_>,
-        scope: &ScopeFrame,
-        helps: bool,
-        awaited: &impl Awaited,
-    ) {
+    fn go_on_alone(&self, body: &Frame<'_>, scope: &Node, helps: bool, awaited: &impl Awaited) {
         if helps && body.drain(scope, |_| awaited.is_over()) != Drained::Nothing {
             return;
         }
@@ -200,7 +196,7 @@ impl Seat {
 
     /// Takes step 3: runs the awaited child. False if somebody has started it, or if the limit of
     /// the nursery leaves no room for it.
-    fn run_awaited(&self, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
+    fn run_awaited(&self, scope: &Node, awaited: &impl Awaited) -> bool {
         let run = || {
             let child = awaited.claim(Class::Compute);
             child.map(|child| self.run_claimed(scope, child)).is_some()
@@ -210,14 +206,14 @@ impl Seat {
 
     /// Takes step 4: parks until the wait is over, or there is something for this thread to do and
     /// a place to do it in. For what only this thread may ever do, it takes a place anyway.
-    fn park(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) {
+    fn park(&self, scope: &Node, helps: bool, awaited: &impl Awaited) {
         self.park_without_place(|| {
             if self.slot().desk.is_wanted() {
                 self.report(Some((scope, awaited.describe())));
             }
             let is_needed = awaited.is_over()
                 || self.core.blocking.is_starved()
-                || self.core.strays.has(|run| run.scope().is_within(scope))
+                || self.core.injector.has(|run| run.scope().is_within(scope))
                 || self.is_let_go(scope, helps, awaited);
             if is_needed {
                 GoOn::Anyway
@@ -229,7 +225,7 @@ impl Seat {
 
     /// Looks for a moment whether the wait is over, and leapfrogs meanwhile; false if neither came
     /// of it.
-    fn look_around(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
+    fn look_around(&self, scope: &Node, helps: bool, awaited: &impl Awaited) -> bool {
         for look in 0..LOOKS {
             if awaited.is_over() || (helps && self.leapfrog(scope, awaited)) {
                 return true;
@@ -241,7 +237,7 @@ impl Seat {
 
     /// Takes step 2: steals a run from the thread that took children of `scope`, or asks it for
     /// one.
-    fn leapfrog(&self, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
+    fn leapfrog(&self, scope: &Node, awaited: &impl Awaited) -> bool {
         let Some(runner) = scope.runner() else {
             return false;
         };
@@ -250,19 +246,19 @@ impl Seat {
                 return None;
             }
             if !runner.has_work() {
-                runner.requests.beg(self.slot());
+                runner.requests.ask_as(self.slot());
                 return None;
             }
             runner.steal()
         });
         let Some(run) = run else { return false };
-        scope.count(|numbers| _ = numbers[Counter::StolenWhileWaiting].add(1));
+        scope.tally(|numbers| _ = numbers[Counter::StolenWhileWaiting].add(1));
         self.tally()[Counter::StolenWhileWaiting].add(1);
         self.note_stolen(&run);
         if !run.scope().is_within(scope) {
             // The runner has gone on to something else.
             scope.forget_runner();
-            self.stray(run);
+            self.inject(run);
             return false;
         }
         self.help_with(run, scope, awaited);
@@ -270,7 +266,7 @@ impl Seat {
     }
 
     /// Runs children of `scope` or of a nursery below it while the wait goes on.
-    fn help_with(&self, run: Run, scope: &ScopeFrame, awaited: &impl Awaited) {
+    fn help_with(&self, run: Run, scope: &Node, awaited: &impl Awaited) {
         let own = Frame::with_current(|frame| {
             let is_own = |frame: &Frame<'_>| frame.is_body_of(scope) && scope.is_permitted();
             std::ptr::eq(run.scope(), scope) && frame.is_some_and(is_own)
@@ -291,7 +287,7 @@ impl Seat {
     }
 
     /// Takes step 1: runs something that a waiter in the body of `scope` may run.
-    fn help(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
+    fn help(&self, body: &Frame<'_>, scope: &Node, awaited: &impl Awaited) -> bool {
         if body.take_back_next(scope) {
             return true;
         }
@@ -317,7 +313,7 @@ impl Seat {
             // `publish`.
             self.put_back([run]);
         }
-        let stray = self.core.strays.take(|run| run.scope().is_within(scope));
+        let stray = self.core.injector.take(|run| run.scope().is_within(scope));
         let held_back = || scope.limiter()?.take_below(scope, Class::Compute);
         match stray.or_else(held_back) {
             None => false,
@@ -331,13 +327,13 @@ impl Seat {
     /// Gives others their turn, if there are any: hands the body's list on, and runs what waits
     /// where only this thread may look. See `turns`.
     #[cold]
-    fn help_others(&self, body: &Frame<'_>, scope: &ScopeFrame, awaited: &impl Awaited) -> bool {
+    fn help_others(&self, body: &Frame<'_>, scope: &Node, awaited: &impl Awaited) -> bool {
         let is_below = |run: &Run| run.scope().is_within(scope);
         let places = 0..4;
         let first = self.turns();
         for place in places.map(|place| (first + place) % 4) {
             let run = match place {
-                0 => self.core.strays.take(is_below),
+                0 => self.core.injector.take(is_below),
                 1 => scope
                     .limiter()
                     .and_then(|limiter| limiter.take_below(scope, Class::Compute)),
@@ -355,8 +351,8 @@ impl Seat {
             };
             if let Some(run) = run {
                 if !body.list.is_empty() {
-                    point::reach(Point::RunLeft);
-                    self.stray(Run::new(scope, body.list.take(), 0));
+                    failpoint::reach(Failpoint::RunLeft);
+                    self.inject(Run::new(scope, body.list.take(), 0));
                 }
                 self.help_with(run, scope, awaited);
                 return true;
@@ -366,7 +362,7 @@ impl Seat {
     }
 
     /// Takes the newest run in the deque if it is of a nursery below this one.
-    fn pop_below(&self, scope: &ScopeFrame) -> Option<Run> {
+    fn pop_below(&self, scope: &Node) -> Option<Run> {
         let run = self.pop()?;
         if !std::ptr::eq(run.scope(), scope) && run.scope().is_within(scope) {
             return Some(run);
@@ -378,14 +374,14 @@ impl Seat {
     /// Runs one blocking child that no side thread will take, or that may be held back for lack of
     /// a permit which this thread can have: the awaited child, or, if `helps`, another child below
     /// the nursery.
-    fn run_blocking(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
+    fn run_blocking(&self, scope: &Node, helps: bool, awaited: &impl Awaited) -> bool {
         let blocking = &self.core.blocking;
         let is_starved = blocking.is_starved();
         let limiter = scope.limiter();
         if !may_run_blocking(is_starved, limiter) {
             return false;
         }
-        point::reach(Point::BlockingHelped);
+        failpoint::reach(Failpoint::BlockingHelped);
         let run = || {
             let child = awaited.claim(Class::Blocking);
             let child = child.map(|child| {
@@ -412,7 +408,7 @@ impl Seat {
     /// Whether there are permits now for what the limit of the nursery kept from running: what a
     /// helper may take out of the line, or the awaited child. If not, this thread is told when
     /// there are.
-    fn is_let_go(&self, scope: &ScopeFrame, helps: bool, awaited: &impl Awaited) -> bool {
+    fn is_let_go(&self, scope: &Node, helps: bool, awaited: &impl Awaited) -> bool {
         let Some(limiter) = scope.limiter() else {
             return false;
         };

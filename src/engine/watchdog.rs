@@ -15,23 +15,23 @@ const SHORTEST: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy)]
 pub(crate) struct Watchdog {
     pub(crate) every: Duration,
-    pub(crate) bark: fn(&Core, Duration),
+    pub(crate) on_stall: fn(&Core, Duration),
 }
 
 /// What ends the thread.
 #[derive(Default)]
-pub(crate) struct Leash {
+pub(crate) struct Stop {
     is_over: Mutex<bool>,
     bell: Condvar,
 }
 
-impl Leash {
+impl Stop {
     pub(crate) fn end(&self) {
         *lock(&self.is_over) = true;
         self.bell.notify_all();
     }
 
-    /// Waits for this time; true if the leash ends before.
+    /// Waits for this time; true if the stop ends before.
     fn wait(&self, time: Duration) -> bool {
         // A time too far away to be named never comes.
         let end = clock::tick().checked_add(time);
@@ -56,22 +56,22 @@ impl Leash {
 struct Memory {
     moves: Numbers,
     was_anybody_waiting: bool,
-    has_barked: bool,
+    has_reported: bool,
 }
 
 impl Memory {
-    /// Notes what a look finds, and returns whether to bark: somebody has waited since the last
-    /// look, nothing has moved since then, and there was no bark since something last moved.
+    /// Notes what a look finds, and returns whether to on_stall: somebody has waited since the last
+    /// look, nothing has moved since then, and there was no on_stall since something last moved.
     fn look(&mut self, moves: Numbers, is_anybody_waiting: bool) -> bool {
         let has_moved = moves != self.moves;
         let waits = is_anybody_waiting && self.was_anybody_waiting;
-        let barks = waits && !has_moved && !self.has_barked;
+        let reports = waits && !has_moved && !self.has_reported;
         *self = Self {
             moves,
             was_anybody_waiting: is_anybody_waiting,
-            has_barked: barks || self.has_barked && !has_moved,
+            has_reported: reports || self.has_reported && !has_moved,
         };
-        barks
+        reports
     }
 }
 
@@ -79,9 +79,9 @@ impl Memory {
 pub(crate) fn main(core: &Core, watchdog: Watchdog) {
     let every = watchdog.every.max(SHORTEST);
     let mut memory = Memory::default();
-    while !core.leash.wait(every) {
+    while !core.stop.wait(every) {
         if memory.look(core.numbers(), core.is_anybody_waiting()) {
-            (watchdog.bark)(core, every);
+            (watchdog.on_stall)(core, every);
         }
         // A thread that runs short children answers before the next look, and has moved by that.
         core.arm_all();
@@ -100,11 +100,11 @@ mod tests {
     }
 
     #[test]
-    fn it_barks_once_until_something_moves() {
+    fn it_reports_once_until_something_moves() {
         let mut memory = Memory::default();
         let looks = [1, 1, 1, 1, 2, 2, 2, 3, 4, 4];
-        let barks = looks.map(|spawned| memory.look(moves(spawned), true));
-        let looks = (0..10).filter(|look| barks[*look]);
+        let reports = looks.map(|spawned| memory.look(moves(spawned), true));
+        let looks = (0..10).filter(|look| reports[*look]);
         assert_eq!(looks.collect::<Vec<_>>(), [1, 5, 9]);
     }
 

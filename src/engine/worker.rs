@@ -21,7 +21,7 @@ use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
 use crate::platform::clock;
 use crate::platform::deque::Worker as Deque;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
@@ -118,7 +118,7 @@ fn work(seat: &Seat, index: usize) -> bool {
         }
         if was_woken_for_nothing {
             seat.core.idle.leave_for_nap(&*seat.core);
-            point::reach(Point::WorkerNaps);
+            failpoint::reach(Failpoint::WorkerNaps);
             thread::sleep(nap);
             nap = (nap * 2).min(LONGEST_NAP);
             seat.slot().asleep.store(true, Ordering::Relaxed);
@@ -155,7 +155,7 @@ fn execute(seat: &Seat, run: Run) {
 fn sleep(seat: &Seat, index: usize) -> bool {
     let slot = seat.slot();
     slot.set_doing(Doing::Sleeping);
-    point::reach(Point::WorkerSleeps);
+    failpoint::reach(Failpoint::WorkerSleeps);
     // ORDERING: Acquire; partner: the Release in `Core::rouse`. Tokens of earlier waits end the
     // park early, so the flag decides. No model, see there.
     while slot.asleep.load(Ordering::Acquire) {
@@ -167,7 +167,7 @@ fn sleep(seat: &Seat, index: usize) -> bool {
         }
     }
     slot.set_doing(Doing::Running);
-    point::reach(Point::WorkerWoken);
+    failpoint::reach(Failpoint::WorkerWoken);
     true
 }
 
@@ -176,7 +176,7 @@ fn search(seat: &Seat) -> Option<Run> {
     let started = clock::tick();
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
-            point::reach(Point::WorkerStandsDown);
+            failpoint::reach(Failpoint::WorkerStandsDown);
             return None;
         }
         if let Some(run) = find(seat) {
@@ -214,7 +214,7 @@ fn find(seat: &Seat) -> Option<Run> {
 }
 
 fn find_stray(seat: &Seat) -> Option<Run> {
-    seat.core.strays.take(|_| true)
+    seat.core.injector.take(|_| true)
 }
 
 fn steal(seat: &Seat) -> Option<Run> {

@@ -5,13 +5,13 @@ use std::thread;
 
 use super::programs::{Ending, with_saboteur};
 use super::world::World;
-use crate::platform::point::Point;
+use crate::platform::failpoint::Failpoint;
 
 /// A home that has to park, and asks the thread that has taken its child.
 pub(super) fn parks(w: &World) -> Ending {
     Ok(with_saboteur(w, |n| {
         let until_parked = n.spawn_blocking(|| {
-            w.until_reached(n, Point::WaiterParks);
+            w.until_reached(n, Failpoint::WaiterParks);
             w.value(1)
         });
         let one = until_parked.join().get();
@@ -22,7 +22,7 @@ pub(super) fn parks(w: &World) -> Ending {
                 m.spawn(|| {
                     is_taken.store(true, Ordering::Relaxed);
                     if thread::current().id() != home {
-                        w.until(n, || w.plan.hits(Point::RequestBegged) > 0);
+                        w.until(n, || w.plan.hits(Failpoint::RequestBegged) > 0);
                     }
                 });
                 w.until(n, || {
@@ -60,7 +60,7 @@ pub(super) fn retires(w: &World) -> Ending {
     let threads = w.pool.threads();
     let sum = with_saboteur(w, |n| {
         let one = n.spawn_blocking(|| w.value(1)).join().get();
-        w.until_reached(n, Point::SideThreadRetires);
+        w.until_reached(n, Failpoint::SideThreadRetires);
         let opens = Opens(&may_go);
         // Every worker.
         let blocked = || {
@@ -79,11 +79,11 @@ pub(super) fn retires(w: &World) -> Ending {
         w.until(n, || {
             n.spawn(|| crate::join(|| drop(w.value(0)), || ()));
             crate::block_in_place(|| ());
-            w.plan.hits(Point::SpareStarted) > 0
+            w.plan.hits(Failpoint::SpareStarted) > 0
         });
         drop(opens);
         let sum = one + blocked.pop().map_or(0, crate::Child::join);
-        crate::block_in_place(|| w.until_reached(n, Point::SpareRetires));
+        crate::block_in_place(|| w.until_reached(n, Failpoint::SpareRetires));
         sum
     });
     Ok(sum)
@@ -129,7 +129,7 @@ pub(super) fn claims(w: &World) -> Ending {
 pub(super) fn naps(w: &World) -> Ending {
     Ok(with_saboteur(w, |n| {
         for _ in 0..300 {
-            if w.plan.hits(Point::WorkerNaps) > 0 || n.is_cancelled() {
+            if w.plan.hits(Failpoint::WorkerNaps) > 0 || n.is_cancelled() {
                 break;
             }
             w.user();

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::Watch;
-use crate::platform::point::{Plan, Point};
+use crate::platform::failpoint::{Failpoint, Plan};
 use crate::{Nursery, Options, Pool, block_in_place, nursery};
 
 /// Many times as many children as a thread begins before it looks whether it is the turn of others.
@@ -34,13 +34,13 @@ fn a_line_with_nothing_below_a_nursery_has_it_expose_nothing() {
         limited.nursery(|n| {
             n.spawn(move || {
                 has_begun.store(1, Ordering::Relaxed);
-                wait_for(&|| plan.hits(Point::PermitHeldBack) > 0);
+                wait_for(&|| plan.hits(Failpoint::PermitHeldBack) > 0);
                 nursery(|inner| {
                     inner.spawn(|| respawn(inner, RESPAWNS));
                     inner.spawn(|| ());
-                    let before = plan.hits(Point::RunExposed);
+                    let before = plan.hits(Failpoint::RunExposed);
                     inner.spawn(|| ()).join();
-                    assert_eq!(plan.hits(Point::RunExposed), before);
+                    assert_eq!(plan.hits(Failpoint::RunExposed), before);
                 });
             });
             // The worker takes it, and this thread takes the sibling, which finds no permit.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::platform::point::{Plan, Point};
+use crate::platform::failpoint::{Failpoint, Plan};
 use crate::{CancelToken, Options, Pool};
 
 /// The payload of the panics here.
@@ -246,7 +246,7 @@ impl World {
     }
 
     /// Yields until a point has been reached, or until there is no point in waiting any more.
-    pub(super) fn until_reached(&self, n: &crate::Nursery<'_, '_>, point: Point) {
+    pub(super) fn until_reached(&self, n: &crate::Nursery<'_, '_>, point: Failpoint) {
         self.until(n, || self.plan.hits(point) > 0);
     }
 }

@@ -15,12 +15,12 @@ pub(crate) mod condvar;
 pub(crate) mod cpus;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod deque;
+pub(crate) mod failpoint;
 pub(crate) mod lazy;
 pub(crate) mod parker;
 pub(crate) mod payload;
 #[cfg(hatchery_loom)]
 pub(crate) mod planted;
-pub(crate) mod point;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod process;
 #[cfg(hatchery_shuttle)]

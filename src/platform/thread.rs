@@ -97,7 +97,7 @@ impl Thread {
     ) -> io::Result<Self> {
         #[cfg(any(test, hatchery_shuttle))]
         refusals::check(&name)?;
-        let main = crate::platform::point::inherited(main);
+        let main = crate::platform::failpoint::inherited(main);
         let is_over = Arc::new(AtomicBool::new(false));
         let last = Last(Arc::clone(&is_over));
         let mut builder = Builder::new().name(name);
@@ -169,12 +169,12 @@ pub(crate) mod refusals {
     use std::io;
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
-    type Verdict = Box<dyn Fn(usize) -> bool + Send>;
+    type Completion = Box<dyn Fn(usize) -> bool + Send>;
 
     struct Plan {
         prefix: String,
         asked: usize,
-        is_refused: Verdict,
+        is_refused: Completion,
     }
 
     static PLANS: Mutex<Vec<Plan>> = Mutex::new(Vec::new());

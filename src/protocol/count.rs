@@ -10,7 +10,7 @@
 //!
 //! Model: `models::count_*`.
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) struct Count(AtomicUsize);
@@ -24,7 +24,7 @@ impl Count {
         // ORDERING: Relaxed: the run itself is handed over with the ordering of its queue, and
         // the caller keeps the frame alive meanwhile (it is the opener, or holds a unit).
         self.0.fetch_add(runs, Ordering::Relaxed);
-        point::reach(Point::CountAdded);
+        failpoint::reach(Failpoint::CountAdded);
     }
 
     /// Gives one unit back; true if it was the last. The frame may be gone when this returns.
@@ -33,10 +33,10 @@ impl Count {
         // read-modify-writes of other releasers continue the sequence. The last releaser reads
         // nothing of theirs: it wakes the opener. Model: `models::count_last_release_publishes`.
         let is_last = self.0.fetch_sub(1, Ordering::Release) == 1;
-        point::reach(if is_last {
-            Point::CountZero
+        failpoint::reach(if is_last {
+            Failpoint::CountZero
         } else {
-            Point::CountReleased
+            Failpoint::CountReleased
         });
         is_last
     }

@@ -15,7 +15,7 @@
 //!
 //! Model: `models::mark_*`.
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A count of cancellations, from 1 on; it does not wrap, see `tally`.
@@ -45,7 +45,7 @@ impl Epoch {
         // ORDERING: Release: a thread that reads this number or, by the read-modify-writes of
         // others, a later number sees what has been cancelled.
         let before = self.0.fetch_add(1, Ordering::Release);
-        point::reach(Point::EpochAdvanced);
+        failpoint::reach(Failpoint::EpochAdvanced);
         before
     }
 }

@@ -59,7 +59,7 @@
 //! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
 //! it directly. Models: `models::idle_*`, `models::start_*`.
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 #[cfg(hatchery_shuttle)]
 use crate::platform::shuttled::is_planted;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -129,7 +129,7 @@ impl Idle {
     pub(crate) fn take_place_anyway(&self) {
         // ORDERING: Relaxed: nothing is concluded from it; surplus is found by polling.
         self.computing.fetch_add(1, Ordering::Relaxed);
-        point::reach(Point::PlaceTakenAnyway);
+        failpoint::reach(Failpoint::PlaceTakenAnyway);
     }
 
     /// Whether more threads compute than there are places.
@@ -140,7 +140,7 @@ impl Idle {
     /// The event *vacate*.
     pub(crate) fn vacate(&self, field: &impl Field) {
         self.computing.fetch_sub(1, Ordering::Relaxed);
-        point::reach(Point::PlaceGivenUp);
+        failpoint::reach(Failpoint::PlaceGivenUp);
         // ORDERING: SeqCst fence between giving the place back and reading `refused`; partner:
         // the fence in `has_place`. Model: `models::idle_place_passes_on`.
         fence(Ordering::SeqCst);
@@ -182,7 +182,7 @@ impl Idle {
 
     fn count_absent(&self) {
         self.absent.fetch_add(1, Ordering::Relaxed);
-        point::reach(Point::WorkerAbsent);
+        failpoint::reach(Failpoint::WorkerAbsent);
         self.likely_spares
             .store(self.most_spares, Ordering::Relaxed);
     }
@@ -198,7 +198,7 @@ impl Idle {
     /// Notes that an absent worker is back, and takes a place or has taken one.
     pub(crate) fn note_return(&self) {
         self.absent.fetch_sub(1, Ordering::Relaxed);
-        point::reach(Point::WorkerBack);
+        failpoint::reach(Failpoint::WorkerBack);
     }
 
     /// Whether a spare may stand in for an absent worker.
@@ -230,7 +230,7 @@ impl Idle {
         self.spares.fetch_sub(1, Ordering::Relaxed);
         self.asleep.fetch_sub(1, Ordering::Relaxed);
         drop(sleepers);
-        point::reach(Point::SpareRetires);
+        failpoint::reach(Failpoint::SpareRetires);
         // ORDERING: SeqCst fence between leaving the sleepers and looking; partner: `wake_one`,
         // which may have counted on this spare. Model: `models::idle_retired_spare_is_replaced`.
         fence(Ordering::SeqCst);
@@ -288,7 +288,7 @@ impl Idle {
                 return false;
             }
             let has_place = self.try_take_place();
-            point::reach_if(has_place, Point::PlaceTaken);
+            failpoint::reach_if(has_place, Failpoint::PlaceTaken);
             let mut is_refused = false;
             if has_place {
                 // The place and the searcher's mark go to the worker.
@@ -300,7 +300,7 @@ impl Idle {
                     if field.start_spare() {
                         return true;
                     }
-                    point::reach(Point::SpareRefused);
+                    failpoint::reach(Failpoint::SpareRefused);
                     let left = self.spares.fetch_sub(1, Ordering::Relaxed) - 1;
                     self.likely_spares.store(left, Ordering::Relaxed);
                     is_refused = true;
@@ -376,7 +376,7 @@ impl Idle {
     /// The event *announce*: a searcher gives up. The caller then waits to be roused.
     pub(crate) fn announce(&self, worker: usize, field: &impl Field) {
         self.enlist(worker);
-        point::reach(Point::WorkerAnnounced);
+        failpoint::reach(Failpoint::WorkerAnnounced);
         self.searching.fetch_sub(1, Ordering::Relaxed);
         // ORDERING: SeqCst fence between announcing and arming; partner: `is_hungry`.
         fence(Ordering::SeqCst);
@@ -400,7 +400,7 @@ impl Idle {
     /// The second half of *announce*, for a worker that left the search before, or has not searched yet.
     pub(crate) fn return_from_nap(&self, worker: usize, field: &impl Field) {
         self.enlist(worker);
-        point::reach(Point::WorkerAnnounced);
+        failpoint::reach(Failpoint::WorkerAnnounced);
         // ORDERING: SeqCst fence between announcing and arming, and between announcing and the
         // last look; partners: `is_hungry` and `wake_one`. Model: `models::idle_nap_*`.
         fence(Ordering::SeqCst);

@@ -24,7 +24,7 @@ use std::iter;
 use std::ptr;
 use std::time::Instant;
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::protocol::epoch::{CleanAt, Epoch};
 
@@ -200,7 +200,7 @@ pub(crate) fn cancel<N: Cancellable>(nursery: &N, epoch: &Epoch, reason: u8, fla
         is_inherited: false,
     };
     let is_first = nursery.mark().set(own, flags);
-    point::reach(Point::CancelMarked);
+    failpoint::reach(Failpoint::CancelMarked);
     spread(nursery, epoch);
     is_first
 }
@@ -258,7 +258,7 @@ pub(crate) fn look<N: Cancellable>(nursery: &N, epoch: &Epoch) -> Option<Known> 
                 is_inherited: false,
             };
             owner.mark().set(own, 0);
-            point::reach(Point::CancelNoticed);
+            failpoint::reach(Failpoint::CancelNoticed);
             spread(owner, epoch);
             if let Some(known) = owner.mark().known() {
                 let since = since(owner, known.reason);

@@ -5,7 +5,7 @@
 //! 2. An item that is let go has no permit yet: it asks again, and may be overtaken. If it will not
 //!    ask, the thread that knows this [lets the next item go](Permits::let_go).
 //! 3. A thread that would take a permit later, and does not wait for its turn,
-//!    [enlists](Wanting::is_left_for) before it looks for the last time. A thread that gives a
+//!    [enlists](Waiters::is_left_for) before it looks for the last time. A thread that gives a
 //!    permit back looks for enlisted threads afterwards. Both go through the lock of the permits in
 //!    between.
 //!
@@ -107,12 +107,12 @@ impl<T> Permits<T> {
 }
 
 /// The threads to wake once a permit is given back.
-pub(crate) struct Wanting<W> {
+pub(crate) struct Waiters<W> {
     all: Mutex<Vec<W>>,
     are_some: AtomicBool,
 }
 
-impl<W> Wanting<W> {
+impl<W> Waiters<W> {
     pub(crate) fn new() -> Self {
         Self {
             all: Mutex::new(Vec::new()),

@@ -3,7 +3,7 @@
 //! | what     | set by                                  | taken back by                            |
 //! |----------|-----------------------------------------|------------------------------------------|
 //! | `asked`  | threads without work                    | its thread, before it looks for them     |
-//! | `beggar` | a waiter whose children it has taken    | its thread, once it has shown something  |
+//! | `asker` | a waiter whose children it has taken    | its thread, once it has shown something  |
 //!
 //! Models: `models::publish_*`, `models::leapfrog_*`.
 
@@ -19,7 +19,7 @@ pub(crate) struct Requests<W> {
     /// A request to expose private work.
     asked: CachePadded<AtomicBool>,
     /// A waiter that would like to have some of what this thread holds, and may be parked.
-    beggar: AtomicPtr<W>,
+    asker: AtomicPtr<W>,
 }
 
 impl<W> Requests<W> {
@@ -28,7 +28,7 @@ impl<W> Requests<W> {
     pub(crate) fn new() -> Self {
         Self {
             asked: CachePadded::new(AtomicBool::new(true)),
-            beggar: AtomicPtr::new(ptr::null_mut()),
+            asker: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -60,12 +60,12 @@ impl<W> Requests<W> {
 
     /// Clears the flag, before the owner looks for threads without work: see `idle`, proof, 4.
     pub(crate) fn clear(&self) {
-        // ORDERING: Relaxed; ordered by the fence in `are_wanted`, partner of the fence in `beg`.
+        // ORDERING: Relaxed; ordered by the fence in `are_wanted`, partner of the fence in `ask_as`.
         self.asked.store(false, Ordering::Relaxed);
     }
 
     /// Whether exposing something now would reach somebody; the owner has cleared the flag before.
-    /// The look at `idle` begins with a fence, and the look for a beggar comes after that.
+    /// The look at `idle` begins with a fence, and the look for a asker comes after that.
     pub(crate) fn are_wanted(&self, idle: &Idle) -> bool {
         idle.is_hungry() || self.has_beggar()
     }
@@ -73,11 +73,11 @@ impl<W> Requests<W> {
     /// Leaves word that `waiter` would like to be unparked when this thread exposes something.
     ///
     /// Nothing depends on it but parallelism: what a waiter waits for wakes it anyway.
-    pub(crate) fn beg(&self, waiter: &W) {
+    pub(crate) fn ask_as(&self, waiter: &W) {
         // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool, and may be newer
         // than what the taker knows of the pool. No model: in models waiters are made before the
         // threads.
-        self.beggar
+        self.asker
             .store(ptr::from_ref(waiter).cast_mut(), Ordering::Release);
         // ORDERING: SeqCst fence between leaving word and looking whether the flag is set; partner:
         // `are_wanted`, whose fence stands between clearing the flag and looking for a word. So a
@@ -88,7 +88,7 @@ impl<W> Requests<W> {
     }
 
     fn has_beggar(&self) -> bool {
-        !self.beggar.load(Ordering::Relaxed).is_null()
+        !self.asker.load(Ordering::Relaxed).is_null()
     }
 
     /// Takes the waiter that asked last.
@@ -96,7 +96,7 @@ impl<W> Requests<W> {
         if !self.has_beggar() {
             return None;
         }
-        // ORDERING: Acquire; partner: `beg`. No model, see there.
-        NonNull::new(self.beggar.swap(ptr::null_mut(), Ordering::Acquire))
+        // ORDERING: Acquire; partner: `ask_as`. No model, see there.
+        NonNull::new(self.asker.swap(ptr::null_mut(), Ordering::Acquire))
     }
 }

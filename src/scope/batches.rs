@@ -3,13 +3,13 @@
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::scope::Scope;
-use crate::scope::nest::{abandon, join_verdict, wait_for_any};
-use crate::task::record::{Handle, Payload, Rank, Verdict};
-use crate::task::room::trim_spare;
+use crate::scope::nest::{abandon, join_completion, wait_for_any};
+use crate::task::buffer::trim_spare;
+use crate::task::record::{Completion, Handle, Payload, Rank};
 use crate::task::slab::Values;
 
 /// What becomes of an item that nobody joins.
-pub(super) type Dispose<T> = fn(&Scope, Rank, Verdict<T>);
+pub(super) type Dispose<T> = fn(&Scope, Rank, Completion<T>);
 
 /// What the items of one batch have left.
 pub(super) struct Outcome<'scope, T> {
@@ -38,9 +38,9 @@ impl<'scope, T> Outcome<'scope, T> {
     #[cold]
     fn dispose(&mut self) {
         let Some(rank) = self.rank else { return };
-        while let Some(verdict) = self.values.next() {
+        while let Some(completion) = self.values.next() {
             let rank = rank.of_item(self.values.taken() - 1);
-            (self.dispose)(self.scope, rank, verdict);
+            (self.dispose)(self.scope, rank, completion);
         }
     }
 }
@@ -168,8 +168,8 @@ impl<'scope, T> Batches<'scope, T> {
     /// If the next item of the open batch has no value, with the panic of that item.
     #[inline(never)]
     fn open_next(&mut self, take: impl Fn(&mut Self) -> Option<Unjoined<'scope, T>>) -> bool {
-        if let Some(verdict) = self.open.values.next() {
-            drop(self.scope.resolve(verdict));
+        if let Some(completion) = self.open.values.next() {
+            drop(self.scope.resolve(completion));
             unreachable!("an item without a value unwinds");
         }
         match take(self) {
@@ -241,15 +241,15 @@ impl<'scope, T> Batches<'scope, T> {
     fn join(&mut self, unjoined: Unjoined<'scope, T>) {
         let Unjoined { handle, first, len } = unjoined;
         let rank = handle.rank();
-        let verdict = join_verdict(handle);
+        let completion = join_completion(handle);
         self.first = first;
         self.left -= len as usize;
         self.joined += 1;
-        self.open = match verdict {
-            Verdict::Done(outcome) => outcome,
+        self.open = match completion {
+            Completion::Done(outcome) => outcome,
             // The batch was skipped as a whole; perhaps a destructor of its items panicked.
-            Verdict::Panicked(payload) => self.skipped(rank, len, Some(payload)),
-            Verdict::Skipped => self.skipped(rank, len, None),
+            Completion::Panicked(payload) => self.skipped(rank, len, Some(payload)),
+            Completion::Skipped => self.skipped(rank, len, None),
         };
     }
 }

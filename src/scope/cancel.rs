@@ -19,10 +19,10 @@ use std::mem::offset_of;
 use std::time::{Duration, Instant};
 
 use crate::engine::limit::Limiter;
+use crate::engine::node::Node;
 use crate::engine::report::Facts;
-use crate::engine::scope_frame::ScopeFrame;
 use crate::platform::clock;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicPtr, Ordering};
 use crate::protocol::epoch::{EPOCH, Switch};
@@ -448,7 +448,7 @@ impl Scope {
         self.cancel.mark.add(FAILED);
         let continues = self.terms().is_some_and(|terms| terms.continues);
         let has_cancelled = !continues && self.cancel_for(reason);
-        point::reach(Point::FailureRecorded);
+        failpoint::reach(Failpoint::FailureRecorded);
         has_cancelled
     }
 
@@ -547,7 +547,7 @@ impl Scope {
         if self.terms().is_some_and(|terms| terms.is_shield) {
             return None;
         }
-        // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
+        // SAFETY: every `Node` lies at the front of a `Scope`.
         self.frame
             .parent()
             .map(|frame| unsafe { Self::of_frame(frame) })
@@ -560,7 +560,7 @@ impl Scope {
         let _address = std::ptr::from_ref(self).expose_provenance();
     }
 
-    /// The nursery that has this `ScopeFrame` at its front.
+    /// The nursery that has this `Node` at its front.
     ///
     /// The engine names nurseries by references to their frames, which give access to the frames
     /// only. So the address is taken from such a reference, and the permission from
@@ -570,7 +570,7 @@ impl Scope {
     ///
     /// The nursery is open, and was exposed, during `'a`.
     #[inline]
-    pub(super) unsafe fn at<'a>(frame: *const ScopeFrame) -> &'a Self {
+    pub(super) unsafe fn at<'a>(frame: *const Node) -> &'a Self {
         // SAFETY: the caller promises that the nursery is open and was exposed.
         unsafe { &*std::ptr::with_exposed_provenance(frame.addr()) }
     }
@@ -580,7 +580,7 @@ impl Scope {
     /// # Safety
     ///
     /// `frame` lies at the front of a `Scope` that was exposed.
-    pub(super) unsafe fn of_frame(frame: &ScopeFrame) -> &Self {
+    pub(super) unsafe fn of_frame(frame: &Node) -> &Self {
         // SAFETY: the caller promises that it was exposed; a nursery is open while there is a
         // reference to its frame.
         unsafe { Self::at(frame) }
@@ -588,8 +588,8 @@ impl Scope {
 }
 
 /// What is known about the nursery of a frame.
-pub(crate) fn describe(frame: &ScopeFrame) -> Facts {
-    // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
+pub(crate) fn describe(frame: &Node) -> Facts {
+    // SAFETY: every `Node` lies at the front of a `Scope`.
     let scope = unsafe { Scope::of_frame(frame) };
     Facts {
         name: scope.terms().and_then(|terms| terms.name.clone()),
@@ -604,7 +604,7 @@ pub(crate) fn check() -> Option<Cancelled> {
     Frame::with_current(|frame| {
         // SAFETY: the innermost nursery of an entered frame is open, or there is none.
         let frame = unsafe { frame?.enclosing().as_ref() }?;
-        // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
+        // SAFETY: every `Node` lies at the front of a `Scope`.
         unsafe { Scope::of_frame(frame) }.ask(Told::AsError)
     })
 }

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use crate::engine::timer::Watch;
 use crate::platform::clock;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Mutex, lock};
 
@@ -106,7 +106,7 @@ impl Due {
         let now = now();
         let passed = lock(&self.present).passed(now);
         if passed.is_some() {
-            point::reach(Point::DeadlinePassed);
+            failpoint::reach(Failpoint::DeadlinePassed);
         }
         passed
     }

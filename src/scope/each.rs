@@ -15,14 +15,14 @@ use std::time::Duration;
 use crate::engine::frame::Frame;
 use crate::engine::seat::Seat;
 use crate::platform::clock;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::scope::batches::{Batches, Dispose, Outcome};
 use crate::scope::nest::{Nest, Total};
 use crate::scope::panics::{catching, discard};
 use crate::scope::{Scope, fork};
-use crate::task::record::{Class, Handle, Rank, Verdict};
+use crate::task::record::{Class, Completion, Handle, Rank};
 use crate::task::slab::{Done, Items, Stretch};
 
 /// The most items in a batch. A batch costs 0.2 us besides its items; an empty item takes 0.8 ns.
@@ -77,7 +77,7 @@ impl<F> Drop for Function<'_, F> {
         let shared = self.shared.take();
         if let Some(rank) = self.rank {
             let rank = rank.of_item(u32::MAX);
-            self.scope.dispose(rank, Verdict::Done(shared));
+            self.scope.dispose(rank, Completion::Done(shared));
         }
     }
 }
@@ -228,7 +228,7 @@ where
     #[cold]
     #[inline(never)]
     fn split_in(self, frame: &Frame<'_>) -> Done<'brand> {
-        point::reach(Point::BatchSplit);
+        failpoint::reach(Failpoint::BatchSplit);
         let (left, right) = self.stretch.split();
         let left = Self {
             stretch: left,
@@ -245,7 +245,7 @@ where
 }
 
 /// How many items to pull next.
-struct Pace {
+struct BatchSize {
     pulled: usize,
     /// The most items in the next batch, as far as its growth and the speed of the iterator allow.
     most: u32,
@@ -253,7 +253,7 @@ struct Pace {
     largest: u32,
 }
 
-impl Pace {
+impl BatchSize {
     fn new<I, T>() -> Self {
         let bytes = size_of::<I>().max(size_of::<T>()).max(1);
         let largest = u32::try_from(LARGEST_BYTES / bytes).unwrap_or(LARGEST);
@@ -326,19 +326,19 @@ impl<'scope> Nest<'scope, '_> {
                 ended: batches.ended(),
             })),
         };
-        let mut pace = Pace::new::<I::Item, T>();
+        let mut batch_size = BatchSize::new::<I::Item, T>();
         let mut now = clock::tick();
         let ended = loop {
             let mut pulled = None;
             let goes_on = catching(|| {
-                let size = pace.size(items.size_hint());
+                let size = batch_size.size(items.size_hint());
                 let pulled = pulled.insert(Items::with_capacity(size));
                 pulled.fill(&mut items)
             });
             let started = mem::replace(&mut now, clock::tick());
             if let Some(pulled) = pulled.filter(|pulled| pulled.len() > 0) {
                 let len = pulled.len();
-                pace.note(len, now - started);
+                batch_size.note(len, now - started);
                 let handle = self.spawn_batch(pulled, &function, &batches);
                 function.rank = Some(handle.rank());
                 batches.push(handle, len);
@@ -406,17 +406,17 @@ mod tests {
 
     /// The sizes of the batches of an iterator that takes this time for each item.
     fn sizes(all: usize, is_exact: bool, item: Duration) -> Vec<u32> {
-        let mut pace = Pace::new::<u64, u64>();
+        let mut batch_size = BatchSize::new::<u64, u64>();
         let mut sizes = Vec::new();
-        while pace.pulled < all {
-            let left = all - pace.pulled;
+        while batch_size.pulled < all {
+            let left = all - batch_size.pulled;
             let hint = if is_exact {
                 (left, Some(left))
             } else {
                 (0, None)
             };
-            let len = pace.size(hint).min(u32::try_from(left).unwrap());
-            pace.note(len, item * len);
+            let len = batch_size.size(hint).min(u32::try_from(left).unwrap());
+            batch_size.note(len, item * len);
             sizes.push(len);
         }
         sizes

@@ -20,19 +20,19 @@ use std::ptr::{self, NonNull};
 
 use crate::engine::frame::{Frame, Hidden};
 use crate::engine::seat::Seat;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::scope::Scope;
 use crate::scope::panics::{catching, discard};
 use crate::task::chunk::ForkRecord;
-use crate::task::record::{Outcome, Payload, Running, Verdict, Vtable};
+use crate::task::record::{Completion, Outcome, Payload, Running, Vtable};
 
 /// A fork in its caller's stack frame.
 ///
 /// INVARIANT: `frame` comes first. While the fork is latent, `side` holds the closure; afterwards
 /// it holds a record, and `scope` is there. A fork's scope needs no drop: it never makes
-/// [`ScopeFrame::rare`], which is all that a scope can own.
+/// [`Node::rare`], which is all that a scope can own.
 ///
-/// [`ScopeFrame::rare`]: crate::engine::scope_frame::ScopeFrame::rare
+/// [`Node::rare`]: crate::engine::node::Node::rare
 #[repr(C)]
 struct Fork<'a, F, T> {
     frame: Frame<'a>,
@@ -57,7 +57,7 @@ where
     ///
     /// The record is a `Record<F, T>`, and this is called once for it.
     unsafe fn call(child: Running, _scope: *const ()) -> Outcome {
-        point::reach(Point::ChildStarted);
+        failpoint::reach(Failpoint::ChildStarted);
         // SAFETY: the closure is of this type, and is taken once.
         match catching(|| unsafe { child.take_closure::<F>() }()) {
             // SAFETY: the closure has been moved out, and the result type is `T`.
@@ -120,9 +120,9 @@ where
     fn conclude<RA>(&self, left: Result<RA, Payload>) -> (RA, T) {
         // SAFETY: by the invariant the record is there, and nobody else takes its handle.
         let right = match unsafe { self.side.handle() }.take() {
-            Ok(Verdict::Done(right)) => Ok(right),
-            Ok(Verdict::Panicked(payload)) => Err(payload),
-            Ok(Verdict::Skipped) | Err(_) => unreachable!("it runs, and was waited for"),
+            Ok(Completion::Done(right)) => Ok(right),
+            Ok(Completion::Panicked(payload)) => Err(payload),
+            Ok(Completion::Skipped) | Err(_) => unreachable!("it runs, and was waited for"),
         };
         match (left, right) {
             (Ok(left), Ok(right)) => (left, right),
@@ -274,7 +274,7 @@ where
     };
     let _address = ptr::from_ref(&fork).expose_provenance();
     let left = fork.frame.occupy(|| {
-        point::reach(Point::ForkBegins);
+        failpoint::reach(Failpoint::ForkBegins);
         fork.frame.seat.answer_request();
         fork.frame.show_forks();
         let left = catching(|| apart(a));
@@ -286,7 +286,7 @@ where
     if !fork.frame.is_latent() {
         return fork.conclude(left);
     }
-    point::reach(Point::ForkKept);
+    failpoint::reach(Failpoint::ForkKept);
     // Other threads cannot take this fork any more: what they ask for now must come from the forks
     // around it.
     fork.frame.seat.answer_request();

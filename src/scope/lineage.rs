@@ -506,7 +506,7 @@ pub(crate) fn tell(asked: &Scope, told: Told) {
         let Some(reached) = frame.and_then(|frame| frame.go_outwards_to(scope.cast())) else {
             return;
         };
-        // SAFETY: every `ScopeFrame` lies at the front of a `Scope`.
+        // SAFETY: every `Node` lies at the front of a `Scope`.
         let reached = unsafe { Scope::of_frame(reached) };
         let is_told = asked.is_cancelled_with(reached) || reached.is_cancelled_with(asked);
         if reached.cancelled().is_none() || !is_told {

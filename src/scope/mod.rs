@@ -21,7 +21,7 @@ pub(crate) use panics::{catching, discard};
 pub(crate) use partial::{Collect, PartialNest};
 
 pub(crate) use crate::engine::seat::Seat;
-pub(crate) use crate::task::record::{Class, Handle, Payload, Rank, Verdict};
+pub(crate) use crate::task::record::{Class, Completion, Handle, Payload, Rank};
 
 use std::panic::resume_unwind;
 
@@ -29,7 +29,7 @@ use std::mem::offset_of;
 
 use crate::engine::frame::Frame;
 use crate::engine::limit;
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::tally::AtHome;
 pub(crate) use crate::engine::tally::Numbers;
 use cancel::Cancel;
@@ -58,13 +58,13 @@ pub(crate) fn forget_foreign_stack() {
 /// see [`Scope::at`].
 #[repr(C)]
 pub(crate) struct Scope {
-    frame: ScopeFrame,
+    frame: Node,
     cancel: Cancel,
 }
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
-/// Whether the invariant of [`ScopeFrame`] holds. It is about speed only: the smaller pointers of a 32-bit
+/// Whether the invariant of [`Node`] holds. It is about speed only: the smaller pointers of a 32-bit
 /// system leave less room between the two.
 const ARE_APART: bool = offset_of!(Scope, cancel) + Cancel::PER_CHILD >= size_of::<AtHome>() + LINE;
 const _: () = assert!(ARE_APART || cfg!(target_pointer_width = "32"));
@@ -79,7 +79,7 @@ impl Scope {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn open(seat: &Seat) -> Self {
         Self {
-            frame: ScopeFrame::open(seat),
+            frame: Node::open(seat),
             cancel: Cancel::new(),
         }
     }
@@ -87,7 +87,7 @@ impl Scope {
     /// The nursery that the fork in this entered frame becomes.
     fn open_around(fork: &Frame<'_>) -> Self {
         Self {
-            frame: ScopeFrame::open_around(fork),
+            frame: Node::open_around(fork),
             cancel: Cancel::new(),
         }
     }

@@ -10,15 +10,15 @@ use std::mem::{ManuallyDrop, needs_drop};
 use std::ptr;
 
 use crate::engine::frame::{Frame, Stage};
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Counter;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::scope::panics::catching;
 use crate::scope::{CancelReason, Scope, Terms};
 use crate::task::arena::Arena;
 use crate::task::chunk;
-use crate::task::record::{Class, Handle, Outcome, Payload, Rank, Running, Verdict, Vtable};
+use crate::task::record::{Class, Completion, Handle, Outcome, Payload, Rank, Running, Vtable};
 
 /// One open nursery: what its children see, and the memory of the children that its opener spawns.
 ///
@@ -81,14 +81,14 @@ impl<'scope> Nest<'scope, '_> {
             stage.frame.keep_nothing();
         }
         stage.set().occupy(|| {
-            point::reach(Point::NurseryOpened);
+            failpoint::reach(Failpoint::NurseryOpened);
             let result = catching(body);
             if result.is_err() {
                 scope.fail(CancelReason::BodyPanicked);
             }
-            point::reach(Point::NurseryClosing);
+            failpoint::reach(Failpoint::NurseryClosing);
             seat.wait_for_end(&stage.frame, &scope.frame);
-            point::reach(Point::NurseryClosed);
+            failpoint::reach(Failpoint::NurseryClosed);
             scope.frame.settle(seat);
             result
         })
@@ -98,7 +98,7 @@ impl<'scope> Nest<'scope, '_> {
         &self.scope
     }
 
-    pub(super) fn frame(&self) -> &ScopeFrame {
+    pub(super) fn frame(&self) -> &Node {
         &self.scope.frame
     }
 
@@ -208,7 +208,7 @@ pub(super) trait Policy<T> {
     fn run(closure: impl FnOnce() -> T) -> Result<T, Payload>;
 
     /// Takes what the child has left.
-    fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>);
+    fn dispose(scope: &Scope, rank: Rank, completion: Completion<T>);
 }
 
 /// The policy of a total nursery: the value of a child is dropped, its panic is raised.
@@ -222,8 +222,8 @@ impl<T> Policy<T> for Total {
         catching(closure)
     }
 
-    fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
-        scope.dispose(rank, verdict);
+    fn dispose(scope: &Scope, rank: Rank, completion: Completion<T>) {
+        scope.dispose(rank, completion);
     }
 }
 
@@ -255,7 +255,7 @@ where
             // SAFETY: a child runs once, here or below.
             return scope.skip::<F>(&child, unsafe { child.take_closure() });
         }
-        point::reach(Point::ChildStarted);
+        failpoint::reach(Failpoint::ChildStarted);
         // SAFETY: a child runs once. The closure is moved to where it is called, and nowhere in
         // between.
         match P::run(|| unsafe { child.take_closure::<F>() }()) {
@@ -274,8 +274,8 @@ where
         // SAFETY: the caller promises that the scope is open.
         let scope = unsafe { of_owner(owner) };
         // SAFETY: `call` has answered `outcome`, and the result type is `T`.
-        let verdict = unsafe { child.take::<T>(outcome) };
-        P::dispose(scope, child.rank(), verdict);
+        let completion = unsafe { child.take::<T>(outcome) };
+        P::dispose(scope, child.rank(), completion);
     }
 
     /// Runs the child, and takes what it left, because nobody joins it.
@@ -296,7 +296,7 @@ where
             // SAFETY: a child runs once, here or below.
             scope.skip::<F>(&child, unsafe { child.take_closure() })
         } else {
-            point::reach(Point::ChildStarted);
+            failpoint::reach(Failpoint::ChildStarted);
             // SAFETY: a child runs once. The closure is moved to where it is called, and nowhere in
             // between.
             match P::run(|| unsafe { child.take_closure::<F>() }()) {
@@ -314,7 +314,7 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn skip<F>(&self, child: &Running, closure: F) -> Outcome {
-        point::reach(Point::ChildSkipped);
+        failpoint::reach(Failpoint::ChildSkipped);
         self.note_skipped(1);
         match catching(|| drop(closure)) {
             Ok(()) => Outcome::Skipped,
@@ -330,7 +330,7 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn panicked(&self, child: &Running, payload: Payload) -> Outcome {
-        point::reach(Point::ChildPanicked);
+        failpoint::reach(Failpoint::ChildPanicked);
         self.note_panic();
         // SAFETY: the callers have moved the closure out.
         unsafe { child.store_payload(payload) }
@@ -394,20 +394,20 @@ impl<T> Drop for Held<T> {
 fn join_out_of_line<T>(handle: Handle<T>, outcome: Option<Outcome>) -> T {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
-    let verdict = match outcome {
+    let completion = match outcome {
         // SAFETY: it ran alone.
         Some(outcome) => unsafe { handle.take_alone(outcome) },
         // Usually the child has ended on another thread.
-        None => handle.take().unwrap_or_else(join_verdict),
+        None => handle.take().unwrap_or_else(join_completion),
     };
-    match verdict {
-        Verdict::Done(value) => value,
-        verdict => scope.resolve(verdict),
+    match completion {
+        Completion::Done(value) => value,
+        completion => scope.resolve(completion),
     }
 }
 
 /// Waits for a child and takes what it left.
-pub(super) fn join_verdict<T>(handle: Handle<T>) -> Verdict<T> {
+pub(super) fn join_completion<T>(handle: Handle<T>) -> Completion<T> {
     // SAFETY: a handle does not outlive its nursery.
     let scope = unsafe { of_owner(handle.owner()) };
     let next = || {
@@ -424,16 +424,16 @@ pub(super) fn join_verdict<T>(handle: Handle<T>) -> Verdict<T> {
 }
 
 #[inline(never)]
-fn wait<T>(scope: &Scope, handle: Handle<T>) -> Verdict<T> {
+fn wait<T>(scope: &Scope, handle: Handle<T>) -> Completion<T> {
     let handle = match handle.take() {
-        Ok(verdict) => return verdict,
+        Ok(completion) => return completion,
         Err(handle) => handle,
     };
     Seat::with(scope.frame.core(), |seat| {
         seat.occupy(|| seat.wait_for_child(&scope.frame, &handle));
     });
     match handle.take() {
-        Ok(verdict) => verdict,
+        Ok(completion) => completion,
         Err(_) => unreachable!("waited for"),
     }
 }

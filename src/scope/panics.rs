@@ -11,12 +11,12 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::platform::sync::{Mutex, lock};
 use crate::scope::{CancelReason, Scope};
-use crate::task::record::{Payload, Rank, Verdict};
-use crate::task::verdict::lose;
+use crate::task::completion::lose;
+use crate::task::record::{Completion, Payload, Rank};
 
 /// Runs user code.
 pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
@@ -25,7 +25,7 @@ pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
         let result = f();
         // Half of a split batch is no user code, and catches its items itself.
         let is_users = !std::any::type_name::<R>().contains("slab::Done");
-        point::reach_if(is_users, Point::UserCodeEnds);
+        failpoint::reach_if(is_users, Failpoint::UserCodeEnds);
         result
     };
     catch_unwind(AssertUnwindSafe(f))
@@ -89,17 +89,17 @@ impl Scope {
     }
 
     /// Takes what a child left and nobody joins: drops a value, keeps a panic.
-    pub(super) fn dispose<T>(&self, rank: Rank, verdict: Verdict<T>) {
-        match verdict {
-            Verdict::Skipped => {}
-            Verdict::Done(value) => {
+    pub(super) fn dispose<T>(&self, rank: Rank, completion: Completion<T>) {
+        match completion {
+            Completion::Skipped => {}
+            Completion::Done(value) => {
                 if let Err(payload) = catching(|| drop(value)) {
                     let has_cancelled = self.fail(CancelReason::ChildPanicked);
                     self.count_panic();
                     self.keep(rank, payload, has_cancelled);
                 }
             }
-            Verdict::Panicked(payload) => {
+            Completion::Panicked(payload) => {
                 self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
                 self.keep(rank, payload, false);
             }
@@ -114,7 +114,7 @@ impl Scope {
             payload,
             has_cancelled,
         };
-        point::reach(Point::PanicKept);
+        failpoint::reach(Failpoint::PanicKept);
         let mut kept = lock(&self.panics().kept);
         let old = match &kept.first {
             Some(old) if (old.is_skipped, old.rank) <= (new.is_skipped, new.rank) => Some(new),
@@ -125,14 +125,14 @@ impl Scope {
     }
 
     /// Returns the value of a joined child, or raises its panic in the joiner.
-    pub(super) fn resolve<T>(&self, verdict: Verdict<T>) -> T {
-        match verdict {
-            Verdict::Done(value) => value,
-            Verdict::Panicked(payload) => {
+    pub(super) fn resolve<T>(&self, completion: Completion<T>) -> T {
+        match completion {
+            Completion::Done(value) => value,
+            Completion::Panicked(payload) => {
                 self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
                 resume_unwind(payload)
             }
-            Verdict::Skipped => {
+            Completion::Skipped => {
                 self.note_known_skip();
                 resume_unwind(Skipped::payload(self))
             }

@@ -10,13 +10,13 @@ use crate::scope::cancel::{CancelReason, Cancelled, Terms};
 use crate::scope::lineage::{self, Origin, Spawned, Task, Told};
 use crate::scope::nest::{Nest, Policy};
 use crate::scope::{Batches, Class, Handle, Numbers, Payload, Scope};
-use crate::task::record::{Rank, Verdict};
+use crate::task::record::{Completion, Rank};
 
 /// Takes what children leave and nobody joins; called from any thread.
 pub(crate) trait Collect<T>: Sync {
     /// Takes what one child has left. If dropping it panics, this calls `fail`, which fails the
     /// nursery and says whether that has cancelled it.
-    fn collect(&self, rank: Rank, verdict: Verdict<T>, fail: impl FnOnce() -> bool);
+    fn collect(&self, rank: Rank, completion: Completion<T>, fail: impl FnOnce() -> bool);
 }
 
 /// The terms of a partial nursery, and its collector.
@@ -44,11 +44,11 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
     /// Hands what the child left to the collector. The siblings know of a failure before the child
     /// counts as ended (law E5).
     #[inline]
-    fn dispose(scope: &Scope, rank: Rank, verdict: Verdict<T>) {
+    fn dispose(scope: &Scope, rank: Rank, completion: Completion<T>) {
         // SAFETY: by the invariant; `hold` has set a pointer to the whole.
         let partial = unsafe { &*scope.terms_at().cast::<Partial<K>>() };
         let fail = || scope.fail(CancelReason::ChildPanicked);
-        partial.collector.collect(rank, verdict, fail);
+        partial.collector.collect(rank, completion, fail);
     }
 }
 

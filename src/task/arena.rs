@@ -11,9 +11,9 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::task::chunk::{
-    ChunkHeader, Home, Owner, free, heap_chunk, place, size_for, write_record,
+    ChunkHeader, Owner, Storage, free, heap_chunk, place, size_for, write_record,
 };
 use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 
@@ -179,9 +179,9 @@ impl Arena {
         let (start, end) = at;
         self.used.set(end);
         let chunk = self.chunk();
-        let home = Home::Owned;
+        let storage = Storage::Owned;
         // SAFETY: the bytes behind `used` belong to no live record; the caller promises the rest.
-        unsafe { write_record(chunk, start, Kind { class, home }, vtable, closure) }
+        unsafe { write_record(chunk, start, Kind { class, storage }, vtable, closure) }
     }
 
     /// Where a record would start and end in the current chunk; both are beyond the limit if there
@@ -209,7 +209,7 @@ impl Arena {
     #[cold]
     #[inline(never)]
     fn grow(&self, owner: Owner, record: Layout) {
-        point::reach(Point::ChunkGrows);
+        failpoint::reach(Failpoint::ChunkGrows);
         let full = self.current.get();
         if let Some(full) = NonNull::new(full) {
             if self.reuse(full, owner, record) {
@@ -246,7 +246,7 @@ impl Arena {
         let fits = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record).1 <= size;
         let can = fits && header.is_dead();
         if can {
-            point::reach(Point::ChunkReused);
+            failpoint::reach(Failpoint::ChunkReused);
             self.restart(chunk, owner, size);
         }
         can
@@ -297,7 +297,7 @@ impl Arena {
 
     #[cold]
     fn free_all(&self) {
-        point::reach(Point::ChunksFreed);
+        failpoint::reach(Failpoint::ChunksFreed);
         let in_frame: *mut ChunkHeader = self.first.get().cast();
         if let Some(current) = NonNull::new(self.current.get()) {
             self.push_full(current);

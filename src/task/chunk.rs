@@ -13,7 +13,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
 use crate::task::record::{Class, Handle, Header, Kind, Queued, Rank, Record, Vtable};
 
@@ -87,7 +87,7 @@ impl ChunkHeader {
 
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Home {
+pub(super) enum Storage {
     /// In an arena's chunk: its memory goes with the chunk.
     Owned,
     /// In a fork's stack frame, and in no chunk: nobody asks for its nursery or its rank.
@@ -204,13 +204,13 @@ pub(crate) unsafe fn single<F, T>(
     vtable: &'static Vtable,
     closure: impl FnOnce(Rank) -> F,
 ) -> (Queued, Handle<T>) {
-    point::reach(Point::ChunkOfOne);
+    failpoint::reach(Failpoint::ChunkOfOne);
     let record = Layout::new::<Record<F, T>>();
     let chunk = heap_chunk(owner, sequence, size_for(record));
     let (start, _) = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record);
-    let home = Home::Single;
+    let storage = Storage::Single;
     // SAFETY: a fresh chunk with this one record.
-    unsafe { write_record(chunk, start, Kind { class, home }, vtable, closure) }
+    unsafe { write_record(chunk, start, Kind { class, storage }, vtable, closure) }
 }
 
 /// Room for one record in the stack frame of a fork.
@@ -252,7 +252,7 @@ impl<F, T> ForkRecord<F, T> {
     pub(crate) unsafe fn publish(&self, vtable: &'static Vtable) -> Queued {
         let kind = Kind {
             class: Class::Compute,
-            home: Home::Frame,
+            storage: Storage::Frame,
         };
         // SAFETY: the caller promises the same; a record in a frame has no chunk.
         let (queued, _handle) = unsafe { Record::write_header(self.record(), 0, kind, vtable) };
@@ -334,7 +334,7 @@ impl<F, T> LoneChunk<F, T> {
         let offset = u32::try_from(std::mem::offset_of!(Self, record)).expect("a small field");
         let kind = Kind {
             class: Class::Compute,
-            home: Home::Owned,
+            storage: Storage::Owned,
         };
         // SAFETY: the second field of `self`; the caller promises the rest.
         unsafe { Record::write_header(self.record(), offset, kind, vtable) }

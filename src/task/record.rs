@@ -18,14 +18,14 @@ use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr::{self, NonNull};
 
 use crate::platform::cell::Cell;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::platform::witness::Witness;
-use crate::task::chunk::{self, ChunkHeader, Home, Releaser};
+use crate::task::chunk::{self, ChunkHeader, Releaser, Storage};
+use crate::task::completion::JoinedByOthers;
+pub(crate) use crate::task::completion::{Completion, Payload};
 pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
-use crate::task::verdict::JoinedByOthers;
-pub(crate) use crate::task::verdict::{Payload, Verdict};
 
 /// Where a child may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub(crate) struct Header {
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
     pub(super) class: Class,
-    pub(super) home: Home,
+    pub(super) storage: Storage,
 }
 
 /// A header with what lies behind it.
@@ -218,7 +218,7 @@ impl Queued {
         step: impl FnOnce(Step),
         wake: impl FnOnce(Option<*const ()>),
     ) -> bool {
-        if is_home && header(&self.0).kind.home != Home::Single {
+        if is_home && header(&self.0).kind.storage != Storage::Single {
             return self.run_alone(owner, step);
         }
         match self.take() {
@@ -313,15 +313,15 @@ impl Running {
         let outcome = unsafe { (vtable.call)(self.again(), owner) };
         // Once the outcome is out, the joiner may give the record back. An arena's chunk is not
         // looked at: its own thread writes to it all the time.
-        let spawner = match header(&self.0).kind.home {
-            Home::Owned | Home::Frame => None,
-            Home::Single => Some(chunk_header(&self.0).spawner()),
+        let spawner = match header(&self.0).kind.storage {
+            Storage::Owned | Storage::Frame => None,
+            Storage::Single => Some(chunk_header(&self.0).spawner()),
         };
         match header(&self.0).state.finish(outcome) {
             Finished::Left => {}
             Finished::Wake => wake(spawner),
             Finished::Abandoned => {
-                point::reach(Point::ChildEmptied);
+                failpoint::reach(Failpoint::ChildEmptied);
                 // SAFETY: the vtable was made for this record's types; the slot is as `call` left
                 // it, and nobody else reads it.
                 unsafe { (vtable.dispose)(self.again(), owner, outcome) };
@@ -388,9 +388,9 @@ impl Running {
     /// # Safety
     ///
     /// The record's result type is `T`; the slot holds what `outcome` says, and this is called once.
-    pub(crate) unsafe fn take<T>(&self, outcome: Outcome) -> Verdict<T> {
+    pub(crate) unsafe fn take<T>(&self, outcome: Outcome) -> Completion<T> {
         // SAFETY: the caller promises the same.
-        unsafe { read_verdict(self.0, outcome) }
+        unsafe { read_completion(self.0, outcome) }
     }
 }
 
@@ -429,11 +429,11 @@ impl<T> Handle<T> {
     ///
     /// [`run_alone`](Self::run_alone) has answered `outcome`.
     #[inline]
-    pub(crate) unsafe fn take_alone(self, outcome: Outcome) -> Verdict<T> {
+    pub(crate) unsafe fn take_alone(self, outcome: Outcome) -> Completion<T> {
         // SAFETY: the caller promises the outcome, and `T` is the result type.
-        let verdict = unsafe { read_verdict(self.0, outcome) };
+        let completion = unsafe { read_completion(self.0, outcome) };
         release(self.0, Releaser::Spawner);
-        verdict
+        completion
     }
 
     /// Takes the value of a child that ran alone and lies in an arena of this thread.
@@ -471,7 +471,7 @@ impl<T> Handle<T> {
     #[inline]
     pub(crate) fn claim(&self) -> Option<Running> {
         let is_claimed = header(&self.0).state.claim_by_handle();
-        point::reach_if(is_claimed, Point::ChildClaimed);
+        failpoint::reach_if(is_claimed, Failpoint::ChildClaimed);
         is_claimed.then_some(Running(self.0))
     }
 
@@ -509,18 +509,18 @@ impl<T> Handle<T> {
         header(&self.0).state.ask_for_wake()
     }
 
-    /// Takes the verdict of a finished child; gives the handle back before that.
+    /// Takes the completion of a finished child; gives the handle back before that.
     #[inline]
-    pub(crate) fn take(self) -> Result<Verdict<T>, Self> {
+    pub(crate) fn take(self) -> Result<Completion<T>, Self> {
         let Some(outcome) = self.outcome() else {
             return Err(self);
         };
         // SAFETY: finished, and the handle has not ended: the slot is its own.
-        let verdict = unsafe { read_verdict(self.0, outcome) };
+        let completion = unsafe { read_completion(self.0, outcome) };
         if header(&self.0).state.drop_handle() == Dropped::Last {
             release(self.0, Releaser::Spawner);
         }
-        Ok(verdict)
+        Ok(completion)
     }
 
     /// Gives the right up, if the child is unstarted and was never shared.
@@ -530,7 +530,7 @@ impl<T> Handle<T> {
             return Err(self);
         }
         header(&self.0).state.drop_handle_in_private();
-        point::reach(Point::ChildAbandoned);
+        failpoint::reach(Failpoint::ChildAbandoned);
         Ok(())
     }
 
@@ -540,7 +540,7 @@ impl<T> Handle<T> {
         // Once the child has finished, the slot is the handle's, even if there is a queue reference
         // left. Then the child was claimed in a wait for any of several, and another child was
         // taken.
-        point::reach(Point::ChildAbandoned);
+        failpoint::reach(Failpoint::ChildAbandoned);
         let outcome = self.outcome();
         if let Some(outcome) = outcome {
             self.dispose(outcome);
@@ -556,7 +556,7 @@ impl<T> Handle<T> {
 
     /// Empties the slot of a child that has finished and is not joined; once.
     fn dispose(&self, outcome: Outcome) {
-        point::reach(Point::ChildEmptied);
+        failpoint::reach(Failpoint::ChildEmptied);
         let dispose = header(&self.0).vtable.dispose;
         // SAFETY: finished, so the slot is the handle's; the vtable was made for this record's types.
         unsafe { dispose(Running(self.0), self.owner(), outcome) };
@@ -620,11 +620,11 @@ fn who(at: &NonNull<Header>) -> Releaser {
 #[inline]
 fn release(at: NonNull<Header>, releaser: Releaser) {
     header(&at).slot.note_use();
-    match header(&at).kind.home {
-        Home::Owned => chunk_header(&at).release(releaser),
-        Home::Frame => {}
+    match header(&at).kind.storage {
+        Storage::Owned => chunk_header(&at).release(releaser),
+        Storage::Frame => {}
         // SAFETY: state invariant 2: one caller per record, after which nobody touches it.
-        Home::Single => unsafe { chunk::free(chunk_of(at)) },
+        Storage::Single => unsafe { chunk::free(chunk_of(at)) },
     }
 }
 
@@ -634,13 +634,13 @@ fn release(at: NonNull<Header>, releaser: Releaser) {
 ///
 /// The record finished with `outcome`, its result type is `T`, and its slot is read once.
 #[inline]
-unsafe fn read_verdict<T>(at: NonNull<Header>, outcome: Outcome) -> Verdict<T> {
+unsafe fn read_completion<T>(at: NonNull<Header>, outcome: Outcome) -> Completion<T> {
     header(&at).slot.note_use();
     match outcome {
         // SAFETY: `store` left a `T`.
-        Outcome::Done => Verdict::Done(unsafe { slot(at).read() }),
+        Outcome::Done => Completion::Done(unsafe { slot(at).read() }),
         // SAFETY: `store` left a payload.
-        Outcome::Panicked => Verdict::Panicked(unsafe { slot(at).read() }),
-        Outcome::Skipped => Verdict::Skipped,
+        Outcome::Panicked => Completion::Panicked(unsafe { slot(at).read() }),
+        Outcome::Skipped => Completion::Skipped,
     }
 }

@@ -29,9 +29,9 @@ use std::ptr::NonNull;
 use std::slice;
 
 use crate::platform::thread;
+use crate::task::buffer::Buffer;
+use crate::task::completion::{Completion, Payload, lose};
 use crate::task::consume::{Apart, Step, consume};
-use crate::task::room::Room;
-use crate::task::verdict::{Payload, Verdict, lose};
 
 /// Whether a value fits exactly where its item was.
 const fn in_place<I, T>() -> bool {
@@ -40,7 +40,7 @@ const fn in_place<I, T>() -> bool {
 
 /// Items that nobody has consumed.
 pub(crate) struct Items<I, T> {
-    room: Room,
+    buffer: Buffer,
     capacity: u32,
     /// INVARIANT: the first `len` places hold an item.
     len: u32,
@@ -50,13 +50,13 @@ pub(crate) struct Items<I, T> {
 impl<I, T> Items<I, T> {
     pub(crate) fn with_capacity(capacity: u32) -> Self {
         let len = capacity as usize;
-        let room = if in_place::<I, T>() {
-            Room::of::<I, T>(len)
+        let buffer = if in_place::<I, T>() {
+            Buffer::of::<I, T>(len)
         } else {
-            Room::of::<I, I>(len)
+            Buffer::of::<I, I>(len)
         };
         Self {
-            room,
+            buffer,
             capacity,
             len: 0,
             types: PhantomData,
@@ -70,7 +70,7 @@ impl<I, T> Items<I, T> {
     /// Pulls items until there is no room left; false if there are no more items before that.
     #[inline]
     pub(crate) fn fill(&mut self, items: &mut impl Iterator<Item = I>) -> bool {
-        let at = self.room.start::<I>();
+        let at = self.buffer.start::<I>();
         while self.len < self.capacity {
             let Some(item) = items.next() else {
                 return false;
@@ -91,10 +91,10 @@ impl<I, T> Items<I, T> {
         run: impl for<'brand> FnOnce(Stretch<'brand, I, T>) -> Done<'brand>,
     ) -> Values<T> {
         let len = mem::take(&mut self.len);
-        let own = (!in_place::<I, T>()).then(|| Room::of::<T, T>(len as usize));
-        let values = own.as_ref().unwrap_or(&self.room).start();
+        let own = (!in_place::<I, T>()).then(|| Buffer::of::<T, T>(len as usize));
+        let values = own.as_ref().unwrap_or(&self.buffer).start();
         let done = run(Stretch {
-            items: self.room.start(),
+            items: self.buffer.start(),
             values,
             start: 0,
             at: 0,
@@ -103,7 +103,7 @@ impl<I, T> Items<I, T> {
             brand: PhantomData,
         });
         assert!(done.start == 0 && done.end == len, "all items were run");
-        let items = mem::replace(&mut self.room, Room::none());
+        let items = mem::replace(&mut self.buffer, Buffer::none());
         Values::new(own.unwrap_or(items), len, done.gaps)
     }
 }
@@ -111,7 +111,7 @@ impl<I, T> Items<I, T> {
 impl<I, T> Drop for Items<I, T> {
     fn drop(&mut self) {
         let items = Stretch::<'_, I, T> {
-            items: self.room.start(),
+            items: self.buffer.start(),
             values: NonNull::dangling(),
             start: 0,
             at: 0,
@@ -337,7 +337,7 @@ impl Done<'_> {
 
 /// What the items of a batch have left, taken from the front.
 pub(crate) struct Values<T> {
-    room: Room,
+    buffer: Buffer,
     next: u32,
     /// INVARIANT: there is a value in every place from `next` up to here.
     until: u32,
@@ -350,10 +350,10 @@ pub(crate) struct Values<T> {
 impl<T> Values<T> {
     /// Takes a room that has a value in all of the first `len` places but the gaps.
     #[inline]
-    fn new(room: Room, len: u32, mut gaps: Gaps) -> Self {
+    fn new(buffer: Buffer, len: u32, mut gaps: Gaps) -> Self {
         let until = gaps.first().map_or(len, |gap| gap.first);
         Self {
-            room,
+            buffer,
             next: 0,
             until,
             len,
@@ -376,7 +376,7 @@ impl<T> Values<T> {
                 });
             }
         }
-        Self::new(Room::none(), len, gaps)
+        Self::new(Buffer::none(), len, gaps)
     }
 
     /// How many values have not been taken.
@@ -398,7 +398,7 @@ impl<T> Values<T> {
             return None;
         }
         // SAFETY: by the invariant of `until` inside the room.
-        let place = unsafe { self.room.start::<T>().add(self.next as usize) };
+        let place = unsafe { self.buffer.start::<T>().add(self.next as usize) };
         self.next += 1;
         // SAFETY: by the invariant there is a value, and with this step it is out.
         Some(unsafe { place.read() })
@@ -407,7 +407,7 @@ impl<T> Values<T> {
     /// Takes all values up to the next item that has left none.
     #[inline]
     pub(crate) fn fold_some<A>(&mut self, init: A, f: &mut impl FnMut(A, T) -> A) -> A {
-        let values = self.room.start::<T>();
+        let values = self.buffer.start::<T>();
         let until = self.until as usize;
         let mut step = Step {
             at: self.next as usize,
@@ -425,9 +425,9 @@ impl<T> Values<T> {
     }
 
     /// Takes what the next item has left.
-    pub(crate) fn next(&mut self) -> Option<Verdict<T>> {
+    pub(crate) fn next(&mut self) -> Option<Completion<T>> {
         if let Some(value) = self.pop() {
-            return Some(Verdict::Done(value));
+            return Some(Completion::Done(value));
         }
         let gap = self.gaps.first()?;
         gap.first += 1;
@@ -438,8 +438,8 @@ impl<T> Values<T> {
         }
         self.until = self.gaps.first().map_or(self.len, |gap| gap.first);
         Some(match payload {
-            Some(payload) => Verdict::Panicked(payload),
-            None => Verdict::Skipped,
+            Some(payload) => Completion::Panicked(payload),
+            None => Completion::Skipped,
         })
     }
 

@@ -4,7 +4,7 @@
 //!
 //! | reference | held by                                        | ends                          |
 //! |-----------|------------------------------------------------|-------------------------------|
-//! | queue     | the pending list, deque or stray list it is in | taken out: [`State::take_from_queue`] |
+//! | queue     | the pending list, deque or injector it is in | taken out: [`State::take_from_queue`] |
 //! | run       | the thread that won the right to run it        | [`State::finish`]             |
 //! | handle    | the `Child`                                    | [`State::drop_handle`]        |
 //!
@@ -31,7 +31,7 @@
 //!
 //! Models: `models::state_*`.
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 
 /// Somebody won the right to run (or skip) the child. Set once, by either claim.
@@ -162,7 +162,7 @@ impl State {
     #[inline]
     pub(crate) fn take_alone(&self) -> TakenAlone {
         let now = self.now();
-        point::reach(Point::ChildTaken);
+        failpoint::reach(Failpoint::ChildTaken);
         if now & STARTED == 0 {
             if now & UNHANDLED != 0 {
                 // Nobody will look at the state again.
@@ -189,7 +189,7 @@ impl State {
         // ORDERING: Relaxed: see 7.
         self.0
             .store(now | FINISHED | outcome.bits(), Ordering::Relaxed);
-        point::reach(Point::ChildFinished);
+        failpoint::reach(Failpoint::ChildFinished);
     }
 
     /// Ends the handle reference of a child that [`Self::is_private_and_unstarted`].
@@ -241,10 +241,10 @@ impl State {
         // Model: `models::state_claimed_by_handle_or_queue`.
         let before = self.set_unless_alone(STARTED | UNQUEUED, Ordering::AcqRel);
         debug_assert_eq!(before & UNQUEUED, 0, "one queue reference");
-        point::reach(if before & STARTED == 0 {
-            Point::ChildTaken
+        failpoint::reach(if before & STARTED == 0 {
+            Failpoint::ChildTaken
         } else {
-            Point::ChildStale
+            Failpoint::ChildStale
         });
         if before & STARTED == 0 {
             Taken::Run
@@ -280,7 +280,7 @@ impl State {
         // L4). Acquire: an abandoned record is released here. Model: `models::state_awaited_*`.
         let before = self.set_unless_alone(FINISHED | outcome.bits(), Ordering::AcqRel);
         debug_assert_eq!(before & (STARTED | FINISHED), STARTED, "finished once");
-        point::reach(Point::ChildFinished);
+        failpoint::reach(Failpoint::ChildFinished);
         if before & (UNHANDLED | AWAITED) == 0 {
             Finished::Left
         } else if before & UNHANDLED != 0 {

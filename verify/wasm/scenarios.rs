@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use hatchery::{CancelToken, Failures, FailureKind, OnFailure, Options, Pool};
+use hatchery::{CancelToken, FailureKind, Failures, OnFailure, Options, Pool};
 
 /// Exports functions, each of which traps if what it asserts does not hold.
 macro_rules! scenarios {

@@ -5,9 +5,9 @@ use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
 
 use super::{Frame, Part};
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::seat::Seat;
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::task::record::Queued;
 
 /// The length of a row of latent forks from which on another fork is not worth offering: the forks
@@ -74,14 +74,14 @@ impl<'a> Frame<'a> {
 
 impl Frame<'_> {
     /// Turns the fork into a nursery: `scope`, with this one child.
-    pub(crate) fn become_nursery(&self, scope: &ScopeFrame, child: Queued) {
+    pub(crate) fn become_nursery(&self, scope: &Node, child: Queued) {
         self.scope.set(scope);
         self.home_of.set(scope);
         self.part.set(Part::Body);
         self.forks.set(0);
         self.top.set(ptr::null());
         self.list.push(child);
-        point::reach(Point::ForkShown);
+        failpoint::reach(Failpoint::ForkShown);
     }
 
     /// Hides a fork that is about to begin, if a long row of latent forks encloses it, so that it
@@ -96,7 +96,7 @@ impl Frame<'_> {
             return None;
         }
         self.hidden.set(self.hidden.get() + 1);
-        point::reach(Point::ForkHidden);
+        failpoint::reach(Failpoint::ForkHidden);
         Some(Hidden(self))
     }
 
@@ -137,14 +137,14 @@ impl Frame<'_> {
             let scope = unsafe { inner.scope.get().as_ref() };
             // The frame of the fork itself is the outermost frame of its nursery, on the thread
             // where it began.
-            let is_there = |scope: &ScopeFrame| inner.is_home_of(scope) || outer.is_of(scope);
+            let is_there = |scope: &Node| inner.is_home_of(scope) || outer.is_of(scope);
             inner.is_latent() || scope.is_some_and(|scope| scope.is_fork() && is_there(scope))
         });
         are_forks && is_there
     }
 
     /// Returns the nursery of the children in the list, after a latent fork has become one.
-    pub(crate) fn settle(&self) -> Option<&ScopeFrame> {
+    pub(crate) fn settle(&self) -> Option<&Node> {
         if self.is_latent() {
             // SAFETY: `Frame::fork` has stored a function there, and a latent fork does not replace
             // it.
@@ -159,7 +159,7 @@ impl Frame<'_> {
 
     /// Like [`Self::settle`], but a fork keeps its position in its row, because most of the time
     /// its thread comes back to it before another thread takes it.
-    pub(crate) fn settle_in_row(&self) -> Option<&ScopeFrame> {
+    pub(crate) fn settle_in_row(&self) -> Option<&Node> {
         let place = self.forks.get();
         let scope = self.settle();
         self.forks.set(place);

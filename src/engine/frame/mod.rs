@@ -11,7 +11,7 @@
     reason = "erases the frames' lifetimes; see the invariant"
 )]
 
-mod forget;
+mod after_fork;
 mod fork;
 mod report;
 mod shown;
@@ -25,10 +25,10 @@ pub(crate) use fork::Hidden;
 use shown::Places;
 pub(crate) use stage::{Drained, Stage};
 
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::seat::{Came, Seat};
 use crate::engine::shared::{Run, SlotRef};
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::task::list::PendingList;
 use crate::task::record::{Queued, Running};
 
@@ -58,7 +58,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) seat: &'a Seat,
     /// The nursery of the children in the list; null at a root. A latent fork has no list: there it
     /// is the nursery that the fork was called in.
-    scope: Cell<*const ScopeFrame>,
+    scope: Cell<*const Node>,
     outer: Cell<*const Frame<'static>>,
     part: Cell<Part>,
     /// Whether runs that this frame exposes may go into the seat's deque: see `publish`.
@@ -86,7 +86,7 @@ pub(crate) struct Frame<'a> {
     /// Whether no frame outside this frame holds anything: see [`Frame::holders`].
     is_edge: Cell<bool>,
     /// The same as `scope` on the thread that opened that nursery; otherwise null.
-    home_of: Cell<*const ScopeFrame>,
+    home_of: Cell<*const Node>,
     /// Whether this is the frame of a [`Stage`], which has room for the frame on top.
     is_stage: Cell<bool>,
     /// In a stage: the frame on top, once there is one. In a latent fork: the function that turns
@@ -96,11 +96,11 @@ pub(crate) struct Frame<'a> {
 
 /// Returns a function that wakes the spawner of a child of `scope` which this seat's thread runs.
 #[inline]
-fn waker(seat: &Seat, scope: &ScopeFrame) -> impl FnOnce(Option<*const ()>) {
+fn waker(seat: &Seat, scope: &Node) -> impl FnOnce(Option<*const ()>) {
     |spawner| {
         let spawner = match spawner {
             None => scope.home(),
-            // SAFETY: chunks carry what `ScopeFrame::owner_for` put there.
+            // SAFETY: chunks carry what `Node::owner_for` put there.
             Some(spawner) => unsafe { SlotRef::restore(spawner) },
         };
         spawner.unpark(seat);
@@ -124,7 +124,7 @@ crate::platform::thread::thread_local! {
 
 impl<'a> Frame<'a> {
     #[inline]
-    fn new(seat: &'a Seat, scope: *const ScopeFrame, part: Part, is_orderly: bool) -> Self {
+    fn new(seat: &'a Seat, scope: *const Node, part: Part, is_orderly: bool) -> Self {
         Self {
             seat,
             scope: Cell::new(scope),
@@ -164,7 +164,7 @@ impl<'a> Frame<'a> {
 
     /// Runs a child of `scope`. Children that it spawns come before the siblings that followed it.
     #[inline]
-    pub(crate) fn run_child(seat: &Seat, scope: &ScopeFrame, child: Running) {
+    pub(crate) fn run_child(seat: &Seat, scope: &Node, child: Running) {
         scope.note_begun(seat, 1);
         let owner = ptr::from_ref(scope).cast();
         Frame::around_child(seat, scope, || child.run(owner, waker(seat, scope)));
@@ -172,7 +172,7 @@ impl<'a> Frame<'a> {
 
     /// Calls `run`, which runs a child of `scope`, in a frame for it.
     #[inline(never)]
-    pub(crate) fn around_child<R>(seat: &Seat, scope: &ScopeFrame, run: impl FnOnce() -> R) -> R {
+    pub(crate) fn around_child<R>(seat: &Seat, scope: &Node, run: impl FnOnce() -> R) -> R {
         let is_orderly =
             Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
         let frame = Frame::new(seat, scope, Part::Child, is_orderly);
@@ -191,14 +191,14 @@ impl<'a> Frame<'a> {
 
     /// Puts what a child has spawned and left unstarted before the siblings that followed the
     /// child.
-    fn bequeath(&self, scope: &ScopeFrame) {
+    fn bequeath(&self, scope: &Node) {
         Frame::nearest(scope, |outer| match outer {
             Some(outer) if outer.most.get() > NOTHING || outer.seat.core.is_orphan() => {
                 outer.list.prepend(&self.list);
             }
             // No frame here may keep them: the joiner is a plain thread, say, or a child that may
             // block.
-            _ => self.seat.stray(Run::new(scope, self.list.take(), 0)),
+            _ => self.seat.inject(Run::new(scope, self.list.take(), 0)),
         });
     }
 
@@ -243,7 +243,7 @@ impl<'a> Frame<'a> {
         self.seat.offer_unless_shown(hidden);
     }
 
-    /// Hands all that this frame holds to the strays. If the pool is an orphan, it stays here: no
+    /// Hands all that this frame holds to the injector. If the pool is an orphan, it stays here: no
     /// other thread is in this process.
     pub(crate) fn give_away(&self) {
         if self.seat.core.is_orphan() {
@@ -252,7 +252,7 @@ impl<'a> Frame<'a> {
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         if let Some(scope) = unsafe { self.scope.get().as_ref() } {
             self.seat.core.start_workers();
-            self.seat.stray(Run::new(scope, self.list.take(), 0));
+            self.seat.inject(Run::new(scope, self.list.take(), 0));
         }
     }
 
@@ -262,7 +262,7 @@ impl<'a> Frame<'a> {
     /// The root of a worker may. A waiting body may if `scope` is its nursery or is below it. The
     /// frame of a child or run of `scope` may if it is orderly itself.
     #[inline]
-    fn continues(&self, seat: &Seat, scope: &ScopeFrame) -> bool {
+    fn continues(&self, seat: &Seat, scope: &Node) -> bool {
         self.seat.is(seat)
             && match self.part.get() {
                 Part::Root => self.is_orderly.get(),
@@ -275,7 +275,7 @@ impl<'a> Frame<'a> {
 
     /// The innermost nursery at this frame; null at a root.
     #[inline]
-    pub(crate) fn enclosing(&self) -> *const ScopeFrame {
+    pub(crate) fn enclosing(&self) -> *const Node {
         self.scope.get()
     }
 
@@ -287,7 +287,7 @@ impl<'a> Frame<'a> {
         if !seat.is_active() {
             return f();
         }
-        point::reach(Point::BlockInPlace);
+        failpoint::reach(Failpoint::BlockInPlace);
         seat.expose_all();
         let most = self.most.replace(NOTHING);
         let result = seat.blocking(|| seat.without_place(f));
@@ -301,7 +301,7 @@ impl<'a> Frame<'a> {
     }
 
     #[inline]
-    pub(crate) fn is_body_of(&self, scope: &ScopeFrame) -> bool {
+    pub(crate) fn is_body_of(&self, scope: &Node) -> bool {
         self.part.get() == Part::Body && ptr::eq(self.scope.get(), scope)
     }
 
@@ -309,7 +309,7 @@ impl<'a> Frame<'a> {
     /// program does before it goes on. These children stand in the list of `spawned`; this frame is
     /// the innermost.
     #[inline]
-    pub(crate) fn run_spawned(&self, spawned: &Frame<'_>, scope: &ScopeFrame) {
+    pub(crate) fn run_spawned(&self, spawned: &Frame<'_>, scope: &Node) {
         if spawned.list.is_empty() && spawned.shown.get() == 0 {
             return;
         }
@@ -329,7 +329,7 @@ impl<'a> Frame<'a> {
     /// Runs the children in this frame's list on top of the innermost frame, which is a fork in
     /// this child.
     #[cold]
-    fn run_all_of(&self, scope: &ScopeFrame) {
+    fn run_all_of(&self, scope: &Node) {
         loop {
             if self.take_back_next(scope) {
                 self.reopen();
@@ -353,12 +353,12 @@ impl<'a> Frame<'a> {
 
     /// Whether this is a frame of the nursery on the thread that opened it.
     #[inline]
-    pub(crate) fn is_home_of(&self, scope: &ScopeFrame) -> bool {
+    pub(crate) fn is_home_of(&self, scope: &Node) -> bool {
         ptr::eq(self.home_of.get(), scope)
     }
 
     #[inline]
-    pub(crate) fn is_of(&self, scope: &ScopeFrame) -> bool {
+    pub(crate) fn is_of(&self, scope: &Node) -> bool {
         ptr::eq(self.scope.get(), scope) && !self.is_latent()
     }
 
@@ -451,7 +451,7 @@ impl<'a> Frame<'a> {
     /// Calls `f` with the innermost frame of `scope` on this thread, if it has one, so that it can
     /// add to the frame's list.
     #[inline]
-    pub(crate) fn nearest<R>(scope: &ScopeFrame, f: impl FnOnce(Option<&Frame<'_>>) -> R) -> R {
+    pub(crate) fn nearest<R>(scope: &Node, f: impl FnOnce(Option<&Frame<'_>>) -> R) -> R {
         Frame::with_current(|current| {
             let Some(current) = current else {
                 return f(None);
@@ -470,20 +470,20 @@ impl<'a> Frame<'a> {
     }
 
     /// The child of `scope` that this innermost frame is part of, if it runs on this thread.
-    pub(crate) fn child_of(&self, scope: &ScopeFrame) -> Option<&Frame<'_>> {
+    pub(crate) fn child_of(&self, scope: &Node) -> Option<&Frame<'_>> {
         let innermost = self.find(scope)?;
         (innermost.part.get() == Part::Child).then_some(innermost)
     }
 
     /// The innermost frame of `scope`, from here outwards.
-    pub(crate) fn find(&self, scope: &ScopeFrame) -> Option<&Frame<'_>> {
+    pub(crate) fn find(&self, scope: &Node) -> Option<&Frame<'_>> {
         self.stack().find(|frame| frame.is_of(scope))
     }
 
     /// Goes from the nursery of this innermost frame outwards, from each nursery to its parent, and
     /// returns where it stops: at `scope`, or at the first nursery whose body is not on this
     /// thread's stack.
-    pub(crate) fn go_outwards_to(&self, scope: *const ScopeFrame) -> Option<&ScopeFrame> {
+    pub(crate) fn go_outwards_to(&self, scope: *const Node) -> Option<&Node> {
         // SAFETY: the nursery of an entered frame is open, and so are those it was opened in.
         let mut here = unsafe { self.enclosing().as_ref() }?;
         for frame in self.stack() {

@@ -2,11 +2,11 @@
 #![allow(unsafe_code, reason = "follows a frame to its open nursery")]
 
 use super::{Frame, Part};
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 
 impl Frame<'_> {
     /// The nursery of the children in the list, if there is one.
-    pub(crate) fn nursery(&self) -> Option<&ScopeFrame> {
+    pub(crate) fn nursery(&self) -> Option<&Node> {
         // SAFETY: null, or the nursery of an entered frame, which is open.
         unsafe { self.scope.get().as_ref() }
     }

@@ -28,7 +28,7 @@
 use std::mem::MaybeUninit;
 
 use super::{Frame, Part};
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::shared::Run;
 use crate::task::list::{PendingList, is_before};
 
@@ -112,18 +112,18 @@ impl Frame<'_> {
     /// Takes back what this frame shows and what comes before all of its list; returns whether
     /// there was something.
     #[inline]
-    pub(in crate::engine) fn take_back_next(&self, scope: &ScopeFrame) -> bool {
+    pub(in crate::engine) fn take_back_next(&self, scope: &Node) -> bool {
         self.comes_to_shown() && self.take_back(scope, false)
     }
 
     /// Takes back all that this frame shows; returns whether there was something.
-    pub(in crate::engine) fn take_back_all(&self, scope: &ScopeFrame) -> bool {
+    pub(in crate::engine) fn take_back_all(&self, scope: &Node) -> bool {
         self.take_back(scope, true)
     }
 
     #[cold]
     #[inline(never)]
-    fn take_back(&self, scope: &ScopeFrame, all: bool) -> bool {
+    fn take_back(&self, scope: &Node, all: bool) -> bool {
         let mut shown = self.shown.replace(0);
         if shown == 1 {
             return self.take_back_only(scope, all);
@@ -172,7 +172,7 @@ impl Frame<'_> {
 
     /// Takes back the only part that there may be. It allocates nothing: a small nursery beside an
     /// idle thread shows no more than one part.
-    fn take_back_only(&self, scope: &ScopeFrame, all: bool) -> bool {
+    fn take_back_only(&self, scope: &Node, all: bool) -> bool {
         let Some(run) = self.pop_shown(scope) else {
             return false;
         };
@@ -194,7 +194,7 @@ impl Frame<'_> {
     }
 
     /// Takes the part that this frame has shown last out of the deque, if it is still there.
-    fn pop_shown(&self, scope: &ScopeFrame) -> Option<Run> {
+    fn pop_shown(&self, scope: &Node) -> Option<Run> {
         let run = self.seat.pop()?;
         if std::ptr::eq(run.scope(), scope) {
             return Some(run);

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use super::{CURRENT, Frame, Part, waker};
-use crate::engine::scope_frame::ScopeFrame;
+use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::task::list::PendingList;
 use crate::task::record::{Handle, Outcome, Queued, Step};
@@ -31,7 +31,7 @@ impl<'a> Stage<'a> {
 
     /// The body of a nursery, on the thread that opened it.
     #[inline]
-    pub(crate) fn body(seat: &'a Seat, scope: &'a ScopeFrame) -> Self {
+    pub(crate) fn body(seat: &'a Seat, scope: &'a Node) -> Self {
         let stage = Self::new(Frame::new(seat, scope, Part::Body, true));
         stage.frame.home_of.set(scope);
         stage
@@ -85,7 +85,7 @@ impl<'a> Frame<'a> {
     /// Runs children of `scope`, at least one, oldest first, until `enough`; returns the rest.
     pub(crate) fn run_all(
         seat: &'a Seat,
-        scope: &'a ScopeFrame,
+        scope: &'a Node,
         children: PendingList,
         enough: impl Fn(bool) -> bool,
     ) -> Option<PendingList> {
@@ -115,7 +115,7 @@ impl<'a> Frame<'a> {
             return Drained::Nothing;
         };
         self.take_back_next(scope);
-        let after = |scope: &ScopeFrame, has_begun| {
+        let after = |scope: &Node, has_begun| {
             // At home the children were counted one by one.
             if !self.is_home() {
                 scope.note_begun(self.seat, u64::from(has_begun));
@@ -129,7 +129,7 @@ impl<'a> Frame<'a> {
     /// Elsewhere the caller that drains the list counts several children at a time, so that it does
     /// not touch the nursery's frame for each.
     #[inline]
-    fn count(is_home: bool, scope: &ScopeFrame, step: Step) {
+    fn count(is_home: bool, scope: &Node, step: Step) {
         match step {
             Step::BeginsAtHome => scope.at_home.begun.add(1),
             Step::Begins if is_home => scope.at_home.begun.add(1),
@@ -151,7 +151,7 @@ impl<'a> Frame<'a> {
     ///
     /// `is_enough` is called after each child. Its argument says whether the child has begun, that
     /// is, has run or was skipped; if not, its handle had claimed it before.
-    pub(crate) fn drain(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> Drained {
+    pub(crate) fn drain(&self, scope: &Node, is_enough: impl Fn(bool) -> bool) -> Drained {
         let owner = ptr::from_ref(scope).cast();
         let mut drained = Drained::Nothing;
         while self.part.get() == Part::Body && !self.may_show() {
@@ -181,7 +181,7 @@ impl<'a> Frame<'a> {
 
     /// Like [`Self::drain`], but never runs a child in this very frame: what this frame shows comes
     /// after all that its children leave.
-    fn drain_on_top(&self, scope: &ScopeFrame, is_enough: impl Fn(bool) -> bool) -> Drained {
+    fn drain_on_top(&self, scope: &Node, is_enough: impl Fn(bool) -> bool) -> Drained {
         match self.top() {
             Some(top) => top.enter(|| self.drain_in(top, scope, is_enough)),
             None => {
@@ -192,12 +192,7 @@ impl<'a> Frame<'a> {
     }
 
     #[inline]
-    fn drain_in(
-        &self,
-        top: &Frame<'_>,
-        scope: &ScopeFrame,
-        is_enough: impl Fn(bool) -> bool,
-    ) -> Drained {
+    fn drain_in(&self, top: &Frame<'_>, scope: &Node, is_enough: impl Fn(bool) -> bool) -> Drained {
         let owner = ptr::from_ref(scope).cast();
         let is_home = self.is_home();
         while let Some(child) = self.list.pop() {

@@ -16,8 +16,8 @@ use crate::platform::planted;
 use crate::protocol::count::Count;
 use crate::protocol::epoch::Epoch;
 use crate::protocol::mark::{self, Cancellable, FAILED, Mark};
+use crate::protocol::nursery_id::{LazyNurseryId, NurseryId};
 use crate::protocol::remains::Remains;
-use crate::protocol::serial::{LazySerial, Serial};
 use crate::task::state::{Finished, Outcome, State, Taken};
 
 const CHILD_FAILED: u8 = 4;
@@ -26,14 +26,14 @@ const CHILD_FAILED: u8 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Failure {
     child: u32,
-    nursery: Serial,
+    nursery: NurseryId,
 }
 
 struct Nursery<F = Failure> {
     mark: Mark,
     epoch: Epoch,
     remains: Remains<'static, F, u32>,
-    serial: LazySerial,
+    serial: LazyNurseryId,
     count: Count,
     home: Parker,
     /// What a handle takes.
@@ -73,7 +73,7 @@ impl<F> Nursery<F> {
             mark: Mark::new(),
             epoch: Epoch::new(),
             remains: Remains::new(),
-            serial: LazySerial::new(),
+            serial: LazyNurseryId::new(),
             count: Count::new(),
             home: Parker::new(),
             state: State::new(),
@@ -281,7 +281,7 @@ twins! {
     failures_of_several_at_once_are_all_there_at_the_end {
         it_ends_too_early: step("counts as ended before it has left its failure")
             => Says("all have left what they had");
-        two_serials_are_drawn: split("protocol/serial.rs", "get", "compare_exchange") => Says("of one nursery");
+        two_serials_are_drawn: split("protocol/nursery_id.rs", "get", "compare_exchange") => Says("of one nursery");
     }
     failures_of_several_at_once_have_one_cause {
         several_find_it_not_cancelled: step("looks whether it is cancelled before it cancels") => Says("one cause");

@@ -31,7 +31,7 @@ fn leapfrog_waiter_is_woken_for_what_is_shown() {
         let pool = Pool::new(2, 0);
         let (nursery, children) = taken(&pool);
         let home = pool.seat(HOME);
-        pool.slots[RUNNER].requests.beg(home.slot());
+        pool.slots[RUNNER].requests.ask_as(home.slot());
         let runner = pool.seat(RUNNER);
         let runner = {
             let nursery = Arc::clone(&nursery);
@@ -74,7 +74,7 @@ fn leapfrog_request_is_answered_or_stands() {
             })
         };
         let home = pool.seat(HOME);
-        pool.slots[RUNNER].requests.beg(home.slot());
+        pool.slots[RUNNER].requests.ask_as(home.slot());
         let children = runner.join().unwrap();
         let is_answered = children.len() == 1;
         assert!(
@@ -114,7 +114,7 @@ twins! {
             => Says("every child has run");
     }
     leapfrog_request_is_answered_or_stands {
-        a_request_counts_whose_word_is_not_seen: relaxed("protocol/requests.rs", "beg", "fence")
+        a_request_counts_whose_word_is_not_seen: relaxed("protocol/requests.rs", "ask_as", "fence")
             => Says("the request is lost");
         the_waiter_is_not_told: step("the waiter is not told") => Deadlock;
     }

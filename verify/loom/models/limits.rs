@@ -14,13 +14,13 @@ use super::harness::within;
 use super::{Memory, twins, within_bounds};
 use crate::platform::parker::Parker;
 use crate::platform::planted;
-use crate::protocol::permits::{Permits, Wanting};
-use crate::protocol::strays::Strays;
+use crate::protocol::injector::Injector;
+use crate::protocol::permits::{Permits, Waiters};
 
 /// One permit, and a waiter that would run its child itself: it does not stand in line.
 struct Wanted {
     permits: Permits<u32>,
-    wanting: Wanting<u32>,
+    waiters: Waiters<u32>,
     waiter: Parker,
     last: Memory<u32>,
 }
@@ -30,7 +30,7 @@ impl Wanted {
     fn give_back(&self) {
         let is_early = planted::step("looks who is to be told before it gives the permit back");
         let early = if is_early {
-            self.wanting.take()
+            self.waiters.take()
         } else {
             Vec::new()
         };
@@ -38,7 +38,7 @@ impl Wanted {
         let late = if is_early {
             Vec::new()
         } else {
-            self.wanting.take()
+            self.waiters.take()
         };
         for _who in early.into_iter().chain(late) {
             self.waiter.unpark();
@@ -57,7 +57,7 @@ impl Wanted {
 
     /// What a waiter does, as in `Seat::wait`.
     fn wait_and_run(&self, number: u32) {
-        let is_left = || self.wanting.is_left_for(&self.permits, |_| true, || 0);
+        let is_left = || self.waiters.is_left_for(&self.permits, |_| true, || 0);
         while !(is_left() && self.try_run(number)) {
             // Whoever takes it meanwhile tells when it is there again.
             if !is_left() {
@@ -72,7 +72,7 @@ fn limits_whoever_wants_one_is_told() {
     within_bounds(|| {
         let wanted = Arc::new(Wanted {
             permits: Permits::new(1),
-            wanting: Wanting::new(),
+            waiters: Waiters::new(),
             waiter: Parker::new(),
             last: Memory::new(0),
         });
@@ -180,8 +180,8 @@ fn limits_who_was_let_go_and_does_not_ask_passes_it_on() {
 /// One permit, and two homes that wait for a run each: those are their numbers.
 struct Turns {
     permits: Permits<usize>,
-    wanting: Wanting<usize>,
-    strays: [Strays<usize>; 2],
+    waiters: Waiters<usize>,
+    injector: [Injector<usize>; 2],
     homes: [Parker; 2],
     have_ended: [AtomicBool; 2],
 }
@@ -191,8 +191,8 @@ impl Turns {
     fn held_back() -> Arc<Self> {
         let turns = Arc::new(Self {
             permits: Permits::new(1),
-            wanting: Wanting::new(),
-            strays: [Strays::new(), Strays::new()],
+            waiters: Waiters::new(),
+            injector: [Injector::new(), Injector::new()],
             homes: [Parker::new(), Parker::new()],
             have_ended: [AtomicBool::new(false), AtomicBool::new(false)],
         });
@@ -203,8 +203,8 @@ impl Turns {
     }
 
     /// What `Seat::stray` does on the thread of home `by`.
-    fn stray(&self, run: usize, by: usize) {
-        self.strays[run].push(run);
+    fn inject(&self, run: usize, by: usize) {
+        self.injector[run].push(run);
         if run != by || !planted::step("leaves no token for itself") {
             self.homes[run].unpark();
         }
@@ -212,10 +212,10 @@ impl Turns {
 
     fn give_back(&self, by: usize) {
         let first = self.permits.give_back();
-        for home in self.wanting.take() {
+        for home in self.waiters.take() {
             self.homes[home].unpark();
         }
-        first.into_iter().for_each(|run| self.stray(run, by));
+        first.into_iter().for_each(|run| self.inject(run, by));
     }
 
     /// What `limit::run_or_hold_back` does.
@@ -243,7 +243,7 @@ impl Turns {
     fn wait(&self, home: usize, looks_in_vain: bool) {
         let is_own = |run: &usize| *run == home;
         while !self.have_ended[home].load(Ordering::Acquire) {
-            if let Some(run) = self.strays[home].take(is_own) {
+            if let Some(run) = self.injector[home].take(is_own) {
                 self.run(run, home);
                 continue;
             }
@@ -260,7 +260,7 @@ impl Turns {
             }
             if !takes_turns
                 && self.permits.has(is_own)
-                && self.wanting.is_left_for(&self.permits, is_own, || home)
+                && self.waiters.is_left_for(&self.permits, is_own, || home)
             {
                 continue;
             }

@@ -12,6 +12,7 @@ mod foreign;
 mod fork;
 mod harness;
 mod idle;
+mod injector;
 mod lazy;
 mod leapfrog;
 mod limits;
@@ -30,7 +31,6 @@ mod spares;
 mod split;
 mod start;
 mod state;
-mod strays;
 mod timer;
 mod tree;
 

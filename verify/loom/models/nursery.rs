@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 use super::Memory;
 use crate::protocol::count::Count;
 use crate::task::chunk::{self, LoneChunk, Owner};
-use crate::task::record::{Class, Handle, Outcome, Queued, Running, Verdict, Vtable};
+use crate::task::record::{Class, Completion, Handle, Outcome, Queued, Running, Vtable};
 
 type Task = Box<dyn FnOnce() -> usize + Send>;
 
@@ -52,7 +52,7 @@ struct Child {
     has_run: Memory<bool>,
 }
 
-/// A nursery in the frame of its home, as `ScopeFrame`. Its end is what `end` says; the model
+/// A nursery in the frame of its home, as `Node`. Its end is what `end` says; the model
 /// keeps the memory itself until all threads are done.
 pub(super) struct Nursery {
     pub(super) count: Count,
@@ -140,7 +140,7 @@ impl Nursery {
         assert!(self.is_open.read(), "the frame is gone");
     }
 
-    /// As `ScopeFrame::home`.
+    /// As `Node::home`.
     pub(super) fn home(&self) -> usize {
         self.touch();
         self.home
@@ -175,7 +175,7 @@ impl Nursery {
     pub(super) fn result(&self, child: Handle<usize>) -> usize {
         self.touch();
         match child.take() {
-            Ok(Verdict::Done(value)) => value,
+            Ok(Completion::Done(value)) => value,
             _ => unreachable!("waited for"),
         }
     }

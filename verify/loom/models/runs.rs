@@ -14,8 +14,8 @@ use crate::platform::parker::Parker;
 use crate::platform::planted;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::protocol::idle::{Field, Idle};
+use crate::protocol::injector::Injector;
 use crate::protocol::requests::Requests;
-use crate::protocol::strays::Strays;
 use crate::task::list::{PendingList, is_before};
 use crate::task::record::{Handle, Queued, Running};
 
@@ -47,7 +47,7 @@ pub(super) struct Slot {
 /// As `Core`.
 pub(super) struct Pool {
     pub(super) idle: Idle,
-    pub(super) strays: Strays<Run>,
+    pub(super) injector: Injector<Run>,
     pub(super) slots: Vec<Slot>,
     /// How many of them share something at some time, the first ones.
     sharing: usize,
@@ -64,7 +64,7 @@ impl Pool {
         };
         let pool = Self {
             idle: Idle::new(threads, 0),
-            strays: Strays::new(),
+            injector: Injector::new(),
             slots: (0..threads).map(slot).collect(),
             sharing,
         };
@@ -89,7 +89,7 @@ impl Pool {
 impl Field for Pool {
     fn has_visible_work(&self) -> bool {
         let mut sharing = self.slots[..self.sharing].iter();
-        self.strays.len() > 0 || sharing.any(|slot| !slot.deque.is_empty())
+        self.injector.len() > 0 || sharing.any(|slot| !slot.deque.is_empty())
     }
 
     fn arm_all(&self) {
@@ -129,7 +129,7 @@ impl Seat {
         }
     }
 
-    /// As `ScopeFrame::release`.
+    /// As `Node::release`.
     pub(super) fn release(&self, nursery: &Nursery) {
         let mut home = nursery.home();
         let was_last = nursery.count.release();
@@ -244,7 +244,7 @@ impl Seat {
     /// As `Seat::help_others`: hands the list on, and takes the first stray.
     pub(super) fn help_others(&self, nursery: &Arc<Nursery>, list: &PendingList) {
         let is_own = |run: &Run| Arc::ptr_eq(&run.nursery, nursery);
-        let Some(run) = self.pool.strays.take(is_own) else {
+        let Some(run) = self.pool.injector.take(is_own) else {
             return;
         };
         let rest = list.take();
@@ -253,7 +253,7 @@ impl Seat {
             if planted::step("what is handed on is not counted") {
                 nursery.count.release();
             }
-            self.stray(rest);
+            self.inject(rest);
         }
         self.take_back(run, list);
     }
@@ -284,19 +284,19 @@ impl Seat {
             children.share(0);
             let counted = Arc::clone(nursery);
             let nursery = Arc::clone(nursery);
-            self.stray(Run { nursery, children });
+            self.inject(Run { nursery, children });
             return counted.count.add(1);
         }
-        self.stray(Run::new(nursery, children));
+        self.inject(Run::new(nursery, children));
     }
 
     /// As there.
-    pub(super) fn stray(&self, run: Run) {
+    pub(super) fn inject(&self, run: Run) {
         let home = run.nursery.home();
         if planted::step("the home is told before the stray is there") {
             self.unpark(home);
         }
-        self.pool.strays.push(run);
+        self.pool.injector.push(run);
         if !planted::step("no worker is told of the stray") {
             self.pool.idle.wake_one(&*self.pool);
         }
@@ -316,7 +316,7 @@ impl Seat {
             // An outer nursery's.
             self.put_back(run);
         }
-        let stray = self.pool.strays.take(is_own);
+        let stray = self.pool.injector.take(is_own);
         stray.map(|run| self.take_back(run, list)).is_some()
     }
 
@@ -325,14 +325,14 @@ impl Seat {
     pub(super) fn leapfrog(&self, nursery: &Arc<Nursery>, list: &PendingList, from: usize) -> bool {
         let runner = &self.pool.slots[from];
         if runner.deque.is_empty() {
-            runner.requests.beg(self.slot());
+            runner.requests.ask_as(self.slot());
             return false;
         }
         let Some(run) = self.steal(from) else {
             return false;
         };
         if !Arc::ptr_eq(&run.nursery, nursery) {
-            self.stray(run);
+            self.inject(run);
             return false;
         }
         self.take_back(run, list);

@@ -15,9 +15,9 @@ use super::{Memory, beside, exhaustively, twins, within_bounds};
 use crate::platform::parker::Parker;
 use crate::platform::planted;
 use crate::protocol::count::Count;
+use crate::task::completion::Completion;
 use crate::task::slab::{Done, Items, Stretch, Values};
 use crate::task::state::{Finished, Outcome, State, Taken};
-use crate::task::verdict::Verdict;
 
 const ITEMS: usize = 4;
 
@@ -155,14 +155,14 @@ fn slab_items_without_a_value_leave_gaps_in_their_places() {
             },
         );
         let mut next = || values.next().expect("one for each");
-        assert!(matches!(next(), Verdict::Done(Item(0, _))), "a value");
+        assert!(matches!(next(), Completion::Done(Item(0, _))), "a value");
         for number in [1_usize, 2] {
-            let Verdict::Panicked(payload) = next() else {
+            let Completion::Panicked(payload) = next() else {
                 unreachable!("it has panicked");
             };
             assert_eq!(payload.downcast_ref(), Some(&number), "its own panic");
         }
-        assert!(matches!(next(), Verdict::Skipped), "skipped");
+        assert!(matches!(next(), Completion::Skipped), "skipped");
         ledger.assert_all_dropped_once();
     });
 }

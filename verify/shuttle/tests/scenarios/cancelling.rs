@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hatchery::{CancelToken, FailureKind, Options, CancelReason, checkpoint};
+use hatchery::{CancelReason, CancelToken, FailureKind, Options, checkpoint};
 
 use crate::common::{Ledger, beside, pause, pool};
 use crate::explore::Scenario;

@@ -3,7 +3,7 @@
 pub(crate) use crate::platform::payload::{Payload, lose};
 
 /// How a child ended, with what it left in its slot.
-pub(crate) enum Verdict<T> {
+pub(crate) enum Completion<T> {
     /// The value it returned.
     Done(T),
     /// What it, or a destructor of something it owned, panicked with.
@@ -12,7 +12,7 @@ pub(crate) enum Verdict<T> {
     Skipped,
 }
 
-/// A handle to a verdict that tasks other than the spawner may have: no type implements it.
+/// A handle to a completion that tasks other than the spawner may have: no type implements it.
 ///
 /// It words the error that a program gets if it sends or shares a handle.
 #[diagnostic::on_unimplemented(

@@ -26,12 +26,12 @@ use crate::task::chunk::Owner;
 /// INVARIANT: what its home writes for every child comes first, and what other threads read for every
 /// child is a cache line away, behind this struct.
 #[repr(C)]
-pub(crate) struct ScopeFrame {
+pub(crate) struct Node {
     /// Written by the home for every child.
     pub(crate) at_home: AtHome,
     /// The nursery in whose body or child this one was opened. INVARIANT: it changes only while its process
     /// has one thread.
-    parent: Cell<*const ScopeFrame>,
+    parent: Cell<*const Node>,
     /// Its own limit, if it has one.
     limiter: Cell<*const Limiter>,
     /// The opener's seat; others read its fields that never change.
@@ -59,9 +59,9 @@ pub(crate) struct Rare {
 
 // SAFETY: the pointers are only compared, or followed to what is `Sync` under the arguments
 // given there; the limiter is set before other threads come, and the parent while there are none.
-unsafe impl Sync for ScopeFrame {}
+unsafe impl Sync for Node {}
 
-impl ScopeFrame {
+impl Node {
     /// A nursery that opens now on this seat's thread.
     #[inline]
     pub(crate) fn open(seat: &Seat) -> Self {
@@ -75,7 +75,7 @@ impl ScopeFrame {
     }
 
     #[inline]
-    fn below(parent: *const ScopeFrame, seat: &Seat, is_fork: bool) -> Self {
+    fn below(parent: *const Node, seat: &Seat, is_fork: bool) -> Self {
         Self {
             at_home: AtHome::default(),
             parent: Cell::new(parent),
@@ -184,7 +184,7 @@ impl ScopeFrame {
     }
 
     /// Whether this is `ancestor`, or was opened below it.
-    pub(crate) fn is_within(&self, ancestor: &ScopeFrame) -> bool {
+    pub(crate) fn is_within(&self, ancestor: &Node) -> bool {
         self.outwards().any(|scope| ptr::eq(scope, ancestor))
     }
 
@@ -268,7 +268,7 @@ impl ScopeFrame {
 
     /// Counts something that does not happen in most nurseries. A fork counts nothing, because
     /// nobody asks for its numbers.
-    pub(crate) fn count(&self, count: impl FnOnce(&NowAndThen)) {
+    pub(crate) fn tally(&self, count: impl FnOnce(&NowAndThen)) {
         if !self.is_fork {
             count(&self.rare.get().numbers);
         }
@@ -280,13 +280,13 @@ impl ScopeFrame {
             self.at_home.begun.add(children);
         } else if children > 0 && !self.is_fork {
             seat.tally()[Counter::BegunElsewhere].add(children);
-            self.count(|numbers| _ = numbers[Counter::BegunElsewhere].add(children));
+            self.tally(|numbers| _ = numbers[Counter::BegunElsewhere].add(children));
         }
     }
 
     /// Counts children that have begun on this seat's thread and are dropped unrun.
     pub(crate) fn note_skipped(&self, seat: &Seat, children: u64) {
-        self.count(|numbers| {
+        self.tally(|numbers| {
             if self.is_on(seat) {
                 numbers[Counter::SkippedHere].add(children);
             } else {
@@ -298,7 +298,7 @@ impl ScopeFrame {
 
     /// Counts a child that has panicked.
     pub(crate) fn note_panicked(&self, seat: &Seat) {
-        self.count(|numbers| {
+        self.tally(|numbers| {
             seat.tally()[Counter::Panicked].add(1);
             numbers[Counter::Panicked].add(1);
         });
@@ -306,7 +306,7 @@ impl ScopeFrame {
 
     /// Counts a child that has returned an error that is a consequence of the cancellation.
     pub(crate) fn note_late(&self, seat: &Seat) {
-        self.count(|numbers| {
+        self.tally(|numbers| {
             seat.tally()[Counter::Late].add(1);
             numbers[Counter::Late].add(1);
         });

@@ -1,4 +1,4 @@
-//! Strays, and the two kinds of sleepers: a home parks for events of its own, workers sleep until they
+//! Injector, and the two kinds of sleepers: a home parks for events of its own, workers sleep until they
 //! are roused, and neither misses a stray.
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn spawn_and_end(pool: &Arc<Pool>, nursery: &Arc<Nursery>) -> thread::JoinHandle
 
 /// All workers are busy, so nobody but the home comes for it.
 #[test]
-fn strays_home_that_parks_or_looks_gets_it() {
+fn injector_home_that_parks_or_looks_gets_it() {
     exhaustively(|| {
         let pool = Pool::new(3, 0);
         let nursery = Nursery::new(HOME, 1);
@@ -41,14 +41,14 @@ fn strays_home_that_parks_or_looks_gets_it() {
 
 /// The home blocks in its body, so nobody but the worker comes for it.
 #[test]
-fn strays_worker_that_sleeps_or_looks_gets_it() {
+fn injector_worker_that_sleeps_or_looks_gets_it() {
     exhaustively(|| {
         let pool = Pool::new(3, 0);
         pool.idle.search();
         let nursery = Nursery::new(HOME, 1);
         let worker = pool.seat(WORKER);
         let worker = thread::spawn(move || {
-            worker.sleep_and_work(|worker| worker.pool.strays.take(|_| true))
+            worker.sleep_and_work(|worker| worker.pool.injector.take(|_| true))
         });
         let home = pool.seat(HOME);
         home.spawn_elsewhere(&nursery, nursery.spawn_unjoined(0));
@@ -60,7 +60,7 @@ fn strays_worker_that_sleeps_or_looks_gets_it() {
 
 /// A worker sleeps and the home parks: one of them gets it, and the other one is no hindrance.
 #[test]
-fn strays_are_run_by_one_of_two_sleepers() {
+fn injector_are_run_by_one_of_two_sleepers() {
     within_bounds(|| {
         let pool = Pool::new(3, 0);
         let nursery = Nursery::new(HOME, 1);
@@ -71,7 +71,7 @@ fn strays_are_run_by_one_of_two_sleepers() {
         let worker = pool.seat(WORKER);
         let worker = thread::spawn(move || {
             worker.sleep();
-            if let Some(run) = worker.pool.strays.take(|_| true) {
+            if let Some(run) = worker.pool.injector.take(|_| true) {
                 worker.execute(run);
             }
         });
@@ -84,7 +84,7 @@ fn strays_are_run_by_one_of_two_sleepers() {
 
 /// It is the turn of a stray, so the home hands on what it has; a worker takes that, or the stray.
 #[test]
-fn strays_what_is_handed_on_for_a_turn_is_run() {
+fn injector_what_is_handed_on_for_a_turn_is_run() {
     within_bounds(|| {
         let pool = Pool::new(3, 0);
         let nursery = Nursery::new(HOME, 2);
@@ -93,7 +93,7 @@ fn strays_what_is_handed_on_for_a_turn_is_run() {
         let spawner = spawn_and_end(&pool, &nursery);
         let worker = pool.seat(WORKER);
         let worker = thread::spawn(move || {
-            if let Some(run) = worker.pool.strays.take(|_| true) {
+            if let Some(run) = worker.pool.injector.take(|_| true) {
                 worker.execute(run);
             }
         });
@@ -106,21 +106,21 @@ fn strays_what_is_handed_on_for_a_turn_is_run() {
 }
 
 twins! {
-    strays_what_is_handed_on_for_a_turn_is_run {
+    injector_what_is_handed_on_for_a_turn_is_run {
         it_is_not_counted: step("what is handed on is not counted") => Says("every child has run");
     }
-    strays_home_that_parks_or_looks_gets_it {
+    injector_home_that_parks_or_looks_gets_it {
         the_home_is_told_too_early: step("the home is told before the stray is there")
             => Deadlock;
         a_token_says_nothing: relaxed("platform/parker.rs", "unpark", "swap") => Deadlock;
-        their_number_is_not_raised: skipped("protocol/strays.rs", "push", "store") => Deadlock;
+        their_number_is_not_raised: skipped("protocol/injector.rs", "push", "store") => Deadlock;
     }
-    strays_worker_that_sleeps_or_looks_gets_it {
+    injector_worker_that_sleeps_or_looks_gets_it {
         no_worker_is_told: step("no worker is told of the stray") => Deadlock;
         looking_for_sleepers_is_not_ordered: relaxed("protocol/idle.rs", "wake_one", "fence")
             => Deadlock;
     }
-    strays_are_run_by_one_of_two_sleepers {
+    injector_are_run_by_one_of_two_sleepers {
         it_is_visible_before_it_is_counted: step("a stray is visible before it is counted")
             => Race;
         what_the_other_did_is_not_published: relaxed("protocol/count.rs", "release", "fetch_sub")

@@ -15,9 +15,9 @@ statics! {
 
 /// A nursery among all there ever were: 64 bits, so no two are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Serial(NonZeroU64);
+pub(crate) struct NurseryId(NonZeroU64);
 
-impl Serial {
+impl NurseryId {
     /// Draws a number that no other nursery has.
     pub(crate) fn next() -> Self {
         // ORDERING: Relaxed, as all here: a number says nothing of other memory.
@@ -28,22 +28,22 @@ impl Serial {
 
 /// The number of one nursery, which has none before it is asked for.
 #[derive(Debug)]
-pub(crate) struct LazySerial(AtomicU64);
+pub(crate) struct LazyNurseryId(AtomicU64);
 
-impl LazySerial {
+impl LazyNurseryId {
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     #[cold]
-    pub(crate) fn get(&self) -> Serial {
+    pub(crate) fn get(&self) -> NurseryId {
         if let Some(drawn) = NonZeroU64::new(self.0.load(Ordering::Relaxed)) {
-            return Serial(drawn);
+            return NurseryId(drawn);
         }
-        let new = Serial::next();
+        let new = NurseryId::next();
         let first = self
             .0
             .compare_exchange(0, new.0.get(), Ordering::Relaxed, Ordering::Relaxed);
-        first.err().and_then(NonZeroU64::new).map_or(new, Serial)
+        first.err().and_then(NonZeroU64::new).map_or(new, NurseryId)
     }
 }

@@ -16,12 +16,12 @@ macro_rules! points {
             all(any(test, hatchery_shuttle), not(hatchery_loom)),
             derive(Clone, Copy, Debug, PartialEq, Eq)
         )]
-        pub(crate) enum Point {
+        pub(crate) enum Failpoint {
             $($(#[$doc])+ $name,)*
         }
 
         #[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
-        impl Point {
+        impl Failpoint {
             /// All points, in the order of their numbers.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
         }
@@ -69,9 +69,9 @@ points! {
     RequestBegged,
     /// A thread is about to answer a request.
     RequestAnswered,
-    /// A run is among the strays, and nobody has been told.
+    /// A run is in the injector, and nobody has been told.
     StrayPut,
-    /// A run has been taken out of the strays.
+    /// A run has been taken out of the injector.
     StrayTaken,
     /// A run counts in its nursery, and nobody else can see it yet.
     CountAdded,
@@ -193,7 +193,7 @@ points! {
 /// Says that the calling thread is at this point, if `is_so`.
 #[allow(clippy::inline_always, reason = "mostly there is nothing to call")]
 #[inline(always)]
-pub(crate) fn reach_if(is_so: bool, point: Point) {
+pub(crate) fn reach_if(is_so: bool, point: Failpoint) {
     if is_so {
         reach(point);
     }
@@ -203,7 +203,7 @@ pub(crate) fn reach_if(is_so: bool, point: Point) {
 #[cfg(not(all(any(test, hatchery_shuttle), not(hatchery_loom))))]
 #[allow(clippy::inline_always, reason = "there is nothing to call")]
 #[inline(always)]
-pub(crate) fn reach(_point: Point) {}
+pub(crate) fn reach(_point: Failpoint) {}
 
 /// The main function of a new thread, with the plan of the calling thread.
 #[cfg(not(all(any(test, hatchery_shuttle), not(hatchery_loom))))]
@@ -225,10 +225,10 @@ mod checked {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Mutex, PoisonError};
 
-    use super::Point;
+    use super::Failpoint;
 
     /// What a plan does at a point; it is told how often the point was reached, from 1.
-    type Act = Box<dyn Fn(Point, usize) + Send + Sync>;
+    type Act = Box<dyn Fn(Failpoint, usize) + Send + Sync>;
 
     /// Counts the points that threads with this plan reach, and steps in there.
     pub(crate) struct Plan {
@@ -258,9 +258,9 @@ mod checked {
 
     impl Plan {
         /// A plan that calls `act` wherever a thread with this plan reaches a point.
-        pub(crate) fn new(act: impl Fn(Point, usize) + Send + Sync + 'static) -> &'static Self {
+        pub(crate) fn new(act: impl Fn(Failpoint, usize) + Send + Sync + 'static) -> &'static Self {
             let plan: &'static Self = Box::leak(Box::new(Self {
-                hits: Point::ALL.iter().map(|_| AtomicUsize::new(0)).collect(),
+                hits: Failpoint::ALL.iter().map(|_| AtomicUsize::new(0)).collect(),
                 act: Box::new(act),
             }));
             let mut plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -269,7 +269,7 @@ mod checked {
         }
 
         /// How often this point was reached so far.
-        pub(crate) fn hits(&self, point: Point) -> usize {
+        pub(crate) fn hits(&self, point: Failpoint) -> usize {
             self.hits[point as usize].load(Ordering::Relaxed)
         }
 
@@ -284,14 +284,14 @@ mod checked {
             PLAN.get()
         }
 
-        fn reach(&self, point: Point) {
+        fn reach(&self, point: Failpoint) {
             let hit = self.hits[point as usize].fetch_add(1, Ordering::Relaxed) + 1;
             (self.act)(point, hit);
         }
     }
 
     /// Says that the calling thread is at this point.
-    pub(crate) fn reach(point: Point) {
+    pub(crate) fn reach(point: Failpoint) {
         if let Some(plan) = PLAN.get() {
             if !IS_ACTING.replace(true) {
                 let _acting = Acting;

@@ -2,11 +2,11 @@
 //!
 //! Two kinds of sleepers look here: the home of the nursery, which parks for events of its own, and
 //! workers, which are woken by [`crate::protocol::idle`]. A thread that adds a run tells both of
-//! them afterwards, so neither needs to look at the right moment. Models: `models::strays_*`.
+//! them afterwards, so neither needs to look at the right moment. Models: `models::injector_*`.
 
 use std::collections::VecDeque;
 
-use crate::platform::point::{self, Point};
+use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Mutex, lock};
 
@@ -14,20 +14,20 @@ use crate::platform::sync::{Mutex, lock};
 const SWEEP: usize = 32;
 
 /// A list that any thread adds runs to, and takes runs from that it may run.
-pub(crate) struct Strays<R> {
-    queue: Mutex<Stray<R>>,
+pub(crate) struct Injector<R> {
+    queue: Mutex<Queue<R>>,
     len: AtomicUsize,
 }
 
-struct Stray<R> {
+struct Queue<R> {
     runs: VecDeque<R>,
     /// Claims by handles since the runs were last swept.
     claims: usize,
 }
 
-impl<R> Strays<R> {
+impl<R> Injector<R> {
     pub(crate) fn new() -> Self {
-        let none = Stray {
+        let none = Queue {
             runs: VecDeque::new(),
             claims: 0,
         };
@@ -87,7 +87,7 @@ impl<R> Strays<R> {
         let run = queue.runs.remove(at);
         self.len.store(queue.runs.len(), Ordering::Relaxed);
         drop(queue);
-        point::reach(Point::StrayTaken);
+        failpoint::reach(Failpoint::StrayTaken);
         run
     }
 }

@@ -13,22 +13,22 @@ use std::ptr::{self, NonNull};
 ///
 /// INVARIANT: `at` is aligned; unless `size` is zero, it was allocated with this size and
 /// alignment.
-pub(super) struct Room {
+pub(super) struct Buffer {
     at: NonNull<u8>,
     size: u32,
     align: u32,
 }
 
 // SAFETY: it is memory, and does not know what is in it.
-unsafe impl Send for Room {}
+unsafe impl Send for Buffer {}
 
-impl Room {
-    /// Room for `len` values of one type, where as many of another type of the same size fit, too.
+impl Buffer {
+    /// Buffer for `len` values of one type, where as many of another type of the same size fit, too.
     pub(super) fn of<A, B>(len: usize) -> Self {
         let layout = Layout::array::<A>(len)
             .and_then(|layout| layout.align_to(align_of::<B>()))
             .expect("a batch of items is too large");
-        let room = |at, layout: Layout| Self {
+        let buffer = |at, layout: Layout| Self {
             at,
             size: u32::try_from(layout.size()).expect("a batch of items is too large"),
             align: u32::try_from(layout.align()).expect("an alignment is small"),
@@ -36,7 +36,7 @@ impl Room {
         if layout.size() == 0 {
             let at = ptr::without_provenance_mut(layout.align());
             let at = NonNull::new(at).expect("not zero");
-            return room(at, layout);
+            return buffer(at, layout);
         }
         let layout = spare::class_of(layout).unwrap_or(layout);
         let at = spare::take(layout).unwrap_or_else(|| {
@@ -44,7 +44,7 @@ impl Room {
             let at = unsafe { alloc(layout) };
             NonNull::new(at).unwrap_or_else(|| handle_alloc_error(layout))
         });
-        room(at, layout)
+        buffer(at, layout)
     }
 
     /// Where the first value of type `S` would be.
@@ -53,13 +53,13 @@ impl Room {
         self.at.cast()
     }
 
-    /// A room without memory.
+    /// A buffer without memory.
     pub(super) fn none() -> Self {
         Self::of::<(), ()>(0)
     }
 }
 
-impl Drop for Room {
+impl Drop for Buffer {
     #[inline]
     fn drop(&mut self) {
         if self.size == 0 {
@@ -115,7 +115,7 @@ mod spare {
 
         fn pop(&self) -> Option<NonNull<u8>> {
             let first = NonNull::new(self.first.get())?;
-            // SAFETY: `push` wrote it to a room that nobody has used since.
+            // SAFETY: `push` wrote it to a buffer that nobody has used since.
             self.first.set(unsafe { first.cast::<*mut u8>().read() });
             self.len.set(self.len.get() - 1);
             self.least.set(self.least.get().min(self.len.get()));
@@ -124,11 +124,11 @@ mod spare {
 
         /// # Safety
         ///
-        /// `room` has the size of this stack and is nobody's.
-        unsafe fn push(&self, room: NonNull<u8>) {
-            let next = self.first.replace(room.as_ptr());
+        /// `buffer` has the size of this stack and is nobody's.
+        unsafe fn push(&self, buffer: NonNull<u8>) {
+            let next = self.first.replace(buffer.as_ptr());
             // SAFETY: large and aligned enough; the caller promises that it is free.
-            unsafe { room.cast::<*mut u8>().write(next) };
+            unsafe { buffer.cast::<*mut u8>().write(next) };
             self.len.set(self.len.get() + 1);
         }
     }
@@ -136,9 +136,9 @@ mod spare {
     impl Spare {
         fn free(&self, class: usize) {
             let layout = Layout::from_size_align(SIZES[class], ALIGN).expect("a valid layout");
-            if let Some(room) = self.0[class].pop() {
+            if let Some(buffer) = self.0[class].pop() {
                 // SAFETY: allocated with the layout of its class.
-                unsafe { dealloc(room.as_ptr(), layout) };
+                unsafe { dealloc(buffer.as_ptr(), layout) };
             }
         }
     }
@@ -168,14 +168,14 @@ mod spare {
         (layout.align() == ALIGN).then_some(class)
     }
 
-    /// Takes a room of this very layout.
+    /// Takes a buffer of this very layout.
     pub(super) fn take(layout: Layout) -> Option<NonNull<u8>> {
         let class = index_of(layout)?;
         SPARE.try_with(|spare| spare.0[class].pop()).ok()?
     }
 
-    /// Keeps a room that nobody uses any more; false if it cannot be kept.
-    pub(super) fn keep(room: NonNull<u8>, layout: Layout) -> bool {
+    /// Keeps a buffer that nobody uses any more; false if it cannot be kept.
+    pub(super) fn keep(buffer: NonNull<u8>, layout: Layout) -> bool {
         let Some(class) = index_of(layout) else {
             return false;
         };
@@ -184,14 +184,14 @@ mod spare {
             let has_room = stack.len.get() < MOST[class];
             if has_room {
                 // SAFETY: of this class, and nobody's.
-                unsafe { stack.push(room) };
+                unsafe { stack.push(buffer) };
             }
             has_room
         });
         kept.unwrap_or(false)
     }
 
-    /// Frees one room of each size that was not needed since the last call.
+    /// Frees one buffer of each size that was not needed since the last call.
     pub(crate) fn trim() {
         let _ = SPARE.try_with(|spare| {
             for (class, stack) in spare.0.iter().enumerate() {

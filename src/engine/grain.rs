@@ -14,7 +14,7 @@ const TIMED: u32 = 8;
 const COARSE: Duration = Duration::from_micros(50);
 
 /// Whether an event that repeats on one thread is coarse.
-pub(crate) struct Pace {
+pub(crate) struct Grain {
     left: Cell<u32>,
     last: Cell<Option<Tick>>,
     /// Whether the events that were timed last were coarse, perhaps because of a pause between
@@ -22,7 +22,7 @@ pub(crate) struct Pace {
     were_coarse: Cell<bool>,
 }
 
-impl Pace {
+impl Grain {
     pub(crate) fn new() -> Self {
         Self {
             left: Cell::new(TIMED),
