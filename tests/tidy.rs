@@ -9,11 +9,9 @@ mod laws;
 mod layers;
 
 /// Files that may contain unsafe code.
-const UNSAFE: [&str; 23] = [
-    "src/engine/frame/after_fork.rs",
+const UNSAFE: [&str; 21] = [
     "src/engine/frame/fork.rs",
     "src/engine/frame/mod.rs",
-    "src/engine/frame/report.rs",
     "src/engine/frame/stage.rs",
     "src/engine/limit.rs",
     "src/engine/node.rs",

@@ -1,5 +1,4 @@
 //! What a forked process keeps of the stack of its only thread.
-#![allow(unsafe_code, reason = "follows frames to their open nurseries")]
 
 use std::ptr;
 
@@ -38,8 +37,7 @@ impl Frame<'_> {
             if !is_kept {
                 frame.outer.set(ptr::null());
             }
-            // SAFETY: null, or the nursery of an entered frame, which is open.
-            if let Some(scope) = unsafe { frame.home_of.get().as_ref() } {
+            if let Some(scope) = frame.nursery_of_this_thread() {
                 scope.forget_foreign_parent();
             }
         }

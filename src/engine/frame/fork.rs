@@ -133,8 +133,7 @@ impl Frame<'_> {
         });
         let outer = self.stack().skip(1);
         let are_forks = inner.zip(outer).all(|(inner, outer)| {
-            // SAFETY: the nursery of an entered frame is open.
-            let scope = unsafe { inner.scope.get().as_ref() };
+            let scope = inner.nursery();
             // The frame of the fork itself is the outermost frame of its nursery, on the thread
             // where it began.
             let is_there = |scope: &Node| inner.is_home_of(scope) || outer.is_of(scope);
@@ -153,8 +152,7 @@ impl Frame<'_> {
             // there is no other.
             unsafe { prepare(NonNull::from(self).cast()) };
         }
-        // SAFETY: the nursery of an entered frame is open.
-        unsafe { self.scope.get().as_ref() }
+        self.nursery()
     }
 
     /// Like [`Self::settle`], but a fork keeps its position in its row, because most of the time

@@ -13,7 +13,6 @@
 
 mod after_fork;
 mod fork;
-mod report;
 mod shown;
 mod stage;
 
@@ -249,8 +248,7 @@ impl<'a> Frame<'a> {
         if self.seat.core.is_orphan() {
             return;
         }
-        // SAFETY: the nursery whose children are in the list of an entered frame is open.
-        if let Some(scope) = unsafe { self.scope.get().as_ref() } {
+        if let Some(scope) = self.nursery() {
             self.seat.core.start_workers();
             self.seat.inject(Run::new(scope, self.list.take(), 0));
         }
@@ -396,6 +394,23 @@ impl<'a> Frame<'a> {
     pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Frame<'_>>) -> R) -> R {
         // SAFETY: by the invariant of this file; `f` cannot keep the reference.
         f(unsafe { CURRENT.get().as_ref() })
+    }
+
+    /// The nursery of the children in the list, if there is one.
+    #[inline]
+    pub(crate) fn nursery(&self) -> Option<&Node> {
+        // SAFETY: null, or the nursery of an entered frame, which is open.
+        unsafe { self.scope.get().as_ref() }
+    }
+
+    /// The same nursery, if this thread has opened it.
+    fn nursery_of_this_thread(&self) -> Option<&Node> {
+        // SAFETY: null, or the nursery of an entered frame, which is open.
+        unsafe { self.home_of.get().as_ref() }
+    }
+
+    pub(crate) fn part(&self) -> Part {
+        self.part.get()
     }
 
     /// This thread's frames, from the innermost outwards.

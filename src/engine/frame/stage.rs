@@ -110,8 +110,7 @@ impl<'a> Frame<'a> {
 
     /// Runs the oldest child in this frame's list, on top of it; the frame is the innermost one.
     pub(crate) fn run_oldest(&self) -> Drained {
-        // SAFETY: the nursery whose children are in the list of an entered frame is open.
-        let Some(scope) = (unsafe { self.scope.get().as_ref() }) else {
+        let Some(scope) = self.nursery() else {
             return Drained::Nothing;
         };
         self.take_back_next(scope);
@@ -354,9 +353,8 @@ impl<'a> Frame<'a> {
     #[cold]
     #[inline(never)]
     fn clean(&self, top: &Frame<'_>) -> bool {
-        // SAFETY: the nursery whose children are in the list of an entered frame is open.
-        let has_got_back = top.shown.get() > 0
-            && unsafe { top.scope.get().as_ref() }.is_some_and(|scope| top.take_back_all(scope));
+        let has_got_back =
+            top.shown.get() > 0 && top.nursery().is_some_and(|scope| top.take_back_all(scope));
         let has_left = !top.list.is_empty();
         if has_left {
             self.list.prepend(&top.list);
