@@ -56,6 +56,17 @@ pub struct PoolSnapshot {
 }
 
 /// An open nursery, or a [`join`](crate::join()) that another thread may take part in.
+///
+/// # Examples
+///
+/// ```
+/// let pool = hatchery::Pool::builder().threads(1).build()?;
+/// let snapshot = pool.nursery(|_| hatchery::nursery(|_| pool.dump()));
+/// let [outer, inner] = &*snapshot.nurseries else { panic!("two are open") };
+/// assert_eq!(inner.parent, Some(outer.number));
+/// assert_eq!((outer.depth, inner.depth), (0, 1));
+/// # Ok::<(), hatchery::BuildPoolError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -89,6 +100,20 @@ pub struct NurserySnapshot {
 }
 
 /// A thread of the pool, or one that has something open in the pool.
+///
+/// # Examples
+///
+/// ```
+/// use hatchery::{NurseryPart, ThreadState};
+///
+/// let pool = hatchery::Pool::builder().threads(1).build()?;
+/// let snapshot = pool.nursery(|_| pool.dump());
+/// let mut threads = snapshot.thread_states.iter();
+/// let this = threads.find(|thread| thread.part == Some(NurseryPart::Body)).unwrap();
+/// assert_eq!(this.state, ThreadState::Runs);
+/// assert!(this.has_answered && this.waits_for.is_none());
+/// # Ok::<(), hatchery::BuildPoolError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -150,6 +175,28 @@ pub enum NurseryPart {
 }
 
 /// What a thread waits for.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use hatchery::WaitUntil;
+///
+/// let pool = hatchery::Pool::builder().threads(1).build()?;
+/// let (go_on, told) = mpsc::channel();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| pool.nursery(|n| n.spawn_blocking(move || told.recv().unwrap()).join()));
+///     let wait = loop {
+///         let mut threads = pool.dump().thread_states.into_iter();
+///         if let Some(wait) = threads.find_map(|thread| thread.waits_for) {
+///             break wait;
+///         }
+///     };
+///     go_on.send(()).unwrap();
+///     assert!(matches!(wait.until, WaitUntil::Child(child) if child.is_blocking));
+/// });
+/// # Ok::<(), hatchery::BuildPoolError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
