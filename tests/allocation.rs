@@ -106,7 +106,7 @@ fn fail_each(what: &str, least: usize, step: usize) {
     let (mut aborts, mut completions, mut beyond) = (0, 0, 0);
     let mut number = 0;
     while beyond < 3 {
-        let run = alone::alone("run_with_a_failing_allocation", |this| {
+        let run = alone::alone(module_path!(), "run_with_a_failing_allocation", |this| {
             this.env(NUMBER, number.to_string());
             this.env(LEAST, least.to_string());
         });

@@ -1,5 +1,4 @@
-//! Snapshots and statistics as data of other programs.
-#![cfg(feature = "serde")]
+//! Snapshots and statistics as data for other programs.
 
 mod common;
 

@@ -1,0 +1,68 @@
+//! Most test files are modules of this one program, because linking a program takes much longer than
+//! running most of its tests. Their tests run at the same time in one process: what belongs to the whole
+//! process is not theirs to change, nor to count. TESTING.md says which files are programs of their own.
+
+#[macro_use]
+#[path = "../common/alone.rs"]
+mod alone;
+#[path = "../common/mod.rs"]
+mod common;
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "forks, and watches what it has forked")]
+#[path = "../common/forked.rs"]
+mod processes;
+
+mod accounts;
+mod auto_traits;
+mod block_in_place;
+mod by_completion;
+mod cancel;
+mod cancellation;
+mod causes;
+mod chains;
+mod checks;
+mod compiles;
+mod deadlines;
+mod destructors;
+mod dump;
+mod each;
+mod each_failures;
+mod ends;
+mod failures;
+mod first_use;
+mod foreign_code;
+mod fork;
+mod fork_inside;
+mod hooks;
+mod host_signals;
+mod identity;
+mod join;
+mod join_sort;
+mod late;
+mod levels;
+mod lifetime;
+mod limits;
+mod limits_blocking;
+mod nested;
+mod order;
+mod outcomes;
+mod outside;
+mod panic_grid;
+mod panics;
+mod panics_handled;
+mod partial;
+mod places;
+mod pool;
+mod results;
+mod scale;
+mod scheduling;
+mod several_pools;
+mod shield;
+mod side_threads;
+mod stacks;
+mod stats;
+mod std_examples;
+mod stress;
+mod system;
+mod verbs;
+mod watchdog;

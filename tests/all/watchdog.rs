@@ -1,0 +1,160 @@
+//! A pool that was asked to says so when nothing moves.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write, stdin};
+use std::process::{ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::alone;
+use crate::common::{Gate, on_pool};
+use hatchery::{Options, Pool, PoolBuilder};
+
+/// Set in the process that hangs for the test.
+const HANGS: &str = "HATCHERY_HANGS";
+const SOON: Duration = Duration::from_millis(20);
+
+fn watched_pool(threads: usize) -> PoolBuilder {
+    Pool::builder()
+        .threads(threads)
+        .name(format!("w{threads}"))
+        .watchdog(SOON)
+}
+
+/// Waits for a blocking child that waits for a line from the test.
+fn hang(pool: &Pool, name: &str) {
+    let (gate, is_there) = (Gate::default(), Gate::default());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let options = Options::new().pool(pool).name(name);
+            options.nursery(|n| {
+                let child = n.spawn_blocking(|| {
+                    is_there.open();
+                    gate.wait();
+                });
+                // From here on nothing moves.
+                is_there.wait();
+                child.join();
+            });
+        });
+        stdin().read_line(&mut String::new()).expect("a line");
+        gate.open();
+    });
+}
+
+fn hang_twice_on_every_pool() {
+    for threads in [1, 2, 4] {
+        on_pool(watched_pool(threads), |pool| {
+            for round in 1..=2 {
+                hang(pool, &format!("w{threads} round {round}"));
+            }
+        });
+    }
+}
+
+#[test]
+fn every_hang_is_printed_with_its_nursery() {
+    if env::var_os(HANGS).is_some() {
+        return hang_twice_on_every_pool();
+    }
+    let mut process = Command::new(env::current_exe().unwrap())
+        .arg(alone::full_name(
+            module_path!(),
+            "every_hang_is_printed_with_its_nursery",
+        ))
+        .args(["--exact", "--nocapture"])
+        .env(HANGS, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = process.stdin.take().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut barks = 0;
+    let go_on = |input: &mut ChildStdin| input.write_all(b"\n").unwrap();
+    for threads in [1, 2, 4] {
+        for round in 1..=2 {
+            let name = format!("\"w{threads} round {round}\"");
+            loop {
+                let line = lines.next().expect("it hangs for ever").unwrap();
+                barks += usize::from(line.starts_with("nothing has moved for"));
+                if line.contains(&name) {
+                    break;
+                }
+            }
+            // The two threads that are in it, in whatever order.
+            let inside = [(); 2].map(|()| lines.next().unwrap().unwrap());
+            let waits = "waits in the body for blocking child #1, which w";
+            assert!(inside.iter().any(|line| line.contains(waits)), "{inside:?}");
+            go_on(&mut input);
+        }
+    }
+    barks += lines
+        .filter(|line| line.as_ref().unwrap().starts_with("nothing has"))
+        .count();
+    assert!(process.wait().unwrap().success());
+    assert_eq!(barks, 6);
+}
+
+#[test]
+fn a_watched_pool_works_and_ends_like_any_other() {
+    for threads in [1, 2, 4] {
+        on_pool(watched_pool(threads), |pool| {
+            let sum: u64 = pool.nursery(|n| n.spawn_each(0..1000, |i| i).sum());
+            assert_eq!(sum, 499_500);
+        });
+    }
+}
+
+/// Threads of this process by that name.
+fn watchdogs(name: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("checked by the caller");
+    let names = tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|found| found.trim() == name).count()
+}
+
+#[test]
+fn there_is_a_watchdog_only_if_asked_for_and_once_there_is_something_to_watch() {
+    if !cfg!(target_os = "linux") {
+        println!("SKIPPED: needs /proc/self/task");
+        return;
+    }
+    let work = |pool: &Pool| {
+        pool.nursery(|n| {
+            n.spawn(|| ());
+            n.spawn_blocking(|| ()).join();
+        });
+    };
+    for threads in [1, 2, 4] {
+        let builder = Pool::builder().threads(threads).name(format!("n{threads}"));
+        on_pool(builder, |pool| {
+            work(pool);
+            assert_eq!(watchdogs(&format!("n{threads}-watchdog")), 0);
+        });
+    }
+    for threads in [1, 2, 4, 8] {
+        // Shorter than what Linux shows of a thread's name, and nobody else's.
+        let builder = Pool::builder().threads(threads).name(format!("d{threads}"));
+        on_pool(builder.watchdog(Duration::from_secs(3600)), |pool| {
+            let name = format!("d{threads}-watchdog");
+            assert_eq!(watchdogs(&name), 0);
+            drop((pool.stats(), pool.dump()));
+            assert_eq!(watchdogs(&name), 0);
+            work(pool);
+            // A thread names itself when it starts.
+            while watchdogs(&name) == 0 {
+                thread::yield_now();
+            }
+            work(pool);
+            assert_eq!(watchdogs(&name), 1);
+        });
+        assert_eq!(
+            watchdogs(&format!("d{threads}-watchdog")),
+            0,
+            "it ends with its pool"
+        );
+    }
+}
