@@ -391,7 +391,7 @@ impl Frame<'_> {
         if core.idle.wake_one(core) {
             self.seat.eager.set(EAGER);
         }
-        if let Some(waiter) = self.seat.slot().take_beggar() {
+        if let Some(waiter) = self.seat.slot().take_asker() {
             waiter.parker.unpark();
         }
     }

@@ -268,8 +268,8 @@ impl Slot {
     }
 
     /// Takes the waiter that asked last, which has to be woken.
-    pub(crate) fn take_beggar(&self) -> Option<&Slot> {
-        let waiter = self.requests.take_beggar();
+    pub(crate) fn take_asker(&self) -> Option<&Slot> {
+        let waiter = self.requests.take_asker();
         // SAFETY: slots live as long as their pool, and this one is of the same pool.
         waiter.map(|waiter: NonNull<Slot>| unsafe { waiter.as_ref() })
     }

@@ -67,14 +67,14 @@ impl<W> Requests<W> {
     /// Whether exposing something now would reach somebody; the owner has cleared the flag before.
     /// The look at `idle` begins with a fence, and the look for a asker comes after that.
     pub(crate) fn are_wanted(&self, idle: &Idle) -> bool {
-        idle.is_hungry() || self.has_beggar()
+        idle.is_hungry() || self.has_asker()
     }
 
     /// Leaves word that `waiter` would like to be unparked when this thread exposes something.
     ///
     /// Nothing depends on it but parallelism: what a waiter waits for wakes it anyway.
     pub(crate) fn ask_as(&self, waiter: &W) {
-        // ORDERING: Release; partner: `take_beggar`. `waiter` is of the same pool, and may be newer
+        // ORDERING: Release; partner: `take_asker`. `waiter` is of the same pool, and may be newer
         // than what the taker knows of the pool. No model: in models waiters are made before the
         // threads.
         self.asker
@@ -87,13 +87,13 @@ impl<W> Requests<W> {
         self.arm();
     }
 
-    fn has_beggar(&self) -> bool {
+    fn has_asker(&self) -> bool {
         !self.asker.load(Ordering::Relaxed).is_null()
     }
 
     /// Takes the waiter that asked last.
-    pub(crate) fn take_beggar(&self) -> Option<NonNull<W>> {
-        if !self.has_beggar() {
+    pub(crate) fn take_asker(&self) -> Option<NonNull<W>> {
+        if !self.has_asker() {
             return None;
         }
         // ORDERING: Acquire; partner: `ask_as`. No model, see there.

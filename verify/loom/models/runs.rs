@@ -169,7 +169,7 @@ impl Seat {
         if planted::step("the waiter is not told") {
             return;
         }
-        if let Some(waiter) = self.slot().requests.take_beggar() {
+        if let Some(waiter) = self.slot().requests.take_asker() {
             let mut slots = self.pool.slots.iter();
             let waiter = slots.find(|slot| ptr::eq(*slot, waiter.as_ptr()));
             waiter.expect("of this pool").parker.unpark();
