@@ -196,7 +196,10 @@ fn the_package_has_all_that_its_sources_read() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("readable");
     let list = manifest.split("\ninclude = [").nth(1).expect("included");
     let list = list.split(']').next().expect("a list");
-    assert!(list.contains("/src") && list.contains("/examples"), "{list}");
+    assert!(
+        list.contains("/src") && list.contains("/examples"),
+        "{list}"
+    );
     let left_out = ["tests", "benches", "fuzz", "verify", ".ci"];
     for (file, text) in sources() {
         if file.starts_with("src/") || file.starts_with("examples/") {
