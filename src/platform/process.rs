@@ -66,8 +66,8 @@ fn watch() {
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
     // No lock, because a lock that is held during a fork is held for ever. If two threads come at
     // once, both ask, and each fork counts twice.
-    // ORDERING: Acquire and Release: a thread that finds that the system has been told may fork. No
-    // model: the system is not in one.
+    // ORDERING: Acquire and Release: a thread that finds that the system has been told may fork.
+    // No model: the system is not in one.
     if !IS_WATCHED.load(Ordering::Acquire) {
         system::call_after_forks();
         IS_WATCHED.store(true, Ordering::Release);
