@@ -15,6 +15,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::iter::successors;
 use std::mem::offset_of;
 use std::time::{Duration, Instant};
 
@@ -510,7 +511,14 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn look(&self) -> Option<Cancelled> {
+        // A fork is no nursery to the user: what it has inherited may be the nursery's own around it,
+        // whose mark is as far as the fork's.
         let known = mark::look(self, &EPOCH)?;
+        let around =
+            successors(Some(self), |scope| scope.parent()).find(|scope| !scope.frame.is_fork());
+        let known = around
+            .and_then(|around| around.cancel.mark.known())
+            .unwrap_or(known);
         let late_by = mark::since(self, known.reason).map_or(Duration::ZERO, |deadline| {
             clock::now().saturating_duration_since(deadline)
         });
@@ -524,7 +532,7 @@ impl Scope {
     /// Why the nursery is cancelled, itself or with an outer nursery, as far as any thread knows.
     /// This tells nobody, and looks at no clock.
     fn known_reason(&self) -> Option<CancelReason> {
-        let scopes = std::iter::successors(Some(self), |scope| scope.parent());
+        let scopes = successors(Some(self), |scope| scope.parent());
         let mut known = scopes.take(OUTWARDS).map(|scope| scope.cancel.mark.known());
         known.find_map(|known| Some(CancelReason::of(known?)))
     }
@@ -538,8 +546,7 @@ impl Scope {
 
     /// Whether this is `outer`, or lies below it with no shield in between.
     pub(super) fn is_cancelled_with(&self, outer: &Self) -> bool {
-        std::iter::successors(Some(self), |scope| scope.parent())
-            .any(|scope| std::ptr::eq(scope, outer))
+        successors(Some(self), |scope| scope.parent()).any(|scope| std::ptr::eq(scope, outer))
     }
 
     /// The nursery that this one was opened in, if it is cancelled with that nursery.

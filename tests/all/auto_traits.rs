@@ -128,6 +128,13 @@ fn settings_and_numbers() -> impl IntoIterator<Item = Row> {
         PoolStats: Send Sync Unpin UnwindSafe RefUnwindSafe;
         NurseryStats: Send Sync Unpin UnwindSafe RefUnwindSafe;
         PoolSnapshot: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        NurserySnapshot: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ThreadSnapshot: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ThreadState: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        NurseryPart: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        Wait: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        WaitUntil: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        AwaitedChild: Send Sync Unpin UnwindSafe RefUnwindSafe;
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::common::{number_of, on_every_pool, on_no_worker, raise};
+use crate::common::{Gate, number_of, on_every_pool, on_no_worker, raise};
 use hatchery::{CancelReason, CancelToken, Cancelled, Options};
 
 #[test]
@@ -85,6 +85,37 @@ fn a_total_nursery_that_is_cancelled_on_request_tells_and_runs_all_of_its_childr
         pool.nursery(|outer| {
             hatchery::nursery(|n| n.cancel());
             assert!(!outer.is_cancelled());
+        });
+    });
+}
+
+/// Also where another thread has taken a closure, or half of a batch.
+#[test]
+fn a_cancellation_is_not_inherited_in_the_forks_and_batches_of_the_nursery() {
+    const ITEMS: usize = 2;
+    on_every_pool(|pool| {
+        let told = |is_inherited| {
+            let told = hatchery::checkpoint().unwrap_err();
+            assert_eq!(told.is_inherited(), is_inherited);
+        };
+        pool.nursery(|n| {
+            n.cancel();
+            for _ in 0..100 {
+                hatchery::join(
+                    || hatchery::join(|| told(false), || told(false)),
+                    || hatchery::nursery(|_| hatchery::join(|| told(true), || told(true))),
+                );
+                let both = [Gate::default(), Gate::default()];
+                let wait = |own: usize| {
+                    both[own].open();
+                    if pool.threads() > 1 && pool.stats().workers > 0 {
+                        hatchery::block_in_place(|| both[1 - own].wait());
+                    }
+                    told(false);
+                };
+                hatchery::join(|| wait(0), || wait(1));
+                n.spawn_each(0..ITEMS, |_| told(false)).for_each(drop);
+            }
         });
     });
 }
