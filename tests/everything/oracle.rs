@@ -212,7 +212,7 @@ impl Facts<'_> {
             let may_be = self.may_be_cancelled(id, *to);
             ensure!("X3", may_be, "nursery {id} is {answer:?} at {to}: {nest:?}");
             let first = *first.get_or_insert(*answer);
-            let is_same = first == *answer || nest.nest.kind.is_fork();
+            let is_same = first == *answer;
             ensure!("X5", is_same, "nursery {id}: {nest:?}");
         }
         let firsts = nest.cancels.iter().filter(|first| **first).count();
