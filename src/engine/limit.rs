@@ -217,6 +217,42 @@ impl Limiter {
     }
 }
 
+impl Node {
+    /// The limit that holds in this nursery: its own, or an outer nursery's.
+    #[inline]
+    pub(crate) fn limiter(&self) -> Option<&Limiter> {
+        // Most programs have none, and need not look for it.
+        if are_there_any() {
+            self.find_limiter()
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    fn find_limiter(&self) -> Option<&Limiter> {
+        // SAFETY: the limiter belongs to this nursery or to an outer one, and these are open.
+        self.outwards()
+            .find_map(|scope| unsafe { scope.limiter.get().cast::<Limiter>().as_ref() })
+            .filter(|limiter| limiter.is_in_force())
+    }
+
+    /// Sets its own limit.
+    ///
+    /// # Safety
+    ///
+    /// `limiter` outlives the nursery, and the body has not begun.
+    pub(crate) unsafe fn set_limiter(&self, limiter: &Limiter) {
+        limiter.set_outer(self.limiter().map_or(ptr::null(), ptr::from_ref));
+        self.limiter.set(ptr::from_ref(limiter).cast());
+    }
+
+    /// Whether its limit lets this thread run what the nursery spawns.
+    pub(crate) fn is_permitted(&self) -> bool {
+        self.limiter().is_none_or(Limiter::is_held)
+    }
+}
+
 /// Whether a helper in the body of `scope` may run `run`. Runs of another pool have helpers of
 /// their own.
 pub(crate) fn is_below(run: &Run, scope: &Node) -> bool {

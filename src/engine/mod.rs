@@ -11,6 +11,7 @@ pub(crate) mod grain;
 pub(crate) mod hooks;
 pub(crate) mod limit;
 pub(crate) mod node;
+mod opener;
 pub(crate) mod publish;
 pub(crate) mod report;
 pub(crate) mod seat;

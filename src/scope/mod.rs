@@ -79,7 +79,7 @@ impl Scope {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn open(seat: &Seat) -> Self {
         Self {
-            frame: Node::open(seat),
+            frame: Node::open_on(seat, Frame::innermost_nursery(), false),
             cancel: Cancel::new(),
         }
     }
@@ -87,7 +87,7 @@ impl Scope {
     /// The nursery that the fork in this entered frame becomes.
     fn open_around(fork: &Frame<'_>) -> Self {
         Self {
-            frame: Node::open_around(fork),
+            frame: Node::open_on(fork.seat, fork.enclosing(), true),
             cancel: Cancel::new(),
         }
     }

@@ -271,6 +271,12 @@ impl<'a> Frame<'a> {
             }
     }
 
+    /// The innermost nursery on this thread; null if there is none.
+    #[inline]
+    pub(crate) fn innermost_nursery() -> *const Node {
+        Frame::with_current(|frame| frame.map_or(ptr::null(), Frame::enclosing))
+    }
+
     /// The innermost nursery at this frame; null at a root.
     #[inline]
     pub(crate) fn enclosing(&self) -> *const Node {
