@@ -8,14 +8,14 @@
 //! | what waits                                     | where                | who looks                     |
 //! |------------------------------------------------|----------------------|-------------------------------|
 //! | what the thread has shown and nobody has taken | its own deque        | its frame: see `frame::shown` |
-//! | strays                                         | `Core::injector`       | homes for their own, workers for any |
+//! | strays                                         | `Core::injector`     | homes for their own, workers for any |
 //! | what is held back for lack of a permit         | the limiter          | homes, and threads with the permit |
 //! | blocking children that no side thread takes    | `Blocking`           | homes                         |
 //! | what others have shown                         | their deques         | workers, each [`TURN`] times  |
 //! | the oldest of what others hold                 | their private lists  | these threads: see below      |
 //!
 //! If something waits, the thread hands the rest of its list to the injector, behind all that stands
-//! there already, and takes what waits. A home goes through these places in turn. Injector are a
+//! there already, and takes what waits. A home goes through these places in turn. The injector is a
 //! queue, and so is the line at a limiter. So the wait of a run is bounded: for each run before it,
 //! for each of the places, and for each thread that takes from there, at most `TURN` children run
 //! that leave others behind, besides the children that these leave and that end in between.
