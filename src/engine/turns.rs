@@ -8,7 +8,7 @@
 //! | what waits                                     | where                | who looks                     |
 //! |------------------------------------------------|----------------------|-------------------------------|
 //! | what the thread has shown and nobody has taken | its own deque        | its frame: see `frame::shown` |
-//! | strays                                         | `Core::injector`       | homes for their own, workers for any |
+//! | strays                                         | `Core::injector`     | homes for their own, workers for any |
 //! | what is held back for lack of a permit         | the limiter          | homes, and threads with the permit |
 //! | blocking children that no side thread takes    | `Blocking`           | homes                         |
 //! | what others have shown                         | their deques         | workers, each [`TURN`] times  |

@@ -60,8 +60,8 @@ struct Memory {
 }
 
 impl Memory {
-    /// Notes what a look finds, and returns whether to on_stall: somebody has waited since the last
-    /// look, nothing has moved since then, and there was no on_stall since something last moved.
+    /// Notes what a look finds, and returns whether to report: somebody has waited since the last
+    /// look, nothing has moved since then, and nothing was reported since something last moved.
     fn look(&mut self, moves: Numbers, is_anybody_waiting: bool) -> bool {
         let has_moved = moves != self.moves;
         let waits = is_anybody_waiting && self.was_anybody_waiting;
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_bark_if_nobody_waits_or_somebody_has_just_begun_to() {
+    fn it_does_not_report_if_nobody_waits_or_somebody_has_just_begun_to() {
         let mut memory = Memory::default();
         assert!(!memory.look(moves(1), false));
         assert!(!memory.look(moves(1), false));

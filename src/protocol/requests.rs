@@ -3,7 +3,7 @@
 //! | what     | set by                                  | taken back by                            |
 //! |----------|-----------------------------------------|------------------------------------------|
 //! | `asked`  | threads without work                    | its thread, before it looks for them     |
-//! | `asker` | a waiter whose children it has taken    | its thread, once it has shown something  |
+//! | `asker`  | a waiter whose children it has taken    | its thread, once it has shown something  |
 //!
 //! Models: `models::publish_*`, `models::leapfrog_*`.
 
@@ -65,7 +65,7 @@ impl<W> Requests<W> {
     }
 
     /// Whether exposing something now would reach somebody; the owner has cleared the flag before.
-    /// The look at `idle` begins with a fence, and the look for a asker comes after that.
+    /// The look at `idle` begins with a fence, and the look for an asker comes after that.
     pub(crate) fn are_wanted(&self, idle: &Idle) -> bool {
         idle.is_hungry() || self.has_asker()
     }

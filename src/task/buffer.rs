@@ -23,7 +23,7 @@ pub(super) struct Buffer {
 unsafe impl Send for Buffer {}
 
 impl Buffer {
-    /// Buffer for `len` values of one type, where as many of another type of the same size fit, too.
+    /// Takes memory for `len` values of one type, where as many of another type of the same size fit, too.
     pub(super) fn of<A, B>(len: usize) -> Self {
         let layout = Layout::array::<A>(len)
             .and_then(|layout| layout.align_to(align_of::<B>()))

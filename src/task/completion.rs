@@ -12,7 +12,7 @@ pub(crate) enum Completion<T> {
     Skipped,
 }
 
-/// A handle to a completion that tasks other than the spawner may have: no type implements it.
+/// A handle of a child that other tasks than its spawner may have: no type implements it.
 ///
 /// It words the error that a program gets if it sends or shares a handle.
 #[diagnostic::on_unimplemented(
