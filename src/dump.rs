@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::frame::Part;
+use crate::engine::node::Part;
 use crate::engine::report::{Id, Seen, WaitsFor};
 use crate::engine::shared::Doing;
 use crate::engine::survey::{Found, Survey};

@@ -8,11 +8,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use crate::dump::{self, PoolSnapshot};
-use crate::engine::blocking;
-use crate::engine::core::{Config, Core};
+use crate::engine::core::{Config, Core, Watchdog};
 use crate::engine::frame::Frame;
 use crate::engine::hooks::{self, Hooks};
-use crate::engine::watchdog::Watchdog;
+use crate::engine::{MAINS, blocking};
 use crate::platform::cpus;
 use crate::platform::lazy::Lazy;
 use crate::platform::process::{self, PerProcess};
@@ -699,6 +698,7 @@ impl PoolBuilder {
                 every,
                 on_stall: dump::print,
             }),
+            mains: MAINS,
         });
         Ok(Pool {
             cores: Arc::new(Cores::new(core)),

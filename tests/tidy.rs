@@ -14,7 +14,7 @@ const UNSAFE: [&str; 21] = [
     "src/engine/frame/mod.rs",
     "src/engine/frame/stage.rs",
     "src/engine/limit.rs",
-    "src/engine/node.rs",
+    "src/engine/links.rs",
     "src/engine/shared.rs",
     "src/platform/cpus.rs",
     "src/platform/lazy.rs",

@@ -2,29 +2,76 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::hooks::Hooks;
 use crate::engine::node::Node;
-use crate::engine::report::Facts;
-use crate::engine::seat::{Kind, Seat};
+use crate::engine::report::{Answers, Facts};
 use crate::engine::shared::{Doing, Run, Slot};
-use crate::engine::survey::Answers;
 use crate::engine::tally::{Common, Numbers};
-use crate::engine::timer;
-use crate::engine::watchdog::{self, Stop, Watchdog};
-use crate::engine::worker;
+use crate::platform::clock;
 use crate::platform::cpus;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
-use crate::platform::thread::{self, Thread};
+use crate::platform::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak, lock};
+use crate::platform::thread::Thread;
 use crate::protocol::idle::{Field, Idle};
 use crate::protocol::injector::Injector;
 use crate::protocol::roster;
 use crate::protocol::threads::Threads;
+
+/// How often to look, and what to do if nothing has moved.
+#[derive(Clone, Copy)]
+pub(crate) struct Watchdog {
+    pub(crate) every: Duration,
+    pub(crate) on_stall: fn(&Core, Duration),
+}
+
+/// What ends the thread.
+#[derive(Default)]
+pub(crate) struct Stop {
+    is_over: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Stop {
+    pub(crate) fn end(&self) {
+        *lock(&self.is_over) = true;
+        self.bell.notify_all();
+    }
+
+    /// Waits for this time; true if the stop ends before.
+    pub(super) fn wait(&self, time: Duration) -> bool {
+        // A time too far away to be named never comes.
+        let end = clock::tick().checked_add(time);
+        let mut is_over = lock(&self.is_over);
+        while !*is_over {
+            let relock = PoisonError::into_inner;
+            is_over = match end.map(|end| end.saturating_duration_since(clock::tick())) {
+                None => self.bell.wait(is_over).unwrap_or_else(relock),
+                Some(Duration::ZERO) => return false,
+                Some(left) => {
+                    let waited = self.bell.wait_timeout(is_over, left);
+                    waited.unwrap_or_else(|error| error.into_inner()).0
+                }
+            };
+        }
+        true
+    }
+}
+
+/// What a pool's threads run: the engine's layers above this one.
+#[derive(Clone, Copy)]
+pub(crate) struct Mains {
+    pub(crate) worker: fn(Arc<Core>, Arc<Slot>, Deque<Run>, usize),
+    pub(crate) spare: fn(Arc<Core>, usize),
+    pub(crate) watchdog: fn(&Core, Watchdog),
+    /// Called when a pool has ended.
+    pub(crate) timer_is_not_needed: fn(),
+}
 
 /// What a pool is made of.
 #[derive(Clone)]
@@ -46,6 +93,7 @@ pub(crate) struct Config {
     /// Tells what the layer above knows about a nursery.
     pub(crate) describe: fn(&Node) -> Facts,
     pub(crate) watchdog: Option<Watchdog>,
+    pub(crate) mains: Mains,
 }
 
 /// The slots of a pool, whose private halves are deques.
@@ -301,7 +349,8 @@ impl Core {
             let core = Arc::clone(self);
             let slot = Arc::clone(self.worker(index));
             let name = self.worker_name(index);
-            let started = self.start_thread(name, move || worker::main(core, slot, deque, index));
+            let main = self.config.mains.worker;
+            let started = self.start_thread(name, move || main(core, slot, deque, index));
             if started.is_none() {
                 failpoint::reach(Failpoint::WorkerRefused);
                 self.living.fetch_sub(1, Ordering::Relaxed);
@@ -324,10 +373,10 @@ impl Core {
         }
         self.is_watched.get_or_init(|| {
             let core = Arc::clone(self);
+            let main = self.config.mains.watchdog;
             let name = format!("{}-watchdog", self.config.name);
             // Not on a stack of the children's size: it runs none.
-            let _done_without =
-                self.start_on(None, false, name, move || watchdog::main(&core, watchdog));
+            let _done_without = self.start_on(None, false, name, move || main(&core, watchdog));
         });
     }
 
@@ -345,8 +394,9 @@ impl Core {
     fn start_spare_now(&self) -> Option<()> {
         let core = self.me.upgrade()?;
         let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
+        let spare = self.config.mains.spare;
         let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
-        self.start_thread(name, move || worker::spare(core, index))?;
+        self.start_thread(name, move || spare(core, index))?;
         failpoint::reach(Failpoint::SpareStarted);
         Some(())
     }
@@ -356,11 +406,9 @@ impl Core {
         self.compensations.add(1);
     }
 
-    /// A seat for a spare worker that has just started.
-    pub(crate) fn spare_seat(self: &Arc<Self>, index: usize) -> Seat {
-        let (slot, deque) = self.roster.check_in(thread::own_name());
-        lock(&self.spares).insert(index, Arc::clone(&slot));
-        Seat::new(Arc::clone(self), slot, deque, Kind::Spare)
+    /// Notes the slot of a spare that has started.
+    pub(super) fn note_spare(&self, index: usize, slot: &Arc<Slot>) {
+        lock(&self.spares).insert(index, Arc::clone(slot));
     }
 
     /// Forgets a spare that ends.
@@ -381,7 +429,7 @@ impl Core {
         self.stop.end();
         self.blocking.close();
         self.all_threads.take().into_iter().for_each(Thread::join);
-        timer::dismiss();
+        (self.config.mains.timer_is_not_needed)();
         failpoint::reach(Failpoint::ShutdownEnded);
     }
 }

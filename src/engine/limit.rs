@@ -176,7 +176,7 @@ impl Limiter {
         Seat::with(&run.scope().core().clone(), |seat| match class {
             Class::Compute => seat.inject(run),
             Class::Blocking => {
-                seat.core.blocking.submit(seat, run);
+                seat.submit_blocking(run);
                 if seat.core.blocking.is_starved() {
                     // The thread that has spawned it may be parked, and may not be its home.
                     seat.core.roster.unpark_all();
@@ -316,7 +316,7 @@ pub(crate) fn run_or_hold_back<R>(
                 }
                 release();
                 // The run may be over by now, and its nursery closed.
-                home.unpark(seat);
+                home.unpark(seat.slot());
                 return None;
             }
         }

@@ -6,16 +6,21 @@
 mod awaited;
 pub(crate) mod blocking;
 pub(crate) mod core;
+mod counting;
+pub(crate) mod enter;
+mod execute;
 pub(crate) mod frame;
 pub(crate) mod grain;
 pub(crate) mod hooks;
 pub(crate) mod limit;
+mod links;
 pub(crate) mod node;
-mod opener;
 pub(crate) mod publish;
 pub(crate) mod report;
+mod reporting;
 pub(crate) mod seat;
 pub(crate) mod shared;
+mod side_threads;
 pub(crate) mod survey;
 pub(crate) mod tally;
 pub(crate) mod timer;
@@ -23,3 +28,11 @@ pub(crate) mod turns;
 pub(crate) mod wait;
 pub(crate) mod watchdog;
 pub(crate) mod worker;
+
+/// What the threads of a pool run.
+pub(crate) const MAINS: core::Mains = core::Mains {
+    worker: worker::main,
+    spare: worker::spare,
+    watchdog: watchdog::main,
+    timer_is_not_needed: timer::dismiss,
+};

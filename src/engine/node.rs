@@ -1,8 +1,4 @@
 //! A nursery, as far as the engine knows it: a count, a home, a parent.
-#![allow(
-    unsafe_code,
-    reason = "follows a nursery to its opener and its ancestors"
-)]
 
 use std::any::Any;
 use std::cell::Cell;
@@ -27,7 +23,7 @@ pub(crate) struct Node {
     pub(super) parent: Cell<*const Node>,
     /// Its own limit, if it has one: see `engine::limit`.
     pub(super) limiter: Cell<*const ()>,
-    /// The opener's seat: see `engine::opener`.
+    /// The opener's seat: see `engine::links`.
     pub(super) opener: *const (),
     /// Made by the first event that most nurseries never see.
     pub(super) rare: Lazy<Rare>,
@@ -50,13 +46,9 @@ pub(crate) struct Rare {
     pub(crate) above: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
-// SAFETY: the pointers are only compared, or followed to what is `Sync` under the arguments
-// given there; the limiter is set before other threads come, and the parent while there are none.
-unsafe impl Sync for Node {}
-
 impl Node {
     /// A nursery that opens now, in this one; `opener` is what the opener's thread finds it by: see
-    /// `engine::opener`.
+    /// `engine::links`.
     #[inline]
     pub(crate) fn open(parent: *const Node, opener: *const (), is_fork: bool) -> Self {
         Self {
@@ -75,22 +67,6 @@ impl Node {
     /// Forgets the runner, because what that thread holds is not this nursery's.
     pub(crate) fn forget_runner(&self) {
         self.runner.store(ptr::null_mut(), Ordering::Relaxed);
-    }
-
-    /// Whether this is `ancestor`, or was opened below it.
-    pub(crate) fn is_within(&self, ancestor: &Node) -> bool {
-        self.outwards().any(|scope| ptr::eq(scope, ancestor))
-    }
-
-    /// This nursery and its ancestors, which are open as long as it is.
-    pub(super) fn outwards(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |scope| scope.parent())
-    }
-
-    /// The nursery in whose body or child this one was opened.
-    pub(crate) fn parent(&self) -> Option<&Self> {
-        // SAFETY: a nursery ends before the body or child it was opened in.
-        unsafe { self.parent.get().as_ref() }
     }
 
     /// Returns a number for a child spawned elsewhere, behind all numbers of children that the
@@ -129,4 +105,19 @@ impl Node {
             self.at_home.spawned.get() + self.foreign.load(Ordering::Relaxed);
         numbers
     }
+}
+
+/// The part of a frame in its nursery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The bottom of a pool thread's stack.
+    Root,
+    /// The body of a nursery, or of a fork that has become one.
+    Body,
+    /// One child.
+    Child,
+    /// A run that this thread took; its children's frames are on top.
+    Run,
+    /// A fork whose second closure nobody has asked for: a nursery in the making.
+    Fork,
 }

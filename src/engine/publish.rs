@@ -143,7 +143,7 @@ impl Seat {
         failpoint::reach(Failpoint::BlockingQueued);
         self.core.start_watchdog();
         let run = Run::new(scope, PendingList::of(child), 0);
-        self.core.blocking.submit(self, run);
+        self.submit_blocking(run);
     }
 
     /// Counts a run that was taken from another thread's deque.
@@ -168,7 +168,7 @@ impl Seat {
         // The home may be this thread itself: a waiter that gives a permit back after its last look
         // sends on what was held back, and is about to park. Model:
         // `models::limits_a_vain_look_loses_nothing`.
-        home.leave_token(self);
+        home.leave_token(self.slot());
     }
 
     /// Whether somebody asks for work.

@@ -10,26 +10,21 @@ use std::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
-use crate::engine::frame::Frame;
-use crate::engine::limit;
 use crate::engine::node::Node;
 use crate::engine::report::{Desk, Id};
-use crate::engine::seat::Seat;
 use crate::engine::tally::Tally;
 use crate::platform::deque::{Steal, Stealer};
-use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::parker::Parker;
 use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
 use crate::protocol::requests::Requests;
 use crate::task::list::PendingList;
-use crate::task::record::Class;
 
 /// Unstarted children of one nursery that left its private lists; one unit of its count.
 #[must_use]
 pub(crate) struct Run {
     scope: *const Node,
-    children: PendingList,
+    pub(super) children: PendingList,
 }
 
 // SAFETY: the children are shared, and the pointer is followed under the count only.
@@ -44,9 +39,23 @@ impl Run {
         Self { scope, children }
     }
 
+    /// Shares what is left of a run, under the same unit of the count.
+    pub(super) fn again(scope: &Node, children: PendingList) -> Self {
+        children.share(0);
+        Self { scope, children }
+    }
+
     pub(crate) fn scope(&self) -> &Node {
         // SAFETY: the count keeps the nursery open while this run exists.
         unsafe { &*self.scope }
+    }
+
+    /// Calls `f` with the run and its nursery, which is open until `f` releases the run's unit of the
+    /// count or passes it on: the last thing that `f` does with the nursery.
+    pub(super) fn with_nursery<R>(self, f: impl FnOnce(Self, &Node) -> R) -> R {
+        // SAFETY: the count keeps the nursery open, as long as `f` needs it.
+        let scope = unsafe { &*self.scope };
+        f(self, scope)
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -56,88 +65,6 @@ impl Run {
     /// Whether handles have claimed all of the children.
     pub(crate) fn is_stale(&self) -> bool {
         self.children.is_stale()
-    }
-
-    /// Releases the children that handles have claimed; if those were all, releases the run, too.
-    pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
-        self.children.sweep();
-        if self.children.is_empty() {
-            failpoint::reach(Failpoint::RunSwept);
-            // SAFETY: open until this unit is released.
-            unsafe { &*self.scope }.release(seat);
-            return None;
-        }
-        Some(self)
-    }
-
-    /// Runs the children on this thread, oldest first, until `enough` is true; the rest is shared
-    /// again. `enough` is called after each child; its argument says whether it is the turn of
-    /// others: see `turns`.
-    pub(crate) fn execute(self, seat: &Seat, enough: impl Fn(bool) -> bool) {
-        debug_assert!(self.children.is_shared(), "others may have them");
-        // SAFETY: open until the unit is released below, or passed on.
-        let scope = unsafe { &*self.scope };
-        let left = match scope.limiter() {
-            None => self.run_all(seat, scope, enough),
-            Some(limiter) => {
-                // Only children that may block run without a place.
-                let class = if seat.is_active() {
-                    Class::Compute
-                } else {
-                    Class::Blocking
-                };
-                let enough = |is_turn| enough(is_turn) || (is_turn && limiter.has_line(|_| true));
-                let run = |run: Self| run.run_all(seat, scope, enough);
-                match limit::run_or_hold_back(limiter, self, class, seat, run) {
-                    None => return,
-                    Some(left) => left,
-                }
-            }
-        };
-        match left {
-            None => scope.release(seat),
-            Some(children) => {
-                // These include children that this thread has spawned meanwhile.
-                children.share(0);
-                failpoint::reach(Failpoint::RunLeft);
-                seat.inject(Run { scope, children });
-            }
-        }
-    }
-
-    fn run_all(
-        self,
-        seat: &Seat,
-        scope: &Node,
-        enough: impl Fn(bool) -> bool,
-    ) -> Option<PendingList> {
-        #[cfg(hatchery_shuttle)]
-        if crate::platform::shuttled::is_planted("a run is released before it is run") {
-            scope.release(seat);
-            let left = Frame::run_all(seat, scope, self.children, enough);
-            scope.count.add(1);
-            return left;
-        }
-        scope.note_runner(seat);
-        failpoint::reach_if(scope.is_fork(), Failpoint::ForkStolen);
-        seat.is_thief.set(true);
-        let only = self.children.only().map(Id::of);
-        seat.slot().take_along(Id::of(scope), only, || {
-            Frame::run_all(seat, scope, self.children, enough)
-        })
-    }
-
-    /// Gives the children to a list of their nursery on this thread. The nursery stays open: this
-    /// thread is its home, or has another run of it.
-    pub(crate) fn take_back(self, seat: &Seat, list: &PendingList) {
-        list.append(&self.children);
-        failpoint::reach(if self.scope().is_fork() {
-            Failpoint::ForkTakenBack
-        } else {
-            Failpoint::RunTakenBack
-        });
-        // SAFETY: open until this unit is released.
-        unsafe { &*self.scope }.release(seat);
     }
 
     /// The numbers that its children had in the list they were cut from.
@@ -350,24 +277,24 @@ impl SlotRef {
         Self(erased.cast())
     }
 
-    /// Calls `f` with the slot; `seat` is the caller's, in the same pool.
-    pub(crate) fn with<R>(self, _seat: &Seat, f: impl FnOnce(&Slot) -> R) -> R {
-        // SAFETY: the seat keeps the pool alive, see the invariant.
+    /// Calls `f` with the slot; `own` is the caller's, in the same pool.
+    pub(crate) fn with<R>(self, _own: &Slot, f: impl FnOnce(&Slot) -> R) -> R {
+        // SAFETY: the caller's seat keeps the pool alive, see the invariant.
         f(unsafe { &*self.0 })
     }
 
     /// Wakes the slot's thread from a wait, unless it is the calling thread, which looks again
-    /// before it parks. `seat` is the caller's, in the same pool.
-    pub(crate) fn unpark(self, seat: &Seat) {
-        if !std::ptr::eq(self.0, seat.slot()) {
-            self.leave_token(seat);
+    /// before it parks. `own` is the caller's, in the same pool.
+    pub(crate) fn unpark(self, own: &Slot) {
+        if !std::ptr::eq(self.0, own) {
+            self.leave_token(own);
         }
     }
 
     /// Leaves a token for the slot's thread, even if it is the calling thread: for what the caller
     /// may have done between its last look and parking.
-    pub(crate) fn leave_token(self, _seat: &Seat) {
-        // SAFETY: `seat` keeps the pool alive, see the invariant.
+    pub(crate) fn leave_token(self, _own: &Slot) {
+        // SAFETY: the caller's seat keeps the pool alive, see the invariant.
         unsafe { &*self.0 }.parker.unpark();
     }
 }

@@ -3,35 +3,14 @@
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::report::{self, Id, Report};
+use crate::engine::report::{Id, Report};
+use crate::engine::reporting;
 use crate::engine::shared::{Doing, Slot};
 use crate::platform::clock;
-use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
+use crate::platform::sync::Arc;
 
 /// How long to wait for reports: a child that takes this long is a long child.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often to look whether threads that have not reported have gone to sleep instead, and to
-/// remind them.
-const LOOK: Duration = Duration::from_millis(1);
-
-/// Rings when a report was made. A thread that misses it looks a little later.
-#[derive(Default)]
-pub(crate) struct Answers {
-    gate: Mutex<()>,
-    bell: Condvar,
-}
-
-impl Answers {
-    pub(super) fn ring(&self) {
-        self.bell.notify_all();
-    }
-
-    fn wait(&self) {
-        let waited = self.bell.wait_timeout(lock(&self.gate), LOOK);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
 /// What a survey finds out about a slot.
 pub(crate) struct Found {
     pub(crate) id: Id,
@@ -96,7 +75,7 @@ impl Core {
                 .filter_map(|asked| asked.is_open().then_some(()));
             let are_some_open = open.count() > 0;
             // This thread may be one of the threads that were asked.
-            if report::report_here(self) {
+            if reporting::report_here(self) {
                 continue;
             }
             // Without a clock the pool has no threads, and no wait for others comes to an end.

@@ -8,15 +8,21 @@
 //! The next deadline starts another thread. A forked process starts a thread of its own, and knows
 //! no deadline of its parent.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::engine::blocking::RETIREMENT;
 use crate::platform::clock;
 use crate::platform::process::PerProcess;
 use crate::platform::sync::{Mutex, lock, statics};
 use crate::platform::thread::Thread;
 use crate::protocol::deadlines::{Deadlines, Entry};
 use crate::protocol::epoch::EPOCH;
+
+/// How long an idle side thread or spare worker stays: bursts of I/O come back within seconds.
+#[cfg(not(test))]
+pub(crate) const RETIREMENT: Duration = Duration::from_secs(10);
+/// Tests do not wait that long.
+#[cfg(test)]
+pub(crate) const RETIREMENT: Duration = Duration::from_millis(1);
 
 struct Timer {
     deadlines: Deadlines,

@@ -33,7 +33,7 @@
 use crate::engine::frame::Frame;
 use crate::engine::limit;
 use crate::engine::node::Node;
-use crate::engine::seat::Seat;
+use crate::engine::seat::{Seat, Spree};
 use crate::engine::shared::Run;
 
 /// How many children that leave others behind a thread runs before it looks elsewhere. A look takes
@@ -46,14 +46,6 @@ const TURN: u32 = 64;
 /// before its list is empty or the front of the list moves on. So only threads that go on spawning
 /// come this far.
 const SPREE: u32 = 64;
-
-/// How often a frame has given while its oldest child stayed the same.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Spree {
-    frame: usize,
-    oldest: u32,
-    given: u32,
-}
 
 impl Seat {
     /// Notes a child that has left others behind, which come next; returns whether it is the turn

@@ -158,7 +158,7 @@ impl Seat {
             }
             failpoint::reach(Failpoint::ChildAwaited);
             if let Some(runner) = helps.then(|| scope.runner()).flatten() {
-                runner.with(self, |runner| runner.requests.ask_as(self.slot()));
+                runner.with(self.slot(), |runner| runner.requests.ask_as(self.slot()));
                 failpoint::reach(Failpoint::RequestBegged);
             }
             if !mem::replace(&mut has_parked, true) {
@@ -241,7 +241,7 @@ impl Seat {
         let Some(runner) = scope.runner() else {
             return false;
         };
-        let run = runner.with(self, |runner| {
+        let run = runner.with(self.slot(), |runner| {
             if std::ptr::eq(runner, self.slot()) {
                 return None;
             }
@@ -389,7 +389,7 @@ impl Seat {
                 self.slot().take_along(Id::of(scope), Some(only), || {
                     self.without_place(|| Frame::run_child(self, scope, child));
                 });
-                blocking.note_claim();
+                self.note_blocking_claim();
             });
             child.is_some()
         };

@@ -2,54 +2,12 @@
 
 use std::time::Duration;
 
-use crate::engine::core::Core;
+use crate::engine::core::{Core, Watchdog};
 use crate::engine::tally::Numbers;
-use crate::platform::clock;
-use crate::platform::sync::{Condvar, Mutex, PoisonError, lock};
 use crate::protocol::idle::Field;
 
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_millis(1);
-
-/// How often to look, and what to do if nothing has moved.
-#[derive(Clone, Copy)]
-pub(crate) struct Watchdog {
-    pub(crate) every: Duration,
-    pub(crate) on_stall: fn(&Core, Duration),
-}
-
-/// What ends the thread.
-#[derive(Default)]
-pub(crate) struct Stop {
-    is_over: Mutex<bool>,
-    bell: Condvar,
-}
-
-impl Stop {
-    pub(crate) fn end(&self) {
-        *lock(&self.is_over) = true;
-        self.bell.notify_all();
-    }
-
-    /// Waits for this time; true if the stop ends before.
-    fn wait(&self, time: Duration) -> bool {
-        // A time too far away to be named never comes.
-        let end = clock::tick().checked_add(time);
-        let mut is_over = lock(&self.is_over);
-        while !*is_over {
-            let relock = PoisonError::into_inner;
-            is_over = match end.map(|end| end.saturating_duration_since(clock::tick())) {
-                None => self.bell.wait(is_over).unwrap_or_else(relock),
-                Some(Duration::ZERO) => return false,
-                Some(left) => {
-                    let waited = self.bell.wait_timeout(is_over, left);
-                    waited.unwrap_or_else(|error| error.into_inner()).0
-                }
-            };
-        }
-        true
-    }
-}
 
 /// What was seen at the last look.
 #[derive(Default)]

@@ -13,12 +13,12 @@
 
 use std::time::Duration;
 
-use crate::engine::blocking::RETIREMENT;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::hooks;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run, Slot};
+use crate::engine::timer::RETIREMENT;
 use crate::platform::clock;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::failpoint::{self, Failpoint};
@@ -61,7 +61,7 @@ fn rouse_all_if_over(core: &Core) {
 
 /// Runs a spare worker, which starts with a place and a searcher's mark.
 pub(crate) fn spare(core: Arc<Core>, index: usize) {
-    let seat = core.spare_seat(index);
+    let seat = spare_seat(&core, index);
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
         // The hook is user code and may take long, so the worker counts as napping. The thread that
@@ -79,6 +79,13 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
     run(&seat, index);
     seat.slot().set_doing(Doing::Away);
     core.forget_spare(index);
+}
+
+/// A seat for a spare worker that has just started.
+fn spare_seat(core: &Arc<Core>, index: usize) -> Seat {
+    let (slot, deque) = core.roster.check_in(thread::own_name());
+    core.note_spare(index, &slot);
+    Seat::new(Arc::clone(core), slot, deque, Kind::Spare)
 }
 
 fn run(seat: &Seat, index: usize) {

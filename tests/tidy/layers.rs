@@ -1,27 +1,20 @@
 //! Layers: what each file of the crate may name, and that the code map lists every file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use super::{is_test_module, root, sources};
 
 /// Layers from the top down; a file may name its own layer and those after it. Each is a folder, but for
-/// the files in the root of `src`: those are the facade, or [`GENERIC`].
-const LAYERS: [&str; 7] = [
-    "facade", "scope", "engine", "task", "protocol", "generic", "platform",
-];
-
-/// Files in the root of `src` that know nothing of nurseries, and name the platform at most.
-const GENERIC: [&str; 1] = ["json"];
+/// the facade: its files are those in the root of `src`.
+const LAYERS: [&str; 6] = ["facade", "scope", "engine", "task", "protocol", "platform"];
 
 /// The layer of a module in the crate's root.
 fn layer_of(module: &str) -> usize {
-    let name = if GENERIC.contains(&module) {
-        "generic"
-    } else {
-        module
-    };
-    LAYERS.iter().position(|layer| *layer == name).unwrap_or(0)
+    LAYERS
+        .iter()
+        .position(|layer| *layer == module)
+        .unwrap_or(0)
 }
 
 /// The path of the module that a file of `src` is, from the crate's root.
@@ -94,14 +87,42 @@ fn data_flows_one_way() {
         for (module, line) in &named {
             assert!(layer_of(module) >= own, "{file} reaches up: {line}");
         }
-        let is_generic = named
-            .iter()
-            .all(|(module, _)| LAYERS[layer_of(module)] == "platform");
-        assert!(
-            own > 0 || !is_generic,
-            "{file} names the platform at most: it belongs to GENERIC"
-        );
     }
+}
+
+/// The modules of the engine that this code imports.
+fn imports(text: &str) -> BTreeSet<&str> {
+    let lines = text.lines().filter(|line| line.starts_with("use crate::"));
+    let paths = lines.filter_map(|line| line.strip_prefix("use crate::engine::"));
+    paths.map(first_of).collect()
+}
+
+/// Takes away what imports nothing that is left, until nothing is left, or a circle.
+fn circle<'a>(mut graph: BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<&'a str> {
+    loop {
+        let left: Vec<_> = graph.keys().copied().collect();
+        graph.retain(|_, imports| left.iter().any(|name| imports.contains(name)));
+        if graph.len() == left.len() {
+            return left;
+        }
+    }
+}
+
+#[test]
+fn imports_of_the_engine_go_round_in_no_circle() {
+    let all = sources();
+    let mut graph: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (file, text) in &all {
+        if let Some(["engine", module, ..]) = module_of(file).as_deref() {
+            let mut imports = imports(text);
+            imports.remove(module);
+            graph.entry(*module).or_default().extend(imports);
+        }
+    }
+    assert!(graph["seat"].contains("core"), "they were read: {graph:?}");
+    assert_eq!(circle(graph.clone()), [""; 0]);
+    graph.get_mut("tally").expect("a file").insert("seat");
+    assert!(circle(graph).contains(&"seat"), "a planted circle is found");
 }
 
 #[test]
@@ -121,7 +142,7 @@ fn paths_are_followed_wherever_they_lead() {
         named("src/engine/mod.rs", "super::scope::check()"),
         ["scope"]
     );
-    assert_eq!(named("src/race.rs", "use super::json::Json;"), ["json"]);
+    assert_eq!(named("src/race.rs", "use super::pool::Pool;"), ["pool"]);
     assert_eq!(named("src/race.rs", "use super::{task, scope};"), [""]);
     assert_eq!(
         named("src/race.rs", "crate::scope::A, crate::task::B"),

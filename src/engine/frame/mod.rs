@@ -24,27 +24,12 @@ pub(crate) use fork::Hidden;
 use shown::Places;
 pub(crate) use stage::{Drained, Stage};
 
-use crate::engine::node::Node;
+use crate::engine::node::{Node, Part};
 use crate::engine::seat::{Came, Seat};
 use crate::engine::shared::{Run, SlotRef};
 use crate::platform::failpoint::{self, Failpoint};
 use crate::task::list::PendingList;
 use crate::task::record::{Queued, Running};
-
-/// The part of a frame in its nursery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// The bottom of a pool thread's stack.
-    Root,
-    /// The body of a nursery, or of a fork that has become one.
-    Body,
-    /// One child.
-    Child,
-    /// A run that this thread took; its children's frames are on top.
-    Run,
-    /// A fork whose second closure nobody has asked for: a nursery in the making.
-    Fork,
-}
 
 /// The value of `Frame::most` in a frame that may keep nothing: all that it spawns goes to the
 /// strays at once. This is for a child that may block, which may wait for what it spawned by means
@@ -102,7 +87,7 @@ fn waker(seat: &Seat, scope: &Node) -> impl FnOnce(Option<*const ()>) {
             // SAFETY: chunks carry what `Node::owner_for` put there.
             Some(spawner) => unsafe { SlotRef::restore(spawner) },
         };
-        spawner.unpark(seat);
+        spawner.unpark(seat.slot());
     }
 }
 

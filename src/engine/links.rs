@@ -1,8 +1,9 @@
-//! What a nursery has to do with the thread that opened it, and with the thread that asks.
+//! Where the pointers of a nursery lead: to the nursery around it, to the seat it was opened on, and to the
+//! thread that runs its children.
 //!
-//! A [`Node`] does not know what a seat is: it has the address of its opener's. Other threads read
+//! A [`Node`] does not know what a seat is: it has an address. Other threads than the opener read
 //! only those fields of the seat that never change.
-#![allow(unsafe_code, reason = "follows a nursery to its opener")]
+#![allow(unsafe_code, reason = "follows the pointers of a nursery")]
 
 use std::ptr;
 
@@ -10,11 +11,14 @@ use crate::engine::core::Core;
 use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::engine::shared::SlotRef;
-use crate::engine::tally::Counter;
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
 use crate::task::chunk::Owner;
+
+// SAFETY: the pointers are only compared, or followed to what is `Sync` under the arguments
+// given there; the limiter is set before other threads come, and the parent while there are none.
+unsafe impl Sync for Node {}
 
 impl Node {
     /// A nursery that opens now on this seat's thread, in the nursery `parent`.
@@ -63,7 +67,7 @@ impl Node {
         let home = self.home();
         // The frame may be gone after the release.
         if self.count.release() {
-            home.unpark(seat);
+            home.unpark(seat.slot());
         }
     }
 
@@ -105,70 +109,19 @@ impl Node {
         }
     }
 
-    /// Counts `more` children that a child which was spawned on this thread stands for.
-    pub(crate) fn note_more_spawned(&self, seat: &Seat, more: u64) {
-        if self.is_home() {
-            self.at_home.spawned.add(more);
-        } else {
-            self.foreign.fetch_add(more, Ordering::Relaxed);
-            seat.tally()[Counter::Spawned].add(more);
-        }
+    /// Whether this is `ancestor`, or was opened below it.
+    pub(crate) fn is_within(&self, ancestor: &Node) -> bool {
+        self.outwards().any(|scope| ptr::eq(scope, ancestor))
     }
 
-    /// Adds what has happened at home to the numbers of this seat, its opener's, because the
-    /// nursery is over.
-    #[inline]
-    pub(crate) fn settle(&self, seat: &Seat) {
-        // The numbers are read one by one: a wider load would wait for the stores of both.
-        let spawned = self.at_home.spawned.get();
-        if spawned > 0 {
-            seat.tally()[Counter::Spawned].add(spawned);
-        }
-        let begun = self.at_home.begun.get();
-        if begun > 0 {
-            seat.tally()[Counter::BegunHere].add(begun);
-            if let Some(rare) = self.rare.peek() {
-                let skipped = rare.numbers[Counter::SkippedHere].get();
-                seat.tally()[Counter::SkippedHere].add(skipped);
-            }
-        }
+    /// This nursery and its ancestors, which are open as long as it is.
+    pub(super) fn outwards(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| scope.parent())
     }
 
-    /// Counts children that begin on this seat's thread.
-    pub(crate) fn note_begun(&self, seat: &Seat, children: u64) {
-        if self.is_on(seat) {
-            self.at_home.begun.add(children);
-        } else if children > 0 && !self.is_fork() {
-            seat.tally()[Counter::BegunElsewhere].add(children);
-            self.tally(|numbers| _ = numbers[Counter::BegunElsewhere].add(children));
-        }
-    }
-
-    /// Counts children that have begun on this seat's thread and are dropped unrun.
-    pub(crate) fn note_skipped(&self, seat: &Seat, children: u64) {
-        self.tally(|numbers| {
-            if self.is_on(seat) {
-                numbers[Counter::SkippedHere].add(children);
-            } else {
-                seat.tally()[Counter::SkippedElsewhere].add(children);
-                numbers[Counter::SkippedElsewhere].add(children);
-            }
-        });
-    }
-
-    /// Counts a child that has panicked.
-    pub(crate) fn note_panicked(&self, seat: &Seat) {
-        self.tally(|numbers| {
-            seat.tally()[Counter::Panicked].add(1);
-            numbers[Counter::Panicked].add(1);
-        });
-    }
-
-    /// Counts a child that has returned an error that is a consequence of the cancellation.
-    pub(crate) fn note_late(&self, seat: &Seat) {
-        self.tally(|numbers| {
-            seat.tally()[Counter::Late].add(1);
-            numbers[Counter::Late].add(1);
-        });
+    /// The nursery in whose body or child this one was opened.
+    pub(crate) fn parent(&self) -> Option<&Self> {
+        // SAFETY: a nursery ends before the body or child it was opened in.
+        unsafe { self.parent.get().as_ref() }
     }
 }

@@ -1,0 +1,146 @@
+//! How a thread comes to a seat, and goes: which seat is this thread's, and which pool its place is in.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::engine::core::Core;
+use crate::engine::frame::Frame;
+use crate::engine::seat::{Came, Kind, Seat};
+use crate::engine::shared::Doing;
+use crate::platform::failpoint::{self, Failpoint};
+use crate::platform::sync::Arc;
+use crate::platform::thread;
+
+/// How many frames are searched for a frame of a certain seat: a stack is as deep as nurseries are
+/// nested.
+const LOOKS: usize = 64;
+
+thread::thread_local! {
+    static GUESTS: RefCell<Vec<Rc<Seat>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Seat {
+    /// Calls `f` with this thread's seat in the pool.
+    #[inline]
+    pub(crate) fn with<R>(core: &Arc<Core>, f: impl FnOnce(&Seat) -> R) -> R {
+        // Usually the innermost frame is of this pool already.
+        Frame::with_current(|current| {
+            let guest;
+            let mut frames = current.into_iter().flat_map(Frame::stack);
+            let seat = match frames.find(|frame| Arc::ptr_eq(&frame.seat.core, core)) {
+                Some(frame) => frame.seat,
+                None => {
+                    guest = Self::guest(core);
+                    &*guest
+                }
+            };
+            f(seat)
+        })
+    }
+
+    fn new_guest(core: &Arc<Core>) -> Self {
+        let owner = match thread::current().name() {
+            Some(name) => format!("guest {name}"),
+            None => "guest".to_owned(),
+        };
+        // In a forked process, code that runs elsewhere and spawns into a nursery of the parent
+        // comes here.
+        core.check_process();
+        let (slot, deque) = core.roster.check_in(owner);
+        failpoint::reach(Failpoint::GuestTaken);
+        Self::new(Arc::clone(core), slot, deque, Kind::Guest)
+    }
+
+    /// Returns the seat of the calling thread, which is no thread of the pool.
+    pub(crate) fn guest(core: &Arc<Core>) -> Rc<Seat> {
+        let cached = GUESTS.try_with(|guests| {
+            let mut guests = guests.borrow_mut();
+            if let Some(seat) = guests.iter().find(|seat| Arc::ptr_eq(&seat.core, core)) {
+                return (Rc::clone(seat), Vec::new());
+            }
+            let seat = Rc::new(Self::new_guest(core));
+            let (gone, mut kept): (Vec<_>, Vec<_>) =
+                guests.drain(..).partition(|seat| seat.core.is_over());
+            kept.push(Rc::clone(&seat));
+            *guests = kept;
+            (seat, gone)
+        });
+        match cached {
+            // Giving a seat back takes locks and may end the core, so it is not done under the
+            // borrow.
+            Ok((seat, gone)) => {
+                drop(gone);
+                seat
+            }
+            // The cache may be gone while the thread's own destructors run: then the seat is for
+            // this once.
+            Err(_) => Rc::new(Self::new_guest(core)),
+        }
+    }
+
+    /// Runs `f`, which does not unwind, with a place.
+    #[inline]
+    pub(crate) fn occupy<R>(&self, f: impl FnOnce() -> R) -> R {
+        if self.is_active() {
+            return f();
+        }
+        let came = Cell::new(None);
+        self.come(&came);
+        let result = f();
+        if let Some(came) = came.get() {
+            self.go(came);
+        }
+        result
+    }
+
+    /// Takes a place in this seat's pool for what follows on this thread. A place that the thread
+    /// has in another pool is given up meanwhile, because it is for the work of that pool.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn come(&self, came: &Cell<Option<Came>>) {
+        let other = Frame::with_current(|frame| {
+            let other = frame?.seat;
+            other.is_active().then(|| other.step_aside())
+        });
+        self.slot().set_doing(Doing::Running);
+        self.take_place();
+        // A thread that went to sleep before may not have asked this seat.
+        self.slot().requests.renew();
+        came.set(Some(match other {
+            Some(()) => Came::FromAnotherPool,
+            None => Came::FromOutside,
+        }));
+    }
+
+    /// Ends what [`Self::come`] has begun; the innermost frame is the same as it was then.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn go(&self, came: Came) {
+        if !self.is_entered() {
+            self.slot().set_doing(Doing::Away);
+        }
+        self.give_up_place();
+        if came == Came::FromAnotherPool {
+            Frame::with_current(|frame| {
+                if let Some(frame) = frame {
+                    frame.seat.take_place();
+                }
+            });
+        }
+    }
+
+    #[cold]
+    fn step_aside(&self) {
+        self.expose_all();
+        self.give_up_place();
+    }
+
+    /// Whether a frame of this seat is on the stack. Also true if the stack is too deep to know.
+    fn is_entered(&self) -> bool {
+        Frame::with_current(|current| {
+            let mut stack = current.into_iter().flat_map(Frame::stack);
+            let near = stack.by_ref().take(LOOKS);
+            near.map(|frame| frame.seat).any(|seat| seat.is(self)) || stack.next().is_some()
+        })
+    }
+}

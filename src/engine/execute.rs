@@ -1,0 +1,95 @@
+//! Running the children of a run that this thread has taken, and giving them back to a list.
+
+use crate::engine::frame::Frame;
+use crate::engine::limit;
+use crate::engine::node::Node;
+use crate::engine::report::Id;
+use crate::engine::seat::Seat;
+use crate::engine::shared::Run;
+use crate::platform::failpoint::{self, Failpoint};
+use crate::task::list::PendingList;
+use crate::task::record::Class;
+
+impl Run {
+    /// Releases the children that handles have claimed; if those were all, releases the run, too.
+    pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
+        self.children.sweep();
+        if self.children.is_empty() {
+            failpoint::reach(Failpoint::RunSwept);
+            self.scope().release(seat);
+            return None;
+        }
+        Some(self)
+    }
+
+    /// Runs the children on this thread, oldest first, until `enough` is true; the rest is shared
+    /// again. `enough` is called after each child; its argument says whether it is the turn of
+    /// others: see `turns`.
+    pub(crate) fn execute(self, seat: &Seat, enough: impl Fn(bool) -> bool) {
+        debug_assert!(self.children.is_shared(), "others may have them");
+        self.with_nursery(|run, scope| run.execute_in(seat, scope, enough));
+    }
+
+    fn execute_in(self, seat: &Seat, scope: &Node, enough: impl Fn(bool) -> bool) {
+        let left = match scope.limiter() {
+            None => self.run_all(seat, scope, enough),
+            Some(limiter) => {
+                // Only children that may block run without a place.
+                let class = if seat.is_active() {
+                    Class::Compute
+                } else {
+                    Class::Blocking
+                };
+                let enough = |is_turn| enough(is_turn) || (is_turn && limiter.has_line(|_| true));
+                let run = |run: Self| run.run_all(seat, scope, enough);
+                match limit::run_or_hold_back(limiter, self, class, seat, run) {
+                    None => return,
+                    Some(left) => left,
+                }
+            }
+        };
+        match left {
+            None => scope.release(seat),
+            Some(children) => {
+                // These include children that this thread has spawned meanwhile.
+                let run = Self::again(scope, children);
+                failpoint::reach(Failpoint::RunLeft);
+                seat.inject(run);
+            }
+        }
+    }
+
+    fn run_all(
+        self,
+        seat: &Seat,
+        scope: &Node,
+        enough: impl Fn(bool) -> bool,
+    ) -> Option<PendingList> {
+        #[cfg(hatchery_shuttle)]
+        if crate::platform::shuttled::is_planted("a run is released before it is run") {
+            scope.release(seat);
+            let left = Frame::run_all(seat, scope, self.children, enough);
+            scope.count.add(1);
+            return left;
+        }
+        scope.note_runner(seat);
+        failpoint::reach_if(scope.is_fork(), Failpoint::ForkStolen);
+        seat.is_thief.set(true);
+        let only = self.children.only().map(Id::of);
+        seat.slot().take_along(Id::of(scope), only, || {
+            Frame::run_all(seat, scope, self.children, enough)
+        })
+    }
+
+    /// Gives the children to a list of their nursery on this thread. The nursery stays open: this
+    /// thread is its home, or has another run of it.
+    pub(crate) fn take_back(self, seat: &Seat, list: &PendingList) {
+        list.append(&self.children);
+        failpoint::reach(if self.scope().is_fork() {
+            Failpoint::ForkTakenBack
+        } else {
+            Failpoint::RunTakenBack
+        });
+        self.scope().release(seat);
+    }
+}
