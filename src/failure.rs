@@ -2,17 +2,20 @@
 //!
 //! Failures may be nested as deep as nurseries are. So no function here recurses into them.
 
+mod listing;
+mod summary;
+
 #[cfg(doc)]
 use std::error::Error;
 use std::mem;
 use std::slice;
 use std::vec;
 
-use crate::listing::Level;
 use crate::panicked::Panic;
 use crate::protocol::nursery_id::NurseryId;
 use crate::scope::{Cancelled, ChildId, Told, discard};
-use crate::summary::Summary;
+use listing::Level;
+use summary::Summary;
 
 /// One thing that went wrong in a partial nursery, and in which child.
 ///

@@ -186,7 +186,6 @@ mod dump_text;
 mod failure;
 mod gather;
 mod jobs;
-mod listing;
 mod nursery;
 mod options;
 mod outcome;
@@ -194,7 +193,6 @@ mod panicked;
 mod pool;
 mod race;
 mod stats;
-mod summary;
 mod try_nursery;
 
 pub use self::{

@@ -32,7 +32,7 @@ unsafe impl Send for Run {}
 
 impl Run {
     /// Makes a run of children of `scope` that are about to be shared, and counts it in the
-    /// nursery. `place` is the number of the run, see [`Seat::place`].
+    /// nursery. `place` is the number of the run, see `Seat::place`.
     pub(crate) fn new(scope: &Node, children: PendingList, place: u8) -> Self {
         children.share(place);
         scope.count.add(1);

@@ -3,7 +3,7 @@
 //! Nurseries nest as deep as the program likes, and so do their failures. Each level of nurseries asks about the
 //! failures of the level below. With a summary the answer takes the same time at any depth.
 
-use crate::failure::{Failure, FailureKind};
+use super::{Failure, FailureKind};
 use crate::scope::Cancelled;
 
 /// Facts about failures and all failures that are nested in them.

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt::{self, Debug, Display, Formatter, Write};
 use std::slice;
 
-use crate::failure::{Failure, FailureKind, Failures};
+use super::{Failure, FailureKind, Failures};
 
 /// How much of a long path is written at each of its ends.
 const ENDS: usize = 4;
