@@ -83,6 +83,8 @@ impl<'env, E> Left<'env, E> {
     }
 
     /// The outcome of the nursery, after all children have ended.
+    // Out of line: what it needs of the stack would be part of each level of a recursion.
+    #[inline(never)]
     pub(crate) fn settle<T>(
         &self,
         body: Result<T, Failure<E>>,

@@ -88,6 +88,12 @@ impl<T> Lazy<T> {
     }
 }
 
+impl<T> Default for Lazy<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Drop for Lazy<T> {
     #[inline]
     fn drop(&mut self) {

@@ -9,6 +9,7 @@
 
 use std::mem;
 
+use crate::platform::lazy::Lazy;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Mutex, lock};
 
@@ -17,7 +18,9 @@ pub(crate) type OnLate<'a, F> = Box<dyn FnMut(F) + Send + 'a>;
 
 /// What is left: failures `F`, some with the place `R` of a child.
 pub(crate) struct Remains<'a, F, R> {
-    sorted: Mutex<Sorted<'a, F, R>>,
+    /// Made by the first of them: most nurseries have none, and the room for them would be part of each level
+    /// of a recursion.
+    sorted: Lazy<Mutex<Sorted<'a, F, R>>>,
     /// Whether some child was skipped, or ended because it was told to.
     are_some_cancelled: AtomicBool,
 }
@@ -45,7 +48,7 @@ impl<F, R> Default for Sorted<'_, F, R> {
 impl<'a, F, R> Remains<'a, F, R> {
     pub(crate) fn new() -> Self {
         Self {
-            sorted: Mutex::new(Sorted::default()),
+            sorted: Lazy::new(),
             are_some_cancelled: AtomicBool::new(false),
         }
     }
@@ -66,11 +69,13 @@ impl<'a, F, R> Remains<'a, F, R> {
 
     /// Adds what a child has left.
     pub(crate) fn add<A>(&self, add: impl FnOnce(&mut Sorted<'a, F, R>) -> A) -> A {
-        add(&mut lock(&self.sorted))
+        let sorted = self.sorted.get_or(|| Mutex::new(Sorted::default()));
+        add(&mut lock(sorted))
     }
 
     /// Takes all that was left so far.
     pub(crate) fn take(&self) -> Sorted<'a, F, R> {
-        mem::take(&mut lock(&self.sorted))
+        let sorted = self.sorted.peek();
+        sorted.map_or_else(Sorted::default, |sorted| mem::take(&mut lock(sorted)))
     }
 }

@@ -23,14 +23,14 @@ use std::time::Instant;
 use crate::engine::timer::Watch;
 use crate::platform::clock;
 use crate::platform::failpoint::{self, Failpoint};
-use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::lazy::Lazy;
 use crate::platform::sync::{Mutex, lock};
 
 #[derive(Default)]
 pub(super) struct Due {
-    /// Whether there ever was a deadline. Most nurseries have none, and take no lock to know.
-    is_any: AtomicBool,
-    present: Mutex<Present>,
+    /// Made by the first deadline. Most nurseries have none: they take no lock to know, and the room for
+    /// it is no part of each level of a recursion.
+    present: Lazy<Mutex<Present>>,
 }
 
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Due {
         // It may start a thread.
         let watch = at.and_then(Watch::start);
         let now = now();
-        let mut present = lock(&self.present);
+        let mut present = lock(self.present.get());
         let is_moved = present.passed(now).is_none();
         let old = if is_moved {
             present.at = at;
@@ -74,37 +74,26 @@ impl Due {
         };
         drop(present);
         drop(old);
-        // ORDERING: Relaxed: children come after, or the epoch advances for it.
-        self.is_any.store(true, Ordering::Relaxed);
         is_moved
     }
 
     /// Notes that the nursery is cancelled by the deadline of an outer nursery, which was `then`.
     pub(super) fn end(&self, then: Instant) {
-        let mut present = lock(&self.present);
+        let mut present = lock(self.present.get());
         present.at = Some(then);
         present.has_passed = true;
-        drop(present);
-        // ORDERING: Relaxed: a thread that does not see it yet asks the outer nurseries.
-        self.is_any.store(true, Ordering::Relaxed);
-    }
-
-    fn is_any(&self) -> bool {
-        self.is_any.load(Ordering::Relaxed)
     }
 
     /// The deadline, if any thread has found that it has passed.
     pub(super) fn over(&self) -> Option<Instant> {
-        self.is_any().then(|| lock(&self.present).over())?
+        lock(self.present.peek()?).over()
     }
 
     /// The deadline, if it has passed.
     pub(super) fn passed(&self) -> Option<Instant> {
-        if !self.is_any() {
-            return None;
-        }
+        let present = self.present.peek()?;
         let now = now();
-        let passed = lock(&self.present).passed(now);
+        let passed = lock(present).passed(now);
         if passed.is_some() {
             failpoint::reach(Failpoint::DeadlinePassed);
         }
@@ -114,6 +103,7 @@ impl Due {
     /// Whether only a look at the clock can tell if the deadline has passed.
     pub(super) fn is_unwatched(&self) -> bool {
         let is_unwatched = |present: &Present| present.at.is_some() && present.watch.is_none();
-        self.is_any() && is_unwatched(&lock(&self.present))
+        let present = self.present.peek();
+        present.is_some_and(|present| is_unwatched(&lock(present)))
     }
 }

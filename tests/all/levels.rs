@@ -140,7 +140,7 @@ fn s3_a_level_of_nurseries_takes_little_of_the_stack() {
         joined(depth);
     });
     check("nursery, left", [990, 3200], WORD, left);
-    check("partial", [1830, 6400], WORD, |depth| {
+    check("partial", [1650, 6400], WORD, |depth| {
         partial(depth);
     });
     check("spawn_each", [2800, 8000], WORD, |depth| {
