@@ -74,7 +74,7 @@ impl<T> Lazy<T> {
 
     /// The value, if there is one.
     pub(crate) fn peek(&self) -> Option<&T> {
-        // ORDERING: Acquire, as above. No model looks without filling.
+        // ORDERING: Acquire, as above. No model can tell: in models, the thread that looks has joined all that fill.
         let value = self.0.load(Ordering::Acquire);
         // SAFETY: by the invariant; it lives as long as `self`.
         unsafe { value.as_ref() }

@@ -77,7 +77,7 @@ impl Drop for Buffer {
 /// Rooms that a thread keeps for its next batches.
 ///
 /// To give the memory of a million values to the system and to get it back takes longer, in page
-/// faults, than the values do. Rooms that a thread's batches did not need are freed bit by bit.
+/// faults, than the values do. Buffers that a thread's batches did not need are freed bit by bit.
 mod spare {
     use std::alloc::{Layout, dealloc};
     use std::cell::Cell;
