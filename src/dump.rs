@@ -197,7 +197,7 @@ pub enum NurseryPart {
 /// });
 /// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Wait {
@@ -208,7 +208,7 @@ pub struct Wait {
 }
 
 /// What a waiting thread waits for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
@@ -225,7 +225,7 @@ pub enum WaitUntil {
 }
 
 /// A child that a thread waits for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct AwaitedChild {
@@ -319,6 +319,17 @@ impl Nurseries {
         )
     }
 
+    /// The number of a nursery, and what of it a thread runs, in its body or elsewhere.
+    fn place(&self, id: Id, is_body: bool) -> Option<(usize, NurseryPart)> {
+        let (_, nursery) = self.0.iter().find(|(known, _)| *known == id)?;
+        let part = match (nursery.is_join, is_body) {
+            (true, _) => NurseryPart::Join,
+            (false, true) => NurseryPart::Body,
+            (false, false) => NurseryPart::Child,
+        };
+        Some((nursery.number, part))
+    }
+
     fn number(&self, id: Id) -> Option<usize> {
         let (_, nursery) = self.0.iter().find(|(known, _)| *known == id)?;
         Some(nursery.number)
@@ -356,8 +367,8 @@ impl ThreadSnapshot {
         let innermost = report.and_then(|report| report.frames.first());
         let taken = slot.at.filter(|_| report.is_none());
         let place = match (innermost, taken) {
-            (Some((id, part)), _) => nurseries.number(*id).map(|at| (at, part_of(*part))),
-            (None, Some((id, _))) => nurseries.number(id).map(|at| (at, NurseryPart::Child)),
+            (Some((id, part)), _) => nurseries.place(*id, *part == Part::Body),
+            (None, Some((id, _))) => nurseries.place(id, false),
             (None, None) => None,
         };
         let waits = report.and_then(|report| report.waits);
@@ -394,14 +405,6 @@ fn number_child(children: &mut Vec<Id>, child: Id) -> usize {
         children.push(child);
         children.len() - 1
     })
-}
-
-fn part_of(part: Part) -> NurseryPart {
-    match part {
-        Part::Body => NurseryPart::Body,
-        Part::Child | Part::Run => NurseryPart::Child,
-        Part::Root | Part::Fork => NurseryPart::Join,
-    }
 }
 
 impl WaitUntil {

@@ -154,6 +154,11 @@
 //! assert_eq!(stopped.unwrap_err().late().len(), 1);
 //! ```
 //!
+//! # Features
+//!
+//! `serde` implements `Serialize` for [`PoolSnapshot`] and its parts, [`PoolStats`] and [`NurseryStats`]. No feature
+//! is on by default.
+//!
 //! # Platforms
 //!
 //! The crate needs Rust 1.85 and a target with the standard library. All tests run on Linux on x86-64.

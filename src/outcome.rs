@@ -13,15 +13,15 @@ use crate::scope::{
 /// Failures and values of children that nobody joined.
 pub(crate) struct Left<'env, E> {
     remains: Remains<'env, Failure<E>, Rank>,
-    /// The serial number of the nursery, which marks its failures.
-    serial: LazyNurseryId,
+    /// The number of the nursery, which marks its failures.
+    id: LazyNurseryId,
 }
 
 impl<'env, E> Left<'env, E> {
     pub(crate) fn new() -> Self {
         Self {
             remains: Remains::new(),
-            serial: LazyNurseryId::new(),
+            id: LazyNurseryId::new(),
         }
     }
 
@@ -29,7 +29,7 @@ impl<'env, E> Left<'env, E> {
     #[cold]
     pub(crate) fn whose(&self, child: Option<ChildId>) -> Whose {
         Whose {
-            nursery: self.serial.get(),
+            nursery: self.id.get(),
             child,
         }
     }

@@ -8,6 +8,7 @@ use crate::protocol::side::Side;
 /// The number of side threads of a pool that does not say how many: as many blocking calls as a
 /// client usually has open at once.
 pub(crate) const MOST: usize = 64;
+
 /// The side threads of one pool, and the blocking children that wait for them.
 pub(crate) struct Blocking {
     pub(super) side: Side<Run>,

@@ -30,7 +30,7 @@ pub(crate) struct Watchdog {
     pub(crate) on_stall: fn(&Core, Duration),
 }
 
-/// What ends the thread.
+/// Ends the watchdog's thread.
 #[derive(Default)]
 pub(crate) struct Stop {
     is_over: Mutex<bool>,
@@ -43,7 +43,7 @@ impl Stop {
         self.bell.notify_all();
     }
 
-    /// Waits for this time; true if the stop ends before.
+    /// Waits for this time; true if the thread is told to end before.
     pub(super) fn wait(&self, time: Duration) -> bool {
         // A time too far away to be named never comes.
         let end = clock::tick().checked_add(time);

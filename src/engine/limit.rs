@@ -231,7 +231,8 @@ impl Node {
 
     #[cold]
     fn find_limiter(&self) -> Option<&Limiter> {
-        // SAFETY: the limiter belongs to this nursery or to an outer one, and these are open.
+        // SAFETY: `set_limiter` alone stores there; the limiter belongs to this nursery or to an outer one, and
+        // these are open.
         self.outwards()
             .find_map(|scope| unsafe { scope.limiter.get().cast::<Limiter>().as_ref() })
             .filter(|limiter| limiter.is_in_force())

@@ -47,8 +47,8 @@ pub(crate) struct Rare {
 }
 
 impl Node {
-    /// A nursery that opens now, in this one; `opener` is what the opener's thread finds it by: see
-    /// `engine::links`.
+    /// A nursery that opens now in the nursery `parent`, or in none if that is null; `opener` is the address
+    /// of its opener's seat. Both outlive the nursery: `engine::links` follows them.
     #[inline]
     pub(crate) fn open(parent: *const Node, opener: *const (), is_fork: bool) -> Self {
         Self {

@@ -12,10 +12,10 @@
 //! 3. A thread that waits for reports gives its own meanwhile, so any number of threads may ask at
 //!    once.
 
-use crate::engine::node::Part;
-use crate::engine::tally::Numbers;
 use std::time::Duration;
 
+use crate::engine::node::Part;
+use crate::engine::tally::Numbers;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
 use crate::task::record::Class;

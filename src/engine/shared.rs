@@ -245,7 +245,7 @@ impl Slot {
 /// A reference to a slot, for threads that may have to wake its owner.
 ///
 /// INVARIANT: made from a slot of the roster, which lives as long as the pool. It is followed
-/// only by threads that have a seat in that pool and thereby keep it alive.
+/// only by threads that have a seat in that pool and thereby keep it alive: `own` is the slot of that seat.
 #[derive(Clone, Copy)]
 pub(crate) struct SlotRef(*const Slot);
 

@@ -12,7 +12,7 @@
 //!    two it is.
 //! 3. The numbers of a nursery and of a pool only grow. When a thread gives its slot back, the
 //!    numbers of the slot are added to a sum of all slots that were given back. The numbers have 64
-//!    bits, like others here that only grow (epochs, serials, indices): at a thousand million a
+//!    bits, like others here that only grow (epochs, ids of nurseries, indices): at a thousand million a
 //!    second they wrap after five hundred years.
 
 use std::array;
@@ -70,14 +70,14 @@ pub(crate) enum Counter {
     SkippedHere,
     /// Children dropped unrun on other threads.
     SkippedElsewhere,
-    /// Children spawned. A thread counts those of its own nurseries when they end.
-    Spawned,
+    Panicked,
+    Late,
     /// Children that have begun on the thread that opened their nursery, which counts them when it ends.
     BegunHere,
     /// Children that have begun on other threads.
     BegunElsewhere,
-    Panicked,
-    Late,
+    /// Children spawned. A thread counts those of its own nurseries when they end.
+    Spawned,
     /// Runs that a waiting thread has taken from the deque of the thread that ran its nursery's children.
     StolenWhileWaiting,
     /// Runs taken from other threads' deques.

@@ -159,7 +159,7 @@ impl Seat {
             failpoint::reach(Failpoint::ChildAwaited);
             if let Some(runner) = helps.then(|| scope.runner()).flatten() {
                 runner.with(self.slot(), |runner| runner.requests.ask_as(self.slot()));
-                failpoint::reach(Failpoint::RequestBegged);
+                failpoint::reach(Failpoint::RequestAsked);
             }
             if !mem::replace(&mut has_parked, true) {
                 scope.tally(|numbers| _ = numbers[Counter::Parked].add(1));

@@ -22,7 +22,7 @@ pub(super) fn parks(w: &World) -> Ending {
                 m.spawn(|| {
                     is_taken.store(true, Ordering::Relaxed);
                     if thread::current().id() != home {
-                        w.until(n, || w.plan.hits(Failpoint::RequestBegged) > 0);
+                        w.until(n, || w.plan.hits(Failpoint::RequestAsked) > 0);
                     }
                 });
                 w.until(n, || {

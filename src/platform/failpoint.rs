@@ -66,7 +66,7 @@ points! {
     /// All threads have been asked for work.
     RequestSet,
     /// A waiter has asked one thread for work.
-    RequestBegged,
+    RequestAsked,
     /// A thread is about to answer a request.
     RequestAnswered,
     /// A run is in the injector, and nobody has been told.

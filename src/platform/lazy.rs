@@ -8,7 +8,7 @@ use std::ptr;
 
 use crate::platform::sync::atomic::{AtomicPtr, Ordering};
 
-/// A box that the first [`get`](Self::get) fills.
+/// A box that is filled when it is first needed.
 ///
 /// INVARIANT: the pointer is null, or from `Box::into_raw`, and then it does not change before the
 /// drop.

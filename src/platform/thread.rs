@@ -169,12 +169,12 @@ pub(crate) mod refusals {
     use std::io;
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
-    type Completion = Box<dyn Fn(usize) -> bool + Send>;
+    type Refuses = Box<dyn Fn(usize) -> bool + Send>;
 
     struct Plan {
         prefix: String,
         asked: usize,
-        is_refused: Completion,
+        is_refused: Refuses,
     }
 
     static PLANS: Mutex<Vec<Plan>> = Mutex::new(Vec::new());

@@ -511,8 +511,9 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn look(&self) -> Option<Cancelled> {
-        // A fork is no nursery to the user: what it has inherited may be the nursery's own around it,
-        // whose mark is as far as the fork's.
+        // A fork is no nursery to the user: what it has inherited may be the own reason of the nursery
+        // around it, whose mark is as far as the fork's. There are as many steps as forks in each other
+        // that other threads have taken, and only in a nursery that is cancelled.
         let known = mark::look(self, &EPOCH)?;
         let around =
             successors(Some(self), |scope| scope.parent()).find(|scope| !scope.frame.is_fork());

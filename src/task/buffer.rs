@@ -74,7 +74,7 @@ impl Drop for Buffer {
     }
 }
 
-/// Rooms that a thread keeps for its next batches.
+/// Buffers that a thread keeps for its next batches.
 ///
 /// To give the memory of a million values to the system and to get it back takes longer, in page
 /// faults, than the values do. Buffers that a thread's batches did not need are freed bit by bit.
@@ -83,18 +83,18 @@ mod spare {
     use std::cell::Cell;
     use std::ptr::{self, NonNull};
 
-    /// Bytes of the rooms that are kept. The system's allocator is good at smaller sizes.
+    /// Bytes of the buffers that are kept. The system's allocator is good at smaller sizes.
     const SIZES: [usize; 3] = [8 << 10, 16 << 10, 32 << 10];
-    /// How many rooms of each size are kept: as many as a `spawn_each` has batches; in the largest,
+    /// How many buffers of each size are kept: as many as a `spawn_each` has batches; in the largest,
     /// a million `u64`.
     const MOST: [u32; 3] = [64, 64, 256];
     const ALIGN: usize = 16;
 
-    /// A stack of rooms, through the memory itself.
+    /// A stack of buffers, through the memory itself.
     struct Stack {
         first: Cell<*mut u8>,
         len: Cell<u32>,
-        /// The fewest rooms there were since `Spare::trim`.
+        /// The fewest buffers there were since `Spare::trim`.
         least: Cell<u32>,
     }
 
@@ -153,7 +153,7 @@ mod spare {
         }
     }
 
-    /// The layout of rooms that are kept and large enough, unless that would waste too much.
+    /// The layout of buffers that are kept and large enough, unless that would waste too much.
     pub(super) fn class_of(layout: Layout) -> Option<Layout> {
         let fits = |size: &&usize| layout.size() <= **size && layout.size() > **size / 2;
         let size = SIZES

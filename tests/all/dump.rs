@@ -252,6 +252,28 @@ fn open_joins_are_counted() {
 }
 
 #[test]
+fn a_closure_of_a_join_that_another_thread_has_taken_is_listed_as_part_of_a_join() {
+    on_pool(Pool::builder().threads(2).name("taken"), |pool| {
+        let has_begun = Gate::default();
+        let first = || hatchery::block_in_place(|| has_begun.wait());
+        let second = || {
+            has_begun.open();
+            dump(pool)
+        };
+        let (_, dump) = pool.nursery(|_| hatchery::join(first, second));
+        let joins = dump.nurseries.iter().filter(|shown| shown.is_join);
+        let numbers: Vec<_> = joins.map(|join| Some(join.number)).collect();
+        assert_eq!(numbers.len(), 1, "{dump}");
+        let mut threads = dump.thread_states.iter();
+        let is_in_join = |thread: &ThreadSnapshot| {
+            numbers.contains(&thread.nursery) && thread.part == Some(NurseryPart::Join)
+        };
+        assert!(threads.any(is_in_join), "{dump}");
+        assert!(dump.to_string().contains(" in the join"), "{dump}");
+    });
+}
+
+#[test]
 fn names_are_escaped_in_the_text() {
     let name = "a \"quoted\" \\ name\nwith\r\tlines, \u{0}\u{1b}[31m, \u{7f}\u{85}\u{2028} and ä€𝄞";
     on_every_pool(|pool| {

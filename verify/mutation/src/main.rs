@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use models::Models;
 use sites::Site;
-use table::{Completion, Row};
+use table::{Row, Verdict};
 
 const USAGE: &str =
     "usage, in the root of the repository: hatchery-mutation build | run [PROGRAM] | check";
@@ -67,11 +67,11 @@ fn run(root: &Path, program: &Path) -> Result<String, String> {
         .collect();
     let rows = crew::each(&mutants, |(site, weaker)| {
         let begun = Instant::now();
-        let completion = models.completion(site, weaker)?;
+        let verdict = models.verdict(site, weaker)?;
         let seconds = begun.elapsed().as_secs();
         let Site { name, ordering, .. } = site;
-        println!("{name}: {ordering} -> {weaker}: {completion} ({seconds} s)");
-        Ok(Row::new(site, weaker, completion))
+        println!("{name}: {ordering} -> {weaker}: {verdict} ({seconds} s)");
+        Ok(Row::new(site, weaker, verdict))
     })?;
     table::write(&table_of(root), &rows)?;
     summary(root, &rows)
@@ -85,8 +85,8 @@ fn check(root: &Path) -> Result<String, String> {
     compare(root, &rows, &sites)?;
     let said = summary(root, &rows)?;
     let program = models::built(root)?;
-    let killed = rows.iter().filter_map(|row| match &row.completion {
-        Completion::Killed(by) => Some((row, by.as_str())),
+    let killed = rows.iter().filter_map(|row| match &row.verdict {
+        Verdict::Killed(by) => Some((row, by.as_str())),
         _ => None,
     });
     let killed: Vec<(&Row, &str)> = killed.collect();
@@ -119,7 +119,7 @@ fn compare(root: &Path, rows: &[Row], sites: &[Site]) -> Result<(), String> {
                 row.site
             ));
         }
-        let Completion::Killed(by) = &row.completion else {
+        let Verdict::Killed(by) = &row.verdict else {
             continue;
         };
         let name = models::name(by).rsplit("::").next();
@@ -148,7 +148,7 @@ fn compare(root: &Path, rows: &[Row], sites: &[Site]) -> Result<(), String> {
 /// The counts of a table; an error if a mutant that nothing kills is not argued for.
 fn summary(root: &Path, rows: &[Row]) -> Result<String, String> {
     let sites = sites::all(root)?;
-    let lives = |row: &&Row| !matches!(row.completion, Completion::Killed(_));
+    let lives = |row: &&Row| !matches!(row.verdict, Verdict::Killed(_));
     let argued = |row: &Row| {
         let is_its = |site: &&Site| site.name == row.site;
         sites.iter().find(is_its).is_some_and(|site| site.is_argued)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::crew;
 use crate::sites::{self, Site};
-use crate::table::Completion;
+use crate::table::Verdict;
 
 /// What the copy's orderings call.
 const WEAKEN: &str = include_str!("weaken.rs.txt");
@@ -104,7 +104,7 @@ impl Models {
     }
 
     /// Runs the models that reach a site with it weakened, until one fails.
-    pub(crate) fn completion(&self, site: &Site, weaker: &str) -> Result<Completion, String> {
+    pub(crate) fn verdict(&self, site: &Site, weaker: &str) -> Result<Verdict, String> {
         let mut is_reached = false;
         for model in &self.models {
             if !model.reached.contains(&site.number) {
@@ -115,14 +115,14 @@ impl Models {
             let limit = model.takes * PATIENCE + Duration::from_secs(10);
             match ends_well(&mut command, limit)? {
                 Some(true) => {}
-                Some(false) => return Ok(Completion::Killed(model.name.clone())),
-                None => return Ok(Completion::Killed(model.name.clone() + ENDLESS)),
+                Some(false) => return Ok(Verdict::Killed(model.name.clone())),
+                None => return Ok(Verdict::Killed(model.name.clone() + ENDLESS)),
             }
         }
         Ok(if is_reached {
-            Completion::Lives
+            Verdict::Lives
         } else {
-            Completion::Unreached
+            Verdict::Unreached
         })
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::sites::Site;
 
 /// What became of a mutant.
-pub(crate) enum Completion {
+pub(crate) enum Verdict {
     /// The named model failed.
     Killed(String),
     /// Every model that reaches it passed.
@@ -16,7 +16,7 @@ pub(crate) enum Completion {
     Unreached,
 }
 
-impl fmt::Display for Completion {
+impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Killed(model) => write!(f, "killed by {model}"),
@@ -31,17 +31,17 @@ pub(crate) struct Row {
     pub(crate) site: String,
     pub(crate) right: String,
     pub(crate) weaker: String,
-    pub(crate) completion: Completion,
+    pub(crate) verdict: Verdict,
 }
 
 impl Row {
-    pub(crate) fn new(site: &Site, weaker: &str, completion: Completion) -> Self {
+    pub(crate) fn new(site: &Site, weaker: &str, verdict: Verdict) -> Self {
         let right = site.ordering.to_owned();
         Self {
             site: site.name.clone(),
             right,
             weaker: weaker.to_owned(),
-            completion,
+            verdict,
         }
     }
 }
@@ -63,10 +63,10 @@ pub(crate) fn write(path: &Path, rows: &[Row]) -> Result<(), String> {
         site,
         right,
         weaker,
-        completion,
+        verdict,
     } in rows
     {
-        text += &format!("| `{site}` | {right} | {weaker} | {completion} |\n");
+        text += &format!("| `{site}` | {right} | {weaker} | {verdict} |\n");
     }
     fs::write(path, text).map_err(|why| format!("{}: {why}", path.display()))
 }
@@ -76,20 +76,20 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, String> {
     let text = fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
     let row = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [site, right, weaker, completion] = cells[..] else {
+        let [site, right, weaker, verdict] = cells[..] else {
             return Err(format!("not a row of the table: {line}"));
         };
-        let completion = match completion.strip_prefix("killed by ") {
-            Some(model) => Completion::Killed(model.to_owned()),
-            None if completion == "lives" => Completion::Lives,
-            None => Completion::Unreached,
+        let verdict = match verdict.strip_prefix("killed by ") {
+            Some(model) => Verdict::Killed(model.to_owned()),
+            None if verdict == "lives" => Verdict::Lives,
+            None => Verdict::Unreached,
         };
         let site = site.trim_matches('`').to_owned();
         Ok(Row {
             site,
             right: right.to_owned(),
             weaker: weaker.to_owned(),
-            completion,
+            verdict,
         })
     };
     text.lines()
