@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::common::{Gate, on_every_pool, on_pool};
+use crate::common::{Gate, on_every_pool, on_pool, threads_named};
 use hatchery::Pool;
 
 /// A sum by children that a nursery runs, forks, and waits for.
@@ -35,16 +35,6 @@ fn s1_sixty_four_threads_at_once_open_nurseries() {
             }
         });
     });
-}
-
-/// Threads of this process, if the system says.
-fn tasks(named: &str) -> Option<usize> {
-    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
-    let names = tasks.flatten().map(|task| {
-        let name = std::fs::read_to_string(task.path().join("comm"));
-        name.unwrap_or_default()
-    });
-    Some(names.filter(|name| name.starts_with(named)).count())
 }
 
 /// Seats of a pool: those that are held, which searches walk, and those that are free.
@@ -81,7 +71,7 @@ fn s8_ten_thousand_short_threads_leave_no_seat_and_no_thread_behind() {
         // One for all of them.
         let free = free_once_held_are(pool, held);
         assert!(free <= 1, "{free} free seats");
-        match tasks("brief-") {
+        match threads_named("brief-") {
             None => println!("SKIPPED: needs /proc/self/task"),
             Some(threads) => assert_eq!(threads, 2),
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{REFUSED_STACK, busy, on_every_pool, on_pool, watched};
+use crate::common::{REFUSED_STACK, busy, on_every_pool, on_pool, threads_left, watched};
 use hatchery::Pool;
 
 /// The stack on which 10 000 nested nurseries have to fit.
@@ -122,12 +122,6 @@ fn two_thousand_short_lived_threads_one_after_another() {
 
 #[test]
 fn two_hundred_pools_made_and_dropped_leave_no_thread_behind() {
-    let threads = |name: &str| {
-        let tasks = std::fs::read_dir("/proc/self/task").ok()?;
-        let name_of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
-        let names = tasks.flatten().filter_map(|task| name_of(task).ok());
-        Some(names.filter(|thread| thread.starts_with(name)).count())
-    };
     for _ in 0..200 {
         let pool = Pool::builder().threads(2).name("passing").build().unwrap();
         watched(&pool, || {
@@ -137,7 +131,7 @@ fn two_hundred_pools_made_and_dropped_leave_no_thread_behind() {
             });
         });
     }
-    match threads("passing") {
+    match threads_left("passing") {
         Some(left) => assert_eq!(left, 0),
         None => println!("SKIPPED: needs /proc/self/task"),
     }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::alone;
-use crate::common::{Gate, on_pool};
+use crate::common::{Gate, on_pool, threads_left, threads_named};
 use hatchery::{Options, Pool, PoolBuilder};
 
 /// Set in the process that hangs for the test.
@@ -107,15 +107,6 @@ fn a_watched_pool_works_and_ends_like_any_other() {
     }
 }
 
-/// Threads of this process by that name.
-fn watchdogs(name: &str) -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("checked by the caller");
-    let names = tasks
-        .flatten()
-        .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-    names.filter(|found| found.trim() == name).count()
-}
-
 #[test]
 fn there_is_a_watchdog_only_if_asked_for_and_once_there_is_something_to_watch() {
     if !cfg!(target_os = "linux") {
@@ -132,7 +123,7 @@ fn there_is_a_watchdog_only_if_asked_for_and_once_there_is_something_to_watch() 
         let builder = Pool::builder().threads(threads).name(format!("n{threads}"));
         on_pool(builder, |pool| {
             work(pool);
-            assert_eq!(watchdogs(&format!("n{threads}-watchdog")), 0);
+            assert_eq!(threads_named(&format!("n{threads}-watchdog")), Some(0));
         });
     }
     for threads in [1, 2, 4, 8] {
@@ -140,21 +131,18 @@ fn there_is_a_watchdog_only_if_asked_for_and_once_there_is_something_to_watch() 
         let builder = Pool::builder().threads(threads).name(format!("d{threads}"));
         on_pool(builder.watchdog(Duration::from_secs(3600)), |pool| {
             let name = format!("d{threads}-watchdog");
-            assert_eq!(watchdogs(&name), 0);
+            assert_eq!(threads_named(&name), Some(0));
             drop((pool.stats(), pool.dump()));
-            assert_eq!(watchdogs(&name), 0);
+            assert_eq!(threads_named(&name), Some(0));
             work(pool);
             // A thread names itself when it starts.
-            while watchdogs(&name) == 0 {
+            while threads_named(&name) == Some(0) {
                 thread::yield_now();
             }
             work(pool);
-            assert_eq!(watchdogs(&name), 1);
+            assert_eq!(threads_named(&name), Some(1));
         });
-        assert_eq!(
-            watchdogs(&format!("d{threads}-watchdog")),
-            0,
-            "it ends with its pool"
-        );
+        let left = threads_left(&format!("d{threads}-watchdog"));
+        assert_eq!(left, Some(0), "it ends with its pool");
     }
 }

@@ -149,6 +149,29 @@ fn threads() -> String {
         .collect()
 }
 
+/// Threads of this process with names that begin so, if the system says.
+pub(crate) fn threads_named(name: &str) -> Option<usize> {
+    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
+    let name_of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
+    let names = tasks.flatten().filter_map(|task| name_of(task).ok());
+    Some(names.filter(|found| found.starts_with(name)).count())
+}
+
+/// How often to look whether the system still lists threads that have ended.
+const LOOKS: usize = 10_000;
+
+/// The same of threads that have ended. The system lists a thread a moment longer than anybody waits for
+/// it.
+pub(crate) fn threads_left(name: &str) -> Option<usize> {
+    for _ in 0..LOOKS {
+        if threads_named(name)? == 0 {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    threads_named(name)
+}
+
 /// A gate that stays open once opened: orders what tests do, without a clock.
 #[derive(Default)]
 pub(crate) struct Gate {
