@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::engine::blocking::Blocking;
-use crate::engine::hooks::Hooks;
+use crate::engine::hooks::{self, Hooks};
 use crate::engine::node::Node;
 use crate::engine::report::{Answers, Facts};
 use crate::engine::shared::{Doing, Run, Slot};
@@ -397,6 +397,10 @@ impl Core {
         let spare = self.config.mains.spare;
         let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
         self.start_thread(name, move || spare(core, index))?;
+        if !hooks::have_start(self.hooks()) {
+            // A spare with a hook has to be roused after the hook: then it is counted.
+            self.note_compensation();
+        }
         failpoint::reach(Failpoint::SpareStarted);
         Some(())
     }

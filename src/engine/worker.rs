@@ -64,11 +64,8 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
     let seat = spare_seat(&core, index);
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
-        // The hook is user code and may take long, so the worker counts as napping. The thread that
-        // rouses it counts the compensation.
+        // The hook is user code and may take long, so the worker counts as napping.
         core.idle.leave_for_nap(&*core);
-    } else {
-        core.note_compensation();
     }
     let _hooks = hooks::enter(core.hooks());
     if has_hook {
