@@ -167,7 +167,7 @@ fn partial(w: &World) -> Ending {
                     let captured = w.value(i);
                     n.spawn(move || -> Result<Value, Value> {
                         w.user();
-                        if n.is_cancelled() {
+                        if n.checkpoint().is_err() {
                             return Err(captured);
                         }
                         Ok(w.value(captured.get() * 2))
