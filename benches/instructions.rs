@@ -4,10 +4,13 @@
 //! Each shape runs twice on a pool of one thread, a few times and some more times. The difference of the two
 //! counts has no start of a process in it, and no first use of a pool.
 
+mod common;
+
 use std::env;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
+use common::fib;
 use hatchery::{Child, Pool};
 
 /// Repetitions of the two runs.
@@ -74,15 +77,15 @@ fn shapes() -> [Shape; 11] {
         ),
         shape(
             "fork of fib(20)",
-            10_945,
-            |pool| pool.nursery(|_| fork(20)),
-            6765,
+            fib::forks(20),
+            |pool| pool.nursery(|_| fib::hatchery_join(20)),
+            fib::serial(20),
         ),
         shape(
             "nursery of fib(16)",
-            1596,
-            |pool| pool.nursery(|_| nest(16)),
-            987,
+            fib::forks(16),
+            |pool| pool.nursery(|_| fib::hatchery_nursery(16)),
+            fib::serial(16),
         ),
     ]
 }
@@ -132,7 +135,7 @@ fn each(pool: &Pool) -> u64 {
     pool.nursery(|n| n.spawn_each(0..ITEMS, |i| i).sum())
 }
 
-/// Nurseries with so many children, in a child.
+/// Opens nurseries of `CHILDREN` children each, one after the other, in a child.
 fn inside<const CHILDREN: usize>(pool: &Pool) -> u64 {
     let inner = || {
         hatchery::nursery(|n| {
@@ -151,25 +154,6 @@ fn outside(pool: &Pool) -> u64 {
         })
     };
     (0..NURSERIES).map(nursery).sum()
-}
-
-fn fork(n: u64) -> u64 {
-    if n < 2 {
-        return n;
-    }
-    let (a, b) = hatchery::join(|| fork(n - 1), || fork(n - 2));
-    a + b
-}
-
-fn nest(n: u64) -> u64 {
-    if n < 2 {
-        return n;
-    }
-    hatchery::nursery(|scope| {
-        let a = scope.spawn(|| nest(n - 1));
-        let b = nest(n - 2);
-        a.join() + b
-    })
 }
 
 /// Runs a shape; the answers are checked.

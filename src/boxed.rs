@@ -10,8 +10,8 @@ use crate::failure::{Failure, FailureKind, Failures, Place, Shape};
 /// An error in a box, which implements [`Error`] whatever the error is.
 ///
 /// [`Failures::boxed`] makes it of errors that convert into a box, but do not implement [`Error`] themselves:
-/// `anyhow::Error`, `eyre::Report`, `Box<dyn Error + Send + Sync>` and strings. Its text and its
-/// [`source`](Error::source) are those of the error in the box.
+/// `anyhow::Error`, `eyre::Report`, `Box<dyn Error + Send + Sync>` and strings. It has the text and the
+/// [`source`](Error::source) of the error in the box.
 ///
 /// # Examples
 ///

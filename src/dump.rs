@@ -321,7 +321,7 @@ impl Nurseries {
 
     /// The number of a nursery, and what of it a thread runs, in its body or elsewhere.
     fn place(&self, id: Id, is_body: bool) -> Option<(usize, NurseryPart)> {
-        let (_, nursery) = self.0.iter().find(|(known, _)| *known == id)?;
+        let nursery = self.get(id)?;
         let part = match (nursery.is_join, is_body) {
             (true, _) => NurseryPart::Join,
             (false, true) => NurseryPart::Body,
@@ -330,9 +330,9 @@ impl Nurseries {
         Some((nursery.number, part))
     }
 
-    fn number(&self, id: Id) -> Option<usize> {
+    fn get(&self, id: Id) -> Option<&NurserySnapshot> {
         let (_, nursery) = self.0.iter().find(|(known, _)| *known == id)?;
-        Some(nursery.number)
+        Some(nursery)
     }
 }
 
@@ -374,7 +374,7 @@ impl ThreadSnapshot {
         let waits = report.and_then(|report| report.waits);
         let waits_for = waits.and_then(|(id, what)| {
             let until = WaitUntil::of(what, survey, children);
-            let nursery = nurseries.number(id)?;
+            let nursery = nurseries.get(id)?.number;
             Some(Wait { nursery, until })
         });
         let state = match slot.doing {

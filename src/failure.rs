@@ -769,7 +769,7 @@ impl<E> Failures<E> {
         &self.inner.late
     }
 
-    /// Converts the failures into two lists: those of [`iter`](Self::iter), and those of [`late`](Self::late).
+    /// Converts the failures into two lists: what [`iter`](Self::iter) gives, and what [`late`](Self::late) gives.
     ///
     /// # Examples
     ///

@@ -217,7 +217,7 @@ impl Options {
     /// `0` means `1`.
     ///
     /// A child counts from its start to its end, even while it waits. The children that it runs on its own thread
-    /// meanwhile (those of a nursery that it opened, a blocking child that it joins) do not count again. So a
+    /// meanwhile (children of a nursery that it opened, a blocking child that it joins) do not count again. So a
     /// child cannot deadlock on the limit that it runs under.
     ///
     /// A nursery inside may have a limit of its own; then both limits hold.

@@ -63,7 +63,7 @@ fn a_wait_says_in_json_what_it_is_for() {
     });
 }
 
-/// The fields are those of the text that `Debug` writes: none is forgotten.
+/// JSON has as many fields as the text that `Debug` writes.
 #[test]
 fn every_number_is_in_the_json() {
     on_every_pool(|pool| {

@@ -66,7 +66,7 @@ fn rayon_join(n: u64) -> u64 {
     a + b
 }
 
-fn hatchery_join(n: u64) -> u64 {
+pub(crate) fn hatchery_join(n: u64) -> u64 {
     if n < 2 {
         return n;
     }
@@ -106,7 +106,7 @@ fn std_threads(n: u64) -> u64 {
     })
 }
 
-fn hatchery_nursery(n: u64) -> u64 {
+pub(crate) fn hatchery_nursery(n: u64) -> u64 {
     if n < 2 {
         return n;
     }

@@ -76,7 +76,7 @@ pub(crate) enum Counter {
     BegunHere,
     /// Children that have begun on other threads.
     BegunElsewhere,
-    /// Children spawned. A thread counts those of its own nurseries when they end.
+    /// Children spawned. A thread counts what it has spawned into its own nursery when the nursery ends.
     Spawned,
     /// Runs that a waiting thread has taken from the deque of the thread that ran its nursery's children.
     StolenWhileWaiting,

@@ -34,7 +34,7 @@ use crate::scope::lineage::{self, Told};
 
 /// Why a nursery was cancelled.
 ///
-/// If a nursery was cancelled with a nursery around it, the reason is that of the outer nursery.
+/// A nursery that was cancelled with a nursery around it has the outer nursery's reason.
 ///
 /// # Examples
 ///

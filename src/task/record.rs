@@ -417,7 +417,7 @@ impl<T> Handle<T> {
     pub(crate) fn run_alone(&self, queued: Queued, owner: *const ()) -> Outcome {
         debug_assert!(self.is_of(queued.0.as_ptr()) && !self.is_started());
         let call = header(&self.0).vtable.call;
-        // The address is at hand in the handle: the compiler need not keep that of the queue reference.
+        // The handle has the address, too. So the compiler need not keep the address in `queued` through the call.
         let _ = queued.into_raw();
         // SAFETY: the vtable was made for this record's types.
         unsafe { call(Running(self.0), owner) }
