@@ -171,11 +171,11 @@ impl<T> fmt::Debug for Child<'_, T> {
 /// assert_eq!(lengths, [5, 4]);
 /// ```
 pub struct Children<'scope, T> {
-    batches: Batches<'scope, T>,
+    batches: Box<Batches<'scope, T>>,
 }
 
 impl<'scope, T> Children<'scope, T> {
-    pub(crate) fn new(batches: Batches<'scope, T>) -> Self {
+    pub(crate) fn new(batches: Box<Batches<'scope, T>>) -> Self {
         Self { batches }
     }
 
@@ -228,7 +228,7 @@ impl<T> Iterator for Children<'_, T> {
     }
 
     #[inline]
-    fn fold<A, F: FnMut(A, T) -> A>(self, init: A, f: F) -> A {
+    fn fold<A, F: FnMut(A, T) -> A>(mut self, init: A, f: F) -> A {
         self.batches.fold(init, f)
     }
 }
@@ -278,7 +278,7 @@ impl<T> fmt::Debug for Children<'_, T> {
 /// ```
 #[must_use = "iterators are lazy: the children run, but nobody takes their values"]
 pub struct ByCompletion<'scope, T> {
-    batches: Batches<'scope, T>,
+    batches: Box<Batches<'scope, T>>,
 }
 
 // A panic leaves the children as they are: finished, or not.

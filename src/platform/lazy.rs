@@ -45,17 +45,18 @@ impl<T> Lazy<T> {
         // Model: `models::lazy_*`.
         let value = self.0.load(Ordering::Acquire);
         if value.is_null() {
-            return self.fill(make());
+            return self.fill(make);
         }
         // SAFETY: by the invariant; it lives as long as `self`.
         unsafe { &*value }
     }
 
-    /// Returns the value; `value` becomes it if there is none yet.
+    /// Returns the value; makes it if there is none yet. Out of line, so that no caller's frame holds room for
+    /// a value.
     #[cold]
     #[inline(never)]
-    fn fill(&self, value: T) -> &T {
-        let new = Box::into_raw(Box::new(value));
+    fn fill(&self, make: impl FnOnce() -> T) -> &T {
+        let new = Box::into_raw(Box::new(make()));
         // ORDERING: Release publishes the new value; Acquire as above.
         let set =
             self.0

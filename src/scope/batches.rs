@@ -3,9 +3,9 @@
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::scope::Scope;
-use crate::scope::nest::{abandon, join_completion, wait_for_any};
+use crate::scope::nest::{abandon, run_next, take_completion, wait_for_any};
 use crate::task::buffer::trim_spare;
-use crate::task::record::{Completion, Handle, Payload, Rank};
+use crate::task::record::{Completion, Handle, Outcome as Ended, Payload, Rank};
 use crate::task::slab::Values;
 
 /// What becomes of an item that nobody joins.
@@ -151,7 +151,7 @@ impl<'scope, T> Batches<'scope, T> {
 
     /// Folds all values in spawn order, each taken as by [`next`](Self::next).
     #[inline]
-    pub(crate) fn fold<A>(mut self, init: A, mut f: impl FnMut(A, T) -> A) -> A {
+    pub(crate) fn fold<A>(&mut self, init: A, mut f: impl FnMut(A, T) -> A) -> A {
         let mut folded = init;
         loop {
             folded = self.open.values.fold_some(folded, &mut f);
@@ -169,16 +169,19 @@ impl<'scope, T> Batches<'scope, T> {
     #[inline(never)]
     fn open_next(&mut self, take: impl Fn(&mut Self) -> Option<Unjoined<'scope, T>>) -> bool {
         if let Some(completion) = self.open.values.next() {
-            drop(self.scope.resolve(completion));
-            unreachable!("an item without a value unwinds");
+            self.raise(completion);
         }
-        match take(self) {
-            Some(next) => {
-                self.join(next);
-                true
-            }
-            None => false,
-        }
+        let Some(next) = take(self) else { return false };
+        let alone = run_next(&next.handle);
+        self.join(next, alone);
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn raise(&self, missing: Completion<T>) -> ! {
+        drop(self.scope.resolve(missing));
+        unreachable!("an item without a value unwinds");
     }
 
     fn take_front(&mut self) -> Option<Unjoined<'scope, T>> {
@@ -238,10 +241,13 @@ impl<'scope, T> Batches<'scope, T> {
         None
     }
 
-    fn join(&mut self, unjoined: Unjoined<'scope, T>) {
+    /// Takes what the batch left, which may have run alone just now. Out of line, because a recursion through
+    /// the items has left this function, and none of its locals cost it stack.
+    #[inline(never)]
+    fn join(&mut self, unjoined: Unjoined<'scope, T>, alone: Option<Ended>) {
         let Unjoined { handle, first, len } = unjoined;
         let rank = handle.rank();
-        let completion = join_completion(handle);
+        let completion = take_completion(handle, alone);
         self.first = first;
         self.left -= len as usize;
         self.joined += 1;

@@ -145,45 +145,61 @@ where
     F: Fn(I) -> T + Sync,
 {
     /// Runs the items in the innermost frame.
-    fn run(self) -> Done<'brand> {
-        Frame::with_current(|frame| self.run_in(frame.expect("a child runs in a frame")))
+    fn run(mut self) -> Done<'brand> {
+        Frame::with_current(|frame| {
+            let frame = frame.expect("a child runs in a frame");
+            self.run_until_asked(frame);
+            if self.stretch.len() > 0 {
+                return self.split_in(frame);
+            }
+            self.stretch.finish()
+        })
     }
 
-    fn run_in(mut self, frame: &Frame<'_>) -> Done<'brand> {
+    /// Runs items until none is left, or the items that are left should be split.
+    #[inline(never)]
+    fn run_until_asked(&mut self, frame: &Frame<'_>) {
         let (scope, seat) = (self.scope, frame.seat);
         // In a fork, children that the items spawn stand in an outer frame, unless they go to the
         // strays.
         let spawned = frame.child_of(&scope.frame).unwrap_or(frame);
         while self.stretch.len() > 0 {
             if scope.is_cancelled() {
-                let is_well = self.stretch.skip();
-                self.note_begun(seat, 1);
-                scope.frame.note_skipped(seat, 1);
-                if !is_well {
-                    scope.note_known_skip();
-                    scope.note_panic();
-                }
+                self.skip(seat);
                 continue;
             }
             if self.are_long() {
                 seat.offer_all();
             }
             if self.stretch.len() > 1 && (self.are_long() || seat.should_split()) {
-                return self.split_in(frame);
+                return;
             }
             let before = self.stretch.len();
-            let is_well = if self.is_timed || self.are_long() {
-                self.run_timed(spawned)
-            } else {
-                self.run_undisturbed(spawned)
-            };
-            self.note_begun(seat, before - self.stretch.len());
+            let started = (self.is_timed || self.are_long()).then(clock::tick);
+            let is_well = self.run_undisturbed(spawned);
+            let items = before - self.stretch.len();
+            if let Some(started) = started {
+                self.note_time(started, items, seat);
+            }
+            self.note_begun(seat, items);
             if !is_well {
                 scope.note_panic();
             }
             frame.run_spawned(spawned, &scope.frame);
         }
-        self.stretch.finish()
+    }
+
+    /// Drops an item unrun.
+    #[cold]
+    #[inline(never)]
+    fn skip(&mut self, seat: &Seat) {
+        let is_well = self.stretch.skip();
+        self.note_begun(seat, 1);
+        self.scope.frame.note_skipped(seat, 1);
+        if !is_well {
+            self.scope.note_known_skip();
+            self.scope.note_panic();
+        }
     }
 
     /// Counts items that have begun on this seat's thread, and ended.
@@ -198,18 +214,15 @@ where
         self.shared.are_long.load(Ordering::Relaxed)
     }
 
+    /// Notes how long so many items have taken.
     #[cold]
     #[inline(never)]
-    fn run_timed(&mut self, spawned: &Frame<'_>) -> bool {
-        let before = self.stretch.len();
-        let started = clock::tick();
-        let is_well = self.run_undisturbed(spawned);
-        let per_item = (clock::tick() - started) / (before - self.stretch.len());
-        let are_long = per_item >= LONG && spawned.seat.core.threads() > 1;
+    fn note_time(&self, started: clock::Tick, items: u32, seat: &Seat) {
+        let per_item = (clock::tick() - started) / items;
+        let are_long = per_item >= LONG && seat.core.threads() > 1;
         if are_long != self.are_long() {
             self.shared.are_long.store(are_long, Ordering::Relaxed);
         }
-        is_well
     }
 
     /// Runs items until there is something to do besides running the next item; false if an item
@@ -291,7 +304,7 @@ impl BatchSize {
 
 impl<'scope> Nest<'scope, '_> {
     /// Spawns a child for each item; see [`crate::Nursery::spawn_each`].
-    pub(crate) fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Batches<'scope, T>
+    pub(crate) fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Box<Batches<'scope, T>>
     where
         I: Iterator,
         I::Item: Send + 'scope,
@@ -302,12 +315,13 @@ impl<'scope> Nest<'scope, '_> {
     }
 
     /// Spawns a child for each item, with a way to dispose of what nobody joins.
+    #[inline(never)]
     pub(super) fn spawn_each_with<I, F, T>(
         &'scope self,
         mut items: I,
         f: F,
         dispose: Dispose<T>,
-    ) -> Batches<'scope, T>
+    ) -> Box<Batches<'scope, T>>
     where
         I: Iterator,
         I::Item: Send + 'scope,
@@ -316,7 +330,7 @@ impl<'scope> Nest<'scope, '_> {
     {
         let is_heavy = mem::needs_drop::<I::Item>() || size_of::<I::Item>() > size_of::<T>();
         let scope = self.scope();
-        let mut batches = Batches::new(scope, dispose);
+        let mut batches = Box::new(Batches::new(scope, dispose));
         let mut function = Function {
             scope,
             rank: None,

@@ -408,18 +408,30 @@ fn join_out_of_line<T>(handle: Handle<T>, outcome: Option<Outcome>) -> T {
 
 /// Waits for a child and takes what it left.
 pub(super) fn join_completion<T>(handle: Handle<T>) -> Completion<T> {
-    // SAFETY: a handle does not outlive its nursery.
-    let scope = unsafe { of_owner(handle.owner()) };
+    let alone = run_next(&handle);
+    take_completion(handle, alone)
+}
+
+/// Runs the child alone if it is the next one here; answers how it ended.
+#[inline]
+pub(super) fn run_next<T>(handle: &Handle<T>) -> Option<Outcome> {
     let next = || {
         Frame::with_current(|frame| {
             let frame = frame.filter(|frame| frame.seat.is_active())?;
-            frame.run_next(&handle)
+            frame.run_next(handle)
         })
     };
-    match Frame::run_next_here(&handle).or_else(next) {
+    Frame::run_next_here(handle).or_else(next)
+}
+
+/// Takes what the child left that has just run alone, if so; otherwise waits for it first.
+#[inline]
+pub(super) fn take_completion<T>(handle: Handle<T>, alone: Option<Outcome>) -> Completion<T> {
+    match alone {
         // SAFETY: it ran alone.
         Some(outcome) => unsafe { handle.take_alone(outcome) },
-        None => wait(scope, handle),
+        // SAFETY: a handle does not outlive its nursery.
+        None => wait(unsafe { of_owner(handle.owner()) }, handle),
     }
 }
 

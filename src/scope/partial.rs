@@ -124,7 +124,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     }
 
     /// Queues a child for each item.
-    pub(crate) fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Batches<'scope, T>
+    pub(crate) fn spawn_each<I, F, T>(&'scope self, items: I, f: F) -> Box<Batches<'scope, T>>
     where
         K: Collect<T>,
         I: Iterator,
