@@ -99,13 +99,13 @@ impl Seat {
         clippy::cast_possible_truncation,
         reason = "modulo 256 is enough for a hint"
     )]
-    fn place(&self) -> u8 {
+    fn next_run_number(&self) -> u8 {
         self.runs.get() as u8
     }
 
     /// Whether a child of the run with this number is probably still in this thread's deque.
-    pub(crate) fn shares_at(&self, place: u8) -> bool {
-        self.shares() && is_between(self.slot().stolen(), place, self.runs.get())
+    pub(crate) fn shares_run(&self, number: u8) -> bool {
+        self.shares() && is_between(self.slot().stolen(), number, self.runs.get())
     }
 
     /// Whether this thread shares anything.
@@ -380,7 +380,7 @@ impl Frame<'_> {
 
     fn expose(&self, scope: &Node, children: PendingList) {
         let first = children.begin();
-        let run = Run::new(scope, children, self.seat.place());
+        let run = Run::new(scope, children, self.seat.next_run_number());
         if !self.is_orderly() {
             return self.seat.inject(run);
         }
@@ -397,15 +397,15 @@ impl Frame<'_> {
     }
 }
 
-/// Whether the run with the number `place` is one of `shared` runs that were shared and not taken
+/// Whether the run with this number is one of `shared` runs that were shared and not taken
 /// back, and came after the `stolen` runs that were stolen. All three numbers wrap.
 #[inline]
 #[allow(
     clippy::cast_possible_truncation,
     reason = "modulo 256 is enough for a hint"
 )]
-fn is_between(stolen: u32, place: u8, shared: u32) -> bool {
-    u32::from(place.wrapping_sub(stolen as u8)) < shared.wrapping_sub(stolen)
+fn is_between(stolen: u32, number: u8, shared: u32) -> bool {
+    u32::from(number.wrapping_sub(stolen as u8)) < shared.wrapping_sub(stolen)
 }
 
 #[cfg(test)]
@@ -413,7 +413,7 @@ mod tests {
     use super::is_between;
 
     #[test]
-    fn a_place_is_told_from_those_that_were_stolen_where_the_numbers_wrap() {
+    fn a_run_is_told_from_those_that_were_stolen_where_the_numbers_wrap() {
         // Twenty runs were shared, and the first seven of them stolen.
         for before in [
             0,

@@ -32,9 +32,9 @@ unsafe impl Send for Run {}
 
 impl Run {
     /// Makes a run of children of `scope` that are about to be shared, and counts it in the
-    /// nursery. `place` is the number of the run, see `Seat::place`.
-    pub(crate) fn new(scope: &Node, children: PendingList, place: u8) -> Self {
-        children.share(place);
+    /// nursery. `number` is the number of the run, see `Seat::next_run_number`.
+    pub(crate) fn new(scope: &Node, children: PendingList, number: u8) -> Self {
+        children.share(number);
         scope.count.add(1);
         Self { scope, children }
     }

@@ -15,9 +15,9 @@
 //! | the oldest of what others hold                 | their private lists  | these threads: see below      |
 //!
 //! If something waits, the thread hands the rest of its list to the injector, behind all that stands
-//! there already, and takes what waits. A home goes through these places in turn. The injector is a
+//! there already, and takes what waits. A home goes through these sources in turn. The injector is a
 //! queue, and so is the line at a limiter. So the wait of a run is bounded: for each run before it,
-//! for each of the places, and for each thread that takes from there, at most `TURN` children run
+//! for each of the sources, and for each thread that takes from there, at most `TURN` children run
 //! that leave others behind, besides the children that these leave and that end in between.
 //!
 //! A thread that asks gets the newer half of what another thread holds in private. So a thread that

@@ -83,7 +83,7 @@ impl Seat {
     pub(crate) fn wait_for_child<T>(&self, scope: &Node, child: &Handle<T>) {
         if child.class() == Class::Compute
             && scope.is_permitted()
-            && (child.is_private_and_unstarted() || self.shares_at(child.place()))
+            && (child.is_private_and_unstarted() || self.shares_run(child.run_number()))
         {
             if let Some(running) = child.claim() {
                 self.run_claimed(scope, running);
@@ -329,10 +329,10 @@ impl Seat {
     #[cold]
     fn help_others(&self, body: &Frame<'_>, scope: &Node, awaited: &impl Awaited) -> bool {
         let is_below = |run: &Run| run.scope().is_within(scope);
-        let places = 0..4;
+        let sources = 0..4;
         let first = self.turns();
-        for place in places.map(|place| (first + place) % 4) {
-            let run = match place {
+        for source in sources.map(|source| (first + source) % 4) {
+            let run = match source {
                 0 => self.core.injector.take(is_below),
                 1 => scope
                     .limiter()

@@ -3,9 +3,9 @@
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::scope::Scope;
-use crate::scope::nest::{abandon, run_next, take_completion, wait_for_any};
+use crate::scope::nest::{Begun, abandon, wait_for_any};
 use crate::task::buffer::trim_spare;
-use crate::task::record::{Completion, Handle, Outcome as Ended, Payload, Rank};
+use crate::task::record::{Completion, Handle, Payload, Rank};
 use crate::task::slab::Values;
 
 /// What becomes of an item that nobody joins.
@@ -172,8 +172,13 @@ impl<'scope, T> Batches<'scope, T> {
             self.raise(completion);
         }
         let Some(next) = take(self) else { return false };
-        let alone = run_next(&next.handle);
-        self.join(next, alone);
+        let Unjoined { handle, first, len } = next;
+        let rank = handle.rank();
+        let begun = Begun::of(handle);
+        self.first = first;
+        self.left -= len as usize;
+        self.joined += 1;
+        self.open(begun, rank, len);
         true
     }
 
@@ -241,17 +246,11 @@ impl<'scope, T> Batches<'scope, T> {
         None
     }
 
-    /// Takes what the batch left, which may have run alone just now. Out of line, because a recursion through
-    /// the items has left this function, and none of its locals cost it stack.
+    /// Waits for the batch, and opens what it left. Out of line, so that its locals are not on the stack while
+    /// the items run here.
     #[inline(never)]
-    fn join(&mut self, unjoined: Unjoined<'scope, T>, alone: Option<Ended>) {
-        let Unjoined { handle, first, len } = unjoined;
-        let rank = handle.rank();
-        let completion = take_completion(handle, alone);
-        self.first = first;
-        self.left -= len as usize;
-        self.joined += 1;
-        self.open = match completion {
+    fn open(&mut self, begun: Begun<Outcome<'scope, T>>, rank: Rank, len: u32) {
+        self.open = match begun.wait() {
             Completion::Done(outcome) => outcome,
             // The batch was skipped as a whole; perhaps a destructor of its items panicked.
             Completion::Panicked(payload) => self.skipped(rank, len, Some(payload)),

@@ -408,30 +408,45 @@ fn join_out_of_line<T>(handle: Handle<T>, outcome: Option<Outcome>) -> T {
 
 /// Waits for a child and takes what it left.
 pub(super) fn join_completion<T>(handle: Handle<T>) -> Completion<T> {
-    let alone = run_next(&handle);
-    take_completion(handle, alone)
+    Begun::of(handle).wait()
 }
 
-/// Runs the child alone if it is the next one here; answers how it ended.
-#[inline]
-pub(super) fn run_next<T>(handle: &Handle<T>) -> Option<Outcome> {
-    let next = || {
-        Frame::with_current(|frame| {
-            let frame = frame.filter(|frame| frame.seat.is_active())?;
-            frame.run_next(handle)
-        })
-    };
-    Frame::run_next_here(handle).or_else(next)
+/// A child whose join has begun: the child has run here alone, or is to be waited for.
+///
+/// Most of the stack that a join needs is for what the child left. Two steps keep it out of the frames
+/// below a child that runs in the first step.
+pub(super) struct Begun<T> {
+    handle: Handle<T>,
+    /// How the child ended. INVARIANT: it ran alone.
+    alone: Option<Outcome>,
 }
 
-/// Takes what the child left that has just run alone, if so; otherwise waits for it first.
-#[inline]
-pub(super) fn take_completion<T>(handle: Handle<T>, alone: Option<Outcome>) -> Completion<T> {
-    match alone {
-        // SAFETY: it ran alone.
-        Some(outcome) => unsafe { handle.take_alone(outcome) },
-        // SAFETY: a handle does not outlive its nursery.
-        None => wait(unsafe { of_owner(handle.owner()) }, handle),
+impl<T> Begun<T> {
+    /// Runs the child if it is the next one here.
+    #[inline]
+    pub(super) fn of(handle: Handle<T>) -> Self {
+        let next = || {
+            Frame::with_current(|frame| {
+                let frame = frame.filter(|frame| frame.seat.is_active())?;
+                frame.run_next(&handle)
+            })
+        };
+        let alone = Frame::run_next_here(&handle).or_else(next);
+        Self { handle, alone }
+    }
+
+    /// Waits for the child if it has not run, and takes what it left.
+    #[inline]
+    pub(super) fn wait(self) -> Completion<T> {
+        match self.alone {
+            // SAFETY: by the invariant.
+            Some(outcome) => unsafe { self.handle.take_alone(outcome) },
+            None => {
+                // SAFETY: a handle does not outlive its nursery.
+                let scope = unsafe { of_owner(self.handle.owner()) };
+                wait(scope, self.handle)
+            }
+        }
     }
 }
 

@@ -303,9 +303,9 @@ impl PendingList {
     }
 
     /// Allows all of the queue references to go to another thread, in the run with this number.
-    pub(crate) fn share(&self, place: u8) {
+    pub(crate) fn share(&self, run_number: u8) {
         self.all(|child| {
-            child.share(place);
+            child.share(run_number);
             true
         });
     }

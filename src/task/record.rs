@@ -59,7 +59,7 @@ pub(crate) struct Header {
     kind: Kind,
     state: State,
     /// In which run the child was shared last: a hint, and the spawner's to interpret.
-    place: AtomicU8,
+    run_number: AtomicU8,
     /// For the model checker: watches the slot, and the whole record once it is given back.
     slot: Witness,
 }
@@ -155,7 +155,7 @@ impl<F, T> Record<F, T> {
                 offset,
                 kind,
                 state: State::new(),
-                place: AtomicU8::new(0),
+                run_number: AtomicU8::new(0),
                 slot: Witness::new(),
             });
         }
@@ -194,11 +194,11 @@ impl Queued {
     }
 
     /// Allows this reference to go to another thread, in the run with this number.
-    pub(crate) fn share(&self, place: u8) {
+    pub(crate) fn share(&self, run_number: u8) {
         let header = header(&self.0);
         header.state.share();
         // ORDERING: Relaxed: a hint.
-        header.place.store(place, Ordering::Relaxed);
+        header.run_number.store(run_number, Ordering::Relaxed);
     }
 
     /// Leaves the queue and runs or skips the child, unless its handle has claimed it.
@@ -495,8 +495,8 @@ impl<T> Handle<T> {
     }
 
     /// In which run the child was shared last, if it was.
-    pub(crate) fn place(&self) -> u8 {
-        header(&self.0).place.load(Ordering::Relaxed)
+    pub(crate) fn run_number(&self) -> u8 {
+        header(&self.0).run_number.load(Ordering::Relaxed)
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
@@ -563,7 +563,7 @@ impl<T> Handle<T> {
     }
 }
 
-/// The position of a child in the spawn order of its nursery: the chunk, the place in it, and the
+/// The position of a child in the spawn order of its nursery: the chunk, the offset in it, and the
 /// item if the record holds several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(u64, u32, u32);

@@ -143,7 +143,7 @@ fn s3_a_level_of_nurseries_takes_little_of_the_stack() {
     check("partial", [1650, 6400], WORD, |depth| {
         partial(depth);
     });
-    check("spawn_each", [2800, 8000], WORD, |depth| {
+    check("spawn_each", [1600, 8000], WORD, |depth| {
         each(depth);
     });
 }

@@ -21,7 +21,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 pub(crate) use fork::Hidden;
-use shown::Places;
+use shown::Positions;
 pub(crate) use stage::{Drained, Stage};
 
 use crate::engine::node::{Node, Part};
@@ -58,7 +58,7 @@ pub(crate) struct Frame<'a> {
     most: Cell<u32>,
     /// Where in the list the parts were that this frame has shown; set if it has shown some: see
     /// the module `shown`.
-    places: Cell<MaybeUninit<Places>>,
+    positions: Cell<MaybeUninit<Positions>>,
     /// How many parts of the list may be in the deque; [`shown::MANY`] stands for that many or
     /// more.
     shown: Cell<u8>,
@@ -122,7 +122,7 @@ impl<'a> Frame<'a> {
                 Part::Child => Self::most_in_child(seat),
                 _ => seat.most,
             }),
-            places: Cell::new(MaybeUninit::uninit()),
+            positions: Cell::new(MaybeUninit::uninit()),
             shown: Cell::new(0),
             is_worn: Cell::new(false),
             came: Cell::new(None),
@@ -198,10 +198,10 @@ impl<'a> Frame<'a> {
     }
 
     /// Where in the list the parts were that this frame has shown. It must have shown some.
-    fn places(&self) -> Places {
+    fn positions(&self) -> Positions {
         debug_assert!(self.shown.get() > 0);
         // SAFETY: set together with `shown`.
-        unsafe { self.places.get().assume_init() }
+        unsafe { self.positions.get().assume_init() }
     }
 
     /// Queues a child at the end of the list.

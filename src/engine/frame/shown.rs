@@ -37,7 +37,7 @@ pub(super) const MANY: u8 = u8::MAX;
 
 /// Where in the list the parts were that a frame has shown.
 #[derive(Clone, Copy)]
-pub(super) struct Places {
+pub(super) struct Positions {
     /// The oldest part comes before the child with this number.
     oldest: u32,
     /// The part that was shown last comes before the child with this number: all that was shown
@@ -52,16 +52,16 @@ impl Frame<'_> {
         let mut before = 0;
         if self.is_showing() {
             before = self.shown.get();
-            let former = self.places().oldest;
+            let former = self.positions().oldest;
             if is_before(former, first) {
                 oldest = former;
             }
         }
-        let places = Places {
+        let positions = Positions {
             oldest,
             last: first,
         };
-        self.set_shown(places, before.saturating_add(1));
+        self.set_shown(positions, before.saturating_add(1));
         if self.part.get() == Part::Child {
             // Between two of its items a batch looks only whether its thread is asked. So it stops,
             // and what the item has shown starts before the next item.
@@ -69,8 +69,8 @@ impl Frame<'_> {
         }
     }
 
-    fn set_shown(&self, places: Places, shown: u8) {
-        self.places.set(MaybeUninit::new(places));
+    fn set_shown(&self, positions: Positions, shown: u8) {
+        self.positions.set(MaybeUninit::new(positions));
         self.shown.set(shown);
         self.is_worn.set(true);
     }
@@ -88,13 +88,13 @@ impl Frame<'_> {
     /// How many children in the list come before all that was appended since this frame last showed
     /// something. It is showing something now.
     pub(in crate::engine) fn len_before_new(&self) -> u32 {
-        self.list.len_before(self.places().last)
+        self.list.len_before(self.positions().last)
     }
 
     /// Whether what was shown comes before all of the list, if it is still in the deque.
     #[inline]
     pub(in crate::engine) fn comes_to_shown(&self) -> bool {
-        self.shown.get() > 0 && self.list.len_before(self.places().oldest) == 0
+        self.shown.get() > 0 && self.list.len_before(self.positions().oldest) == 0
     }
 
     /// The number that the oldest child in the list will have when what was shown comes before it;
@@ -103,7 +103,7 @@ impl Frame<'_> {
     #[inline]
     pub(in crate::engine) fn next_shown(&self) -> u32 {
         if self.shown.get() > 0 {
-            self.places().oldest
+            self.positions().oldest
         } else {
             self.list.begin().wrapping_sub(u32::MAX / 2)
         }
@@ -162,8 +162,8 @@ impl Frame<'_> {
         let are_some = !front.is_empty();
         self.list.prepend(&front);
         if let (Some(&(oldest, _)), Some(&(last, _))) = (kept.first(), kept.last()) {
-            let places = Places { oldest, last };
-            self.set_shown(places, u8::try_from(kept.len()).unwrap_or(MANY));
+            let positions = Positions { oldest, last };
+            self.set_shown(positions, u8::try_from(kept.len()).unwrap_or(MANY));
         }
         let kept = kept.into_iter().map(|(number, run)| run.renumbered(number));
         self.seat.put_back(kept);
@@ -178,11 +178,11 @@ impl Frame<'_> {
         };
         let number = run.numbers().start;
         if !all && is_before(self.list.begin(), number) {
-            let places = Places {
+            let positions = Positions {
                 oldest: number,
                 last: number,
             };
-            self.set_shown(places, 1);
+            self.set_shown(positions, 1);
             self.seat.put_back([run]);
             return false;
         }
