@@ -87,7 +87,7 @@ struct With<V> {
 pub(crate) union Record<F, T> {
     closure: ManuallyDrop<With<F>>,
     value: ManuallyDrop<With<T>>,
-    payload: ManuallyDrop<With<Payload>>,
+    panicked: ManuallyDrop<With<Panicked>>,
 }
 
 /// Where a `V` lies in a record.
@@ -162,6 +162,10 @@ impl<F, T> Record<F, T> {
         (Queued(header), Handle(header, PhantomData))
     }
 }
+
+/// What a panic leaves in a slot: one word, where a payload has two. So the record of a child that captures one
+/// word takes four words in all, half of a cache line.
+type Panicked = Box<Payload>;
 
 /// What becomes of a child taken out of its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -378,8 +382,8 @@ impl Running {
     /// The closure has been moved out.
     pub(crate) unsafe fn store_payload(&self, payload: Payload) -> Outcome {
         header(&self.0).slot.note_use();
-        // SAFETY: an empty slot with room for a payload.
-        unsafe { slot(self.0).write(payload) };
+        // SAFETY: an empty slot with room for this.
+        unsafe { slot(self.0).write(Panicked::new(payload)) };
         Outcome::Panicked
     }
 
@@ -639,8 +643,8 @@ unsafe fn read_completion<T>(at: NonNull<Header>, outcome: Outcome) -> Completio
     match outcome {
         // SAFETY: `store` left a `T`.
         Outcome::Done => Completion::Done(unsafe { slot(at).read() }),
-        // SAFETY: `store` left a payload.
-        Outcome::Panicked => Completion::Panicked(unsafe { slot(at).read() }),
+        // SAFETY: `store_payload` left this.
+        Outcome::Panicked => Completion::Panicked(*unsafe { slot::<Panicked>(at).read() }),
         Outcome::Skipped => Completion::Skipped,
     }
 }
