@@ -94,10 +94,10 @@ fn s3_a_level_of_forks_takes_little_of_the_stack() {
         let (a, b, c) = hatchery::join_all((move || through_three(depth - 1), leaf, leaf));
         a + b + c
     }
-    check("join, through a", [310, 1800], 2 * WORD, |depth| {
+    check("join, through a", [300, 1800], 2 * WORD, |depth| {
         through_a(depth);
     });
-    check("join, through b", [310, 1800], 2 * WORD, |depth| {
+    check("join, through b", [300, 1800], 2 * WORD, |depth| {
         through_b(depth);
     });
     check("join_all", [400, 2000], 3 * WORD, |depth| {
@@ -136,14 +136,14 @@ fn s3_a_level_of_nurseries_takes_little_of_the_stack() {
         }
         hatchery::nursery(|n| n.spawn_each(0..1, move |_| each(depth - 1)).sum())
     }
-    check("nursery, joined", [810, 3100], WORD, |depth| {
+    check("nursery, joined", [700, 3100], WORD, |depth| {
         joined(depth);
     });
-    check("nursery, left", [990, 3200], WORD, left);
-    check("partial", [1650, 6400], WORD, |depth| {
+    check("nursery, left", [900, 3200], WORD, left);
+    check("partial", [1300, 6400], WORD, |depth| {
         partial(depth);
     });
-    check("spawn_each", [1600, 8000], WORD, |depth| {
+    check("spawn_each", [1500, 8000], WORD, |depth| {
         each(depth);
     });
 }
