@@ -18,7 +18,9 @@ layer() {
     if [ "$limit" -gt "$left" ]; then limit=$left; fi
     log=$(mktemp)
     echo "== $name"
-    timeout --kill-after=10 "$limit" "verify/$name" "$@" >"$log" 2>&1 || status=$?
+    local script=verify/$name
+    [ ! -d "$script" ] || script+=/run
+    timeout --kill-after=10 "$limit" "$script" "$@" >"$log" 2>&1 || status=$?
     cat "$log"
     local took="$((SECONDS - start)) s"
     if [ "$status" -eq 0 ]; then

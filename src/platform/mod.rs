@@ -5,12 +5,8 @@
 //! scheduler that draws the order of all steps (`--cfg hatchery_shuttle`, see `shuttled`).
 //! `tests/tidy.rs` has the list of the names that no other folder may use.
 
-#[cfg(hatchery_loom)]
-pub(crate) mod atomic;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod clock;
-#[cfg(hatchery_loom)]
-pub(crate) mod condvar;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod cpus;
 #[cfg(not(hatchery_loom))]
@@ -19,12 +15,8 @@ pub(crate) mod failpoint;
 pub(crate) mod lazy;
 pub(crate) mod parker;
 pub(crate) mod payload;
-#[cfg(hatchery_loom)]
-pub(crate) mod planted;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod process;
-#[cfg(hatchery_shuttle)]
-pub(crate) mod shuttled;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod thread;
 #[cfg(hatchery_loom)]
@@ -33,6 +25,23 @@ pub(crate) mod thread {
     pub(crate) use std::thread_local;
 }
 pub(crate) mod witness;
+
+// What only checks have behind the door.
+#[cfg(hatchery_loom)]
+#[path = "../../verify/door/atomic.rs"]
+pub(crate) mod atomic;
+#[cfg(hatchery_loom)]
+#[path = "../../verify/door/condvar.rs"]
+pub(crate) mod condvar;
+#[cfg(hatchery_loom)]
+#[path = "../../verify/door/planted.rs"]
+pub(crate) mod planted;
+#[cfg(any(hatchery_faults, hatchery_shuttle))]
+#[path = "../../verify/door/refusals.rs"]
+pub(crate) mod refusals;
+#[cfg(hatchery_shuttle)]
+#[path = "../../verify/door/shuttled.rs"]
+pub(crate) mod shuttled;
 
 /// A cell that one thread at a time has the right to use, which the model checker checks.
 pub(crate) mod cell {

@@ -46,12 +46,14 @@ pub(crate) fn built(root: &Path) -> Result<PathBuf, String> {
             .arg("-p")
             .arg(copy.join("verify/loom")),
     )?;
-    shell(
-        Command::new("cp")
-            .arg("-r")
-            .arg(root.join("src"))
-            .arg(&copy),
-    )?;
+    for (from, to) in [("src", "."), ("verify/door", "verify")] {
+        shell(
+            Command::new("cp")
+                .arg("-r")
+                .arg(root.join(from))
+                .arg(copy.join(to)),
+        )?;
+    }
     for part in [
         "Cargo.toml",
         "Cargo.lock",

@@ -32,7 +32,7 @@ impl Site {
     }
 }
 
-/// Every source file, by its path below `src`, but for tests and models.
+/// Every source file.
 fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
     fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         for entry in fs::read_dir(dir)? {
@@ -48,27 +48,8 @@ fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
     let src = root.join("src");
     let mut found = Vec::new();
     collect(&src, &mut found).map_err(|why| format!("{}: {why}", src.display()))?;
-    found.retain(|file| !is_test(file.strip_prefix(&src).unwrap_or(file)));
     found.sort();
     Ok(found)
-}
-
-/// Whether a file is compiled for checking only, as `src/lib.rs` and `src/platform/mod.rs` say.
-fn is_test(file: &Path) -> bool {
-    let of_checkers = [
-        "platform/atomic.rs",
-        "platform/condvar.rs",
-        "platform/planted.rs",
-        "platform/shuttled.rs",
-    ];
-    if of_checkers.map(Path::new).contains(&file) {
-        return true;
-    }
-    let first = file
-        .components()
-        .next()
-        .map(|part| part.as_os_str().to_string_lossy());
-    first.is_some_and(|name| ["faults", "refused", "wraps"].contains(&name.trim_end_matches(".rs")))
 }
 
 /// Every site of the crate.

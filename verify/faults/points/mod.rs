@@ -5,7 +5,7 @@
 //! in it panics. Whatever happens, it has to end, each of its values has to be dropped once by
 //! then, its outcome has to be allowed by the laws, and the pool has to work as before.
 //!
-//! Ordinary tests do a random part of this; `HATCHERY_FAULTS=all` does the whole.
+//! Without `HATCHERY_FAULTS=all` it does a random part of this.
 
 mod programs;
 mod threads;
@@ -25,7 +25,7 @@ use self::programs::{ALL, Ending, Program};
 use self::world::{Victim, Why, World, raise};
 use crate::Pool;
 use crate::platform::failpoint::{Failpoint, Plan};
-use crate::platform::thread::refusals;
+use crate::platform::refusals;
 
 /// A run that takes longer counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);

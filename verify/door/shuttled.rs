@@ -379,7 +379,7 @@ pub(crate) use statics;
 pub mod control {
     use std::time::Instant;
 
-    use crate::platform::thread::refusals;
+    use crate::platform::refusals;
 
     /// Refuses threads with a name that begins with `prefix`, if `is_refused` says so of their
     /// number, from 0.

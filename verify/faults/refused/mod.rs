@@ -10,7 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::platform::thread::refusals;
+use crate::platform::refusals;
 use crate::{Options, Pool, PoolBuilder};
 
 /// A test that takes longer counts as hanging.
