@@ -27,13 +27,13 @@ pub(crate) mod thread {
 pub(crate) mod witness;
 
 // What only checks have behind the door.
-#[cfg(hatchery_loom)]
+#[cfg(any(hatchery_loom, hatchery_shuttle))]
 #[path = "../../verify/door/atomic.rs"]
 pub(crate) mod atomic;
 #[cfg(hatchery_loom)]
 #[path = "../../verify/door/condvar.rs"]
 pub(crate) mod condvar;
-#[cfg(hatchery_loom)]
+#[cfg(any(hatchery_loom, hatchery_shuttle))]
 #[path = "../../verify/door/planted.rs"]
 pub(crate) mod planted;
 #[cfg(any(hatchery_faults, hatchery_shuttle))]
@@ -55,14 +55,14 @@ pub(crate) mod cell {
 pub(crate) mod sync {
     #[cfg(hatchery_shuttle)]
     pub(crate) use super::shuttled::{Condvar, Mutex, MutexGuard, OnceLock, statics};
-    #[cfg(hatchery_loom)]
+    #[cfg(any(hatchery_loom, hatchery_shuttle))]
     pub(crate) use crate::platform::atomic;
     #[cfg(hatchery_loom)]
     pub(crate) use crate::platform::condvar::Condvar;
     #[cfg(hatchery_loom)]
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
     #[cfg(hatchery_shuttle)]
-    pub(crate) use shuttle::sync::{Arc, RwLock, Weak, atomic};
+    pub(crate) use shuttle::sync::{Arc, RwLock, Weak};
     pub(crate) use std::sync::PoisonError;
     #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};

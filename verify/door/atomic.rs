@@ -1,8 +1,12 @@
-//! The model checker's atomics, whose calls can be made wrong: see [`planted`].
+//! The atomics of the model checker and of the scheduler, whose calls can be made wrong: see [`planted`].
+#![cfg_attr(hatchery_shuttle, allow(dead_code, reason = "models use the rest"))]
 
 pub(crate) use std::sync::atomic::Ordering;
 
+#[cfg(hatchery_loom)]
 use loom::sync::atomic as model;
+#[cfg(hatchery_shuttle)]
+use shuttle::sync::atomic as model;
 
 use crate::platform::planted::{self, Change};
 
@@ -42,8 +46,14 @@ macro_rules! atomic {
         pub(crate) struct $name $(<$of>)? (model::$name $(<$of>)?);
 
         impl $(<$of>)? $name $(<$of>)? {
+            #[cfg(hatchery_loom)]
             #[track_caller]
             pub(crate) fn new(value: $value) -> Self {
+                Self(model::$name::new(value))
+            }
+
+            #[cfg(hatchery_shuttle)]
+            pub(crate) const fn new(value: $value) -> Self {
                 Self(model::$name::new(value))
             }
 
@@ -148,12 +158,14 @@ macro_rules! atomic {
 /// it.
 macro_rules! end {
     ($name:ident $(<$of:ident>)?, $value:ty) => {
+        #[cfg(hatchery_loom)]
         impl $(<$of>)? $name $(<$of>)? {
             pub(crate) fn into_inner(mut self) -> $value {
                 self.0.with_mut(|value| *value)
             }
         }
 
+        #[cfg(hatchery_loom)]
         impl $(<$of>)? Drop for $name $(<$of>)? {
             fn drop(&mut self) {
                 if !std::thread::panicking() {
@@ -193,6 +205,12 @@ integer!(AtomicUsize, usize);
 atomic!(AtomicPtr<T>, *mut T,);
 end!(AtomicPtr<T>, *mut T);
 atomic!(AtomicBool, bool, fetch_or: |now, bit| now | bit, fetch_and: |now, bit| now & bit);
+
+impl<T> Default for AtomicPtr<T> {
+    fn default() -> Self {
+        Self::new(std::ptr::null_mut())
+    }
+}
 
 impl Default for AtomicBool {
     fn default() -> Self {

@@ -1,4 +1,4 @@
-//! Bugs planted in the code that is checked, to see that the models notice them.
+//! Bugs planted in the code that is checked, to see that models and schedules notice them.
 //!
 //! A planted bug needs no second version of the code: it is a [`Change`] of what one call does, and
 //! the call is named by its file, its function and a piece of its line. [Atomics](super::atomic)
@@ -6,6 +6,7 @@
 //! wrongly if [`step`] says so.
 //!
 //! A process has one planted bug at most, which its environment tells it, and keeps it.
+#![cfg_attr(hatchery_shuttle, allow(dead_code, reason = "models use the rest"))]
 
 use std::env;
 use std::fs;

@@ -24,6 +24,7 @@ use crossbeam_deque::Steal;
 use shuttle::rand::{RngCore, thread_rng};
 use shuttle::thread::{LocalKey, yield_now};
 
+use crate::platform::planted;
 use crate::platform::sync::lock;
 
 /// A wait of this length is long: nothing would be lost if it never ended, as when an idle thread
@@ -194,20 +195,19 @@ impl Condvar {
         Ok((guard, result))
     }
 
+    #[track_caller]
     pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
+        if !planted::skips() {
+            self.0.notify_one();
+        }
     }
 
+    #[track_caller]
     pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
+        if !planted::skips() {
+            self.0.notify_all();
+        }
     }
-}
-
-/// Whether this bug is planted in this process, to see that some scenario notices it.
-pub(crate) fn is_planted(bug: &str) -> bool {
-    static PLANTED: LazyLock<Option<String>> =
-        LazyLock::new(|| std::env::var("HATCHERY_PLANTED").ok());
-    PLANTED.as_deref() == Some(bug)
 }
 
 /// Starts a thread that the end of an execution does not wait for.
@@ -379,7 +379,15 @@ pub(crate) use statics;
 pub mod control {
     use std::time::Instant;
 
-    use crate::platform::refusals;
+    use crate::platform::{planted, refusals};
+
+    /// What is printed when the planted bug first takes effect.
+    pub const REACHED: &str = planted::REACHED;
+
+    /// Plants the bug that the environment names, if it names one.
+    pub fn plant() {
+        planted::arm();
+    }
 
     /// Refuses threads with a name that begins with `prefix`, if `is_refused` says so of their
     /// number, from 0.

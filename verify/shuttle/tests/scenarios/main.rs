@@ -13,7 +13,7 @@
 //! | `SCHEDULES` | how many for each scenario of average weight (2000) |
 //! | `SCENARIO` | only those whose names contain it |
 //! | `SEED` | where to begin (by the clock) |
-//! | `HATCHERY_PLANTED` | a bug to plant: one of `BUGS` in `explore.rs` |
+//! | `HATCHERY_PLANTED` | a bug to plant, as `BUGS` in `explore.rs` has them |
 //!
 //! Each scenario has a process of its own, for shuttle plays all threads on one; two run at a time.
 
@@ -52,6 +52,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 fn main() -> ExitCode {
+    hatchery::control::plant();
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let all = scenarios();
