@@ -5,7 +5,7 @@
 //! counts the points that it reaches and does there what the plan says. Threads of a pool have the
 //! plan of the thread that had them started, and all others have none.
 #![cfg_attr(
-    not(all(test, hatchery_faults)),
+    not(hatchery_faults),
     allow(dead_code, reason = "some of it is for the checks")
 )]
 

@@ -1,5 +1,5 @@
 //! What the door leads to under `--cfg hatchery_shuttle`, where one thread plays all threads and draws which of
-//! them goes on at each step; see `verify/shuttle`.
+//! them goes on at each step; see `verify/schedules`.
 //!
 //! Shuttle has most of `std::sync` and `std::thread`. The rest is here:
 //!
