@@ -2,7 +2,8 @@
 //!
 //! Everything above this folder synchronises through the names given here. So a protocol runs
 //! unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), and under a
-//! scheduler that draws the order of all steps (`--cfg hatchery_shuttle`, see `shuttled`).
+//! scheduler that draws the order of all steps (`--cfg hatchery_shuttle`). What these two have in
+//! place of std is in `verify/door`, of which users have nothing.
 //! `tests/tidy.rs` has the list of the names that no other folder may use.
 
 #[cfg(not(hatchery_loom))]
@@ -26,7 +27,7 @@ pub(crate) mod thread {
 }
 pub(crate) mod witness;
 
-// What only checks have behind the door.
+// For checks only.
 #[cfg(any(hatchery_loom, hatchery_shuttle))]
 #[path = "../../verify/door/atomic.rs"]
 pub(crate) mod atomic;
