@@ -46,21 +46,19 @@ pub(crate) fn built(root: &Path) -> Result<PathBuf, String> {
             .arg("-p")
             .arg(copy.join("verify/models")),
     )?;
-    for part in [
-        "src",
-        "verify/door",
-        "verify/models/Cargo.toml",
-        "verify/models/Cargo.lock",
-        "verify/models/build.rs",
-        "verify/models/lib.rs",
-        "verify/models/models",
-        "verify/models/checker",
-    ] {
+    let mut parts = vec![PathBuf::from("src"), PathBuf::from("verify/door")];
+    for entry in fs::read_dir(root.join("verify/models")).map_err(|why| why.to_string())? {
+        let name = entry.map_err(|why| why.to_string())?.file_name();
+        if name != "target" {
+            parts.push(Path::new("verify/models").join(name));
+        }
+    }
+    for part in parts {
         shell(
             Command::new("cp")
                 .arg("-r")
-                .arg(root.join(part))
-                .arg(copy.join(part)),
+                .arg(root.join(&part))
+                .arg(copy.join(&part)),
         )?;
     }
     sites::copy(root, &copy)?;
