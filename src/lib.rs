@@ -175,13 +175,11 @@ mod protocol;
 mod scope;
 mod task;
 
-#[cfg(all(test, not(hatchery_shuttle)))]
+#[cfg(all(test, hatchery_faults))]
+#[path = "../verify/faults/mod.rs"]
 mod faults;
 #[cfg(hatchery_shuttle)]
 pub use platform::shuttled::control;
-
-#[cfg(test)]
-mod refused;
 
 mod boxed;
 mod cancel;

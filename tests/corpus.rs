@@ -1,4 +1,4 @@
-//! The programs that a fuzzer has found worth keeping, on pools of two sizes: see `fuzz/`.
+//! The programs that a fuzzer has found worth keeping, on pools of two sizes: see `verify/fuzzing/`.
 
 mod common;
 mod everything;
@@ -14,7 +14,7 @@ fn the_programs_of_the_corpus_do_what_they_may() {
     let [one, two] = [1, 2].map(|threads| Pool::builder().threads(threads).build().unwrap());
     // Other packages of this repository run these tests, too.
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let corpus = |package: &Path| fs::read_dir(package.join("fuzz/corpus/programs"));
+    let corpus = |package: &Path| fs::read_dir(package.join("verify/fuzzing/corpus/programs"));
     let corpus = packages.flat_map(corpus).next();
     let corpus = corpus.expect("the corpus is part of the repository");
     let mut count = 0;

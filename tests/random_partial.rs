@@ -35,7 +35,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use crate::making::Programs;
 use crate::program::Program;
 
-/// Programs of an ordinary test run; `verify/programs` has more.
+/// Programs of an ordinary test run; `verify/programs/run` has more.
 const FEW: u32 = 10_000;
 
 /// Programs that share a watchdog.

@@ -5,7 +5,7 @@ export CARGO_INCREMENTAL=0
 
 counts=() skipped=() failed=()
 
-# layer LIMIT NAME ARGUMENTS...: runs verify/NAME; its last line is what it has counted. Limits within it
+# layer LIMIT NAME ARGUMENTS...: runs verify/NAME/run; its last line is what it has counted. Limits within it
 # are `--foreground`, so that this one ends them all. If there are GATE_SECONDS, all layers end by then.
 layer() {
     local limit=$1 name=$2 start=$SECONDS log status=0
@@ -18,7 +18,7 @@ layer() {
     if [ "$limit" -gt "$left" ]; then limit=$left; fi
     log=$(mktemp)
     echo "== $name"
-    timeout --kill-after=10 "$limit" "verify/$name" "$@" >"$log" 2>&1 || status=$?
+    timeout --kill-after=10 "$limit" "verify/$name/run" "$@" >"$log" 2>&1 || status=$?
     cat "$log"
     local took="$((SECONDS - start)) s"
     if [ "$status" -eq 0 ]; then

@@ -29,12 +29,6 @@ impl<T> Awaited for Handle<T> {
     }
 
     fn ask_for_wake(&self) -> bool {
-        #[cfg(hatchery_shuttle)]
-        if crate::platform::shuttled::is_planted("a joiner that comes too late waits all the same")
-        {
-            _ = Handle::ask_for_wake(self);
-            return true;
-        }
         Handle::ask_for_wake(self)
     }
 

@@ -65,13 +65,6 @@ impl Run {
         scope: &Node,
         enough: impl Fn(bool) -> bool,
     ) -> Option<PendingList> {
-        #[cfg(hatchery_shuttle)]
-        if crate::platform::shuttled::is_planted("a run is released before it is run") {
-            scope.release(seat);
-            let left = Frame::run_all(seat, scope, self.children, enough);
-            scope.count.add(1);
-            return left;
-        }
         scope.note_runner(seat);
         failpoint::reach_if(scope.is_fork(), Failpoint::ForkStolen);
         seat.is_thief.set(true);

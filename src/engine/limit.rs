@@ -155,10 +155,6 @@ impl Limiter {
         let first = self.permits.give_back();
         failpoint::reach(Failpoint::PermitGivenBack);
         for slot in self.waiters.take() {
-            #[cfg(hatchery_shuttle)]
-            if crate::platform::shuttled::is_planted("nobody hears of a permit") {
-                continue;
-            }
             slot.parker.unpark();
         }
         first.into_iter().for_each(Self::send_on);

@@ -76,7 +76,7 @@ impl Node {
         let slot = seat.slot.erase().cast_mut();
         // ORDERING: Release; partner: `runner`. It publishes the slot, which was made before: a
         // thread that follows the pointer has perhaps never met this thread. No model: the models
-        // have no slots, and ThreadSanitizer reports weaker orderings (`verify/sanitize`).
+        // have no slots, and ThreadSanitizer reports weaker orderings (`verify/sanitizers/run`).
         self.runner.store(slot, Ordering::Release);
     }
 

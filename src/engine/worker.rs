@@ -132,10 +132,6 @@ fn work(seat: &Seat, index: usize) -> bool {
             seat.slot().asleep.store(true, Ordering::Relaxed);
             seat.core.idle.announce(index, &*seat.core);
         }
-        #[cfg(hatchery_shuttle)]
-        if crate::platform::shuttled::is_planted("a worker falls asleep while the pool ends") {
-            continue;
-        }
         rouse_all_if_over(&seat.core);
     }
 }

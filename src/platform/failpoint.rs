@@ -5,22 +5,19 @@
 //! counts the points that it reaches and does there what the plan says. Threads of a pool have the
 //! plan of the thread that had them started, and all others have none.
 #![cfg_attr(
-    not(all(test, not(hatchery_loom))),
-    allow(dead_code, reason = "some of it is for tests on real threads")
+    not(hatchery_faults),
+    allow(dead_code, reason = "some of it is for the checks")
 )]
 
 macro_rules! points {
     ($($(#[$doc:meta])+ $name:ident,)*) => {
         /// A moment between two steps of a protocol.
-        #[cfg_attr(
-            all(any(test, hatchery_shuttle), not(hatchery_loom)),
-            derive(Clone, Copy, Debug, PartialEq, Eq)
-        )]
+        #[cfg_attr(hatchery_faults, derive(Clone, Copy, Debug, PartialEq, Eq))]
         pub(crate) enum Failpoint {
             $($(#[$doc])+ $name,)*
         }
 
-        #[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
+        #[cfg(hatchery_faults)]
         impl Failpoint {
             /// All points, in the order of their numbers.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
@@ -200,114 +197,21 @@ pub(crate) fn reach_if(is_so: bool, point: Failpoint) {
 }
 
 /// Says that the calling thread is at this point.
-#[cfg(not(all(any(test, hatchery_shuttle), not(hatchery_loom))))]
+#[cfg(not(hatchery_faults))]
 #[allow(clippy::inline_always, reason = "there is nothing to call")]
 #[inline(always)]
 pub(crate) fn reach(_point: Failpoint) {}
 
 /// The main function of a new thread, with the plan of the calling thread.
-#[cfg(not(all(any(test, hatchery_shuttle), not(hatchery_loom))))]
+#[cfg(not(hatchery_faults))]
 #[allow(clippy::inline_always, reason = "there is nothing to call")]
 #[inline(always)]
 pub(crate) fn inherited<F>(main: F) -> F {
     main
 }
 
-#[cfg(all(test, not(hatchery_loom)))]
-pub(crate) use checked::Plan;
-#[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
-pub(crate) use checked::{inherited, reach};
-
-#[cfg(all(any(test, hatchery_shuttle), not(hatchery_loom)))]
-mod checked {
-    use std::cell::Cell;
-    // Not the platform's types: counting is no step of a schedule.
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Mutex, PoisonError};
-
-    use super::Failpoint;
-
-    /// What a plan does at a point; it is told how often the point was reached, from 1.
-    type Act = Box<dyn Fn(Failpoint, usize) + Send + Sync>;
-
-    /// Counts the points that threads with this plan reach, and steps in there.
-    pub(crate) struct Plan {
-        hits: Vec<AtomicUsize>,
-        act: Act,
-    }
-
-    thread_local! {
-        // It has no destructor, because points are reached while other destructors run.
-        static PLAN: Cell<Option<&'static Plan>> = const { Cell::new(None) };
-        /// Set while a plan acts at a point: points that are reached meanwhile do not count.
-        static IS_ACTING: Cell<bool> = const { Cell::new(false) };
-    }
-
-    /// All plans. A thread may outlive the test that had it started, so plans stay; here a search
-    /// for leaks finds them.
-    static PLANS: Mutex<Vec<&'static Plan>> = Mutex::new(Vec::new());
-
-    /// The calling thread acts until this is dropped.
-    struct Acting;
-
-    impl Drop for Acting {
-        fn drop(&mut self) {
-            IS_ACTING.set(false);
-        }
-    }
-
-    impl Plan {
-        /// A plan that calls `act` wherever a thread with this plan reaches a point.
-        pub(crate) fn new(act: impl Fn(Failpoint, usize) + Send + Sync + 'static) -> &'static Self {
-            let plan: &'static Self = Box::leak(Box::new(Self {
-                hits: Failpoint::ALL.iter().map(|_| AtomicUsize::new(0)).collect(),
-                act: Box::new(act),
-            }));
-            let mut plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
-            plans.push(plan);
-            plan
-        }
-
-        /// How often this point was reached so far.
-        pub(crate) fn hits(&self, point: Failpoint) -> usize {
-            self.hits[point as usize].load(Ordering::Relaxed)
-        }
-
-        /// Gives this plan to the calling thread, and to the threads that it has pools start from
-        /// now on.
-        pub(crate) fn adopt(&'static self) {
-            PLAN.set(Some(self));
-        }
-
-        /// The plan of the calling thread.
-        pub(crate) fn current() -> Option<&'static Self> {
-            PLAN.get()
-        }
-
-        fn reach(&self, point: Failpoint) {
-            let hit = self.hits[point as usize].fetch_add(1, Ordering::Relaxed) + 1;
-            (self.act)(point, hit);
-        }
-    }
-
-    /// Says that the calling thread is at this point.
-    pub(crate) fn reach(point: Failpoint) {
-        if let Some(plan) = PLAN.get() {
-            if !IS_ACTING.replace(true) {
-                let _acting = Acting;
-                plan.reach(point);
-            }
-        }
-    }
-
-    /// The main function of a new thread, with the plan of the calling thread.
-    pub(crate) fn inherited<F: FnOnce() + Send + 'static>(
-        main: F,
-    ) -> impl FnOnce() + Send + 'static {
-        let plan = Plan::current();
-        move || {
-            PLAN.set(plan);
-            main();
-        }
-    }
-}
+#[cfg(hatchery_faults)]
+#[path = "../../verify/door/plan.rs"]
+mod plan;
+#[cfg(hatchery_faults)]
+pub(crate) use plan::{Plan, inherited, reach};

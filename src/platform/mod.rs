@@ -2,15 +2,12 @@
 //!
 //! Everything above this folder synchronises through the names given here. So a protocol runs
 //! unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), and under a
-//! scheduler that draws the order of all steps (`--cfg hatchery_shuttle`, see `shuttled`).
+//! scheduler that draws the order of all steps (`--cfg hatchery_shuttle`). What these two have in
+//! place of std is in `verify/door`, of which users have nothing.
 //! `tests/tidy.rs` has the list of the names that no other folder may use.
 
-#[cfg(hatchery_loom)]
-pub(crate) mod atomic;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod clock;
-#[cfg(hatchery_loom)]
-pub(crate) mod condvar;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod cpus;
 #[cfg(not(hatchery_loom))]
@@ -19,12 +16,8 @@ pub(crate) mod failpoint;
 pub(crate) mod lazy;
 pub(crate) mod parker;
 pub(crate) mod payload;
-#[cfg(hatchery_loom)]
-pub(crate) mod planted;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod process;
-#[cfg(hatchery_shuttle)]
-pub(crate) mod shuttled;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod thread;
 #[cfg(hatchery_loom)]
@@ -33,6 +26,23 @@ pub(crate) mod thread {
     pub(crate) use std::thread_local;
 }
 pub(crate) mod witness;
+
+// For checks only.
+#[cfg(any(hatchery_loom, hatchery_shuttle))]
+#[path = "../../verify/door/atomic.rs"]
+pub(crate) mod atomic;
+#[cfg(hatchery_loom)]
+#[path = "../../verify/door/condvar.rs"]
+pub(crate) mod condvar;
+#[cfg(any(hatchery_loom, hatchery_shuttle))]
+#[path = "../../verify/door/planted.rs"]
+pub(crate) mod planted;
+#[cfg(any(hatchery_faults, hatchery_shuttle))]
+#[path = "../../verify/door/refusals.rs"]
+pub(crate) mod refusals;
+#[cfg(hatchery_shuttle)]
+#[path = "../../verify/door/shuttled.rs"]
+pub(crate) mod shuttled;
 
 /// A cell that one thread at a time has the right to use, which the model checker checks.
 pub(crate) mod cell {
@@ -46,14 +56,14 @@ pub(crate) mod cell {
 pub(crate) mod sync {
     #[cfg(hatchery_shuttle)]
     pub(crate) use super::shuttled::{Condvar, Mutex, MutexGuard, OnceLock, statics};
-    #[cfg(hatchery_loom)]
+    #[cfg(any(hatchery_loom, hatchery_shuttle))]
     pub(crate) use crate::platform::atomic;
     #[cfg(hatchery_loom)]
     pub(crate) use crate::platform::condvar::Condvar;
     #[cfg(hatchery_loom)]
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
     #[cfg(hatchery_shuttle)]
-    pub(crate) use shuttle::sync::{Arc, RwLock, Weak, atomic};
+    pub(crate) use shuttle::sync::{Arc, RwLock, Weak};
     pub(crate) use std::sync::PoisonError;
     #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};

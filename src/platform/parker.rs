@@ -103,10 +103,6 @@ impl Parker {
         if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
             // The sleeper announced itself under this lock and has not released it before it
             // waits, so the bell cannot ring between its announcement and its wait.
-            #[cfg(hatchery_shuttle)]
-            if crate::platform::shuttled::is_planted("an unpark passes by the gate") {
-                return self.bell.notify_one();
-            }
             drop(lock(&self.gate));
             self.bell.notify_one();
         }

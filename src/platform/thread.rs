@@ -95,8 +95,8 @@ impl Thread {
         stack_size: Option<usize>,
         main: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
-        #[cfg(any(test, hatchery_shuttle))]
-        refusals::check(&name)?;
+        #[cfg(any(hatchery_faults, hatchery_shuttle))]
+        super::refusals::check(&name)?;
         let main = crate::platform::failpoint::inherited(main);
         let is_over = Arc::new(AtomicBool::new(false));
         let last = Last(Arc::clone(&is_over));
@@ -148,7 +148,7 @@ impl Thread {
         return Self::start_without_signals(name, None, main).map(Some);
         #[cfg(hatchery_shuttle)]
         {
-            refusals::check(&name)?;
+            super::refusals::check(&name)?;
             super::shuttled::start_aside(main);
             Ok(None)
         }
@@ -160,57 +160,6 @@ impl Thread {
             // Pool threads catch what they run, so there is no panic to pass on.
             let _ = self.handle.join();
         }
-    }
-}
-
-/// Thread creations that fail because a test wants them to.
-#[cfg(any(test, hatchery_shuttle))]
-pub(crate) mod refusals {
-    use std::io;
-    use std::sync::{Mutex, MutexGuard, PoisonError};
-
-    type Refuses = Box<dyn Fn(usize) -> bool + Send>;
-
-    struct Plan {
-        prefix: String,
-        asked: usize,
-        is_refused: Refuses,
-    }
-
-    static PLANS: Mutex<Vec<Plan>> = Mutex::new(Vec::new());
-
-    fn plans() -> MutexGuard<'static, Vec<Plan>> {
-        PLANS.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Refuses threads with a name that begins with `prefix`, if `is_refused` says so of their
-    /// number, from 0. If `is_refused` panics, the start of the thread does.
-    pub(crate) fn plan(prefix: &str, is_refused: impl Fn(usize) -> bool + Send + 'static) {
-        plans().push(Plan {
-            prefix: prefix.to_owned(),
-            asked: 0,
-            is_refused: Box::new(is_refused),
-        });
-    }
-
-    /// Ends the plan; returns how many threads with that prefix were asked for.
-    pub(crate) fn end(prefix: &str) -> usize {
-        let mut plans = plans();
-        let at = plans.iter().position(|plan| plan.prefix == prefix);
-        plans.swap_remove(at.expect("planned")).asked
-    }
-
-    pub(super) fn check(name: &str) -> io::Result<()> {
-        let mut plans = plans();
-        let Some(plan) = plans.iter_mut().find(|plan| name.starts_with(&plan.prefix)) else {
-            return Ok(());
-        };
-        let number = plan.asked;
-        plan.asked += 1;
-        if (plan.is_refused)(number) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(())
     }
 }
 

@@ -60,8 +60,6 @@
 //! it directly. Models: `models::idle_*`, `models::start_*`.
 
 use crate::platform::failpoint::{self, Failpoint};
-#[cfg(hatchery_shuttle)]
-use crate::platform::shuttled::is_planted;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::platform::sync::{Mutex, lock};
 
@@ -383,10 +381,6 @@ impl Idle {
         field.arm_all();
         // Its fence also stands between announcing and the last look; partner: `wake_one`.
         self.vacate(field);
-        #[cfg(hatchery_shuttle)]
-        if is_planted("a sleeper looks no more") {
-            return;
-        }
         self.look(field);
     }
 

@@ -20,7 +20,7 @@ use crate::task::record::{Completion, Payload, Rank};
 
 /// Runs user code.
 pub(crate) fn catching<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
-    #[cfg(any(test, hatchery_shuttle))]
+    #[cfg(hatchery_faults)]
     let f = || {
         let result = f();
         // Half of a split batch is no user code, and catches its items itself.

@@ -1,4 +1,4 @@
-//! The threads that programs run on: the system's, or in `verify/shuttle` those that a scheduler plays.
+//! The threads that programs run on: the system's, or in `verify/schedules` those that a scheduler plays.
 
 #[cfg(hatchery_shuttle)]
 pub(crate) use shuttle::thread::{ThreadId, current, yield_now};
