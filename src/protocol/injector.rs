@@ -7,7 +7,7 @@
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::platform::sync::{Mutex, lock};
-use crate::protocol::queue::Queue;
+use crate::protocol::queue::{Queue, SWEEP};
 
 /// A list that any thread adds runs to, and takes runs from that it may run.
 pub(crate) struct Injector<R> {
@@ -18,7 +18,7 @@ pub(crate) struct Injector<R> {
 impl<R> Injector<R> {
     pub(crate) fn new() -> Self {
         Self {
-            queue: Mutex::new(Queue::new()),
+            queue: Mutex::new(Queue::swept_after(SWEEP)),
             len: AtomicUsize::new(0),
         }
     }

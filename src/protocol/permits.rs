@@ -16,7 +16,7 @@ use std::mem;
 
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Mutex, lock};
-use crate::protocol::queue::Queue;
+use crate::protocol::queue::{Queue, SWEEP};
 
 pub(crate) struct Permits<T> {
     most: usize,
@@ -34,7 +34,7 @@ impl<T> Permits<T> {
             most,
             state: Mutex::new(State {
                 taken: 0,
-                line: Queue::new(),
+                line: Queue::swept_after(SWEEP),
             }),
         }
     }

@@ -4,18 +4,25 @@
 
 use std::collections::VecDeque;
 
+/// Claims that are worth a sweep: few enough not to hold memory, many enough to share its cost.
+pub(crate) const SWEEP: usize = 32;
+
 /// Entries in the order in which they came.
 pub(crate) struct Queue<R> {
     entries: VecDeque<R>,
     /// Claims since the last sweep: as many entries may have become stale.
     claims: usize,
+    /// How many claims a sweep is worth.
+    least: usize,
 }
 
 impl<R> Queue<R> {
-    pub(crate) const fn new() -> Self {
+    /// An empty queue that is not swept before this many claims.
+    pub(crate) fn swept_after(least: usize) -> Self {
         Self {
             entries: VecDeque::new(),
             claims: 0,
+            least,
         }
     }
 
@@ -51,15 +58,19 @@ impl<R> Queue<R> {
         self.entries.remove(at)
     }
 
-    /// Notes that an entry may have become stale. Once half of the entries may be stale, takes out
-    /// all that are. So no more than half of the entries are stale for long, and a claim costs a
-    /// look at two entries at most.
+    /// Notes that an entry may have become stale. Once half of the entries may be stale, and a
+    /// sweep is worth it, takes out all that are. So a claim costs a look at two entries at most.
     #[must_use]
+    #[inline]
     pub(crate) fn note_claim(&mut self, is_stale: impl Fn(&R) -> bool) -> VecDeque<R> {
         self.claims += 1;
-        if self.claims * 2 < self.entries.len() {
+        if self.claims < self.least || self.claims * 2 < self.entries.len() {
             return VecDeque::new();
         }
+        self.sweep(is_stale)
+    }
+
+    fn sweep(&mut self, is_stale: impl Fn(&R) -> bool) -> VecDeque<R> {
         self.claims = 0;
         let (stale, rest) = self.entries.drain(..).partition(is_stale);
         self.entries = rest;
@@ -73,21 +84,23 @@ mod tests {
 
     #[test]
     fn s8_no_more_than_half_of_a_queue_is_stale() {
-        let mut queue = Queue::new();
-        (0..100).for_each(|entry| queue.push(entry));
-        for claimed in 1..=100 {
-            let stale = queue.note_claim(|entry| *entry < claimed);
-            let left = queue.iter().filter(|entry| **entry < claimed).count();
-            assert!(left * 2 <= queue.len(), "{left} of {}", queue.len());
-            assert!(stale.iter().all(|entry| *entry < claimed));
-            assert!(queue.iter().is_sorted(), "the order stays");
+        for least in [1, SWEEP] {
+            let mut queue = Queue::swept_after(least);
+            (0..100).for_each(|entry| queue.push(entry));
+            for claimed in 1..=100 {
+                let stale = queue.note_claim(|entry| *entry < claimed);
+                let left = queue.iter().filter(|entry| **entry < claimed).count();
+                assert!(left < least || left * 2 <= queue.len(), "{left}");
+                assert!(stale.iter().all(|entry| *entry < claimed));
+                assert!(queue.iter().is_sorted(), "the order stays");
+            }
+            assert!(queue.len() < least);
         }
-        assert!(queue.is_empty());
     }
 
     #[test]
     fn the_oldest_that_is_wanted_is_taken() {
-        let mut queue = Queue::new();
+        let mut queue = Queue::swept_after(SWEEP);
         (0..5).for_each(|entry| queue.push(entry));
         assert_eq!(queue.take(|entry| entry % 2 == 1), Some(1));
         assert_eq!(queue.take(|entry| entry % 2 == 1), Some(3));

@@ -46,7 +46,8 @@ impl<R> Side<R> {
         Self {
             most,
             state: Mutex::new(State {
-                queue: Queue::new(),
+                // A stale run counts as starved, and waiters look for it in vain.
+                queue: Queue::swept_after(1),
                 ready: 0,
                 started: 0,
                 living: 0,
