@@ -18,10 +18,11 @@ use crate::platform::clock;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::scope::Scope;
 use crate::scope::batches::{Batches, Dispose, Outcome};
+use crate::scope::fork::fork_in;
 use crate::scope::nest::{Nest, Total};
 use crate::scope::panics::{catching, discard};
-use crate::scope::{Scope, fork};
 use crate::task::record::{Class, Completion, Handle, Rank};
 use crate::task::slab::{Done, Items, Stretch};
 
@@ -239,7 +240,7 @@ where
             counted: 0,
             ..self
         };
-        let (left, right) = fork(frame.seat, || left.run(), || right.run());
+        let (left, right) = fork_in(frame, || left.run(), || right.run());
         left.then(right)
     }
 }
