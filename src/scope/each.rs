@@ -13,11 +13,12 @@ use std::panic::resume_unwind;
 use std::time::Duration;
 
 use crate::engine::frame::Frame;
+use crate::engine::grain::{self, Grain};
 use crate::engine::seat::Seat;
 use crate::platform::clock;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
-use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::scope::Scope;
 use crate::scope::batches::{Batches, Dispose, Outcome};
 use crate::scope::fork::fork_in;
@@ -37,14 +38,6 @@ const PART_OF_ALL: usize = 32;
 const PART_OF_FORMER: usize = 8;
 /// How many times as large as the batch before it a batch is at most.
 const GROWTH: u32 = 8;
-/// Pulling a batch should not take longer: children wait for it meanwhile.
-const PULL: Duration = Duration::from_micros(50);
-/// If items take this long each, all that comes after an item is offered before the item is run. An
-/// offer that nobody accepts costs 0.1 us.
-const LONG: Duration = Duration::from_micros(50);
-/// One batch in this many is timed for that, beginning with the first; and while items are long,
-/// every item is.
-const TIMED: usize = 8;
 /// If items are worth more than their values: how many batches are kept before the oldest is run
 /// here.
 const BACKLOG: u32 = 64;
@@ -52,8 +45,10 @@ const BACKLOG: u32 = 64;
 /// What the batches of one `spawn_each` share.
 struct Shared<F> {
     f: F,
-    /// Whether the items that were timed last have taken [`LONG`] or longer.
-    are_long: AtomicBool,
+    /// If items are coarse, all that comes after an item is offered before the item is run. One
+    /// batch in [`grain::TIMED`] is timed for that, beginning with the first; and while items are
+    /// coarse, every item is. A pool that computes on one thread times none.
+    items: Grain,
     /// How many batches have ended.
     ended: Arc<AtomicUsize>,
 }
@@ -166,14 +161,14 @@ where
                 }
                 continue;
             }
-            if self.are_long() {
+            if self.shared.items.is_coarse() {
                 seat.offer_all();
             }
-            if self.stretch.len() > 1 && (self.are_long() || seat.should_split()) {
+            if self.stretch.len() > 1 && (self.shared.items.is_coarse() || seat.should_split()) {
                 return self.split_in(frame);
             }
             let before = self.stretch.len();
-            let is_well = if self.is_timed || self.are_long() {
+            let is_well = if self.is_timed || self.shared.items.is_coarse() {
                 self.run_timed(spawned)
             } else {
                 self.run_undisturbed(spawned)
@@ -193,23 +188,14 @@ where
         self.scope.frame.note_begun(seat, uncounted.into());
     }
 
-    /// Whether items may take so long that all that comes after an item is offered first.
-    fn are_long(&self) -> bool {
-        // ORDERING: Relaxed: a hint.
-        self.shared.are_long.load(Ordering::Relaxed)
-    }
-
     #[cold]
     #[inline(never)]
     fn run_timed(&mut self, spawned: &Frame<'_>) -> bool {
         let before = self.stretch.len();
         let started = clock::tick();
         let is_well = self.run_undisturbed(spawned);
-        let per_item = (clock::tick() - started) / (before - self.stretch.len());
-        let are_long = per_item >= LONG && spawned.seat.core.threads() > 1;
-        if are_long != self.are_long() {
-            self.shared.are_long.store(are_long, Ordering::Relaxed);
-        }
+        let items = before - self.stretch.len();
+        self.shared.items.note(clock::tick() - started, items);
         is_well
     }
 
@@ -280,7 +266,8 @@ impl BatchSize {
 
     fn note(&mut self, len: u32, took: Duration) {
         self.pulled += len as usize;
-        let growth = PULL.as_nanos() / took.as_nanos().max(1);
+        // Pulling a batch should not be coarse itself: children wait for it meanwhile.
+        let growth = grain::COARSE.as_nanos() / took.as_nanos().max(1);
         self.most = match u32::try_from(growth) {
             Ok(0) => len / 2,
             Ok(growth) => len.saturating_mul(growth.min(GROWTH)),
@@ -323,7 +310,7 @@ impl<'scope> Nest<'scope, '_> {
             rank: None,
             shared: Some(Arc::new(Shared {
                 f,
-                are_long: AtomicBool::new(false),
+                items: Grain::new(false),
                 ended: batches.ended(),
             })),
         };
@@ -378,6 +365,8 @@ impl<'scope> Nest<'scope, '_> {
         T: Send + 'scope,
     {
         let dispose = batches.dispose();
+        let is_timed =
+            self.frame().core().threads() > 1 && batches.number() % grain::TIMED as usize == 0;
         // The record counts as one child.
         let others = u64::from(items.len()) - 1;
         if others > 0 {
@@ -394,7 +383,7 @@ impl<'scope> Nest<'scope, '_> {
                     rank: Some(rank),
                     shared: function.shared.clone(),
                 },
-                is_timed: batches.number() % TIMED == 0,
+                is_timed,
             };
             move || batch.run()
         })
@@ -436,7 +425,8 @@ mod tests {
         for item in [10, 20, 60, 1000].map(Duration::from_micros) {
             let slow = sizes(1000, true, item);
             assert!(
-                slow.iter().all(|len| *len == 1 || item * *len <= PULL),
+                slow.iter()
+                    .all(|len| *len == 1 || item * *len <= grain::COARSE),
                 "{slow:?}"
             );
         }
