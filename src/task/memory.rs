@@ -132,6 +132,7 @@ pub(super) fn take(layout: Layout) -> NonNull<u8> {
 /// # Safety
 ///
 /// `at` came from [`take`] with this layout, and nobody uses it any more.
+#[inline(never)]
 pub(super) unsafe fn give_back(at: NonNull<u8>, layout: Layout, most: &Most) {
     let keep = |class: usize| {
         CACHE.try_with(|cache| {
