@@ -70,6 +70,7 @@ impl<R> Queue<R> {
         self.sweep(is_stale)
     }
 
+    #[cold]
     fn sweep(&mut self, is_stale: impl Fn(&R) -> bool) -> VecDeque<R> {
         self.claims = 0;
         let (stale, rest) = self.entries.drain(..).partition(is_stale);

@@ -94,12 +94,9 @@ impl Drop for Cache {
 }
 
 /// The stack of pieces with this layout, if these are kept.
-#[inline]
 fn class_of(layout: Layout) -> Option<usize> {
-    if layout.size() < SIZES[0] || layout.align() != ALIGN {
-        return None;
-    }
-    SIZES.iter().position(|size| *size == layout.size())
+    let class = SIZES.iter().position(|size| *size == layout.size())?;
+    (layout.align() == ALIGN).then_some(class)
 }
 
 /// The smallest layout that is kept and large enough, unless that would waste too much.
@@ -117,14 +114,21 @@ pub(super) fn round_up(layout: Layout) -> Layout {
 /// If the size is zero.
 #[inline]
 pub(super) fn take(layout: Layout) -> NonNull<u8> {
-    let kept =
-        class_of(layout).and_then(|class| CACHE.try_with(|cache| cache.0[class].pop()).ok()?);
-    kept.unwrap_or_else(|| {
-        assert!(layout.size() > 0, "a size that is not zero");
-        // SAFETY: not of size zero.
-        let at = unsafe { alloc(layout) };
-        NonNull::new(at).unwrap_or_else(|| handle_alloc_error(layout))
-    })
+    if layout.size() >= SIZES[0] {
+        if let Some(kept) = take_kept(layout) {
+            return kept;
+        }
+    }
+    assert!(layout.size() > 0, "a size that is not zero");
+    // SAFETY: not of size zero.
+    let at = unsafe { alloc(layout) };
+    NonNull::new(at).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+#[inline(never)]
+fn take_kept(layout: Layout) -> Option<NonNull<u8>> {
+    let class = class_of(layout)?;
+    CACHE.try_with(|cache| cache.0[class].pop()).ok()?
 }
 
 /// Keeps memory for the thread's next nurseries and batches, or frees it.
@@ -132,24 +136,36 @@ pub(super) fn take(layout: Layout) -> NonNull<u8> {
 /// # Safety
 ///
 /// `at` came from [`take`] with this layout, and nobody uses it any more.
-#[inline(never)]
+#[inline]
 pub(super) unsafe fn give_back(at: NonNull<u8>, layout: Layout, most: &Most) {
-    let keep = |class: usize| {
-        CACHE.try_with(|cache| {
-            let stack = &cache.0[class];
-            let has_room = stack.len.get() < most.0[class];
-            if has_room {
-                // SAFETY: of this class, and nobody's.
-                unsafe { stack.push(at) };
-            }
-            has_room
-        })
-    };
-    let is_kept = class_of(layout).is_some_and(|class| keep(class).unwrap_or(false));
-    if !is_kept {
-        // SAFETY: the caller promises that it was allocated with this layout and is out of use.
-        unsafe { dealloc(at.as_ptr(), layout) };
+    // SAFETY: the caller promises the same.
+    if layout.size() >= SIZES[0] && unsafe { keep(at, layout, most) } {
+        return;
     }
+    // SAFETY: the caller promises that it was allocated with this layout and is out of use.
+    unsafe { dealloc(at.as_ptr(), layout) };
+}
+
+/// Keeps memory, if the thread keeps such memory and has room for it.
+///
+/// # Safety
+///
+/// As [`give_back`].
+#[inline(never)]
+unsafe fn keep(at: NonNull<u8>, layout: Layout, most: &Most) -> bool {
+    let Some(class) = class_of(layout) else {
+        return false;
+    };
+    let kept = CACHE.try_with(|cache| {
+        let stack = &cache.0[class];
+        let has_room = stack.len.get() < most.0[class];
+        if has_room {
+            // SAFETY: of this class, and nobody's.
+            unsafe { stack.push(at) };
+        }
+        has_room
+    });
+    kept.unwrap_or(false)
 }
 
 /// Frees one piece of each size that was not needed since the last call.
