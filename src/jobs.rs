@@ -63,9 +63,8 @@ where
     RA: Send,
     RB: Send,
 {
-    scope::fork_here(a, b, |a, b| {
-        pool::with_current(|seat| scope::fork(seat, a, b))
-    })
+    let elsewhere = |a, b| pool::with_current(|seat| scope::fork_first(seat, a, b));
+    scope::fork_here(a, b, |_| true, elsewhere)
 }
 
 impl Pool {
@@ -92,7 +91,10 @@ impl Pool {
         RA: Send,
         RB: Send,
     {
-        self.with_seat(|seat| scope::fork_on(seat, a, b, |a, b| self.nursery(|_| join(a, b))))
+        // No fork on another seat than the innermost frame's: its frame would be gone when `b` runs
+        // here, and what `b` opens would find the other seat.
+        let elsewhere = |a, b| self.nursery(|_| join(a, b));
+        self.with_seat(|seat| scope::fork_here(a, b, |frame| frame.seat.is(seat), elsewhere))
     }
 
     /// Runs a tuple of closures, possibly at the same time, on this pool, see [`join_all`].

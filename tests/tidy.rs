@@ -25,10 +25,10 @@ const UNSAFE: [&str; 21] = [
     "src/scope/nest.rs",
     "src/scope/partial.rs",
     "src/task/arena.rs",
-    "src/task/buffer.rs",
     "src/task/chunk.rs",
     "src/task/consume.rs",
     "src/task/list.rs",
+    "src/task/memory.rs",
     "src/task/record.rs",
     "src/task/slab.rs",
 ];

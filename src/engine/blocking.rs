@@ -29,8 +29,7 @@ impl Blocking {
 
     /// The nurseries of the children that wait for a thread.
     pub(crate) fn whose(&self) -> Vec<Id> {
-        let whose = |run: &Run| Id::of(run.scope());
-        self.side.read(|queue| queue.iter().map(whose).collect())
+        self.side.each(|run| Id::of(run.scope()))
     }
 
     pub(crate) fn is_starved(&self) -> bool {

@@ -27,7 +27,6 @@
 )]
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::ptr;
 
 use crate::engine::node::Node;
@@ -181,6 +180,14 @@ impl Limiter {
         });
     }
 
+    /// Notes that a handle has claimed a child, whose run may be held back.
+    pub(crate) fn note_claim(&self) {
+        for limiter in self.chain() {
+            let stale = limiter.permits.note_claim(|(run, _)| run.is_stale());
+            stale.into_iter().for_each(|(run, _)| let_go_of(run));
+        }
+    }
+
     /// Whether a run that is `wanted` is held back for lack of a permit.
     pub(crate) fn has_line(&self, wanted: impl Fn(&Run) -> bool) -> bool {
         self.chain()
@@ -297,12 +304,7 @@ pub(crate) fn run_or_hold_back<R>(
     let mut taken = Vec::new();
     let mut missing = limiter.missing();
     while let Some(limiter) = missing.next() {
-        let mut stale = VecDeque::new();
-        let is_stale = |(run, _): &(Run, Class)| run.is_stale();
-        let permits = &limiter.permits;
-        let admitted = permits.take_or_stand_in_line(item, is_stale, &mut stale);
-        stale.into_iter().for_each(|(run, _)| let_go_of(run));
-        match admitted {
+        match limiter.permits.take_or_stand_in_line(item) {
             Some(admitted) => item = admitted,
             None => {
                 failpoint::reach(Failpoint::PermitHeldBack);

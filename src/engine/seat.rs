@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::grain::Grain;
+use crate::engine::grain::Rhythm;
 use crate::engine::shared::{Run, Slot, SlotRef};
 use crate::engine::tally::Tally;
 use crate::platform::deque::Worker as Deque;
@@ -43,7 +43,7 @@ pub(crate) struct Seat {
     /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
     /// Whether the forks behind long rows are coarse.
-    pub(crate) rows: Grain,
+    pub(crate) rows: Rhythm,
     /// Whether this thread has taken a run from another thread, and no fork has begun since.
     pub(crate) is_thief: Cell<bool>,
     /// How many more times this thread gives for a worker that is on its way.
@@ -92,7 +92,7 @@ impl Seat {
             core,
             deque,
             claims: Cell::new(0),
-            rows: Grain::new(),
+            rows: Rhythm::new(),
             is_thief: Cell::new(false),
             eager: Cell::new(0),
             left: Cell::new(0),

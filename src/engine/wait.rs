@@ -127,6 +127,7 @@ impl Seat {
                 .injector
                 .note_claim(Run::is_stale, limit::let_go_of);
         }
+        scope.limiter().inspect(|limiter| limiter.note_claim());
     }
 
     fn wait(&self, frame: &Frame<'_>, scope: &Node, awaited: &impl Awaited) {
@@ -390,6 +391,7 @@ impl Seat {
                     self.without_place(|| Frame::run_child(self, scope, child));
                 });
                 self.note_blocking_claim();
+                limiter.inspect(|limiter| limiter.note_claim());
             });
             child.is_some()
         };

@@ -12,6 +12,7 @@ pub(crate) mod injector;
 pub(crate) mod mark;
 pub(crate) mod nursery_id;
 pub(crate) mod permits;
+pub(crate) mod queue;
 pub(crate) mod remains;
 pub(crate) mod requests;
 pub(crate) mod roster;

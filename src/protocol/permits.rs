@@ -16,6 +16,7 @@ use std::mem;
 
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Mutex, lock};
+use crate::protocol::queue::{Queue, SWEEP};
 
 pub(crate) struct Permits<T> {
     most: usize,
@@ -24,7 +25,7 @@ pub(crate) struct Permits<T> {
 
 struct State<T> {
     taken: usize,
-    line: VecDeque<T>,
+    line: Queue<T>,
 }
 
 impl<T> Permits<T> {
@@ -33,7 +34,7 @@ impl<T> Permits<T> {
             most,
             state: Mutex::new(State {
                 taken: 0,
-                line: VecDeque::new(),
+                line: Queue::swept_after(SWEEP),
             }),
         }
     }
@@ -51,28 +52,22 @@ impl<T> Permits<T> {
         lock(&self.state).taken < self.most
     }
 
-    /// Takes a permit for `item` and gives the item back, or makes it stand in line. Each time the
-    /// line would become longer than ever, items in it that are `is_stale` go to `stale`.
-    pub(crate) fn take_or_stand_in_line(
-        &self,
-        item: T,
-        is_stale: impl Fn(&T) -> bool,
-        stale: &mut VecDeque<T>,
-    ) -> Option<T> {
+    /// Takes a permit for `item` and gives the item back, or makes it stand in line.
+    pub(crate) fn take_or_stand_in_line(&self, item: T) -> Option<T> {
         let mut state = lock(&self.state);
         if state.taken < self.most {
             state.taken += 1;
             return Some(item);
         }
-        if state.line.len() == state.line.capacity() {
-            let mut kept;
-            (*stale, kept) = state.line.drain(..).partition(is_stale);
-            // Room for as many again, so that a long line is not searched for each item.
-            kept.reserve(kept.len() + 1);
-            state.line = kept;
-        }
-        state.line.push_back(item);
+        state.line.push(item);
         None
+    }
+
+    /// Notes that a handle has claimed a child that may stand in line; returns items that
+    /// [turn out](Queue::note_claim) to be stale.
+    #[must_use]
+    pub(crate) fn note_claim(&self, is_stale: impl Fn(&T) -> bool) -> VecDeque<T> {
+        lock(&self.state).line.note_claim(is_stale)
     }
 
     /// Gives a permit back; returns the first item in line, which leaves it.
@@ -80,7 +75,7 @@ impl<T> Permits<T> {
     pub(crate) fn give_back(&self) -> Option<T> {
         let mut state = lock(&self.state);
         state.taken -= 1;
-        state.line.pop_front()
+        state.line.pop()
     }
 
     /// Lets the first item in line go, if a permit is left.
@@ -90,19 +85,17 @@ impl<T> Permits<T> {
         if state.taken == self.most {
             return None;
         }
-        state.line.pop_front()
+        state.line.pop()
     }
 
     /// Takes the first item that is `wanted` out of the line.
     pub(crate) fn take_out(&self, wanted: impl Fn(&T) -> bool) -> Option<T> {
-        let mut state = lock(&self.state);
-        let at = state.line.iter().position(wanted)?;
-        state.line.remove(at)
+        lock(&self.state).line.take(wanted)
     }
 
     /// Whether an item that is `wanted` stands in line.
     pub(crate) fn has(&self, wanted: impl Fn(&T) -> bool) -> bool {
-        lock(&self.state).line.iter().any(wanted)
+        lock(&self.state).line.has(wanted)
     }
 }
 

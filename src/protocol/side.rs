@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 
 use crate::platform::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::protocol::queue::Queue;
 
 pub(crate) struct Side<R> {
     /// How many threads there may be at a time.
@@ -21,12 +22,10 @@ pub(crate) struct Side<R> {
 }
 
 pub(crate) struct State<R> {
-    queue: VecDeque<R>,
+    queue: Queue<R>,
     ready: usize,
     started: usize,
     living: usize,
-    /// Claims by handles since the queue was last swept.
-    claims: usize,
     is_closed: bool,
 }
 
@@ -47,11 +46,11 @@ impl<R> Side<R> {
         Self {
             most,
             state: Mutex::new(State {
-                queue: VecDeque::new(),
+                // A stale run counts as starved, and waiters look for it in vain.
+                queue: Queue::swept_after(1),
                 ready: 0,
                 started: 0,
                 living: 0,
-                claims: 0,
                 is_closed: false,
             }),
             bell: Condvar::new(),
@@ -64,9 +63,9 @@ impl<R> Side<R> {
         [state.queue.len(), state.ready, state.living]
     }
 
-    /// Calls `f` with all that is queued.
-    pub(crate) fn read<T>(&self, f: impl FnOnce(&VecDeque<R>) -> T) -> T {
-        f(&lock(&self.state).queue)
+    /// What `look` says of each run in the queue.
+    pub(crate) fn each<T>(&self, look: impl Fn(&R) -> T) -> Vec<T> {
+        lock(&self.state).queue.iter().map(look).collect()
     }
 
     /// Whether no thread will take the last run in the queue.
@@ -77,29 +76,20 @@ impl<R> Side<R> {
 
     /// Takes the first run that is `wanted`, for a caller that is not one of these threads.
     pub(crate) fn take(&self, wanted: impl Fn(&R) -> bool) -> Option<R> {
-        let mut state = lock(&self.state);
-        let at = state.queue.iter().position(wanted)?;
-        state.queue.remove(at)
+        lock(&self.state).queue.take(wanted)
     }
 
-    /// Notes that something in the queue may be stale now. Once half of the queue may be, takes out
-    /// all that `is_stale` accepts.
+    /// Notes that a handle has claimed a child that may stand in the queue; returns runs that
+    /// [turn out](Queue::note_claim) to be stale.
+    #[must_use]
     pub(crate) fn note_claim(&self, is_stale: impl Fn(&R) -> bool) -> VecDeque<R> {
-        let mut state = lock(&self.state);
-        state.claims += 1;
-        if state.claims * 2 < state.queue.len() {
-            return VecDeque::new();
-        }
-        state.claims = 0;
-        let (stale, rest) = state.queue.drain(..).partition(is_stale);
-        state.queue = rest;
-        stale
+        lock(&self.state).queue.note_claim(is_stale)
     }
 
     /// Queues a run, and says which thread will take it.
     pub(crate) fn submit(&self, run: R) -> Taker {
         let mut state = lock(&self.state);
-        state.queue.push_back(run);
+        state.queue.push(run);
         if state.queue.len() <= state.ready {
             drop(state);
             self.bell.notify_one();
@@ -129,7 +119,7 @@ impl<R> Side<R> {
     ) -> Option<R> {
         let mut state = lock(&self.state);
         loop {
-            if let Some(run) = state.queue.pop_front() {
+            if let Some(run) = state.queue.pop() {
                 state.ready -= 1;
                 return Some(run);
             }

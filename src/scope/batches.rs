@@ -4,7 +4,7 @@ use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::scope::Scope;
 use crate::scope::nest::{Begun, abandon, wait_for_any};
-use crate::task::buffer::trim_spare;
+use crate::task::memory;
 use crate::task::record::{Completion, Handle, Payload, Rank};
 use crate::task::slab::Values;
 
@@ -272,6 +272,6 @@ impl<T> Drop for Batches<'_, T> {
         for batch in self.unjoined.drain(..).flatten() {
             abandon(batch.handle);
         }
-        trim_spare();
+        memory::trim();
     }
 }

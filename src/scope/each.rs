@@ -13,15 +13,17 @@ use std::panic::resume_unwind;
 use std::time::Duration;
 
 use crate::engine::frame::Frame;
+use crate::engine::grain::{self, Grain};
 use crate::engine::seat::Seat;
 use crate::platform::clock;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
-use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::scope::Scope;
 use crate::scope::batches::{Batches, Dispose, Outcome};
+use crate::scope::fork::fork_in;
 use crate::scope::nest::{Nest, Total};
 use crate::scope::panics::{catching, discard};
-use crate::scope::{Scope, fork};
 use crate::task::record::{Class, Completion, Handle, Rank};
 use crate::task::slab::{Done, Items, Stretch};
 
@@ -36,14 +38,6 @@ const PART_OF_ALL: usize = 32;
 const PART_OF_FORMER: usize = 8;
 /// How many times as large as the batch before it a batch is at most.
 const GROWTH: u32 = 8;
-/// Pulling a batch should not take longer: children wait for it meanwhile.
-const PULL: Duration = Duration::from_micros(50);
-/// If items take this long each, all that comes after an item is offered before the item is run. An
-/// offer that nobody accepts costs 0.1 us.
-const LONG: Duration = Duration::from_micros(50);
-/// One batch in this many is timed for that, beginning with the first; and while items are long,
-/// every item is.
-const TIMED: usize = 8;
 /// If items are worth more than their values: how many batches are kept before the oldest is run
 /// here.
 const BACKLOG: u32 = 64;
@@ -51,8 +45,10 @@ const BACKLOG: u32 = 64;
 /// What the batches of one `spawn_each` share.
 struct Shared<F> {
     f: F,
-    /// Whether the items that were timed last have taken [`LONG`] or longer.
-    are_long: AtomicBool,
+    /// If items are coarse, all that comes after an item is offered before the item is run. One
+    /// batch in [`grain::TIMED`] is timed for that, beginning with the first; and while items are
+    /// coarse, every item is. A pool that computes on one thread times none.
+    items: Grain,
     /// How many batches have ended.
     ended: Arc<AtomicUsize>,
 }
@@ -168,18 +164,18 @@ where
                 self.skip(seat);
                 continue;
             }
-            if self.are_long() {
+            if self.shared.items.is_coarse() {
                 seat.offer_all();
             }
-            if self.stretch.len() > 1 && (self.are_long() || seat.should_split()) {
+            if self.stretch.len() > 1 && (self.shared.items.is_coarse() || seat.should_split()) {
                 return;
             }
             let before = self.stretch.len();
-            let started = (self.is_timed || self.are_long()).then(clock::tick);
+            let started = (self.is_timed || self.shared.items.is_coarse()).then(clock::tick);
             let is_well = self.run_undisturbed(spawned);
             let items = before - self.stretch.len();
             if let Some(started) = started {
-                self.note_time(started, items, seat);
+                self.note_time(started, items);
             }
             self.note_begun(seat, items);
             if !is_well {
@@ -208,21 +204,11 @@ where
         self.scope.frame.note_begun(seat, uncounted.into());
     }
 
-    /// Whether items may take so long that all that comes after an item is offered first.
-    fn are_long(&self) -> bool {
-        // ORDERING: Relaxed: a hint.
-        self.shared.are_long.load(Ordering::Relaxed)
-    }
-
-    /// Notes how long so many items have taken.
+    /// Notes how long this many items have taken.
     #[cold]
     #[inline(never)]
-    fn note_time(&self, started: clock::Tick, items: u32, seat: &Seat) {
-        let per_item = (clock::tick() - started) / items;
-        let are_long = per_item >= LONG && seat.core.threads() > 1;
-        if are_long != self.are_long() {
-            self.shared.are_long.store(are_long, Ordering::Relaxed);
-        }
+    fn note_time(&self, started: clock::Tick, items: u32) {
+        self.shared.items.note(clock::tick() - started, items);
     }
 
     /// Runs items until there is something to do besides running the next item; false if an item
@@ -252,7 +238,7 @@ where
             counted: 0,
             ..self
         };
-        let (left, right) = fork(frame.seat, || left.run(), || right.run());
+        let (left, right) = fork_in(frame, || left.run(), || right.run());
         left.then(right)
     }
 }
@@ -292,7 +278,8 @@ impl BatchSize {
 
     fn note(&mut self, len: u32, took: Duration) {
         self.pulled += len as usize;
-        let growth = PULL.as_nanos() / took.as_nanos().max(1);
+        // Pulling a batch should not be coarse itself: children wait for it meanwhile.
+        let growth = grain::COARSE.as_nanos() / took.as_nanos().max(1);
         self.most = match u32::try_from(growth) {
             Ok(0) => len / 2,
             Ok(growth) => len.saturating_mul(growth.min(GROWTH)),
@@ -336,7 +323,7 @@ impl<'scope> Nest<'scope, '_> {
             rank: None,
             shared: Some(Arc::new(Shared {
                 f,
-                are_long: AtomicBool::new(false),
+                items: Grain::new(false),
                 ended: batches.ended(),
             })),
         };
@@ -391,6 +378,8 @@ impl<'scope> Nest<'scope, '_> {
         T: Send + 'scope,
     {
         let dispose = batches.dispose();
+        let is_timed =
+            self.frame().core().threads() > 1 && batches.number() % grain::TIMED as usize == 0;
         // The record counts as one child.
         let others = u64::from(items.len()) - 1;
         if others > 0 {
@@ -407,7 +396,7 @@ impl<'scope> Nest<'scope, '_> {
                     rank: Some(rank),
                     shared: function.shared.clone(),
                 },
-                is_timed: batches.number() % TIMED == 0,
+                is_timed,
             };
             move || batch.run()
         })
@@ -449,7 +438,8 @@ mod tests {
         for item in [10, 20, 60, 1000].map(Duration::from_micros) {
             let slow = sizes(1000, true, item);
             assert!(
-                slow.iter().all(|len| *len == 1 || item * *len <= PULL),
+                slow.iter()
+                    .all(|len| *len == 1 || item * *len <= grain::COARSE),
                 "{slow:?}"
             );
         }

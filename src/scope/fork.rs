@@ -131,48 +131,12 @@ where
     }
 }
 
-/// Runs `a` here and `b` here or on another thread; a panic of either is raised after both.
-#[inline]
-pub(crate) fn fork<A, B, RA, RB>(seat: &Seat, a: A, b: B) -> (RA, RB)
-where
-    A: FnOnce() -> RA,
-    B: FnOnce() -> RB + Send,
-    RB: Send,
-{
-    Frame::with_current(|frame| match frame {
-        Some(frame) if frame.seat.is(seat) => fork_in(frame, a, b),
-        outer => openly(seat, outer, a, b),
-    })
-}
-
-/// Runs a fork if the innermost frame is on this seat, or else `elsewhere`.
-///
-/// A fork that is opened on another seat than the innermost frame's would have ended when the
-/// second closure runs here, and what this closure opens would find the other seat. So `elsewhere`
-/// opens a nursery around both closures.
-#[inline]
-pub(crate) fn fork_on<A, B, RA, RB>(
-    seat: &Seat,
-    a: A,
-    b: B,
-    elsewhere: impl FnOnce(A, B) -> (RA, RB),
-) -> (RA, RB)
-where
-    A: FnOnce() -> RA,
-    B: FnOnce() -> RB + Send,
-    RB: Send,
-{
-    Frame::with_current(|frame| match frame {
-        Some(frame) if frame.seat.is(seat) => fork_in(frame, a, b),
-        _ => out_of_line(|| elsewhere(a, b)),
-    })
-}
-
-/// Runs a fork on the innermost frame's seat, if there is a frame, or else `elsewhere`.
+/// Runs a fork in the innermost frame, if there is one that is `suitable`, or else `elsewhere`.
 #[inline]
 pub(crate) fn fork_here<A, B, RA, RB>(
     a: A,
     b: B,
+    suitable: impl FnOnce(&Frame<'_>) -> bool,
     elsewhere: impl FnOnce(A, B) -> (RA, RB),
 ) -> (RA, RB)
 where
@@ -181,9 +145,19 @@ where
     RB: Send,
 {
     Frame::with_current(|frame| match frame {
-        Some(frame) => fork_in(frame, a, b),
-        None => out_of_line(|| elsewhere(a, b)),
+        Some(frame) if suitable(frame) => fork_in(frame, a, b),
+        _ => out_of_line(|| elsewhere(a, b)),
     })
+}
+
+/// Runs a fork on a thread that has no frame.
+pub(crate) fn fork_first<A, B, RA, RB>(seat: &Seat, a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA,
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    openly(seat, None, a, b)
 }
 
 #[cold]
@@ -192,9 +166,10 @@ fn out_of_line<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Runs a fork in this innermost frame, hidden if it may be.
+/// Runs `a` here and `b` here or on another thread, in this innermost frame; a panic of either is
+/// raised after both. The fork is hidden if it may be.
 #[inline]
-fn fork_in<A, B, RA, RB>(frame: &Frame<'_>, a: A, b: B) -> (RA, RB)
+pub(crate) fn fork_in<A, B, RA, RB>(frame: &Frame<'_>, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB + Send,

@@ -13,7 +13,7 @@ mod partial;
 pub(crate) use batches::Batches;
 pub use cancel::{CancelReason, Cancelled};
 pub(crate) use cancel::{Terms, Token, check, describe};
-pub(crate) use fork::{fork, fork_here, fork_on};
+pub(crate) use fork::{fork_first, fork_here};
 pub use lineage::ChildId;
 pub(crate) use lineage::{Origin, Task, Told};
 pub(crate) use nest::{Held, Nest};

@@ -1,9 +1,8 @@
 //! The memory of one nursery's records, filled by its opener.
 //!
 //! The arena bump-allocates. Its first small chunk lies in the nursery's own stack frame; further
-//! chunks have [`SIZE`] bytes, and the thread keeps some for its next nursery. A chunk without a
-//! live record is filled again, so memory is bounded by the records outstanding or retained (law
-//! S8), and by the chunks that they keep.
+//! chunks have [`SIZE`] bytes. A chunk without a live record is filled again, so memory is bounded
+//! by the records outstanding or retained (law S8), and by the chunks that they keep.
 #![allow(unsafe_code, reason = "a bump allocator")]
 
 use std::alloc::Layout;
@@ -15,13 +14,14 @@ use crate::platform::failpoint::{self, Failpoint};
 use crate::task::chunk::{
     ChunkHeader, Owner, Storage, free, heap_chunk, place, size_for, write_record,
 };
+use crate::task::memory;
 use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 
 /// Bytes of records in the nursery's own frame: five small children. They are part of each level of
 /// a recursion. With room for eight, a tree of nurseries of eight empty children takes a tenth less time.
 const IN_FRAME: usize = 160;
-/// Bytes of a regular chunk on the heap.
-const SIZE: usize = 32 << 10;
+/// Bytes of a regular chunk on the heap: a size that threads keep for their next nurseries.
+const SIZE: usize = memory::LARGEST;
 /// How many full chunks are looked at for reuse before a new one is allocated: more than a few slow
 /// threads keep alive, and few enough to cost nothing beside the children of a chunk.
 const LOOKS: usize = 8;
@@ -30,80 +30,6 @@ const LOOKS: usize = 8;
 struct InFrame {
     header: MaybeUninit<ChunkHeader>,
     records: MaybeUninit<[u8; IN_FRAME]>,
-}
-
-/// Chunks of [`SIZE`] bytes that a thread keeps for its next nursery.
-///
-/// Giving a chunk to the system and getting it back costs a page fault for every 4 KiB, which is
-/// more than the children in it cost.
-mod spare {
-    use std::cell::Cell;
-    use std::ptr::{self, NonNull};
-
-    use super::{ChunkHeader, SIZE, free};
-
-    /// How many chunks a thread keeps at most: 1 MiB, or about 32 000 small children.
-    const MOST: u32 = 32;
-
-    struct Spare {
-        first: Cell<*mut ChunkHeader>,
-        len: Cell<u32>,
-    }
-
-    crate::platform::thread::thread_local! {
-        static SPARE: Spare = const {
-            Spare { first: Cell::new(ptr::null_mut()), len: Cell::new(0) }
-        };
-    }
-
-    impl Spare {
-        fn pop(&self) -> Option<NonNull<ChunkHeader>> {
-            let first = NonNull::new(self.first.get())?;
-            // SAFETY: chunks kept here are valid and nobody else's.
-            self.first.set(unsafe { first.as_ref() }.next.get());
-            self.len.set(self.len.get() - 1);
-            Some(first)
-        }
-    }
-
-    impl Drop for Spare {
-        fn drop(&mut self) {
-            while let Some(chunk) = self.pop() {
-                // SAFETY: allocated by `heap_chunk`, and out of use.
-                unsafe { free(chunk) };
-            }
-        }
-    }
-
-    /// Takes a chunk, whose header has to be written anew.
-    pub(super) fn take() -> Option<NonNull<ChunkHeader>> {
-        SPARE.try_with(Spare::pop).ok()?
-    }
-
-    /// Keeps a chunk for the thread's next nursery, or frees it.
-    ///
-    /// # Safety
-    ///
-    /// `chunk` came from `heap_chunk`, and nobody uses it any more.
-    pub(super) unsafe fn keep_or_free(chunk: NonNull<ChunkHeader>) {
-        // SAFETY: a chunk is valid until it is freed.
-        let header = unsafe { chunk.as_ref() };
-        let is_kept = header.size as usize == SIZE
-            && SPARE
-                .try_with(|spare| {
-                    let has_room = spare.len.get() < MOST;
-                    if has_room {
-                        header.next.set(spare.first.replace(chunk.as_ptr()));
-                        spare.len.set(spare.len.get() + 1);
-                    }
-                    has_room
-                })
-                .unwrap_or(false);
-        if !is_kept {
-            // SAFETY: the caller promises that it came from `heap_chunk` and is out of use.
-            unsafe { free(chunk) };
-        }
-    }
 }
 
 /// The chunks of one nursery, filled by its opener.
@@ -226,13 +152,7 @@ impl Arena {
             }
             self.push_full(oldest);
         }
-        let needed = size_for(record);
-        if needed <= SIZE {
-            if let Some(spare) = spare::take() {
-                return self.restart(spare, owner, SIZE);
-            }
-        }
-        let size = needed.max(SIZE);
+        let size = size_for(record).max(SIZE);
         self.start(heap_chunk(owner, self.number(), size), size);
     }
 
@@ -303,7 +223,7 @@ impl Arena {
         while let Some(chunk) = self.pop_full() {
             if chunk.as_ptr() != in_frame {
                 // SAFETY: from `heap_chunk`; the nursery is over, so its records are too.
-                unsafe { spare::keep_or_free(chunk) };
+                unsafe { free(chunk) };
             }
         }
     }

@@ -8,19 +8,17 @@
 //! holds no live record. Only the arena's thread allocates; any thread releases.
 #![allow(unsafe_code, reason = "hands out raw memory")]
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
+use crate::task::memory::{self, ALIGN, Most};
 use crate::task::record::{Class, Handle, Header, Kind, Queued, Rank, Record, Vtable};
 
-/// Alignment of every chunk.
-pub(super) const ALIGN: usize = 16;
-
-/// The front of every chunk.
+/// The front of every chunk, aligned as all chunks are.
 #[repr(C, align(16))]
 pub(crate) struct ChunkHeader {
     /// The nursery of these children; opaque here.
@@ -113,14 +111,9 @@ pub(crate) struct Owner {
 }
 
 pub(super) fn heap_chunk(owner: Owner, sequence: u64, size: usize) -> NonNull<ChunkHeader> {
-    let layout = chunk_layout(size);
-    // SAFETY: the size is at least a header's, so not zero.
-    let at = unsafe { alloc(layout) }.cast::<ChunkHeader>();
-    let Some(chunk) = NonNull::new(at) else {
-        handle_alloc_error(layout)
-    };
+    let chunk = memory::take(chunk_layout(size)).cast::<ChunkHeader>();
     let header = ChunkHeader::new(owner, sequence, size);
-    // SAFETY: fresh memory of at least a header's size and alignment.
+    // SAFETY: memory of at least a header's size and alignment, and nobody else's.
     unsafe { chunk.write(header) };
     chunk
 }
@@ -129,7 +122,7 @@ fn chunk_layout(size: usize) -> Layout {
     Layout::from_size_align(size, ALIGN).expect("a child's closure or result is too large")
 }
 
-/// Frees a chunk.
+/// Gives a chunk back.
 ///
 /// # Safety
 ///
@@ -137,8 +130,8 @@ fn chunk_layout(size: usize) -> Layout {
 pub(super) unsafe fn free(chunk: NonNull<ChunkHeader>) {
     // SAFETY: a chunk is valid until it is freed.
     let size = unsafe { chunk.as_ref() }.size as usize;
-    // SAFETY: allocated with this very layout.
-    unsafe { dealloc(chunk.as_ptr().cast(), chunk_layout(size)) };
+    // SAFETY: taken with this very layout; the caller promises the rest.
+    unsafe { memory::give_back(chunk.cast(), chunk_layout(size), &Most::RECORDS) };
 }
 
 /// Bytes of a chunk with room for this one record, whatever its alignment.

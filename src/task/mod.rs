@@ -4,11 +4,11 @@
 
 #[cfg(not(hatchery_loom))]
 pub(crate) mod arena;
-pub(crate) mod buffer;
 pub(crate) mod chunk;
 pub(crate) mod completion;
 mod consume;
 pub(crate) mod list;
+pub(crate) mod memory;
 pub(crate) mod record;
 pub(crate) mod slab;
 pub(crate) mod state;

@@ -29,9 +29,9 @@ use std::ptr::NonNull;
 use std::slice;
 
 use crate::platform::thread;
-use crate::task::buffer::Buffer;
 use crate::task::completion::{Completion, Payload, lose};
 use crate::task::consume::{Apart, Step, consume};
+use crate::task::memory::Buffer;
 
 /// Whether a value fits exactly where its item was.
 const fn in_place<I, T>() -> bool {

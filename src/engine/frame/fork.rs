@@ -114,7 +114,7 @@ impl Frame<'_> {
     #[inline]
     pub(crate) fn show_forks(&self) {
         match self.forks.get() {
-            FEW if self.seat.rows.are_coarse() => self.seat.offer_forks(),
+            FEW if self.seat.rows.is_coarse() => self.seat.offer_forks(),
             1 if self.seat.is_thief.get() => {
                 self.seat.is_thief.set(false);
                 self.seat.offer_forks();

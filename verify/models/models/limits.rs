@@ -4,8 +4,6 @@
 //! What threads do here mirrors `limit::with_permits`, `run_or_hold_back`, `Limiter::give_back`, and what
 //! `Seat::wait` does about limits.
 
-use std::collections::VecDeque;
-
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
@@ -119,9 +117,7 @@ impl Both {
             let mut missing = limits.iter();
             let mut is_held_back = false;
             for permits in missing.by_ref() {
-                let none = |_: &u32| false;
-                let admitted = permits.take_or_stand_in_line(item, none, &mut VecDeque::new());
-                if admitted.is_none() {
+                if permits.take_or_stand_in_line(item).is_none() {
                     is_held_back = true;
                     break;
                 }
@@ -220,11 +216,7 @@ impl Turns {
 
     /// What `limit::run_or_hold_back` does.
     fn run(&self, run: usize, by: usize) {
-        let none = |_: &usize| false;
-        let admitted = self
-            .permits
-            .take_or_stand_in_line(run, none, &mut VecDeque::new());
-        if admitted.is_some() {
+        if self.permits.take_or_stand_in_line(run).is_some() {
             self.have_ended[run].store(true, Ordering::Release);
             self.give_back(by);
         } else if run != by {

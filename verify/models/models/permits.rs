@@ -1,7 +1,5 @@
 //! Permits: no more at a time than there are, and nobody is left in line.
 
-use std::collections::VecDeque;
-
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use loom::sync::Arc;
 use loom::thread;
@@ -25,9 +23,7 @@ impl Limited {
             let _ = self.permits.take();
             return Some(item);
         }
-        let none = |_: &u32| false;
-        self.permits
-            .take_or_stand_in_line(item, none, &mut VecDeque::new())
+        self.permits.take_or_stand_in_line(item)
     }
 
     /// Runs an item if there is a permit, and whoever is let go because of that.
