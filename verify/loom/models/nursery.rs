@@ -14,7 +14,8 @@ use std::sync::{Arc, Weak};
 use super::Memory;
 use crate::engine::node::Node;
 use crate::engine::seat::Seat;
-use crate::task::chunk::{self, LoneChunk, Owner};
+use crate::task::chunk::Owner;
+use crate::task::placement::{self, LoneChunk};
 use crate::task::record::{Class, Completion, Handle, Outcome, Queued, Running, Vtable};
 
 type Task = Box<dyn FnOnce() -> usize + Send>;
@@ -139,7 +140,7 @@ impl Nursery {
             index
         });
         // SAFETY: nobody looks at the owner; the vtable is of these types.
-        unsafe { chunk::single(owner, 0, Class::Compute, VTABLE, |_| task) }
+        unsafe { placement::single(owner, 0, Class::Compute, VTABLE, |_| task) }
     }
 
     /// The home goes on, and uses the memory for something else.
