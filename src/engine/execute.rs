@@ -1,4 +1,4 @@
-//! Running the children of a run that this thread has taken, and giving them back to a list.
+//! Running the children of a run that this thread has taken.
 
 use crate::engine::frame::Frame;
 use crate::engine::limit;
@@ -11,17 +11,6 @@ use crate::task::list::PendingList;
 use crate::task::record::Class;
 
 impl Run {
-    /// Releases the children that handles have claimed; if those were all, releases the run, too.
-    pub(crate) fn without_stale(self, seat: &Seat) -> Option<Self> {
-        self.children.sweep();
-        if self.children.is_empty() {
-            failpoint::reach(Failpoint::RunSwept);
-            self.scope().release(seat);
-            return None;
-        }
-        Some(self)
-    }
-
     /// Runs the children on this thread, oldest first, until `enough` is true; the rest is shared
     /// again. `enough` is called after each child; its argument says whether it is the turn of
     /// others: see `turns`.
@@ -72,17 +61,5 @@ impl Run {
         seat.slot().take_along(Id::of(scope), only, || {
             Frame::run_all(seat, scope, self.children, enough)
         })
-    }
-
-    /// Gives the children to a list of their nursery on this thread. The nursery stays open: this
-    /// thread is its home, or has another run of it.
-    pub(crate) fn take_back(self, seat: &Seat, list: &PendingList) {
-        list.append(&self.children);
-        failpoint::reach(if self.scope().is_fork() {
-            Failpoint::ForkTakenBack
-        } else {
-            Failpoint::RunTakenBack
-        });
-        self.scope().release(seat);
     }
 }

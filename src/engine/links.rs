@@ -30,6 +30,7 @@ impl Node {
     /// The seat that it was opened on.
     #[inline]
     fn seat(&self) -> *const Seat {
+        self.witness.note_look();
         self.opener.cast()
     }
 
@@ -75,8 +76,8 @@ impl Node {
     pub(crate) fn note_runner(&self, seat: &Seat) {
         let slot = seat.slot.erase().cast_mut();
         // ORDERING: Release; partner: `runner`. It publishes the slot, which was made before: a
-        // thread that follows the pointer has perhaps never met this thread. No model: the models
-        // have no slots, and ThreadSanitizer reports weaker orderings (`verify/sanitizers/run`).
+        // thread that follows the pointer has perhaps never met this thread. No model: models make
+        // all slots before the threads. ThreadSanitizer reports weaker orderings (`verify/sanitizers/run`).
         self.runner.store(slot, Ordering::Release);
     }
 

@@ -19,6 +19,7 @@ pub(crate) mod publish;
 pub(crate) mod report;
 mod reporting;
 pub(crate) mod seat;
+mod share;
 pub(crate) mod shared;
 mod side_threads;
 pub(crate) mod survey;

@@ -8,6 +8,7 @@ use crate::engine::tally::{AtHome, Counter, NowAndThen, Numbers};
 use crate::platform::lazy::Lazy;
 use crate::platform::sync::OnceLock;
 use crate::platform::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::platform::witness::Witness;
 use crate::protocol::count::Count;
 
 /// All the engine knows of a nursery.
@@ -36,6 +37,8 @@ pub(crate) struct Node {
     /// Whether this nursery was a fork. The second closure of a fork is not counted as a child, so
     /// the nursery needs nothing rare, and allocates nothing.
     is_fork: bool,
+    /// Used when the nursery is over.
+    pub(crate) witness: Witness,
 }
 
 /// What few nurseries need.
@@ -61,6 +64,7 @@ impl Node {
             runner: AtomicPtr::new(ptr::null_mut()),
             foreign: AtomicU64::new(0),
             is_fork,
+            witness: Witness::new(),
         }
     }
 

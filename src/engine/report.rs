@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use crate::engine::node::Part;
 use crate::engine::tally::Numbers;
-use crate::platform::sync::atomic::{AtomicBool, Ordering};
-use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
+use crate::platform::sync::atomic::Ordering;
+use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, hints, lock};
 use crate::task::record::Class;
 
 /// The address of something that may be gone: to be compared only.
@@ -99,7 +99,7 @@ pub(crate) struct Report {
 /// Where others leave requests for a slot's report, and find the report.
 #[derive(Default)]
 pub(crate) struct Desk {
-    is_wanted: AtomicBool,
+    is_wanted: hints::AtomicBool,
     file: Mutex<File>,
 }
 

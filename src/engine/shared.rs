@@ -15,8 +15,8 @@ use crate::engine::report::{Desk, Id};
 use crate::engine::tally::Tally;
 use crate::platform::deque::{Steal, Stealer};
 use crate::platform::parker::Parker;
-use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering};
-use crate::platform::sync::{Arc, Mutex, lock};
+use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::sync::{Arc, Mutex, hints, lock};
 use crate::protocol::requests::Requests;
 use crate::task::list::PendingList;
 
@@ -24,7 +24,7 @@ use crate::task::list::PendingList;
 #[must_use]
 pub(crate) struct Run {
     scope: *const Node,
-    pub(super) children: PendingList,
+    pub(crate) children: PendingList,
 }
 
 // SAFETY: the children are shared, and the pointer is followed under the count only.
@@ -40,7 +40,7 @@ impl Run {
     }
 
     /// Shares what is left of a run, under the same unit of the count.
-    pub(super) fn again(scope: &Node, children: PendingList) -> Self {
+    pub(crate) fn again(scope: &Node, children: PendingList) -> Self {
         children.share(0);
         Self { scope, children }
     }
@@ -52,7 +52,7 @@ impl Run {
 
     /// Calls `f` with the run and its nursery, which is open until `f` releases the run's unit of the
     /// count or passes it on: the last thing that `f` does with the nursery.
-    pub(super) fn with_nursery<R>(self, f: impl FnOnce(Self, &Node) -> R) -> R {
+    pub(crate) fn with_nursery<R>(self, f: impl FnOnce(Self, &Node) -> R) -> R {
         // SAFETY: the count keeps the nursery open, as long as `f` needs it.
         let scope = unsafe { &*self.scope };
         f(self, scope)
@@ -114,13 +114,13 @@ pub(crate) struct Slot {
     /// What threads without work want of the owner.
     pub(crate) requests: Requests<Slot>,
     /// Children in the deque.
-    public: AtomicU32,
+    public: hints::AtomicU32,
     /// Runs stolen from the deque so far; wraps in a long life, which `publish::is_between`
     /// allows for.
-    stolen: AtomicU32,
+    stolen: hints::AtomicU32,
     /// Set while a worker is enlisted among the sleepers.
     pub(crate) asleep: AtomicBool,
-    doing: AtomicU8,
+    doing: hints::AtomicU8,
     stealer: Stealer<Run>,
     owner: Mutex<String>,
     /// What the owner has done.
@@ -129,7 +129,7 @@ pub(crate) struct Slot {
     pub(crate) desk: Desk,
     /// The nursery of the children that the owner has taken last, and the child, if it was only
     /// one; null if there is none.
-    taken: [AtomicPtr<()>; 2],
+    taken: [hints::AtomicPtr<()>; 2],
 }
 
 impl Slot {
@@ -137,10 +137,10 @@ impl Slot {
         Self {
             parker: Parker::new(),
             requests: Requests::new(),
-            public: AtomicU32::new(0),
-            stolen: AtomicU32::new(NONE_STOLEN),
+            public: hints::AtomicU32::new(0),
+            stolen: hints::AtomicU32::new(NONE_STOLEN),
             asleep: AtomicBool::new(asleep),
-            doing: AtomicU8::new(if asleep {
+            doing: hints::AtomicU8::new(if asleep {
                 Doing::Sleeping as u8
             } else {
                 Doing::Away as u8

@@ -19,7 +19,7 @@ use std::array;
 use std::ops::{Index, IndexMut};
 
 use crate::platform::sync::atomic::Ordering;
-use crate::platform::sync::uneventful::AtomicU64;
+use crate::platform::sync::hints::AtomicU64;
 
 /// A number that one thread writes at a time, and any may read.
 #[derive(Default)]

@@ -24,6 +24,12 @@ pub(crate) mod thread;
 pub(crate) mod thread {
     pub(crate) use std::thread::panicking;
     pub(crate) use std::thread_local;
+
+    /// An address that belongs to this thread alone while it lives.
+    pub(crate) fn token() -> *const u8 {
+        loom::thread_local!(static TOKEN: u8 = 0);
+        TOKEN.with(std::ptr::from_ref)
+    }
 }
 pub(crate) mod witness;
 
@@ -34,6 +40,9 @@ pub(crate) mod atomic;
 #[cfg(hatchery_loom)]
 #[path = "../../verify/door/condvar.rs"]
 pub(crate) mod condvar;
+#[cfg(hatchery_loom)]
+#[path = "../../verify/door/deque.rs"]
+pub(crate) mod deque;
 #[cfg(any(hatchery_loom, hatchery_shuttle))]
 #[path = "../../verify/door/planted.rs"]
 pub(crate) mod planted;
@@ -64,6 +73,8 @@ pub(crate) mod sync {
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
     #[cfg(hatchery_shuttle)]
     pub(crate) use shuttle::sync::{Arc, RwLock, Weak};
+    #[cfg(hatchery_loom)]
+    pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::PoisonError;
     #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};
@@ -85,6 +96,18 @@ pub(crate) mod sync {
         pub(crate) use crate::platform::atomic::AtomicU64;
         #[cfg(hatchery_shuttle)]
         pub(crate) use std::sync::atomic::AtomicU64;
+    }
+
+    /// Cells for people to read, and cells that say what is worth doing, not what may be done. They are real in
+    /// the model checker, so that they are no steps.
+    pub(crate) mod hints {
+        #[cfg(not(hatchery_loom))]
+        pub(crate) use super::{
+            atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32},
+            uneventful::AtomicU64,
+        };
+        #[cfg(hatchery_loom)]
+        pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64};
     }
 
     /// Locks one of the crate's own mutexes.

@@ -62,7 +62,6 @@ impl Parker {
     }
 
     /// Blocks until a token is there, but not for longer than `time`; returns whether a token came.
-    #[cfg(not(hatchery_loom))]
     pub(crate) fn park_for(&self, time: std::time::Duration) -> bool {
         self.park_unless(|bell, gate| {
             let is_parked = |_: &mut ()| self.state.load(Ordering::Relaxed) == PARKED;

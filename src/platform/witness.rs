@@ -20,4 +20,12 @@ impl Witness {
         #[cfg(hatchery_loom)]
         self.0.with_mut(|_| ());
     }
+
+    /// Notes that the memory is read: a model fails if this and a use are not ordered.
+    #[allow(clippy::inline_always, reason = "nothing")]
+    #[inline(always)]
+    pub(crate) fn note_look(&self) {
+        #[cfg(hatchery_loom)]
+        self.0.with(|_| ());
+    }
 }

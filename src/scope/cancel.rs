@@ -572,7 +572,8 @@ impl Scope {
     ///
     /// The engine names nurseries by references to their frames, which give access to the frames
     /// only. So the address is taken from such a reference, and the permission from
-    /// [`Self::expose`].
+    /// [`Self::expose`]. A pointer to the nursery, stored in the frame, would do without that, but
+    /// cost each child a load: 1 % of a spawn and join, and 1.2 % of a small nursery.
     ///
     /// # Safety
     ///

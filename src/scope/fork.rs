@@ -23,7 +23,7 @@ use crate::engine::seat::Seat;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::scope::Scope;
 use crate::scope::panics::{catching, discard};
-use crate::task::chunk::ForkRecord;
+use crate::task::placement::ForkRecord;
 use crate::task::record::{Completion, Outcome, Payload, Running, Vtable};
 
 /// A fork in its caller's stack frame.

@@ -17,7 +17,7 @@ use crate::platform::failpoint::{self, Failpoint};
 use crate::scope::panics::catching;
 use crate::scope::{CancelReason, Scope, Terms};
 use crate::task::arena::Arena;
-use crate::task::chunk;
+use crate::task::placement;
 use crate::task::record::{Class, Completion, Handle, Outcome, Payload, Rank, Running, Vtable};
 
 /// One open nursery: what its children see, and the memory of the children that its opener spawns.
@@ -166,7 +166,7 @@ impl<'scope> Nest<'scope, '_> {
                 let sequence = scope.foreign_sequence();
                 seat.tally()[Counter::Spawned].add(1);
                 // SAFETY: as in `spawn_with`.
-                unsafe { chunk::single(owner, sequence, class, vtable, closure) }
+                unsafe { placement::single(owner, sequence, class, vtable, closure) }
             })
         };
         match class {

@@ -11,10 +11,9 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::platform::failpoint::{self, Failpoint};
-use crate::task::chunk::{
-    ChunkHeader, Owner, Storage, free, heap_chunk, place, size_for, write_record,
-};
+use crate::task::chunk::{ChunkHeader, Owner, Storage, free, heap_chunk};
 use crate::task::memory;
+use crate::task::placement::{place, size_for, write_record};
 use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 
 /// Bytes of records in the nursery's own frame: five small children. They are part of each level of

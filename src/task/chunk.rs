@@ -1,22 +1,15 @@
 //! Chunks: pieces of memory that hold records and know which nursery these belong to.
 //!
-//! Most chunks belong to a nursery's arena. A record that another thread than the nursery's own
-//! spawns is a chunk of its own, freed with its last reference. The record of a fork lies in the
-//! fork's stack frame, in no chunk.
-//!
 //! INVARIANT: no more records are released than were allocated; a chunk whose counts are equal
 //! holds no live record. Only the arena's thread allocates; any thread releases.
 #![allow(unsafe_code, reason = "hands out raw memory")]
 
 use std::alloc::Layout;
-use std::cell::{Cell, UnsafeCell};
-use std::mem::MaybeUninit;
+use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
 use crate::task::memory::{self, ALIGN, Most};
-use crate::task::record::{Class, Handle, Header, Kind, Queued, Rank, Record, Vtable};
 
 /// The front of every chunk, aligned as all chunks are.
 #[repr(C, align(16))]
@@ -59,8 +52,15 @@ impl ChunkHeader {
         self.spawner
     }
 
+    #[inline]
     pub(crate) fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// Counts one record that is about to be written here, by the arena's own thread.
+    #[inline]
+    pub(super) fn note_allocated(&self) {
+        self.allocated.set(self.allocated.get() + 1);
     }
 
     /// Gives one record of this chunk back. Nobody touches it any more, and it is released once.
@@ -132,204 +132,4 @@ pub(super) unsafe fn free(chunk: NonNull<ChunkHeader>) {
     let size = unsafe { chunk.as_ref() }.size as usize;
     // SAFETY: taken with this very layout; the caller promises the rest.
     unsafe { memory::give_back(chunk.cast(), chunk_layout(size), &Most::RECORDS) };
-}
-
-/// Bytes of a chunk with room for this one record, whatever its alignment.
-pub(super) fn size_for(record: Layout) -> usize {
-    let slack = record.align().saturating_sub(ALIGN);
-    size_of::<ChunkHeader>()
-        .saturating_add(record.size())
-        .saturating_add(slack)
-}
-
-/// Where a record of this layout fits into a chunk behind its first `used` bytes: start and end.
-#[inline]
-pub(super) fn place(chunk: *const ChunkHeader, used: usize, record: Layout) -> (usize, usize) {
-    let align = record.align();
-    let start = if align == align_of::<Header>() {
-        // Every record starts and ends at a multiple of this.
-        used
-    } else if align <= ALIGN {
-        (used + align - 1) & !(align - 1)
-    } else {
-        let base = chunk.addr();
-        (base + used).next_multiple_of(align) - base
-    };
-    // No overflow: neither a chunk nor a record is larger than `isize::MAX`.
-    (start, start + record.size())
-}
-
-/// Writes an unstarted record into a chunk.
-///
-/// # Safety
-///
-/// As [`Record::write`]; `start` comes from [`place`] for this record in this chunk, and the
-/// bytes there are the caller's.
-#[inline]
-pub(super) unsafe fn write_record<F, T>(
-    chunk: NonNull<ChunkHeader>,
-    start: usize,
-    kind: Kind,
-    vtable: &'static Vtable,
-    closure: impl FnOnce(Rank) -> F,
-) -> (Queued, Handle<T>) {
-    // SAFETY: `chunk` is valid.
-    let header = unsafe { chunk.as_ref() };
-    header.allocated.set(header.allocated.get() + 1);
-    #[allow(clippy::cast_possible_truncation, reason = "chunk sizes fit 32 bits")]
-    let offset = start as u32;
-    let rank = Rank::new(header.sequence, offset);
-    // SAFETY: inside the chunk.
-    let at = unsafe { chunk.byte_add(start) }.cast::<Record<F, T>>();
-    // SAFETY: aligned and in bounds by `place`; the caller promises the rest.
-    unsafe { Record::write(at, offset, kind, vtable, closure(rank)) }
-}
-
-/// A child in a chunk of its own, for threads that have no arena of its nursery.
-///
-/// # Safety
-///
-/// As [`Record::write`]; `owner` outlives the record.
-pub(crate) unsafe fn single<F, T>(
-    owner: Owner,
-    sequence: u64,
-    class: Class,
-    vtable: &'static Vtable,
-    closure: impl FnOnce(Rank) -> F,
-) -> (Queued, Handle<T>) {
-    failpoint::reach(Failpoint::ChunkOfOne);
-    let record = Layout::new::<Record<F, T>>();
-    let chunk = heap_chunk(owner, sequence, size_for(record));
-    let (start, _) = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record);
-    let storage = Storage::Single;
-    // SAFETY: a fresh chunk with this one record.
-    unsafe { write_record(chunk, start, Kind { class, storage }, vtable, closure) }
-}
-
-/// Room for one record in the stack frame of a fork.
-///
-/// To begin with it holds a closure and nothing else, which is all that most forks need.
-pub(crate) struct ForkRecord<F, T>(UnsafeCell<MaybeUninit<Record<F, T>>>);
-
-impl<F, T> ForkRecord<F, T> {
-    #[inline]
-    pub(crate) fn new(closure: F) -> Self {
-        let room = Self(UnsafeCell::new(MaybeUninit::uninit()));
-        // SAFETY: the record's slot is valid for writes and nobody else's.
-        unsafe { Record::closure(room.record()).write(closure) };
-        room
-    }
-
-    #[inline]
-    fn record(&self) -> NonNull<Record<F, T>> {
-        NonNull::from(&self.0).cast()
-    }
-
-    /// Moves the closure out.
-    ///
-    /// # Safety
-    ///
-    /// It has not been moved out before, and [`publish`](Self::publish) was not called.
-    #[inline]
-    pub(crate) unsafe fn take(&self) -> F {
-        // SAFETY: `new` put it there.
-        unsafe { Record::closure(self.record()).read() }
-    }
-
-    /// Makes a record of the closure, whose handle is for [`handle`](Self::handle).
-    ///
-    /// # Safety
-    ///
-    /// As [`Record::write`], for the closure given before. It is called once, the closure has not
-    /// been taken, and `self` stays in place until the record is released.
-    pub(crate) unsafe fn publish(&self, vtable: &'static Vtable) -> Queued {
-        let kind = Kind {
-            class: Class::Compute,
-            storage: Storage::Frame,
-        };
-        // SAFETY: the caller promises the same; a record in a frame has no chunk.
-        let (queued, _handle) = unsafe { Record::write_header(self.record(), 0, kind, vtable) };
-        queued
-    }
-
-    /// The handle of the record.
-    ///
-    /// # Safety
-    ///
-    /// [`publish`](Self::publish) was called, and this is called once.
-    pub(crate) unsafe fn handle(&self) -> Handle<T> {
-        // SAFETY: the caller promises the same.
-        unsafe { Record::handle(self.record()) }
-    }
-}
-
-/// A chunk with room for one record, in place: for models, which have no arena.
-#[cfg(hatchery_loom)]
-#[repr(C)]
-pub(crate) struct LoneChunk<F, T> {
-    header: UnsafeCell<MaybeUninit<ChunkHeader>>,
-    record: UnsafeCell<MaybeUninit<Record<F, T>>>,
-}
-
-#[cfg(hatchery_loom)]
-impl<F, T> LoneChunk<F, T> {
-    pub(crate) fn new(closure: F) -> Self {
-        let chunk = Self {
-            header: UnsafeCell::new(MaybeUninit::uninit()),
-            record: UnsafeCell::new(MaybeUninit::uninit()),
-        };
-        // SAFETY: the record's slot is valid for writes and nobody else's.
-        unsafe { Record::closure(chunk.record()).write(closure) };
-        chunk
-    }
-
-    fn record(&self) -> NonNull<Record<F, T>> {
-        NonNull::from(&self.record).cast()
-    }
-
-    /// Whether the record has been given back, and just once.
-    ///
-    /// # Safety
-    ///
-    /// [`publish`](Self::publish) was called.
-    pub(crate) unsafe fn is_released(&self) -> bool {
-        let chunk = NonNull::from(self).cast::<ChunkHeader>();
-        // SAFETY: `publish` has put it there.
-        unsafe { chunk.as_ref() }.is_dead()
-    }
-
-    /// Moves the closure out.
-    ///
-    /// # Safety
-    ///
-    /// It has not been moved out before, and [`publish`](Self::publish) was not called.
-    pub(crate) unsafe fn take(&self) -> F {
-        // SAFETY: `new` put it there.
-        unsafe { Record::closure(self.record()).read() }
-    }
-
-    /// Makes a record of the closure.
-    ///
-    /// # Safety
-    ///
-    /// As [`Record::write`], for the closure given before. It is called once, the closure has not
-    /// been taken, and `self` stays in place until the record is released.
-    pub(crate) unsafe fn publish(
-        &self,
-        owner: Owner,
-        vtable: &'static Vtable,
-    ) -> (Queued, Handle<T>) {
-        let chunk = NonNull::from(self).cast::<ChunkHeader>();
-        let header = ChunkHeader::new(owner, 0, size_of::<Self>());
-        header.allocated.set(1);
-        // SAFETY: the first field of `self`, and nobody else's.
-        unsafe { chunk.write(header) };
-        let offset = u32::try_from(std::mem::offset_of!(Self, record)).expect("a small field");
-        let kind = Kind {
-            class: Class::Compute,
-            storage: Storage::Owned,
-        };
-        // SAFETY: the second field of `self`; the caller promises the rest.
-        unsafe { Record::write_header(self.record(), offset, kind, vtable) }
-    }
 }

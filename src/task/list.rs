@@ -83,7 +83,6 @@ impl PendingList {
     }
 
     /// The number of the next child.
-    #[cfg(not(hatchery_loom))]
     pub(crate) fn end(&self) -> u32 {
         self.end.get()
     }

@@ -31,6 +31,16 @@ impl Condvar {
         self.0.wait_timeout(guard, time)
     }
 
+    /// As [`wait_timeout`](Self::wait_timeout), since no time passes.
+    pub(crate) fn wait_timeout_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        time: Duration,
+        _condition: impl FnMut(&mut T) -> bool,
+    ) -> LockResult<(MutexGuard<'a, T>, model::WaitTimeoutResult)> {
+        self.wait_timeout(guard, time)
+    }
+
     #[track_caller]
     pub(crate) fn notify_one(&self) {
         if !planted::skips() {

@@ -113,9 +113,13 @@ pub(crate) fn is_any() -> bool {
 
 /// The number of the line that this place is on.
 fn line_of([file, function, code]: [&str; 3]) -> Option<usize> {
-    // The crate's own code, or a model's.
+    // The crate's own code, or a model's, or what stands for others' code.
     let models = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = [models.join("../../src"), models.to_owned()];
+    let folders = [
+        models.join("../../src"),
+        models.to_owned(),
+        models.join(".."),
+    ];
     let mut texts = folders
         .iter()
         .map(|folder| fs::read_to_string(folder.join(file)));

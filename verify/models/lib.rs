@@ -1,6 +1,7 @@
-//! The layers of the crate that know no pool, compiled for the model checker, and their models.
+//! The layers of the crate that know no thread's stack, compiled for the model checker, and their models.
 #![allow(dead_code, reason = "most of the callers are in layers above")]
 
+mod engine;
 #[path = "../../src/platform/mod.rs"]
 mod platform;
 #[path = "../../src/protocol/mod.rs"]

@@ -20,7 +20,7 @@ const OTHER: usize = 2;
 fn foreign_spawn_keeps_the_nursery_open_while_its_body_ends() {
     exhaustively(|| {
         let pool = Pool::new(2, 0);
-        let nursery = Nursery::new(HOME, 1);
+        let nursery = Nursery::new(&pool.seat(HOME), 1);
         nursery.count.add(1);
         let worker = pool.seat(WORKER);
         let worker = {
@@ -44,8 +44,8 @@ fn foreign_spawn_keeps_the_nursery_open_while_its_body_ends() {
 fn foreign_spawn_from_further_in_keeps_the_nursery_open() {
     within_bounds(|| {
         let pool = Pool::new(3, 0);
-        let outer = Nursery::new(HOME, 1);
-        let inner = Nursery::new(WORKER, 1);
+        let outer = Nursery::new(&pool.seat(HOME), 1);
+        let inner = Nursery::new(&pool.seat(WORKER), 1);
         // A run of each is taken.
         outer.count.add(1);
         let home_of_inner = pool.seat(WORKER);

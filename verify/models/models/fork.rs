@@ -4,7 +4,7 @@
 use loom::thread;
 
 use super::nursery::Nursery;
-use super::runs::{Fork, Pool, Seat};
+use super::runs::{Fork, Pool, Thread};
 use super::{exhaustively, twins};
 use crate::platform::planted;
 
@@ -12,7 +12,7 @@ const HOME: usize = 0;
 const THIEF: usize = 1;
 
 /// A thief that asks, and then looks.
-fn ask_and_look(thief: &Seat) {
+fn ask_and_look(thief: &Thread) {
     thief.pool.ask(HOME);
     if let Some(run) = thief.steal(HOME) {
         thief.execute(run);
@@ -25,7 +25,7 @@ fn fork_is_called_or_taken_back_or_stolen() {
         let pool = Pool::new(2, 1);
         pool.idle.search();
         pool.slots[HOME].requests.clear();
-        let nursery = Nursery::new(HOME, 1);
+        let nursery = Nursery::new(&pool.seat(HOME), 1);
         let thief = pool.seat(THIEF);
         let thief = thread::spawn(move || ask_and_look(&thief));
         let home = pool.seat(HOME);
@@ -47,7 +47,10 @@ fn fork_rows_come_back_from_the_inside() {
     exhaustively(|| {
         let pool = Pool::new(2, 1);
         pool.idle.search();
-        let nurseries = [Nursery::new(HOME, 1), Nursery::new(HOME, 1)];
+        let nurseries = [
+            Nursery::new(&pool.seat(HOME), 1),
+            Nursery::new(&pool.seat(HOME), 1),
+        ];
         let home = pool.seat(HOME);
         let [outer, inner] = nurseries.each_ref().map(Fork::new);
         let thief = pool.seat(THIEF);
@@ -64,7 +67,7 @@ fn fork_rows_come_back_from_the_inside() {
         assert_eq!(outer.second(&home), 0);
         nurseries[0].end();
         thief.join().unwrap();
-        assert!(home.slot().deque.is_empty());
+        assert!(!home.shares());
     });
 }
 

@@ -31,7 +31,7 @@ fn spawn_and_end(pool: &Arc<Pool>, nursery: &Arc<Nursery>) -> thread::JoinHandle
 fn injector_home_that_parks_or_looks_gets_it() {
     exhaustively(|| {
         let pool = Pool::new(3, 0);
-        let nursery = Nursery::new(HOME, 1);
+        let nursery = Nursery::new(&pool.seat(HOME), 1);
         let spawner = spawn_and_end(&pool, &nursery);
         pool.seat(HOME).wait_for_end(&nursery, &PendingList::new());
         nursery.close();
@@ -45,7 +45,7 @@ fn injector_worker_that_sleeps_or_looks_gets_it() {
     exhaustively(|| {
         let pool = Pool::new(3, 0);
         pool.idle.search();
-        let nursery = Nursery::new(HOME, 1);
+        let nursery = Nursery::new(&pool.seat(HOME), 1);
         let worker = pool.seat(WORKER);
         let worker = thread::spawn(move || {
             worker.sleep_and_work(|worker| worker.pool.injector.take(|_| true))
@@ -63,8 +63,8 @@ fn injector_worker_that_sleeps_or_looks_gets_it() {
 fn injector_are_run_by_one_of_two_sleepers() {
     within_bounds(|| {
         let pool = Pool::new(3, 0);
-        let nursery = Nursery::new(HOME, 1);
-        pool.idle.vacate(&*pool);
+        let nursery = Nursery::new(&pool.seat(HOME), 1);
+        pool.idle.vacate(&**pool);
         pool.slots[WORKER].asleep.store(true, Ordering::Relaxed);
         pool.idle.enlist(WORKER);
         let spawner = spawn_and_end(&pool, &nursery);
@@ -87,7 +87,7 @@ fn injector_are_run_by_one_of_two_sleepers() {
 fn injector_what_is_handed_on_for_a_turn_is_run() {
     within_bounds(|| {
         let pool = Pool::new(3, 0);
-        let nursery = Nursery::new(HOME, 2);
+        let nursery = Nursery::new(&pool.seat(HOME), 2);
         let home = pool.seat(HOME);
         let list = PendingList::of(nursery.spawn_unjoined(1));
         let spawner = spawn_and_end(&pool, &nursery);

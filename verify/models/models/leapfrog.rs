@@ -14,7 +14,7 @@ const RUNNER: usize = 1;
 
 /// A nursery of two children, both of which the runner has taken along, and about to run.
 fn taken(pool: &Arc<Pool>) -> (Arc<Nursery>, PendingList) {
-    let nursery = Nursery::new(HOME, 2);
+    let nursery = Nursery::new(&pool.seat(HOME), 2);
     let list = PendingList::of(nursery.spawn_unjoined(0));
     list.push(nursery.spawn_unjoined(1));
     list.share(0);
@@ -49,7 +49,7 @@ fn leapfrog_waiter_is_woken_for_what_is_shown() {
                 break;
             }
             match home.steal(RUNNER) {
-                Some(run) => home.take_back(run, &list),
+                Some(run) => run.take_back(&home, &list),
                 None => home.slot().parker.park(),
             }
         }
@@ -93,8 +93,8 @@ fn leapfrog_request_is_answered_or_stands() {
 fn leapfrog_what_is_not_below_is_not_lost() {
     exhaustively(|| {
         let pool = Pool::new(2, 0);
-        let own = Nursery::new(HOME, 0);
-        let other = Nursery::new(RUNNER, 1);
+        let own = Nursery::new(&pool.seat(HOME), 0);
+        let other = Nursery::new(&pool.seat(RUNNER), 1);
         let runner = pool.seat(RUNNER);
         runner.expose(&other, PendingList::of(other.spawn_unjoined(0)));
         let runner = thread::spawn(move || {

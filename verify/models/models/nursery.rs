@@ -1,18 +1,21 @@
 //! A nursery and its children, for models that pass them around.
 //!
-//! Records and the count are the real ones. Each child says whether it runs once, after what its spawner
+//! Records and the nursery itself are the real ones. Each child says whether it runs once, after what its spawner
 //! did, and before the nursery ends.
 #![allow(
     unsafe_code,
     reason = "makes and runs records, as the scope layer does"
 )]
 
+use std::ops::Deref;
 use std::ptr;
 use std::sync::{Arc, Weak};
 
 use super::Memory;
-use crate::protocol::count::Count;
-use crate::task::chunk::{self, LoneChunk, Owner};
+use crate::engine::node::Node;
+use crate::engine::seat::Seat;
+use crate::task::chunk::Owner;
+use crate::task::placement::{self, LoneChunk};
 use crate::task::record::{Class, Completion, Handle, Outcome, Queued, Running, Vtable};
 
 type Task = Box<dyn FnOnce() -> usize + Send>;
@@ -52,13 +55,10 @@ struct Child {
     has_run: Memory<bool>,
 }
 
-/// A nursery in the frame of its home, as `Node`. Its end is what `end` says; the model
+/// A nursery in the frame of its home. Its end is what `end` says; the model
 /// keeps the memory itself until all threads are done.
 pub(super) struct Nursery {
-    pub(super) count: Count,
-    home: usize,
-    /// Whether the frame is there: whoever looks at it reads this, and its end is a write.
-    is_open: Memory<bool>,
+    node: Node,
     children: Vec<Child>,
 }
 
@@ -67,8 +67,16 @@ unsafe impl Send for Nursery {}
 // SAFETY: as above.
 unsafe impl Sync for Nursery {}
 
+impl Deref for Nursery {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.node
+    }
+}
+
 impl Nursery {
-    pub(super) fn new(home: usize, children: usize) -> Arc<Self> {
+    pub(super) fn new(home: &Seat, children: usize) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Self>| {
             let child = |index| {
                 let this = this.clone();
@@ -84,16 +92,15 @@ impl Nursery {
                 }
             };
             Self {
-                count: Count::new(),
-                home,
-                is_open: Memory::new(true),
+                // As a fork's, so that it counts nothing that models would have to explore.
+                node: Node::open_on(home, ptr::null(), true),
                 children: (0..children).map(child).collect(),
             }
         })
     }
 
     fn run(&self, index: usize) {
-        self.touch();
+        self.node.witness.note_look();
         assert!(self.children[index].is_spawned.read());
         assert!(!self.children[index].has_run.read(), "run once");
         self.children[index].has_run.write(true);
@@ -121,7 +128,7 @@ impl Nursery {
 
     /// The same in a chunk of its own, for a spawner that is not at home.
     pub(super) fn spawn_single(self: &Arc<Self>, index: usize) -> (Queued, Handle<usize>) {
-        self.touch();
+        self.node.witness.note_look();
         self.children[index].is_spawned.write(true);
         let owner = Owner {
             scope: ptr::null(),
@@ -133,17 +140,7 @@ impl Nursery {
             index
         });
         // SAFETY: nobody looks at the owner; the vtable is of these types.
-        unsafe { chunk::single(owner, 0, Class::Compute, VTABLE, |_| task) }
-    }
-
-    pub(super) fn touch(&self) {
-        assert!(self.is_open.read(), "the frame is gone");
-    }
-
-    /// As `Node::home`.
-    pub(super) fn home(&self) -> usize {
-        self.touch();
-        self.home
+        unsafe { placement::single(owner, 0, Class::Compute, VTABLE, |_| task) }
     }
 
     /// The home goes on, and uses the memory for something else.
@@ -156,12 +153,13 @@ impl Nursery {
 
     /// The same where records lie elsewhere, or are none.
     pub(super) fn end(&self) {
-        self.is_open.write(false);
+        self.node.witness.note_use();
         for child in &self.children {
             assert!(child.has_run.read(), "every child has run");
             child.has_run.write(false);
         }
     }
+
     /// The closure of a child that has no record yet, which is called here.
     pub(super) fn call(&self, index: usize) -> usize {
         let child = &self.children[index];
@@ -173,7 +171,6 @@ impl Nursery {
 
     /// What a child that has ended has left.
     pub(super) fn result(&self, child: Handle<usize>) -> usize {
-        self.touch();
         match child.take() {
             Ok(Completion::Done(value)) => value,
             _ => unreachable!("waited for"),

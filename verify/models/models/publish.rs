@@ -4,7 +4,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::nursery::Nursery;
-use super::runs::{Pool, Seat};
+use super::runs::{Pool, Thread};
 use super::{exhaustively, idle, twins};
 use crate::platform::planted;
 use crate::platform::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ const HOME: usize = 0;
 const THIEF: usize = 1;
 
 /// A thief that has asked, and looks once.
-fn look_once(thief: &Seat) {
+fn look_once(thief: &Thread) {
     if let Some(run) = thief.steal(HOME) {
         thief.execute(run);
     }
@@ -26,7 +26,7 @@ fn publish_a_run_is_stolen_or_taken_back() {
     exhaustively(|| {
         let pool = Pool::new(2, 1);
         pool.idle.search();
-        let nursery = Nursery::new(HOME, 2);
+        let nursery = Nursery::new(&pool.seat(HOME), 2);
         let thief = pool.seat(THIEF);
         let thief = thread::spawn(move || look_once(&thief));
         let home = pool.seat(HOME);
@@ -47,7 +47,7 @@ fn publish_what_is_given_twice_is_two_runs() {
     exhaustively(|| {
         let pool = Pool::new(2, 1);
         pool.idle.search();
-        let nursery = Nursery::new(HOME, 2);
+        let nursery = Nursery::new(&pool.seat(HOME), 2);
         let home = pool.seat(HOME);
         let list = PendingList::new();
         for index in 0..2 {
@@ -68,7 +68,7 @@ fn publish_what_is_given_twice_is_two_runs() {
 fn publish_what_comes_back_stands_in_its_place() {
     exhaustively(|| {
         let pool = Pool::new(2, 1);
-        let nursery = Nursery::new(HOME, 2);
+        let nursery = Nursery::new(&pool.seat(HOME), 2);
         let thief = pool.seat(THIEF);
         let home = pool.seat(HOME);
         let list = PendingList::new();
@@ -96,7 +96,7 @@ fn publish_a_child_is_claimed_by_its_handle_or_stolen() {
     exhaustively(|| {
         let pool = Pool::new(2, 1);
         pool.idle.search();
-        let nursery = Nursery::new(HOME, 1);
+        let nursery = Nursery::new(&pool.seat(HOME), 1);
         let home = pool.seat(HOME);
         let list = PendingList::new();
         let (child, handle) = nursery.spawn(0);
@@ -144,15 +144,15 @@ fn publish_what_is_put_back_is_seen() {
 
 twins! {
     publish_a_run_is_stolen_or_taken_back {
-        a_run_is_pushed_without_its_contents: relaxed("models/deque.rs", "push", "fence") => Race;
-        the_last_run_is_taken_by_both: split("models/deque.rs", "pop", "compare_exchange")
+        a_run_is_pushed_without_its_contents: relaxed("door/deque.rs", "push", "fence") => Race;
+        the_last_run_is_taken_by_both: split("door/deque.rs", "pop", "compare_exchange")
             => Race;
         whom_to_wake_is_looked_up_after_the_release:
             step("whom to wake is looked up after the release") => Race;
     }
     publish_what_is_given_twice_is_two_runs {
         the_end_is_not_waited_for: step("the home does not wait for what was stolen") => Race;
-        the_oldest_run_is_taken_by_both: split("models/deque.rs", "steal", "compare_exchange")
+        the_oldest_run_is_taken_by_both: split("door/deque.rs", "steal", "compare_exchange")
             => Race;
     }
     publish_what_comes_back_stands_in_its_place {

@@ -1,188 +1,144 @@
-//! What the models of runs have in common: a nursery whose children are passed around, and threads that
-//! pass them.
+//! What the models of runs have in common: threads that pass the children of a nursery around.
 //!
-//! Records, their lists, the count, requests, places, parkers and strays are the real ones. What ties them
-//! together in the engine needs stacks and threads; here it is told again, with the same operations in
-//! the same order, and each function names what it stands for.
+//! Records and their lists, nurseries, runs, slots and seats are the real ones. What ties them together in the
+//! engine needs frames: a wait there looks around a dozen times before it parks, and gives its place up, which
+//! no model could explore. So that is told again here, with the same operations in the same order, and each
+//! function names what it stands for.
+#![allow(
+    unsafe_code,
+    reason = "threads of a model use their seats, which are made before"
+)]
+
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::ptr;
 use std::sync::Arc;
 
-use super::deque::Deque;
 use super::nursery::Nursery;
-use crate::platform::parker::Parker;
+use crate::engine::core::{Core, Roster};
+use crate::engine::node::Node;
+use crate::engine::seat::{Kind, Seat};
+use crate::engine::shared::{Run, Slot};
+use crate::platform::deque::Worker as Deque;
 use crate::platform::planted;
-use crate::platform::sync::atomic::{AtomicBool, Ordering};
-use crate::protocol::idle::{Field, Idle};
+use crate::platform::sync::atomic::Ordering;
+use crate::protocol::idle::Idle;
 use crate::protocol::injector::Injector;
-use crate::protocol::requests::Requests;
 use crate::task::list::{PendingList, is_before};
 use crate::task::record::{Handle, Queued, Running};
 
-/// As `engine::shared::Run`.
-pub(super) struct Run {
-    pub(super) nursery: Arc<Nursery>,
-    children: PendingList,
-}
-
-impl Run {
-    /// As there.
-    fn new(nursery: &Arc<Nursery>, children: PendingList) -> Self {
-        children.share(0);
-        nursery.count.add(1);
-        let nursery = Arc::clone(nursery);
-        Self { nursery, children }
-    }
-}
-
-/// What other threads see of one, as `engine::shared::Slot`.
-pub(super) struct Slot {
-    pub(super) parker: Parker,
-    pub(super) requests: Requests<Slot>,
-    pub(super) deque: Deque<Run>,
-    /// Set while it is enlisted among the sleepers.
-    pub(super) asleep: AtomicBool,
-}
-
-/// As `Core`.
+/// A pool, and the seats of its threads.
 pub(super) struct Pool {
-    pub(super) idle: Idle,
-    pub(super) injector: Injector<Run>,
-    pub(super) slots: Vec<Slot>,
-    /// How many of them share something at some time, the first ones.
-    sharing: usize,
+    seats: Vec<Seat>,
+}
+
+// SAFETY: each seat is used by one thread at a time.
+unsafe impl Send for Pool {}
+// SAFETY: as above.
+unsafe impl Sync for Pool {}
+
+impl Deref for Pool {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.seats[0].core
+    }
 }
 
 impl Pool {
-    /// A pool of so many threads that compute, with as many places, of which so many share something.
+    /// A pool of this many threads that compute, with as many places; the first `sharing` threads share
+    /// something.
     pub(super) fn new(threads: usize, sharing: usize) -> Arc<Self> {
-        let slot = |_| Slot {
-            parker: Parker::new(),
-            requests: Requests::new(),
-            deque: Deque::new(),
-            asleep: AtomicBool::new(false),
-        };
-        let pool = Self {
+        let deques: Vec<_> = (0..threads).map(|_| Deque::new_lifo()).collect();
+        let slot = |deque: &Deque<_>| Slot::new(deque.stealer(), String::new(), false);
+        let core = crate::platform::sync::Arc::new(Core {
             idle: Idle::new(threads, 0),
             injector: Injector::new(),
-            slots: (0..threads).map(slot).collect(),
+            slots: deques.iter().map(slot).map(Into::into).collect(),
             sharing,
+            roster: Roster,
+        });
+        (0..threads).for_each(|_| core.idle.take_place_anyway());
+        let seat = |(index, deque)| {
+            let slot = crate::platform::sync::Arc::clone(&core.slots[index]);
+            Seat::new(core.clone(), slot, deque, Kind::Worker)
         };
-        (0..threads).for_each(|_| pool.idle.take_place_anyway());
-        Arc::new(pool)
+        let seats = deques.into_iter().enumerate().map(seat).collect();
+        Arc::new(Self { seats })
     }
 
-    /// Asks a thread for something, as `Slot::arm`.
+    /// Asks a thread for something.
     pub(super) fn ask(&self, slot: usize) {
         self.slots[slot].requests.arm();
     }
 
     /// This thread's part in it.
-    pub(super) fn seat(self: &Arc<Self>, index: usize) -> Seat {
-        Seat {
+    pub(super) fn seat(self: &Arc<Self>, index: usize) -> Thread {
+        Thread {
             pool: Arc::clone(self),
             index,
         }
     }
 }
 
-impl Field for Pool {
-    fn has_visible_work(&self) -> bool {
-        let mut sharing = self.slots[..self.sharing].iter();
-        self.injector.len() > 0 || sharing.any(|slot| !slot.deque.is_empty())
-    }
-
-    fn arm_all(&self) {
-        self.slots.iter().for_each(|slot| slot.requests.arm());
-    }
-
-    fn rouse(&self, worker: usize) {
-        // ORDERING: as in `Core::rouse`.
-        self.slots[worker].asleep.store(false, Ordering::Release);
-        self.slots[worker].parker.unpark();
-    }
-
-    fn start_spare(&self) -> bool {
-        false
-    }
-}
-
-/// The private side of a thread, as `engine::seat::Seat`.
-pub(super) struct Seat {
+/// A thread that has a seat.
+pub(super) struct Thread {
     pub(super) pool: Arc<Pool>,
     index: usize,
 }
 
-impl Seat {
-    pub(super) fn slot(&self) -> &Slot {
-        &self.pool.slots[self.index]
-    }
+impl Deref for Thread {
+    type Target = Seat;
 
-    fn is_home(&self, nursery: &Nursery) -> bool {
-        nursery.home() == self.index
+    fn deref(&self) -> &Seat {
+        &self.pool.seats[self.index]
     }
+}
 
-    /// As `SlotRef::unpark`.
-    fn unpark(&self, slot: usize) {
-        if slot != self.index {
-            self.pool.slots[slot].parker.unpark();
-        }
-    }
-
-    /// As `Node::release`.
-    pub(super) fn release(&self, nursery: &Nursery) {
-        let mut home = nursery.home();
-        let was_last = nursery.count.release();
+impl Thread {
+    /// `Node::release`.
+    pub(super) fn release(&self, nursery: &Node) {
         if planted::step("whom to wake is looked up after the release") {
-            home = nursery.home();
+            if nursery.count.release() {
+                nursery.home().unpark(self.slot());
+            }
+            return;
         }
-        if was_last {
-            self.unpark(home);
-        }
+        nursery.release(self);
     }
 
     /// As `Seat::answer_request` with one frame that has something: `answer` and `give`.
-    pub(super) fn answer_request(&self, nursery: &Arc<Nursery>, list: &PendingList) {
+    pub(super) fn answer_request(&self, nursery: &Node, list: &PendingList) {
         let requests = &self.slot().requests;
         if !requests.are_made() || list.is_empty() {
             return;
         }
         requests.clear();
-        if requests.are_wanted(&self.pool.idle) {
+        if requests.are_wanted(&self.core.idle) {
             self.expose(nursery, list.split_newer_half());
         }
     }
 
     /// As `Frame::expose`.
-    pub(super) fn expose(&self, nursery: &Arc<Nursery>, children: PendingList) {
-        if planted::step("a run is visible before it is counted") {
-            children.share(0);
-            let nursery = Arc::clone(nursery);
-            let counted = Arc::clone(&nursery);
-            self.slot().deque.push(Run { nursery, children });
-            counted.count.add(1);
-        } else {
-            let run = Run::new(nursery, children);
-            self.slot().deque.push(run);
-        }
-        self.pool.idle.wake_one(&*self.pool);
+    pub(super) fn expose(&self, nursery: &Node, children: PendingList) {
         if planted::step("the waiter is not told") {
-            return;
+            self.slot().take_asker();
         }
-        if let Some(waiter) = self.slot().requests.take_asker() {
-            let mut slots = self.pool.slots.iter();
-            let waiter = slots.find(|slot| ptr::eq(*slot, waiter.as_ptr()));
-            waiter.expect("of this pool").parker.unpark();
+        if planted::step("a run is visible before it is counted") {
+            self.show(Run::again(nursery, children));
+            nursery.count.add(1);
+        } else {
+            self.show(Run::new(nursery, children, 0));
         }
     }
 
-    /// As `Slot::steal`, which tries again if another thread was faster.
+    /// As `Slot::steal`, from this thread.
     pub(super) fn steal(&self, victim: usize) -> Option<Run> {
-        self.pool.slots[victim].deque.steal()
+        self.core.slots[victim].steal()
     }
 
     /// As `Frame::drain`, `Queued::run` and what is called there: false if there were none.
-    pub(super) fn drain(&self, nursery: &Arc<Nursery>, list: &PendingList) -> bool {
+    pub(super) fn drain(&self, nursery: &Node, list: &PendingList) -> bool {
         let mut has_run = false;
         while self.run_next(nursery, list) {
             has_run = true;
@@ -191,35 +147,35 @@ impl Seat {
     }
 
     /// As one turn of that.
-    pub(super) fn run_next(&self, nursery: &Arc<Nursery>, list: &PendingList) -> bool {
+    pub(super) fn run_next(&self, nursery: &Node, list: &PendingList) -> bool {
         let Some(child) = list.pop() else {
             return false;
         };
         self.answer_request(nursery, list);
-        let home = nursery.home();
-        let is_home = self.is_home(nursery);
-        child.run(is_home, ptr::null(), |_| (), |_| self.unpark(home));
+        let wake = |_| nursery.home().unpark(self.slot());
+        child.run(nursery.is_on(self), ptr::null(), |_| (), wake);
         true
     }
 
     /// As `Run::execute`, to the end.
     pub(super) fn execute(&self, run: Run) {
-        let Run { nursery, children } = run;
-        self.drain(&nursery, &children);
-        self.release(&nursery);
+        run.with_nursery(|run, nursery| {
+            self.drain(nursery, &run.children);
+            self.release(nursery);
+        });
     }
 
     /// As `Frame::take_back`, of a frame that has shown two parts at most: takes back those that stand in
     /// front of the list.
-    pub(super) fn take_back_next(&self, nursery: &Arc<Nursery>, list: &PendingList) -> bool {
+    pub(super) fn take_back_next(&self, nursery: &Node, list: &PendingList) -> bool {
         let own = || {
-            let run = self.slot().deque.pop()?;
-            assert!(Arc::ptr_eq(&run.nursery, nursery));
+            let run = self.pop()?;
+            assert!(ptr::eq(run.scope(), nursery));
             Some(run)
         };
         let mut parts = [own(), own()];
         // What was shown first comes first, unless what was shown later was cut in front of it.
-        let first = |part: &Option<Run>| part.as_ref().map(|run| run.children.begin());
+        let first = |part: &Option<Run>| part.as_ref().map(|run| run.numbers().start);
         if let [Some(last), Some(former)] = parts.each_ref().map(first)
             && !is_before(last, former)
             && !planted::step("what was shown last comes back first")
@@ -229,12 +185,11 @@ impl Seat {
         let front = PendingList::new();
         let mut has_come = false;
         for run in parts.into_iter().flatten() {
-            let number = run.children.begin();
-            if list.len_before(number) > 0 {
-                self.put_back(run);
+            if list.len_before(run.numbers().start) > 0 {
+                self.put_back([run]);
                 continue;
             }
-            self.take_back(run, &front);
+            run.take_back(self, &front);
             has_come = true;
         }
         list.prepend(&front);
@@ -242,105 +197,84 @@ impl Seat {
     }
 
     /// As `Seat::help_others`: hands the list on, and takes the first stray.
-    pub(super) fn help_others(&self, nursery: &Arc<Nursery>, list: &PendingList) {
-        let is_own = |run: &Run| Arc::ptr_eq(&run.nursery, nursery);
-        let Some(run) = self.pool.injector.take(is_own) else {
+    pub(super) fn help_others(&self, nursery: &Node, list: &PendingList) {
+        let is_own = |run: &Run| ptr::eq(run.scope(), nursery);
+        let Some(run) = self.core.injector.take(is_own) else {
             return;
         };
         let rest = list.take();
         if !rest.is_empty() {
-            let rest = Run::new(nursery, rest);
+            let rest = Run::new(nursery, rest, 0);
             if planted::step("what is handed on is not counted") {
                 nursery.count.release();
             }
             self.inject(rest);
         }
-        self.take_back(run, list);
-    }
-
-    /// As `Run::take_back`.
-    pub(super) fn take_back(&self, run: Run, list: &PendingList) {
-        if planted::step("what comes back is given back before it is taken") {
-            self.release(&run.nursery);
-            list.append(&run.children);
-            return;
-        }
-        list.append(&run.children);
-        self.release(&run.nursery);
-    }
-
-    /// As `Seat::put_back`, of one run.
-    pub(super) fn put_back(&self, run: Run) {
-        self.slot().deque.push(run);
-        if !planted::step("nobody is woken for what is put back") {
-            self.pool.idle.wake_one(&*self.pool);
-        }
+        run.take_back(self, list);
     }
 
     /// As `Seat::queue`, where no frame of the nursery is on this thread.
-    pub(super) fn spawn_elsewhere(&self, nursery: &Arc<Nursery>, child: Queued) {
+    pub(super) fn spawn_elsewhere(&self, nursery: &Node, child: Queued) {
         let children = PendingList::of(child);
         if planted::step("a stray is visible before it is counted") {
-            children.share(0);
-            let counted = Arc::clone(nursery);
-            let nursery = Arc::clone(nursery);
-            self.inject(Run { nursery, children });
-            return counted.count.add(1);
+            self.inject(Run::again(nursery, children));
+            nursery.count.add(1);
+        } else {
+            self.inject(Run::new(nursery, children, 0));
         }
-        self.inject(Run::new(nursery, children));
     }
 
-    /// As there.
+    /// `Seat::inject`.
     pub(super) fn inject(&self, run: Run) {
-        let home = run.nursery.home();
+        let home = run.scope().home();
         if planted::step("the home is told before the stray is there") {
-            self.unpark(home);
-        }
-        self.pool.injector.push(run);
-        if !planted::step("no worker is told of the stray") {
-            self.pool.idle.wake_one(&*self.pool);
-        }
-        if !planted::step("the home is told before the stray is there") {
-            self.unpark(home);
+            home.leave_token(self.slot());
+            self.core.injector.push(run);
+            self.core.idle.wake_one(&*self.core);
+        } else if planted::step("no worker is told of the stray") {
+            self.core.injector.push(run);
+            home.leave_token(self.slot());
+        } else {
+            (**self).inject(run);
         }
     }
 
     /// As the rest of `Seat::help`: has something of the nursery come back home.
-    pub(super) fn get_back(&self, nursery: &Arc<Nursery>, list: &PendingList) -> bool {
-        let is_own = |run: &Run| Arc::ptr_eq(&run.nursery, nursery);
-        if let Some(run) = self.slot().deque.pop() {
+    pub(super) fn get_back(&self, nursery: &Node, list: &PendingList) -> bool {
+        let is_own = |run: &Run| ptr::eq(run.scope(), nursery);
+        if let Some(run) = self.pop() {
             if is_own(&run) {
-                self.take_back(run, list);
+                run.take_back(self, list);
                 return true;
             }
             // An outer nursery's.
-            self.put_back(run);
+            self.put_back([run]);
         }
-        let stray = self.pool.injector.take(is_own);
-        stray.map(|run| self.take_back(run, list)).is_some()
+        let stray = self.core.injector.take(is_own);
+        stray.map(|run| run.take_back(self, list)).is_some()
     }
 
     /// As `Seat::leapfrog`, from the thread that has taken children of this nursery: false if there
     /// was nothing to run.
-    pub(super) fn leapfrog(&self, nursery: &Arc<Nursery>, list: &PendingList, from: usize) -> bool {
-        let runner = &self.pool.slots[from];
-        if runner.deque.is_empty() {
+    pub(super) fn leapfrog(&self, nursery: &Node, list: &PendingList, from: usize) -> bool {
+        let runner = &self.core.slots[from];
+        if !runner.has_work() {
             runner.requests.ask_as(self.slot());
             return false;
         }
-        let Some(run) = self.steal(from) else {
+        let Some(run) = runner.steal() else {
             return false;
         };
-        if !Arc::ptr_eq(&run.nursery, nursery) {
+        if !ptr::eq(run.scope(), nursery) {
             self.inject(run);
             return false;
         }
-        self.take_back(run, list);
+        run.take_back(self, list);
         true
     }
 
     /// As `Seat::wait_for_end`.
-    pub(super) fn wait_for_end(&self, nursery: &Arc<Nursery>, list: &PendingList) {
+    pub(super) fn wait_for_end(&self, nursery: &Node, list: &PendingList) {
         loop {
             self.drain(nursery, list);
             if nursery.count.is_zero() {
@@ -357,18 +291,17 @@ impl Seat {
     }
 
     /// As `Seat::run_claimed`.
-    pub(super) fn run_claimed(&self, nursery: &Nursery, child: Running) {
-        let home = nursery.home();
-        child.run(ptr::null(), |_| self.unpark(home));
+    pub(super) fn run_claimed(&self, nursery: &Node, child: Running) {
+        child.run(ptr::null(), |_| nursery.home().unpark(self.slot()));
     }
 
     /// A worker that has looked everywhere, and sleeps until there is something in one place.
     pub(super) fn sleep_and_work(&self, find: impl Fn(&Self) -> Option<Run>) {
         self.slot().asleep.store(true, Ordering::Relaxed);
-        self.pool.idle.announce(self.index, &*self.pool);
+        self.core.idle.announce(self.index, &*self.core);
         self.sleep();
         let run = find(self).expect("roused for it");
-        self.pool.idle.found(&*self.pool);
+        self.core.idle.found(&*self.core);
         self.execute(run);
     }
 
@@ -383,7 +316,7 @@ impl Seat {
     /// As `Held::join` and `Seat::wait_for_child`, of a child that was shared.
     pub(super) fn join(
         &self,
-        nursery: &Arc<Nursery>,
+        nursery: &Nursery,
         list: &PendingList,
         child: Handle<usize>,
     ) -> usize {
@@ -405,7 +338,7 @@ impl Seat {
 
 /// The frame of a fork, as `scope::fork::Fork`. Its nursery has one child, which is its second closure.
 pub(super) struct Fork<'a> {
-    nursery: &'a Arc<Nursery>,
+    nursery: &'a Nursery,
     list: PendingList,
     handle: RefCell<Option<Handle<usize>>>,
 }
@@ -420,18 +353,18 @@ impl<'a> Fork<'a> {
     }
 
     /// As `Seat::answer_request` and `Frame::settle`.
-    pub(super) fn answer_request(&self, seat: &Seat) {
+    pub(super) fn answer_request(&self, seat: &Thread) {
         let requests = &seat.slot().requests;
         if requests.are_made() && self.handle.borrow().is_none() {
             requests.clear();
-            if requests.are_wanted(&seat.pool.idle) {
+            if requests.are_wanted(&seat.core.idle) {
                 self.show(seat);
             }
         }
     }
 
     /// As `Fork::prepare` and `Frame::expose_all_of`.
-    pub(super) fn show(&self, seat: &Seat) {
+    pub(super) fn show(&self, seat: &Thread) {
         let (child, handle) = self.nursery.spawn(0);
         self.list.push(child);
         *self.handle.borrow_mut() = Some(handle);
@@ -439,7 +372,7 @@ impl<'a> Fork<'a> {
     }
 
     /// As the rest of `openly`, once the first closure has ended.
-    pub(super) fn second(&self, seat: &Seat) -> usize {
+    pub(super) fn second(&self, seat: &Thread) -> usize {
         let Some(handle) = self.handle.take() else {
             return self.nursery.call(0);
         };

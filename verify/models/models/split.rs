@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::nursery::Nursery;
-use super::runs::{Pool, Seat};
+use super::runs::{Pool, Thread};
 use super::{exhaustively, twins, within_bounds};
 use crate::task::list::PendingList;
 
@@ -22,7 +22,7 @@ fn stolen(pool: &Arc<Pool>, nursery: &Arc<Nursery>, list: PendingList) -> thread
     thread::spawn(move || {
         thief.execute(run);
         // As a worker does next.
-        if let Some(run) = thief.slot().deque.pop() {
+        if let Some(run) = thief.pop() {
             thief.execute(run);
         }
     })
@@ -30,7 +30,7 @@ fn stolen(pool: &Arc<Pool>, nursery: &Arc<Nursery>, list: PendingList) -> thread
 
 fn other(pool: &Arc<Pool>) -> thread::JoinHandle<()> {
     let other = pool.seat(OTHER);
-    let rob = |other: &Seat| other.steal(THIEF).map(|run| other.execute(run));
+    let rob = |other: &Thread| other.steal(THIEF).map(|run| other.execute(run));
     thread::spawn(move || _ = rob(&other))
 }
 
@@ -39,7 +39,7 @@ fn other(pool: &Arc<Pool>) -> thread::JoinHandle<()> {
 fn split_run_keeps_the_nursery_open() {
     within_bounds(|| {
         let pool = Pool::new(3, 2);
-        let nursery = Nursery::new(HOME, 2);
+        let nursery = Nursery::new(&pool.seat(HOME), 2);
         let list = PendingList::of(nursery.spawn_unjoined(0));
         list.push(nursery.spawn_unjoined(1));
         let thief = stolen(&pool, &nursery, list);
@@ -57,7 +57,7 @@ fn split_run_keeps_the_nursery_open() {
 fn split_child_is_claimed_by_its_handle_or_stolen_again() {
     exhaustively(|| {
         let pool = Pool::new(2, 2);
-        let nursery = Nursery::new(HOME, 2);
+        let nursery = Nursery::new(&pool.seat(HOME), 2);
         let list = PendingList::of(nursery.spawn_unjoined(0));
         let (child, handle) = nursery.spawn(1);
         list.push(child);
