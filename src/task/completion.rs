@@ -12,6 +12,10 @@ pub(crate) enum Completion<T> {
     Skipped,
 }
 
+/// What a panic leaves in a record: one word, where a payload has two. So the record of a child that captures
+/// one word takes four words in all, half of a cache line.
+pub(super) type Panicked = Box<Payload>;
+
 /// A handle of a child that other tasks than its spawner may have: no type implements it.
 ///
 /// It words the error that a program gets if it sends or shares a handle.

@@ -22,8 +22,8 @@ use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::platform::witness::Witness;
 use crate::task::chunk::{self, ChunkHeader, Releaser, Storage};
-use crate::task::completion::JoinedByOthers;
 pub(crate) use crate::task::completion::{Completion, Payload};
+use crate::task::completion::{JoinedByOthers, Panicked};
 pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
 
@@ -162,10 +162,6 @@ impl<F, T> Record<F, T> {
         (Queued(header), Handle(header, PhantomData))
     }
 }
-
-/// What a panic leaves in a slot: one word, where a payload has two. So the record of a child that captures one
-/// word takes four words in all, half of a cache line.
-type Panicked = Box<Payload>;
 
 /// What becomes of a child taken out of its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
