@@ -514,12 +514,14 @@ impl Scope {
         // A fork is no nursery to the user: what it has inherited may be the own reason of the nursery
         // around it, whose mark is as far as the fork's. There are as many steps as forks in each other
         // that other threads have taken, and only in a nursery that is cancelled.
-        let known = mark::look(self, &EPOCH)?;
-        let around =
-            successors(Some(self), |scope| scope.parent()).find(|scope| !scope.frame.is_fork());
-        let known = around
-            .and_then(|around| around.cancel.mark.known())
-            .unwrap_or(known);
+        let mut known = mark::look(self, &EPOCH)?;
+        if self.frame.is_fork() {
+            let mut around = successors(self.parent(), |scope| scope.parent());
+            let nursery = around.find(|scope| !scope.frame.is_fork());
+            known = nursery
+                .and_then(|scope| scope.cancel.mark.known())
+                .unwrap_or(known);
+        }
         let late_by = mark::since(self, known.reason).map_or(Duration::ZERO, |deadline| {
             clock::now().saturating_duration_since(deadline)
         });
