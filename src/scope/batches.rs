@@ -5,58 +5,30 @@ use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::scope::Scope;
 use crate::scope::nest::{Begun, abandon, wait_for_any};
 use crate::task::memory;
-use crate::task::record::{Completion, Handle, Payload, Rank};
+use crate::task::record::{Completion, Handle, Rank};
 use crate::task::slab::Values;
 
 /// What becomes of an item that nobody joins.
 pub(super) type Dispose<T> = fn(&Scope, Rank, Completion<T>);
 
-/// What the items of one batch have left.
-pub(super) struct Outcome<'scope, T> {
-    scope: &'scope Scope,
+/// Disposes of the values that are left of a batch, each of them a child of its own.
+pub(super) fn dispose_of<T>(
+    scope: &Scope,
+    batch: Rank,
+    values: &mut Values<T>,
     dispose: Dispose<T>,
-    /// None if this belongs to no batch.
-    rank: Option<Rank>,
-    values: Values<T>,
-}
-
-impl<'scope, T> Outcome<'scope, T> {
-    pub(super) fn new(
-        scope: &'scope Scope,
-        dispose: Dispose<T>,
-        rank: Option<Rank>,
-        values: Values<T>,
-    ) -> Self {
-        Self {
-            scope,
-            dispose,
-            rank,
-            values,
-        }
+) {
+    if values.are_trivial() {
+        return;
     }
-
-    #[cold]
-    fn dispose(&mut self) {
-        let Some(rank) = self.rank else { return };
-        while let Some(completion) = self.values.next() {
-            let rank = rank.of_item(self.values.taken() - 1);
-            (self.dispose)(self.scope, rank, completion);
-        }
-    }
-}
-
-impl<T> Drop for Outcome<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.values.are_trivial() {
-            self.dispose();
-        }
+    while let Some(completion) = values.next() {
+        dispose(scope, batch.of_item(values.taken() - 1), completion);
     }
 }
 
 /// A batch that nobody has joined yet.
-struct Unjoined<'scope, T> {
-    handle: Handle<Outcome<'scope, T>>,
+struct Unjoined<T> {
+    handle: Handle<Values<T>>,
     /// The number of the batch's first item among all items.
     first: usize,
     len: u32,
@@ -66,7 +38,7 @@ struct Unjoined<'scope, T> {
 pub(crate) struct Batches<'scope, T> {
     scope: &'scope Scope,
     dispose: Dispose<T>,
-    unjoined: Vec<Option<Unjoined<'scope, T>>>,
+    unjoined: Vec<Option<Unjoined<T>>>,
     /// All batches before this index have been joined.
     front: usize,
     /// The index of the batch that was last found to have ended.
@@ -74,8 +46,10 @@ pub(crate) struct Batches<'scope, T> {
     joined: usize,
     /// How many batches have ended; a few of them may only be about to end.
     ended: Arc<AtomicUsize>,
-    /// The batch whose values are being taken.
-    open: Outcome<'scope, T>,
+    /// What is left of the batch whose values are being taken.
+    open: Values<T>,
+    /// Which batch that is.
+    opened: Option<Rank>,
     /// The number of the first item of the open batch.
     first: usize,
     /// How many items the unjoined batches have.
@@ -92,13 +66,14 @@ impl<'scope, T> Batches<'scope, T> {
             found: 0,
             joined: 0,
             ended: Arc::new(AtomicUsize::new(0)),
-            open: Outcome::new(scope, dispose, None, Values::skipped(0, None)),
+            open: Values::skipped(0, None),
+            opened: None,
             first: 0,
             left: 0,
         }
     }
 
-    pub(super) fn push(&mut self, handle: Handle<Outcome<'scope, T>>, len: u32) {
+    pub(super) fn push(&mut self, handle: Handle<Values<T>>, len: u32) {
         let first = self.left;
         self.left += len as usize;
         self.unjoined.push(Some(Unjoined { handle, first, len }));
@@ -109,10 +84,6 @@ impl<'scope, T> Batches<'scope, T> {
         Arc::clone(&self.ended)
     }
 
-    pub(super) fn dispose(&self) -> Dispose<T> {
-        self.dispose
-    }
-
     /// How many batches there have been.
     pub(super) fn number(&self) -> usize {
         self.unjoined.len()
@@ -120,14 +91,14 @@ impl<'scope, T> Batches<'scope, T> {
 
     /// How many values have not been taken.
     pub(crate) fn len(&self) -> usize {
-        self.left + self.open.values.len() as usize
+        self.left + self.open.len() as usize
     }
 
     /// Waits for the next child in spawn order and takes its value, or raises its panic.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<T> {
         loop {
-            if let Some(value) = self.open.values.pop() {
+            if let Some(value) = self.open.pop() {
                 return Some(value);
             }
             if !self.open_next(Self::take_front) {
@@ -140,8 +111,8 @@ impl<'scope, T> Batches<'scope, T> {
     #[inline]
     pub(crate) fn next_ended(&mut self) -> Option<(usize, T)> {
         loop {
-            if let Some(value) = self.open.values.pop() {
-                return Some((self.first + self.open.values.taken() as usize - 1, value));
+            if let Some(value) = self.open.pop() {
+                return Some((self.first + self.open.taken() as usize - 1, value));
             }
             if !self.open_next(Self::take_ended) {
                 return None;
@@ -154,7 +125,7 @@ impl<'scope, T> Batches<'scope, T> {
     pub(crate) fn fold<A>(&mut self, init: A, mut f: impl FnMut(A, T) -> A) -> A {
         let mut folded = init;
         loop {
-            folded = self.open.values.fold_some(folded, &mut f);
+            folded = self.open.fold_some(folded, &mut f);
             if !self.open_next(Self::take_front) {
                 return folded;
             }
@@ -167,29 +138,29 @@ impl<'scope, T> Batches<'scope, T> {
     ///
     /// If the next item of the open batch has no value, with the panic of that item.
     #[inline(never)]
-    fn open_next(&mut self, take: impl Fn(&mut Self) -> Option<Unjoined<'scope, T>>) -> bool {
-        if let Some(completion) = self.open.values.next() {
-            self.raise(completion);
+    fn open_next(&mut self, take: impl Fn(&mut Self) -> Option<Unjoined<T>>) -> bool {
+        if self.open.len() > 0 {
+            self.raise_next();
         }
         let Some(next) = take(self) else { return false };
         let Unjoined { handle, first, len } = next;
-        let rank = handle.rank();
-        let begun = Begun::of(handle);
+        self.opened = Some(handle.rank());
         self.first = first;
         self.left -= len as usize;
         self.joined += 1;
-        self.open(begun, rank, len);
+        self.open(Begun::of(handle), len);
         true
     }
 
     #[cold]
     #[inline(never)]
-    fn raise(&self, missing: Completion<T>) -> ! {
+    fn raise_next(&mut self) -> ! {
+        let missing = self.open.next().expect("one is left");
         drop(self.scope.resolve(missing));
         unreachable!("an item without a value unwinds");
     }
 
-    fn take_front(&mut self) -> Option<Unjoined<'scope, T>> {
+    fn take_front(&mut self) -> Option<Unjoined<T>> {
         loop {
             let front = self.unjoined.get_mut(self.front)?.take();
             self.front += 1;
@@ -200,7 +171,7 @@ impl<'scope, T> Batches<'scope, T> {
     }
 
     /// Takes a batch that has ended; waits for one if there is none.
-    fn take_ended(&mut self) -> Option<Unjoined<'scope, T>> {
+    fn take_ended(&mut self) -> Option<Unjoined<T>> {
         if self.joined == self.unjoined.len() {
             return None;
         }
@@ -222,8 +193,8 @@ impl<'scope, T> Batches<'scope, T> {
 
     fn take_front_if(
         &mut self,
-        wanted: impl Fn(&Handle<Outcome<'scope, T>>) -> bool,
-    ) -> Option<Unjoined<'scope, T>> {
+        wanted: impl Fn(&Handle<Values<T>>) -> bool,
+    ) -> Option<Unjoined<T>> {
         while self.unjoined.get(self.front).is_some_and(Option::is_none) {
             self.front += 1;
         }
@@ -233,7 +204,7 @@ impl<'scope, T> Batches<'scope, T> {
 
     /// Finds a batch that has ended, from the batch last found onwards: batches that ran one after
     /// the other are neighbours.
-    fn find_ended(&mut self) -> Option<Unjoined<'scope, T>> {
+    fn find_ended(&mut self) -> Option<Unjoined<T>> {
         let (front, found) = (self.front, self.found.max(self.front));
         let places = (found..self.unjoined.len()).chain(front..found);
         for place in places {
@@ -249,26 +220,21 @@ impl<'scope, T> Batches<'scope, T> {
     /// Waits for the batch, and opens what it left. Out of line, so that its locals are not on the stack while
     /// the items run here.
     #[inline(never)]
-    fn open(&mut self, begun: Begun<Outcome<'scope, T>>, rank: Rank, len: u32) {
+    fn open(&mut self, begun: Begun<Values<T>>, len: u32) {
         self.open = match begun.wait() {
-            Completion::Done(outcome) => outcome,
+            Completion::Done(values) => values,
             // The batch was skipped as a whole; perhaps a destructor of its items panicked.
-            Completion::Panicked(payload) => self.skipped(rank, len, Some(payload)),
-            Completion::Skipped => self.skipped(rank, len, None),
+            Completion::Panicked(payload) => Values::skipped(len, Some(payload)),
+            Completion::Skipped => Values::skipped(len, None),
         };
-    }
-}
-
-impl<'scope, T> Batches<'scope, T> {
-    #[cold]
-    fn skipped(&self, rank: Rank, len: u32, payload: Option<Payload>) -> Outcome<'scope, T> {
-        let values = Values::skipped(len, payload);
-        Outcome::new(self.scope, self.dispose, Some(rank), values)
     }
 }
 
 impl<T> Drop for Batches<'_, T> {
     fn drop(&mut self) {
+        if let Some(batch) = self.opened {
+            dispose_of(self.scope, batch, &mut self.open, self.dispose);
+        }
         for batch in self.unjoined.drain(..).flatten() {
             abandon(batch.handle);
         }

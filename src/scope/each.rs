@@ -8,6 +8,7 @@
 //! To the user each item is still a child of its own: it panics alone, is skipped alone, and what
 //! it spawns runs before the next item.
 
+use std::marker::PhantomData;
 use std::mem;
 use std::panic::resume_unwind;
 use std::time::Duration;
@@ -20,12 +21,12 @@ use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
 use crate::scope::Scope;
-use crate::scope::batches::{Batches, Dispose, Outcome};
+use crate::scope::batches::{Batches, dispose_of};
 use crate::scope::fork::fork_in;
-use crate::scope::nest::{Nest, Total};
+use crate::scope::nest::{Nest, Policy, Total};
 use crate::scope::panics::{catching, discard};
-use crate::task::record::{Class, Completion, Handle, Rank};
-use crate::task::slab::{Done, Items, Stretch};
+use crate::task::record::{Class, Completion, Handle, Payload, Rank};
+use crate::task::slab::{Done, Items, Stretch, Values};
 
 /// The most items in a batch. A batch costs 0.2 us besides its items; an empty item takes 0.8 ns.
 const LARGEST: u32 = 4096;
@@ -78,10 +79,29 @@ impl<F> Drop for Function<'_, F> {
     }
 }
 
+/// The policy of a batch: what nobody joins is disposed of item by item, each a child of policy `P`.
+struct Batched<P>(PhantomData<P>);
+
+impl<P: Policy<T>, T> Policy<Values<T>> for Batched<P> {
+    const ASKS: bool = true;
+
+    #[inline]
+    fn run(closure: impl FnOnce() -> Values<T>) -> Result<Values<T>, Payload> {
+        catching(closure)
+    }
+
+    fn dispose(scope: &Scope, rank: Rank, completion: Completion<Values<T>>) {
+        match completion {
+            Completion::Done(mut values) => dispose_of(scope, rank, &mut values, P::dispose),
+            // It was skipped as a whole; perhaps a destructor of its items panicked.
+            completion => scope.dispose(rank, completion),
+        }
+    }
+}
+
 /// A batch to be run.
 struct Batch<'scope, I, T, F> {
     items: Option<Items<I, T>>,
-    dispose: Dispose<T>,
     function: Function<'scope, F>,
     /// Whether to look how long its items take.
     is_timed: bool,
@@ -93,11 +113,11 @@ where
     T: Send,
     F: Fn(I) -> T + Sync,
 {
-    fn run(mut self) -> Outcome<'scope, T> {
+    fn run(mut self) -> Values<T> {
         let items = self.items.take().expect("run once");
-        let (scope, rank) = (self.function.scope, self.function.rank);
-        let (shared, is_timed) = (self.function.get(), self.is_timed);
-        let values = items.run(|stretch| {
+        let (scope, is_timed) = (self.function.scope, self.is_timed);
+        let shared = self.function.get();
+        items.run(|stretch| {
             let piece = Piece {
                 scope,
                 shared,
@@ -106,8 +126,7 @@ where
                 stretch,
             };
             piece.run()
-        });
-        Outcome::new(scope, self.dispose, rank, values)
+        })
     }
 }
 
@@ -213,7 +232,7 @@ where
 
     /// Runs items until there is something to do besides running the next item; false if an item
     /// has panicked. Children that the items spawn stand in the frame `spawned`.
-    #[inline(never)]
+    #[inline]
     fn run_undisturbed(&mut self, spawned: &Frame<'_>) -> bool {
         let cancel = &self.scope.cancel;
         let is_asked = spawned.seat.slot().requests.flag();
@@ -298,18 +317,18 @@ impl<'scope> Nest<'scope, '_> {
         F: Fn(I::Item) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        self.spawn_each_with(items, f, Scope::dispose)
+        self.spawn_each_as::<Total, _, _, _>(items, f)
     }
 
-    /// Spawns a child for each item, with a way to dispose of what nobody joins.
+    /// Spawns a child for each item, as children of this policy.
     #[inline(never)]
-    pub(super) fn spawn_each_with<I, F, T>(
+    pub(super) fn spawn_each_as<P, I, F, T>(
         &'scope self,
         mut items: I,
         f: F,
-        dispose: Dispose<T>,
     ) -> Box<Batches<'scope, T>>
     where
+        P: Policy<T>,
         I: Iterator,
         I::Item: Send + 'scope,
         F: Fn(I::Item) -> T + Send + Sync + 'scope,
@@ -317,7 +336,7 @@ impl<'scope> Nest<'scope, '_> {
     {
         let is_heavy = mem::needs_drop::<I::Item>() || size_of::<I::Item>() > size_of::<T>();
         let scope = self.scope();
-        let mut batches = Box::new(Batches::new(scope, dispose));
+        let mut batches = Box::new(Batches::new(scope, P::dispose));
         let mut function = Function {
             scope,
             rank: None,
@@ -340,7 +359,7 @@ impl<'scope> Nest<'scope, '_> {
             if let Some(pulled) = pulled.filter(|pulled| pulled.len() > 0) {
                 let len = pulled.len();
                 batch_size.note(len, now - started);
-                let handle = self.spawn_batch(pulled, &function, &batches);
+                let handle = self.spawn_batch::<P, _, _, _>(pulled, &function, batches.number());
                 function.rank = Some(handle.rank());
                 batches.push(handle, len);
             }
@@ -366,20 +385,19 @@ impl<'scope> Nest<'scope, '_> {
         batches
     }
 
-    fn spawn_batch<I, F, T>(
+    fn spawn_batch<P, I, F, T>(
         &'scope self,
         items: Items<I, T>,
         function: &Function<'scope, F>,
-        batches: &Batches<'scope, T>,
-    ) -> Handle<Outcome<'scope, T>>
+        number: usize,
+    ) -> Handle<Values<T>>
     where
+        P: Policy<T>,
         I: Send + 'scope,
         F: Fn(I) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let dispose = batches.dispose();
-        let is_timed =
-            self.frame().core().threads() > 1 && batches.number() % grain::TIMED as usize == 0;
+        let is_timed = self.frame().core().threads() > 1 && number % grain::TIMED as usize == 0;
         // The record counts as one child.
         let others = u64::from(items.len()) - 1;
         if others > 0 {
@@ -387,10 +405,9 @@ impl<'scope> Nest<'scope, '_> {
                 self.frame().note_more_spawned(seat, others);
             });
         }
-        self.spawn_with::<Total, _, _>(Class::Compute, move |rank| {
+        self.spawn_with::<Batched<P>, _, _>(Class::Compute, move |rank| {
             let batch = Batch {
                 items: Some(items),
-                dispose,
                 function: Function {
                     scope: function.scope,
                     rank: Some(rank),

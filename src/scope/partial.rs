@@ -132,7 +132,7 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         F: Fn(I::Item) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        self.nest.spawn_each_with(items, f, Collected::<K>::dispose)
+        self.nest.spawn_each_as::<Collected<K>, _, _, _>(items, f)
     }
 
     /// The identity of the next child that this thread spawns.
