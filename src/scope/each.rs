@@ -101,7 +101,7 @@ impl<P: Policy<T>, T> Policy<Values<T>> for Batched<P> {
 
 /// A batch to be run.
 struct Batch<'scope, I, T, F> {
-    items: Option<Items<I, T>>,
+    items: Items<I, T>,
     function: Function<'scope, F>,
     /// Whether to look how long its items take.
     is_timed: bool,
@@ -114,10 +114,9 @@ where
     F: Fn(I) -> T + Sync,
 {
     fn run(mut self) -> Values<T> {
-        let items = self.items.take().expect("run once");
         let (scope, is_timed) = (self.function.scope, self.is_timed);
         let shared = self.function.get();
-        items.run(|stretch| {
+        self.items.run(|stretch| {
             let piece = Piece {
                 scope,
                 shared,
@@ -132,9 +131,9 @@ where
 
 impl<I, T, F> Drop for Batch<'_, I, T, F> {
     fn drop(&mut self) {
-        if let Some(items) = &self.items {
-            // The record was counted as one child.
-            let others = u64::from(items.len()) - 1;
+        if self.items.len() > 0 {
+            // It was not run, and the record was counted as one child.
+            let others = u64::from(self.items.len()) - 1;
             self.function.scope.note_begun(others);
             self.function.scope.note_skipped(others);
         }
@@ -407,7 +406,7 @@ impl<'scope> Nest<'scope, '_> {
         }
         self.spawn_with::<Batched<P>, _, _>(Class::Compute, move |rank| {
             let batch = Batch {
-                items: Some(items),
+                items,
                 function: Function {
                     scope: function.scope,
                     rank: Some(rank),

@@ -84,10 +84,10 @@ impl<I, T> Items<I, T> {
         true
     }
 
-    /// Calls `run` with all of the items, and returns the values that it has made of them.
+    /// Calls `run` with all of the items, and returns the values that it has made of them. No item is left then.
     #[inline]
     pub(crate) fn run(
-        mut self,
+        &mut self,
         run: impl for<'brand> FnOnce(Stretch<'brand, I, T>) -> Done<'brand>,
     ) -> Values<T> {
         let len = mem::take(&mut self.len);
