@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use crate::platform::clock::{self, Tick};
-use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::sync::atomic::Ordering;
+use crate::platform::sync::hints::AtomicBool;
 
 /// One event in this many is timed: it takes 25 ns to read the clock.
 pub(crate) const TIMED: u32 = 8;

@@ -115,7 +115,7 @@ pub(crate) struct Slot {
     pub(crate) requests: Requests<Slot>,
     /// Children in the deque.
     public: hints::AtomicU32,
-    /// Runs stolen from the deque so far; wraps in a long life, which `publish::is_between`
+    /// Runs stolen from the deque so far; wraps in a long life, which `share::is_between`
     /// allows for.
     stolen: hints::AtomicU32,
     /// Set while a worker is enlisted among the sleepers.

@@ -99,7 +99,7 @@ pub(crate) mod sync {
     }
 
     /// Cells for people to read, and cells that say what is worth doing, not what may be done. They are real in
-    /// the model checker, so that they are no steps.
+    /// the model checker, where they would be steps. The scheduler that draws plays them as steps.
     pub(crate) mod hints {
         #[cfg(not(hatchery_loom))]
         pub(crate) use super::{

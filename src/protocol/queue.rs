@@ -79,7 +79,7 @@ impl<R> Queue<R> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(hatchery_loom)))]
 mod tests {
     use super::*;
 

@@ -206,11 +206,11 @@ impl<'scope, T> Batches<'scope, T> {
     /// the other are neighbours.
     fn find_ended(&mut self) -> Option<Unjoined<T>> {
         let (front, found) = (self.front, self.found.max(self.front));
-        let places = (found..self.unjoined.len()).chain(front..found);
-        for place in places {
-            let ended = self.unjoined[place].take_if(|batch| batch.handle.outcome().is_some());
+        let all = (found..self.unjoined.len()).chain(front..found);
+        for at in all {
+            let ended = self.unjoined[at].take_if(|batch| batch.handle.outcome().is_some());
             if ended.is_some() {
-                self.found = place;
+                self.found = at;
                 return ended;
             }
         }

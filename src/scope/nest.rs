@@ -415,6 +415,7 @@ pub(super) fn join_completion<T>(handle: Handle<T>) -> Completion<T> {
 ///
 /// Most of the stack that a join needs is for what the child left. Two steps keep it out of the frames
 /// below a child that runs in the first step.
+#[must_use]
 pub(super) struct Begun<T> {
     handle: Handle<T>,
     /// How the child ended. INVARIANT: it ran alone.

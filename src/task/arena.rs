@@ -11,8 +11,8 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::platform::failpoint::{self, Failpoint};
-use crate::task::chunk::{ChunkHeader, Owner, Storage, free, heap_chunk};
-use crate::task::memory;
+use crate::task::chunk::{ChunkHeader, Owner, Storage};
+use crate::task::memory::{self, free_chunk, heap_chunk};
 use crate::task::placement::{place, size_for, write_record};
 use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 
@@ -222,7 +222,7 @@ impl Arena {
         while let Some(chunk) = self.pop_full() {
             if chunk.as_ptr() != in_frame {
                 // SAFETY: from `heap_chunk`; the nursery is over, so its records are too.
-                unsafe { free(chunk) };
+                unsafe { free_chunk(chunk) };
             }
         }
     }

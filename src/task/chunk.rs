@@ -2,14 +2,11 @@
 //!
 //! INVARIANT: no more records are released than were allocated; a chunk whose counts are equal
 //! holds no live record. Only the arena's thread allocates; any thread releases.
-#![allow(unsafe_code, reason = "hands out raw memory")]
 
-use std::alloc::Layout;
 use std::cell::Cell;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use crate::platform::sync::atomic::{AtomicU32, Ordering};
-use crate::task::memory::{self, ALIGN, Most};
 
 /// The front of every chunk, aligned as all chunks are.
 #[repr(C, align(16))]
@@ -108,28 +105,4 @@ pub(crate) enum Releaser {
 pub(crate) struct Owner {
     pub(crate) scope: *const (),
     pub(crate) spawner: *const (),
-}
-
-pub(super) fn heap_chunk(owner: Owner, sequence: u64, size: usize) -> NonNull<ChunkHeader> {
-    let chunk = memory::take(chunk_layout(size)).cast::<ChunkHeader>();
-    let header = ChunkHeader::new(owner, sequence, size);
-    // SAFETY: memory of at least a header's size and alignment, and nobody else's.
-    unsafe { chunk.write(header) };
-    chunk
-}
-
-fn chunk_layout(size: usize) -> Layout {
-    Layout::from_size_align(size, ALIGN).expect("a child's closure or result is too large")
-}
-
-/// Gives a chunk back.
-///
-/// # Safety
-///
-/// `chunk` came from [`heap_chunk`], and nobody uses it any more.
-pub(super) unsafe fn free(chunk: NonNull<ChunkHeader>) {
-    // SAFETY: a chunk is valid until it is freed.
-    let size = unsafe { chunk.as_ref() }.size as usize;
-    // SAFETY: taken with this very layout; the caller promises the rest.
-    unsafe { memory::give_back(chunk.cast(), chunk_layout(size), &Most::RECORDS) };
 }

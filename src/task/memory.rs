@@ -1,8 +1,9 @@
 //! Memory for chunks and batches, of which each thread keeps some for its next nurseries.
 //!
 //! To give memory to the system and to get it back costs a page fault for every 4 KiB, which is
-//! more than the children or values in it cost. What a thread no longer needs is freed bit by bit:
-//! see [`trim`].
+//! more than the children or values in it cost. What a thread has not needed for a while is freed at
+//! the ends of its `spawn_each`, a piece at a time: see [`trim`]. Chunks and batches share the largest
+//! pieces, so a batch may get what was a chunk.
 #![allow(
     unsafe_code,
     reason = "allocates, and keeps a list through free memory"
@@ -12,6 +13,8 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
+use crate::task::chunk::{ChunkHeader, Owner};
+
 /// Alignment of what is kept.
 pub(super) const ALIGN: usize = 16;
 /// Bytes of the pieces that are kept. The system's allocator is good at smaller sizes.
@@ -20,13 +23,13 @@ const SIZES: [usize; 3] = [8 << 10, 16 << 10, LARGEST];
 pub(super) const LARGEST: usize = 32 << 10;
 
 /// How many pieces of each size a thread keeps at most when it frees one.
-pub(super) struct Most([u32; 3]);
+struct Most([u32; 3]);
 
 impl Most {
     /// For records: 1 MiB, or about 32 000 small children.
-    pub(super) const RECORDS: Self = Self([0, 0, 32]);
+    const RECORDS: Self = Self([0, 0, 32]);
     /// For batches: as many as a `spawn_each` has batches; in the largest, a million `u64`.
-    pub(super) const BATCHES: Self = Self([64, 64, 256]);
+    const BATCHES: Self = Self([64, 64, 256]);
 }
 
 /// A stack of free pieces, through the memory itself.
@@ -100,7 +103,7 @@ fn class_of(layout: Layout) -> Option<usize> {
 }
 
 /// The smallest layout that is kept and large enough, unless that would waste too much.
-pub(super) fn round_up(layout: Layout) -> Layout {
+fn round_up(layout: Layout) -> Layout {
     let fits = |size: &&usize| layout.size() <= **size && layout.size() > **size / 2;
     let size = SIZES.iter().find(fits).filter(|_| layout.align() <= ALIGN);
     size.and_then(|size| Layout::from_size_align(*size, ALIGN).ok())
@@ -113,7 +116,7 @@ pub(super) fn round_up(layout: Layout) -> Layout {
 ///
 /// If the size is zero.
 #[inline]
-pub(super) fn take(layout: Layout) -> NonNull<u8> {
+fn take(layout: Layout) -> NonNull<u8> {
     if layout.size() >= SIZES[0] {
         if let Some(kept) = take_kept(layout) {
             return kept;
@@ -137,7 +140,7 @@ fn take_kept(layout: Layout) -> Option<NonNull<u8>> {
 ///
 /// `at` came from [`take`] with this layout, and nobody uses it any more.
 #[inline]
-pub(super) unsafe fn give_back(at: NonNull<u8>, layout: Layout, most: &Most) {
+unsafe fn give_back(at: NonNull<u8>, layout: Layout, most: &Most) {
     // SAFETY: the caller promises the same.
     if layout.size() >= SIZES[0] && unsafe { keep(at, layout, most) } {
         return;
@@ -179,6 +182,31 @@ pub(crate) fn trim() {
             stack.least.set(stack.len.get());
         }
     });
+}
+
+/// Takes memory for a chunk on the heap, whose header says its size.
+pub(super) fn heap_chunk(owner: Owner, sequence: u64, size: usize) -> NonNull<ChunkHeader> {
+    let chunk = take(chunk_layout(size)).cast::<ChunkHeader>();
+    let header = ChunkHeader::new(owner, sequence, size);
+    // SAFETY: memory of at least a header's size and alignment, and nobody else's.
+    unsafe { chunk.write(header) };
+    chunk
+}
+
+fn chunk_layout(size: usize) -> Layout {
+    Layout::from_size_align(size, ALIGN).expect("a child's closure or result is too large")
+}
+
+/// Gives a chunk back.
+///
+/// # Safety
+///
+/// `chunk` came from [`heap_chunk`], and nobody uses it any more.
+pub(super) unsafe fn free_chunk(chunk: NonNull<ChunkHeader>) {
+    // SAFETY: a chunk is valid until it is freed.
+    let size = unsafe { chunk.as_ref() }.size as usize;
+    // SAFETY: taken with this very layout; the caller promises the rest.
+    unsafe { give_back(chunk.cast(), chunk_layout(size), &Most::RECORDS) };
 }
 
 /// The memory of a batch, which does not know what is in it.

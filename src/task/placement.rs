@@ -11,8 +11,8 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use crate::platform::failpoint::{self, Failpoint};
-use crate::task::chunk::{ChunkHeader, Owner, Storage, heap_chunk};
-use crate::task::memory::ALIGN;
+use crate::task::chunk::{ChunkHeader, Owner, Storage};
+use crate::task::memory::{ALIGN, heap_chunk};
 use crate::task::record::{Class, Handle, Header, Kind, Queued, Rank, Record, Vtable};
 
 /// Bytes of a chunk with room for this one record, whatever its alignment.

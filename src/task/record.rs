@@ -21,7 +21,7 @@ use crate::platform::cell::Cell;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::platform::witness::Witness;
-use crate::task::chunk::{self, ChunkHeader, Releaser, Storage};
+use crate::task::chunk::{ChunkHeader, Releaser, Storage};
 pub(crate) use crate::task::completion::{Completion, Payload};
 use crate::task::completion::{JoinedByOthers, Panicked};
 pub(crate) use crate::task::state::Outcome;
@@ -624,7 +624,7 @@ fn release(at: NonNull<Header>, releaser: Releaser) {
         Storage::Owned => chunk_header(&at).release(releaser),
         Storage::Frame => {}
         // SAFETY: state invariant 2: one caller per record, after which nobody touches it.
-        Storage::Single => unsafe { chunk::free(chunk_of(at)) },
+        Storage::Single => unsafe { super::memory::free_chunk(chunk_of(at)) },
     }
 }
 

@@ -143,7 +143,7 @@ fn s3_a_level_of_nurseries_takes_little_of_the_stack() {
     check("partial", [1300, 6400], WORD, |depth| {
         partial(depth);
     });
-    check("spawn_each", [1500, 8000], WORD, |depth| {
+    check("spawn_each", [1300, 8000], WORD, |depth| {
         each(depth);
     });
 }

@@ -37,7 +37,7 @@ pub(crate) enum Change {
 /// A planted bug.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bug<'a> {
-    /// Changes the call in this file (below `src`), in the function of this name, on the first line
+    /// Changes the call in this file (below `src`, `verify` or the package), in the function of this name, on the first line
     /// that has this piece of code; on the second such line with `#2` behind the piece.
     Call(Change, [&'a str; 3]),
     /// The model does its step of this name wrongly.

@@ -39,7 +39,7 @@ pub(crate) fn idle(task: Task) {
             assert!(ended.is_ok());
         }
         // Until the last searcher sleeps: a quiet fifth of a second.
-        let all = || ["soak-", "timed-"].map(switches);
+        let all = || ["bounds-", "timed-"].map(switches);
         loop {
             let before = all();
             thread::sleep(Duration::from_millis(200));

@@ -90,7 +90,7 @@ fn main() {
 
 /// Runs `test` on a pool; ends the process if it hangs, with what waits there.
 fn watched<R>(task: Task, test: impl FnOnce(&Pool) -> R) -> R {
-    let builder = Pool::builder().threads(task.threads).name("soak");
+    let builder = Pool::builder().threads(task.threads).name("bounds");
     let pool = builder.build().expect("a valid configuration");
     let (finished, is_finished) = channel::<()>();
     std::thread::scope(|scope| {

@@ -198,7 +198,7 @@ impl Turns {
         turns
     }
 
-    /// What `Seat::stray` does on the thread of home `by`.
+    /// What `Seat::inject` does on the thread of home `by`.
     fn inject(&self, run: usize, by: usize) {
         self.injector[run].push(run);
         if run != by || !planted::step("leaves no token for itself") {

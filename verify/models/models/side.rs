@@ -33,7 +33,7 @@ impl Pool {
         self.home.unpark();
     }
 
-    /// What `Blocking::main` does.
+    /// What `side_threads::main` does.
     fn be_side_thread(&self) {
         let wait = |bell: &crate::platform::sync::Condvar, state| {
             let state = bell.wait(state).unwrap();
@@ -46,7 +46,7 @@ impl Pool {
         }
     }
 
-    /// What `Blocking::submit` does; `start` is whether the system has a thread.
+    /// What `Seat::submit_blocking` does; `start` is whether the system has a thread.
     fn submit(pool: &Arc<Self>, run: u32, start: bool) -> Option<thread::JoinHandle<()>> {
         match pool.side.submit(run) {
             Taker::Ready => None,

@@ -71,7 +71,7 @@ fn run<'brand, T>(
 
 /// Runs a batch of which another thread takes the second half, and whose items say that they were run.
 fn run_in_two<T>(
-    items: Items<Item, T>,
+    mut items: Items<Item, T>,
     skips: impl Fn(u32) -> bool + Copy,
     f: impl Fn(Item) -> T,
 ) -> Values<T> {
