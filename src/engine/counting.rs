@@ -19,7 +19,7 @@ impl Node {
     /// Adds what has happened at home to the numbers of this seat, its opener's, because the
     /// nursery is over.
     #[inline]
-    pub(crate) fn settle(&self, seat: &Seat) {
+    pub(crate) fn sum_up(&self, seat: &Seat) {
         // The numbers are read one by one: a wider load would wait for the stores of both.
         let spawned = self.at_home.spawned.get();
         if spawned > 0 {

@@ -129,12 +129,12 @@ impl Seat {
         }
     }
 
-    /// Publishes half of what the outermost frame holds, unless the deque holds `hidden` children
-    /// already. One of this thread's frames holds `hidden` children; so while this thread runs a
+    /// Publishes half of what the outermost frame holds, unless the deque holds `private` children
+    /// already. One of this thread's frames holds `private` children; so while this thread runs a
     /// long task, it hides no more than it shows.
-    pub(crate) fn offer_unless_shown(&self, hidden: u32) {
+    pub(crate) fn offer_unless_shown(&self, private: u32) {
         // If every frame holds a few children, the outer frames have shown more already.
-        if self.slot().public() < hidden {
+        if self.slot().public() < private {
             self.offer();
         }
     }

@@ -63,7 +63,7 @@ impl Common {
 /// What is counted.
 ///
 /// A part comes before its whole, and is read first: what is added to both in between is part of the whole by
-/// the time that the whole is read.
+/// the time that the whole is read. The watchdog takes every change of a counter for progress.
 #[derive(Clone, Copy)]
 pub(crate) enum Counter {
     /// Children dropped unrun on the thread that opened their nursery.
@@ -86,7 +86,8 @@ pub(crate) enum Counter {
     Injected,
     /// Waits that came to park.
     Parked,
-    /// Requests answered: a sign of life of a thread whose nurseries are all open still.
+    /// Requests answered: a sign of life of a thread whose nurseries are all open still. It is the last
+    /// counter: [`COUNTERS`] goes by it.
     Answers,
 }
 

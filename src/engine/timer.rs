@@ -17,7 +17,7 @@ use crate::platform::thread::Thread;
 use crate::protocol::deadlines::{Deadlines, Entry};
 use crate::protocol::epoch::EPOCH;
 
-/// How long an idle side thread or spare worker stays: bursts of I/O come back within seconds.
+/// How long an idle thread stays (side thread, spare, timer): bursts of I/O come back within seconds.
 #[cfg(not(test))]
 pub(crate) const RETIREMENT: Duration = Duration::from_secs(10);
 /// Tests do not wait that long.

@@ -10,19 +10,19 @@
 //! | event     | who                 | what                                                       |
 //! |-----------|---------------------|------------------------------------------------------------|
 //! | *expose*  | pusher              | work becomes visible, **fence**, [`Idle::wake_one`]        |
-//! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, arms all, gives its place back, **fence**, looks once more |
+//! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, **fence**, arms all, *vacates*, looks once more |
 //! | *arrive*  | worker that has just started | leaves `coming`, joins `sleepers`, **fence**, arms all, looks |
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
 //! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could stand in for it: arms all, looks |
 //! | *retire*  | spare asleep for long | leaves `sleepers` and `spares`, **fence**, looks |
-//! | *nap*     | searcher woken for nothing | leaves `searching` as above and its place; after the nap the rest of *announce* |
+//! | *nap*     | searcher woken for nothing | leaves `searching` (the last one looks), *vacates*; after the nap the rest of *announce* |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
 //! thread, so that its next spawn exposes something.
 //!
-//! A worker is *absent* while it keeps its seat but not its place: it waits, or runs what may
-//! block. If all other workers are busy, places stay free; then a *spare* worker is started, if
+//! A worker is *absent* once it has said that it will do without its place: at once if it runs what
+//! may block, after a while if it parks in a wait. If all other workers are busy, places stay free; then a *spare* worker is started, if
 //! there is something to do. When a spare is started, there are never more spares than absent
 //! workers, nor more than `most_spares`. A worker that comes back takes a place again, whether one
 //! is left or not, and one worker too many stands down.
@@ -40,8 +40,8 @@
 //!    loop in [`Idle::wake_one`]).
 //! 3. The pusher may fail because no place is free. Then `refused` was set before it looked at
 //!    `computing` for the last time, and the next thread to vacate sees it (fences again).
-//! 4. Private work is exposed on request. Requests are armed by the same events *announce* and
-//!    *vacate*; the thread that is asked clears its flag first and reads `asleep` and `searching`
+//! 4. Private work is exposed on request. Requests are armed by all events that *arm all*;
+//!    the thread that is asked clears its flag first and reads `asleep` and `searching`
 //!    behind a fence, so that it either sees the sleeper or is asked again.
 //! 5. leave is to a spare what announce is to a sleeper. Either the pusher comes first, and the
 //!    last look sees what it exposed; or the pusher sees that a worker is absent. A spare that
@@ -56,8 +56,8 @@
 //!    slow hook nor a refused thread holds anybody up. While a worker is `coming`, threads push
 //!    what they are asked for. They need not, because the worker asks when it arrives.
 //!
-//! Waiters do not take part: each parks for events of its own (completion, a stray) that unpark
-//! it directly. Models: `models::idle_*`, `models::start_*`.
+//! Waiters do not take part: each parks for events of its own (see `engine::wait`) that unpark it
+//! directly. Models: `models::idle_*`, `models::start_*`.
 
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};

@@ -16,7 +16,7 @@ use crate::platform::sync::{Mutex, lock};
 /// Takes what is late, if nobody else does.
 pub(crate) type OnLate<'a, F> = Box<dyn FnMut(F) + Send + 'a>;
 
-/// What is left: failures `F`, some with the place `R` of a child.
+/// What is left: failures `F`, some with the rank `R` of a child.
 pub(crate) struct Remains<'a, F, R> {
     /// Made by the first of them: most nurseries have none, and the room for them would be part of each level
     /// of a recursion.
@@ -28,7 +28,7 @@ pub(crate) struct Remains<'a, F, R> {
 /// What is left, sorted by what follows from it.
 pub(crate) struct Sorted<'a, F, R> {
     pub(crate) failures: Vec<F>,
-    /// Panics of destructors, with the place of the child whose value it was.
+    /// Panics of destructors, with the rank of the child whose value it was.
     pub(crate) dropped: Vec<(R, F)>,
     pub(crate) late: Vec<F>,
     pub(crate) on_late: Option<OnLate<'a, F>>,

@@ -419,7 +419,7 @@ impl Scope {
         if let Some(limiter) = unsafe { &(*terms) }.limiter.as_deref() {
             // SAFETY: the limiter lies in the terms, which outlive the nursery; its body has not
             // begun.
-            unsafe { self.frame.set_limiter(limiter) };
+            unsafe { self.node.set_limiter(limiter) };
         }
     }
 
@@ -515,9 +515,9 @@ impl Scope {
         // around it, whose mark is as far as the fork's. There are as many steps as forks in each other
         // that other threads have taken, and only in a nursery that is cancelled.
         let mut known = mark::look(self, &EPOCH)?;
-        if self.frame.is_fork() {
+        if self.node.is_fork() {
             let mut around = successors(self.parent(), |scope| scope.parent());
-            let nursery = around.find(|scope| !scope.frame.is_fork());
+            let nursery = around.find(|scope| !scope.node.is_fork());
             known = nursery
                 .and_then(|scope| scope.cancel.mark.known())
                 .unwrap_or(known);
@@ -558,50 +558,50 @@ impl Scope {
             return None;
         }
         // SAFETY: every `Node` lies at the front of a `Scope`.
-        self.frame
+        self.node
             .parent()
-            .map(|frame| unsafe { Self::of_frame(frame) })
+            .map(|node| unsafe { Self::of_node(node) })
     }
 
-    /// Lets this nursery, which does not move any more, be found by its frame: see [`Self::at`].
+    /// Lets this nursery, which does not move any more, be found by its node: see [`Self::at`].
     #[inline]
-    pub(super) fn expose(&self) {
+    pub(super) fn expose_address(&self) {
         // It takes no instruction.
         let _address = std::ptr::from_ref(self).expose_provenance();
     }
 
     /// The nursery that has this `Node` at its front.
     ///
-    /// The engine names nurseries by references to their frames, which give access to the frames
+    /// The engine names nurseries by references to their nodes, which give access to the nodes
     /// only. So the address is taken from such a reference, and the permission from
-    /// [`Self::expose`]. A pointer to the nursery, stored in the frame, would do without that, but
-    /// cost each child a load: 1 % of a spawn and join, and 1.2 % of a small nursery.
+    /// [`Self::expose_address`]. A pointer to the nursery, stored in the node, would do without that,
+    /// but cost each child a load: 1 % of a spawn and join, and 1.2 % of a small nursery.
     ///
     /// # Safety
     ///
     /// The nursery is open, and was exposed, during `'a`.
     #[inline]
-    pub(super) unsafe fn at<'a>(frame: *const Node) -> &'a Self {
+    pub(super) unsafe fn at<'a>(node: *const Node) -> &'a Self {
         // SAFETY: the caller promises that the nursery is open and was exposed.
-        unsafe { &*std::ptr::with_exposed_provenance(frame.addr()) }
+        unsafe { &*std::ptr::with_exposed_provenance(node.addr()) }
     }
 
-    /// The nursery that has this frame at its front.
+    /// The nursery that has this node at its front.
     ///
     /// # Safety
     ///
-    /// `frame` lies at the front of a `Scope` that was exposed.
-    pub(super) unsafe fn of_frame(frame: &Node) -> &Self {
+    /// `node` lies at the front of a `Scope` that was exposed.
+    pub(super) unsafe fn of_node(node: &Node) -> &Self {
         // SAFETY: the caller promises that it was exposed; a nursery is open while there is a
-        // reference to its frame.
-        unsafe { Self::at(frame) }
+        // reference to its node.
+        unsafe { Self::at(node) }
     }
 }
 
-/// What is known about the nursery of a frame.
-pub(crate) fn describe(frame: &Node) -> Facts {
+/// What is known about the nursery of a node.
+pub(crate) fn describe(node: &Node) -> Facts {
     // SAFETY: every `Node` lies at the front of a `Scope`.
-    let scope = unsafe { Scope::of_frame(frame) };
+    let scope = unsafe { Scope::of_node(node) };
     Facts {
         name: scope.terms().and_then(|terms| terms.name.clone()),
         cancelled: scope.known_reason().map(|reason| reason.to_string()),
@@ -614,8 +614,8 @@ pub(crate) fn check() -> Option<Cancelled> {
     use crate::engine::frame::Frame;
     Frame::with_current(|frame| {
         // SAFETY: the innermost nursery of an entered frame is open, or there is none.
-        let frame = unsafe { frame?.enclosing().as_ref() }?;
+        let node = unsafe { frame?.enclosing().as_ref() }?;
         // SAFETY: every `Node` lies at the front of a `Scope`.
-        unsafe { Scope::of_frame(frame) }.ask(Told::AsError)
+        unsafe { Scope::of_node(node) }.ask(Told::AsError)
     })
 }

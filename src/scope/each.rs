@@ -29,7 +29,7 @@ use crate::task::record::{Class, Completion, Handle, Payload, Rank};
 use crate::task::slab::{Done, Items, Stretch, Values};
 
 /// The most items in a batch. A batch costs 0.2 us besides its items; an empty item takes 0.8 ns.
-const LARGEST: u32 = 4096;
+const MOST_ITEMS: u32 = 4096;
 /// Bytes of items or values in the largest batch, unless one of them is larger.
 const LARGEST_BYTES: usize = 32 << 10;
 /// If the number of items is known, a batch holds one in this many of them: what comes after a long
@@ -39,7 +39,7 @@ const PART_OF_ALL: usize = 32;
 const PART_OF_FORMER: usize = 8;
 /// How many times as large as the batch before it a batch is at most.
 const GROWTH: u32 = 8;
-/// If items are worth more than their values: how many batches are kept before the oldest is run
+/// If items need dropping, or are larger than their values: how many batches are kept before the oldest is run
 /// here.
 const BACKLOG: u32 = 64;
 
@@ -176,7 +176,7 @@ where
         let (scope, seat) = (self.scope, frame.seat);
         // In a fork, children that the items spawn stand in an outer frame, unless they go to the
         // strays.
-        let spawned = frame.child_of(&scope.frame).unwrap_or(frame);
+        let spawned = frame.child_of(&scope.node).unwrap_or(frame);
         while self.stretch.len() > 0 {
             if scope.is_cancelled() {
                 self.skip(seat);
@@ -199,7 +199,7 @@ where
             if !is_well {
                 scope.note_panic();
             }
-            frame.run_spawned(spawned, &scope.frame);
+            frame.run_spawned(spawned, &scope.node);
         }
     }
 
@@ -209,7 +209,7 @@ where
     fn skip(&mut self, seat: &Seat) {
         let is_well = self.stretch.skip();
         self.note_begun(seat, 1);
-        self.scope.frame.note_skipped(seat, 1);
+        self.scope.node.note_skipped(seat, 1);
         if !is_well {
             self.scope.note_known_skip();
             self.scope.note_panic();
@@ -219,7 +219,7 @@ where
     /// Counts items that have begun on this seat's thread, and ended.
     fn note_begun(&mut self, seat: &Seat, items: u32) {
         let uncounted = items - mem::take(&mut self.counted);
-        self.scope.frame.note_begun(seat, uncounted.into());
+        self.scope.node.note_begun(seat, uncounted.into());
     }
 
     /// Notes how long this many items have taken.
@@ -273,11 +273,11 @@ struct BatchSize {
 impl BatchSize {
     fn new<I, T>() -> Self {
         let bytes = size_of::<I>().max(size_of::<T>()).max(1);
-        let largest = u32::try_from(LARGEST_BYTES / bytes).unwrap_or(LARGEST);
+        let largest = u32::try_from(LARGEST_BYTES / bytes).unwrap_or(MOST_ITEMS);
         Self {
             pulled: 0,
             most: 1,
-            largest: largest.clamp(1, LARGEST),
+            largest: largest.clamp(1, MOST_ITEMS),
         }
     }
 
@@ -371,7 +371,7 @@ impl<'scope> Nest<'scope, '_> {
                 }
             }
             if is_heavy {
-                Seat::run_one_of_several(self.frame(), BACKLOG);
+                Seat::run_one_of_several(self.node(), BACKLOG);
             }
         };
         if let Err(payload) = ended {
@@ -396,12 +396,12 @@ impl<'scope> Nest<'scope, '_> {
         F: Fn(I) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let is_timed = self.frame().core().threads() > 1 && number % grain::TIMED as usize == 0;
+        let is_timed = self.node().core().threads() > 1 && number % grain::TIMED as usize == 0;
         // The record counts as one child.
         let others = u64::from(items.len()) - 1;
         if others > 0 {
-            Seat::with(self.frame().core(), |seat| {
-                self.frame().note_more_spawned(seat, others);
+            Seat::with(self.node().core(), |seat| {
+                self.node().note_more_spawned(seat, others);
             });
         }
         self.spawn_with::<Batched<P>, _, _>(Class::Compute, move |rank| {
@@ -445,7 +445,7 @@ mod tests {
     fn batches_are_large_only_if_there_are_many_items_and_they_come_quickly() {
         let quick = Duration::from_nanos(1);
         assert_eq!(sizes(1000, true, quick)[..5], [1, 8, 32, 32, 32]);
-        assert!(sizes(1_000_000, true, quick).contains(&LARGEST));
+        assert!(sizes(1_000_000, true, quick).contains(&MOST_ITEMS));
         // No batch is so large that a thread which starts it last is much behind the others.
         let unknown = sizes(10_000, false, quick);
         assert!(unknown.iter().all(|len| *len <= 10_000 / 8), "{unknown:?}");

@@ -92,11 +92,11 @@ where
         // SAFETY: nobody looks at it while the fork is latent.
         unsafe { fork.scope.get().cast::<Scope>().write(scope) };
         let scope = fork.scope();
-        scope.expose();
+        scope.expose_address();
         // SAFETY: `openly` waits for the child before any of this goes away, and what the
         // closure borrows is borrowed by its caller; the vtable is of these types.
         let child = unsafe { fork.side.publish(Self::VTABLE) };
-        fork.frame.become_nursery(&scope.frame, child);
+        fork.frame.become_nursery(&scope.node, child);
     }
 
     /// The nursery that the fork has become.
@@ -110,7 +110,7 @@ where
     #[inline(never)]
     fn wait(&self) {
         let scope = self.scope();
-        self.frame.seat.wait_for_end(&self.frame, &scope.frame);
+        self.frame.seat.wait_for_end(&self.frame, &scope.node);
         scope.pass_on_what_was_told();
     }
 

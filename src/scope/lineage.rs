@@ -463,7 +463,7 @@ impl<'a> Task<'a> {
 #[inline]
 pub(crate) fn origin(scope: &Scope, body: &Spawned) -> Origin {
     // Most children are spawned by the body itself.
-    if Frame::with_current(|frame| frame.is_some_and(|frame| frame.is_body_of(&scope.frame))) {
+    if Frame::with_current(|frame| frame.is_some_and(|frame| frame.is_body_of(&scope.node))) {
         return body.next();
     }
     origin_in_child(scope, body)
@@ -507,7 +507,7 @@ pub(crate) fn tell(asked: &Scope, told: Told) {
             return;
         };
         // SAFETY: every `Node` lies at the front of a `Scope`.
-        let reached = unsafe { Scope::of_frame(reached) };
+        let reached = unsafe { Scope::of_node(reached) };
         let is_told = asked.is_cancelled_with(reached) || reached.is_cancelled_with(asked);
         if reached.cancelled().is_none() || !is_told {
             return;

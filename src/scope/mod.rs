@@ -54,11 +54,11 @@ pub(crate) fn forget_foreign_stack() {
 
 /// What children need of their nursery, wherever they run.
 ///
-/// The frame comes first, so that the engine's address of the frame is the address of the scope:
+/// The node comes first, so that the engine's address of the node is the address of the scope:
 /// see [`Scope::at`].
 #[repr(C)]
 pub(crate) struct Scope {
-    frame: Node,
+    node: Node,
     cancel: Cancel,
 }
 
@@ -79,7 +79,7 @@ impl Scope {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn open(seat: &Seat) -> Self {
         Self {
-            frame: Node::open_on(seat, Frame::innermost_nursery(), false),
+            node: Node::open_on(seat, Frame::innermost_nursery(), false),
             cancel: Cancel::new(),
         }
     }
@@ -87,7 +87,7 @@ impl Scope {
     /// The nursery that the fork in this entered frame becomes.
     fn open_around(fork: &Frame<'_>) -> Self {
         Self {
-            frame: Node::open_on(fork.seat, fork.enclosing(), true),
+            node: Node::open_on(fork.seat, fork.enclosing(), true),
             cancel: Cancel::new(),
         }
     }
@@ -95,39 +95,39 @@ impl Scope {
     /// Counts children that have begun on this thread and are dropped unrun.
     #[cold]
     fn note_skipped(&self, children: u64) {
-        Seat::with(self.frame.core(), |seat| {
-            self.frame.note_skipped(seat, children);
+        Seat::with(self.node.core(), |seat| {
+            self.node.note_skipped(seat, children);
         });
     }
 
     /// Counts children that begin on this thread.
     #[cold]
     fn note_begun(&self, children: u64) {
-        Seat::with(self.frame.core(), |seat| {
-            self.frame.note_begun(seat, children);
+        Seat::with(self.node.core(), |seat| {
+            self.node.note_begun(seat, children);
         });
     }
 
     /// Counts a child that has panicked.
     #[cold]
     fn count_panic(&self) {
-        Seat::with(self.frame.core(), |seat| self.frame.note_panicked(seat));
+        Seat::with(self.node.core(), |seat| self.node.note_panicked(seat));
     }
 
     /// Counts a child that has returned an error which is a consequence of the cancellation.
     #[cold]
     fn count_late(&self) {
-        Seat::with(self.frame.core(), |seat| self.frame.note_late(seat));
+        Seat::with(self.node.core(), |seat| self.node.note_late(seat));
     }
 
     /// What has happened in the nursery so far.
     pub(crate) fn numbers(&self) -> Numbers {
-        self.frame.numbers()
+        self.node.numbers()
     }
 
     /// The nursery's panics, made by the first; most nurseries see none.
     fn panics(&self) -> &Panics {
-        let above = &self.frame.rare().above;
+        let above = &self.node.rare().above;
         let panics = above.get_or_init(|| Box::new(Panics::default()));
         panics.downcast_ref().expect("nothing else is kept there")
     }

@@ -75,9 +75,9 @@ impl<'scope> Nest<'scope, '_> {
     #[inline]
     pub(super) fn hold<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> Result<R, Payload> {
         let scope = &self.scope;
-        scope.expose();
-        let stage = Stage::body(seat, &scope.frame);
-        if !scope.frame.is_permitted() {
+        scope.expose_address();
+        let stage = Stage::body(seat, &scope.node);
+        if !scope.node.is_permitted() {
             stage.frame.keep_nothing();
         }
         stage.set().occupy(|| {
@@ -87,9 +87,9 @@ impl<'scope> Nest<'scope, '_> {
                 scope.fail(CancelReason::BodyPanicked);
             }
             failpoint::reach(Failpoint::NurseryClosing);
-            seat.wait_for_end(&stage.frame, &scope.frame);
+            seat.wait_for_end(&stage.frame, &scope.node);
             failpoint::reach(Failpoint::NurseryClosed);
-            scope.frame.settle(seat);
+            scope.node.sum_up(seat);
             result
         })
     }
@@ -98,8 +98,8 @@ impl<'scope> Nest<'scope, '_> {
         &self.scope
     }
 
-    pub(super) fn frame(&self) -> &Node {
-        &self.scope.frame
+    pub(super) fn node(&self) -> &Node {
+        &self.scope.node
     }
 
     /// Queues a child.
@@ -125,16 +125,16 @@ impl<'scope> Nest<'scope, '_> {
         T: Send + 'scope,
     {
         Frame::with_current(|frame| match frame {
-            Some(frame) if class == Class::Compute && frame.is_home_of(self.frame()) => {
-                let vtable = Child::<F, T, P>::VTABLE;
+            Some(frame) if class == Class::Compute && frame.is_home_of(self.node()) => {
+                let vtable = Typed::<F, T, P>::VTABLE;
                 // SAFETY: the home thread is the opener's. `run` waits for every child, so the
                 // scope and all that lives for `'scope` outlives the record; the vtable is of these
                 // types.
                 let (child, handle) = unsafe {
                     self.arena
-                        .write(|| self.frame().owner(), class, vtable, closure)
+                        .write(|| self.node().owner(), class, vtable, closure)
                 };
-                self.frame().at_home.spawned.add(1);
+                self.node().at_home.spawned.add(1);
                 frame.queue(child);
                 handle
             }
@@ -154,8 +154,8 @@ impl<'scope> Nest<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let scope = self.frame();
-        let vtable = Child::<F, T, P>::VTABLE;
+        let scope = self.node();
+        let vtable = Typed::<F, T, P>::VTABLE;
         let (child, handle) = if scope.is_home() {
             scope.at_home.spawned.add(1);
             // SAFETY: as in `spawn_with`.
@@ -191,8 +191,8 @@ impl Nest<'_, '_> {
                 "name",
                 &self.scope.terms().and_then(|terms| terms.name.as_deref()),
             )
-            .field("pool", &self.scope.frame.core().name())
-            .field("shared_runs", &self.scope.frame.count.get())
+            .field("pool", &self.scope.node.core().name())
+            .field("shared_runs", &self.scope.node.count.get())
             .field("cancelled", &self.scope.cancelled())
             .finish()
     }
@@ -228,9 +228,9 @@ impl<T> Policy<T> for Total {
 }
 
 /// The types of one child, erased into a vtable.
-pub(super) struct Child<F, T, P>(PhantomData<(F, T, P)>);
+pub(super) struct Typed<F, T, P>(PhantomData<(F, T, P)>);
 
-impl<F, T, P> Child<F, T, P>
+impl<F, T, P> Typed<F, T, P>
 where
     F: FnOnce() -> T + Send,
     T: Send,
@@ -457,8 +457,8 @@ fn wait<T>(scope: &Scope, handle: Handle<T>) -> Completion<T> {
         Ok(completion) => return completion,
         Err(handle) => handle,
     };
-    Seat::with(scope.frame.core(), |seat| {
-        seat.occupy(|| seat.wait_for_child(&scope.frame, &handle));
+    Seat::with(scope.node.core(), |seat| {
+        seat.occupy(|| seat.wait_for_child(&scope.node, &handle));
     });
     match handle.take() {
         Ok(completion) => completion,
@@ -471,8 +471,8 @@ pub(super) fn wait_for_any<'a, T: 'a, I>(scope: &Scope, children: &impl Fn() -> 
 where
     I: Iterator<Item = &'a Handle<T>>,
 {
-    Seat::with(scope.frame.core(), |seat| {
-        seat.occupy(|| seat.wait_for_any(&scope.frame, children));
+    Seat::with(scope.node.core(), |seat| {
+        seat.occupy(|| seat.wait_for_any(&scope.node, children));
     });
 }
 

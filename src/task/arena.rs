@@ -20,7 +20,7 @@ use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
 /// a recursion. With room for eight, a tree of nurseries of eight empty children takes a tenth less time.
 const IN_FRAME: usize = 160;
 /// Bytes of a regular chunk on the heap: a size that threads keep for their next nurseries.
-const SIZE: usize = memory::LARGEST;
+const SIZE: usize = memory::LARGEST_PIECE;
 /// How many full chunks are looked at for reuse before a new one is allocated: more than a few slow
 /// threads keep alive, and few enough to cost nothing beside the children of a chunk.
 const LOOKS: usize = 8;

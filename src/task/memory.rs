@@ -18,9 +18,9 @@ use crate::task::chunk::{ChunkHeader, Owner};
 /// Alignment of what is kept.
 pub(super) const ALIGN: usize = 16;
 /// Bytes of the pieces that are kept. The system's allocator is good at smaller sizes.
-const SIZES: [usize; 3] = [8 << 10, 16 << 10, LARGEST];
+const SIZES: [usize; 3] = [8 << 10, 16 << 10, LARGEST_PIECE];
 /// Bytes of the largest pieces that are kept.
-pub(super) const LARGEST: usize = 32 << 10;
+pub(super) const LARGEST_PIECE: usize = 32 << 10;
 
 /// How many pieces of each size a thread keeps at most when it frees one.
 struct Most([u32; 3]);

@@ -4,8 +4,8 @@
 //!
 //! | reference | held by                                        | ends                          |
 //! |-----------|------------------------------------------------|-------------------------------|
-//! | queue     | the pending list, deque or injector it is in | taken out: [`State::take_from_queue`] |
-//! | run       | the thread that won the right to run it        | [`State::finish`]             |
+//! | queue     | the list, deque, injector, blocking queue or limiter's line that it is in | taken out: [`State::take_from_queue`] |
+//! | running   | the thread that won the right to run it        | [`State::finish`]             |
 //! | handle    | the `Child`                                    | [`State::drop_handle`]        |
 //!
 //! ```text

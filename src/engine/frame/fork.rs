@@ -158,9 +158,9 @@ impl Frame<'_> {
     /// Like [`Self::settle`], but a fork keeps its position in its row, because most of the time
     /// its thread comes back to it before another thread takes it.
     pub(crate) fn settle_in_row(&self) -> Option<&Node> {
-        let place = self.forks.get();
+        let position = self.forks.get();
         let scope = self.settle();
-        self.forks.set(place);
+        self.forks.set(position);
         scope
     }
 

@@ -221,10 +221,10 @@ impl<'a> Frame<'a> {
         if self.most.get() == NOTHING {
             return self.give_away();
         }
-        let hidden = self.list.len();
-        self.most.set(hidden.saturating_mul(2));
+        let private = self.list.len();
+        self.most.set(private.saturating_mul(2));
         self.is_worn.set(true);
-        self.seat.offer_unless_shown(hidden);
+        self.seat.offer_unless_shown(private);
     }
 
     /// Hands all that this frame holds to the injector. If the pool is an orphan, it stays here: no

@@ -126,7 +126,7 @@ impl<'a> Frame<'a> {
 
     /// Counts a child that was taken out of the list, if the frame is on the nursery's home.
     /// Elsewhere the caller that drains the list counts several children at a time, so that it does
-    /// not touch the nursery's frame for each.
+    /// not touch the nursery's node for each.
     #[inline]
     fn count(is_home: bool, scope: &Node, step: Step) {
         match step {

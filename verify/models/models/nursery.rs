@@ -20,7 +20,7 @@ use crate::task::record::{Class, Completion, Handle, Outcome, Queued, Running, V
 
 type Task = Box<dyn FnOnce() -> usize + Send>;
 
-/// As `scope::nest::Child`, for children that do not panic.
+/// As `scope::nest::Typed`, for children that do not panic.
 const VTABLE: &Vtable = &Vtable {
     call,
     dispose,
