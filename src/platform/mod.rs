@@ -1,8 +1,9 @@
 //! The only door to `std::sync`, `std::thread` and the clocks, and to their models.
 //!
 //! Everything above this folder synchronises through the names given here. So a protocol runs
-//! unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), and under a
-//! scheduler that draws the order of all steps (`--cfg hatchery_shuttle`, see `shuttled`).
+//! unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), under a scheduler
+//! that draws the order of all steps (`--cfg hatchery_shuttle`, see `shuttled`), and on many cores
+//! in virtual time (`--cfg hatchery_lab`, see `verify/scaling`).
 //! `tests/tidy.rs` has the list of the names that no other folder may use.
 
 #[cfg(not(hatchery_loom))]
@@ -59,16 +60,20 @@ pub(crate) mod sync {
     pub(crate) use crate::platform::atomic;
     #[cfg(hatchery_loom)]
     pub(crate) use crate::platform::condvar::Condvar;
+    #[cfg(hatchery_lab)]
+    pub(crate) use laboratory::sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic,
+    };
     #[cfg(hatchery_loom)]
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
     #[cfg(hatchery_shuttle)]
     pub(crate) use shuttle::sync::{Arc, RwLock, Weak};
     pub(crate) use std::sync::PoisonError;
-    #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
+    #[cfg(not(any(hatchery_loom, hatchery_shuttle, hatchery_lab)))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};
 
     /// The standard library's atomics, and 64-bit atomics where the processor has none.
-    #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
+    #[cfg(not(any(hatchery_loom, hatchery_shuttle, hatchery_lab)))]
     pub(crate) mod atomic {
         #[cfg(not(target_has_atomic = "64"))]
         pub(crate) use portable_atomic::AtomicU64;

@@ -1,0 +1,142 @@
+//! How programs over the crate scale, in virtual time.
+//!
+//! ```text
+//! scaling costs                       the cost model
+//! scaling works                       the programs
+//! scaling table [WORK].. [CORES]..    efficiencies, and where the time is lost
+//! scaling places WORK WAY CORES       the places in the source where cores wait for lines
+//! scaling point WORK WAY CORES        one measurement, for programs to read
+//! ```
+//!
+//! A work is a name, or a name and a size. `seed=NUMBER` draws other wake-up times, `NAME=FIGURE` changes a cost.
+
+mod contender;
+mod point;
+mod table;
+mod works;
+
+use std::process::ExitCode;
+
+use contender::Way;
+use point::{Options, Point};
+
+#[global_allocator]
+static MEMORY: laboratory::Memory = laboratory::Memory;
+
+/// Places that are shown.
+const PLACES: usize = 16;
+
+/// What was asked for.
+struct Asked {
+    works: Vec<String>,
+    ways: Vec<Way>,
+    cores: Vec<usize>,
+    options: Options,
+}
+
+impl Asked {
+    fn parse(args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let options = Options {
+            seed: 1,
+            costs: Vec::new(),
+        };
+        let mut asked = Self {
+            works: Vec::new(),
+            ways: Vec::new(),
+            cores: Vec::new(),
+            options,
+        };
+        for arg in args {
+            if let Some((name, figure)) = arg.split_once('=') {
+                let wrong = |_| format!("{arg}: not a number");
+                if name == "seed" {
+                    asked.options.seed =
+                        figure.parse().map_err(|_| format!("{arg}: not a seed"))?;
+                } else {
+                    let figure = figure.parse::<f64>().map_err(wrong)?;
+                    asked.options.costs.push((name.to_owned(), figure));
+                }
+            } else if let Ok(cores) = arg.parse() {
+                asked.cores.push(cores);
+            } else if let Some(way) = Way::find(&arg) {
+                asked.ways.push(way);
+            } else {
+                asked.works.push(arg);
+            }
+        }
+        Ok(asked)
+    }
+
+    /// The points; where nothing was named, all works, all ways, these numbers of cores.
+    fn points(&self, cores: &[usize]) -> Vec<Point> {
+        let works = if self.works.is_empty() {
+            works::names()
+        } else {
+            self.works.clone()
+        };
+        let ways = if self.ways.is_empty() {
+            &Way::ALL
+        } else {
+            &*self.ways
+        };
+        let cores = if self.cores.is_empty() {
+            cores
+        } else {
+            &*self.cores
+        };
+        let mut points = Vec::new();
+        for work in works {
+            for way in ways {
+                let at = |cores: &usize| Point {
+                    work: work.clone(),
+                    way: *way,
+                    cores: *cores,
+                };
+                points.extend(cores.iter().map(at));
+            }
+        }
+        points
+    }
+
+    fn point(&self) -> Result<Point, String> {
+        match (&*self.works, &*self.ways, &*self.cores) {
+            ([work], [way], [cores]) => Ok(Point {
+                work: work.clone(),
+                way: *way,
+                cores: *cores,
+            }),
+            _ => Err("needs a work, a way and a number of cores".to_owned()),
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let asked = Asked::parse(args)?;
+    match &*command {
+        "costs" => table::costs(),
+        "works" => table::works(),
+        "table" => {
+            let points = asked.points(&[1, 2, 4, 8, 16, 32, 64]);
+            table::outcomes(&points, &point::measure_all(&points, &asked.options));
+        }
+        "places" => {
+            let (_, report) = asked.point()?.measure(&asked.options)?;
+            table::places(&report, PLACES);
+        }
+        "point" => println!("{}", asked.point()?.measure(&asked.options)?.0),
+        _ => return Err("say costs, works, table, places or point; see src/main.rs".to_owned()),
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scaling: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

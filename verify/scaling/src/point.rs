@@ -1,0 +1,222 @@
+//! One measurement: a program, a way, a number of cores.
+
+use std::cell::RefCell;
+use std::num::ParseFloatError;
+use std::process::Command;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{env, fmt, thread};
+
+use laboratory::{Costs, Report, begin, end};
+
+use crate::contender::{Hatchery, Way};
+use crate::works;
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct Point {
+    pub work: String,
+    pub way: Way,
+    pub cores: usize,
+}
+
+/// How it is measured.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub seed: u64,
+    /// Other figures than those of the cost model.
+    pub costs: Vec<(String, f64)>,
+}
+
+impl Options {
+    fn costs(&self) -> Result<Costs, String> {
+        let mut costs = Costs::default();
+        self.costs
+            .iter()
+            .try_for_each(|(name, figure)| costs.set(name, *figure))?;
+        Ok(costs)
+    }
+}
+
+/// How often a program runs in one measurement. The median counts.
+const RUNS: usize = 3;
+
+/// Long enough for all threads to fall asleep, as between the rows of a benchmark.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What came of a measurement. Parts are parts of the core time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Microseconds.
+    pub took: f64,
+    /// The part of the time that it takes at best: the work, divided by the cores, or the span if that is longer.
+    pub efficiency: f64,
+    pub ramp: f64,
+    pub tail: f64,
+    pub inside: f64,
+    pub own: f64,
+    pub lines: f64,
+    pub pause: f64,
+    pub kernel: f64,
+    pub wakes: f64,
+}
+
+impl Outcome {
+    fn new(report: &Report, span: u64, cores: usize) -> Self {
+        let all = (report.took * cores as u64) as f64;
+        let part = |time: u64| time as f64 / all;
+        let spent = &report.spent;
+        let best = (spent.work / cores as u64).max(span * 1000);
+        Self {
+            took: report.nanos() as f64 / 1e3,
+            efficiency: best as f64 / report.took as f64,
+            ramp: part(report.ramp),
+            tail: part(report.tail),
+            inside: part(report.inside),
+            own: part(spent.own),
+            lines: part(spent.lines),
+            pause: part(spent.pause),
+            kernel: part(spent.kernel),
+            wakes: report.wakes as f64,
+        }
+    }
+
+    fn numbers(&self) -> [f64; 10] {
+        let Self {
+            took,
+            efficiency,
+            ramp,
+            tail,
+            inside,
+            own,
+            lines,
+            pause,
+            kernel,
+            wakes,
+        } = *self;
+        [
+            took, efficiency, ramp, tail, inside, own, lines, pause, kernel, wakes,
+        ]
+    }
+
+    fn parse(line: &str) -> Result<Self, ParseFloatError> {
+        let numbers: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+        let [
+            took,
+            efficiency,
+            ramp,
+            tail,
+            inside,
+            own,
+            lines,
+            pause,
+            kernel,
+            wakes,
+        ] = numbers.try_into().expect("what `Display` writes");
+        Ok(Self {
+            took,
+            efficiency,
+            ramp,
+            tail,
+            inside,
+            own,
+            lines,
+            pause,
+            kernel,
+            wakes,
+        })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = self.numbers().map(|number| format!("{number:.6}"));
+        f.write_str(&numbers.join(" "))
+    }
+}
+
+impl Point {
+    /// Measures it in this process, which measures nothing else.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such program or cost.
+    pub fn measure(&self, options: &Options) -> Result<(Outcome, Report), String> {
+        if !works::names()
+            .iter()
+            .any(|name| name.split(':').next() == self.work.split(':').next())
+        {
+            return Err(format!("no program is called {}", self.work));
+        }
+        let point = self.clone();
+        let runs: Rc<RefCell<Vec<(Report, u64)>>> = Rc::default();
+        let out = Rc::clone(&runs);
+        laboratory::run(options.costs()?, options.seed, move || {
+            // They end with the process.
+            let pool = Box::leak(Box::new(Hatchery::new(point.cores, point.way)));
+            let work = works::find(&point.work, pool, point.cores).expect("its name is known");
+            // The first run starts the threads.
+            for run in 0..=RUNS {
+                laboratory::thread::sleep(PAUSE);
+                begin();
+                let answer = (work.run)();
+                let report = end(point.cores);
+                assert_eq!(answer, work.answer, "the answer of {point:?}");
+                if run > 0 {
+                    out.borrow_mut().push((report, work.span));
+                }
+            }
+        });
+        let mut runs = runs.take();
+        runs.sort_by_key(|(report, _)| report.took);
+        let (report, span) = runs.swap_remove(RUNS / 2);
+        Ok((Outcome::new(&report, span, self.cores), report))
+    }
+
+    /// Measures it in a process of its own.
+    fn measure_apart(&self, options: &Options) -> Outcome {
+        let mut command = Command::new(env::current_exe().expect("this program"));
+        command.arg("point").arg(format!("seed={}", options.seed));
+        command.args(
+            options
+                .costs
+                .iter()
+                .map(|(name, figure)| format!("{name}={figure}")),
+        );
+        command.args([&self.work, &self.way.to_string(), &self.cores.to_string()]);
+        let output = command.output().expect("this program starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{self:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Outcome::parse(text.trim()).expect("what `point` prints")
+    }
+}
+
+/// Measures all points, each in a process of its own: so none depends on what ran before it.
+pub fn measure_all(points: &[Point], options: &Options) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let measure = || {
+        let mut results = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(point) = points.get(index) else {
+                return results;
+            };
+            results.push((index, point.measure_apart(options)));
+        }
+    };
+    let mut results = thread::scope(|scope| {
+        let processes = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..processes).map(|_| scope.spawn(measure)).collect();
+        let all = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no point fails"));
+        all.flatten().collect::<Vec<_>>()
+    });
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}

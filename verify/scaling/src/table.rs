@@ -1,0 +1,51 @@
+//! What people read.
+
+use laboratory::{Report, TABLE};
+
+use crate::point::{Outcome, Point};
+use crate::works;
+
+pub fn costs() {
+    println!("| cost | figure | what | source |\n|---|---|---|---|");
+    for row in TABLE {
+        println!("| {} |", row.join(" | "));
+    }
+}
+
+pub fn works() {
+    println!("| work | sizes | what |\n|---|---|---|");
+    for (name, sizes, what, _) in works::ALL {
+        let sizes: Vec<_> = sizes.iter().map(u64::to_string).collect();
+        println!("| {name} | {} | {what} |", sizes.join(", "));
+    }
+}
+
+pub fn outcomes(points: &[Point], outcomes: &[Outcome]) {
+    println!(
+        "| work | way | cores | us | efficiency | ramp | tail | inside | own | lines | pause | kernel | wakes |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    for (Point { work, way, cores }, r) in points.iter().zip(outcomes) {
+        let parts = [r.ramp, r.tail, r.inside, r.own, r.lines, r.pause, r.kernel];
+        let parts = parts.map(|part| format!("{:.1}", 100.0 * part)).join(" | ");
+        let (took, efficiency) = (r.took, r.efficiency);
+        println!(
+            "| {work} | {way} | {cores} | {took:.1} | {efficiency:.3} | {parts} | {} |",
+            r.wakes
+        );
+    }
+}
+
+pub fn places(report: &Report, most: usize) {
+    let all: u64 = report.places.iter().map(|(_, place)| place.waited).sum();
+    println!("| waited | part | misses | accesses | place |\n|---|---|---|---|---|");
+    for (name, place) in report.places.iter().take(most) {
+        println!(
+            "| {:.1} us | {:.1} % | {} | {} | {name} |",
+            place.waited as f64 / 1e6,
+            100.0 * place.waited as f64 / all as f64,
+            place.misses,
+            place.times,
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! The programs that are timed: real shapes, with virtual work in their leaves.
+
+mod lists;
+mod trees;
+
+use crate::contender::Contender;
+
+/// A program, ready to run on a pool.
+pub struct Work {
+    /// Runs it once, from outside the pool; returns its answer.
+    pub run: Box<dyn Fn() -> u64>,
+    pub answer: u64,
+    /// The nanoseconds that it takes with as many cores as it can use.
+    pub span: u64,
+}
+
+type Pool = &'static dyn Contender;
+type Make = fn(Pool, cores: usize, size: u64) -> Work;
+
+/// Name, the sizes that tables have, what it is, how it is made.
+pub const ALL: &[(&str, &[u64], &str, Make)] = &[
+    (
+        "flat",
+        &[1_000, 10_000],
+        "10 000 children of so many ns",
+        lists::flat,
+    ),
+    (
+        "queens",
+        &[13],
+        "n-queens on so many rows: a nursery for each board of fewer than 4",
+        trees::queens,
+    ),
+    (
+        "mandelbrot",
+        &[512],
+        "so many rows of very different cost, 154 ms in all",
+        lists::mandelbrot,
+    ),
+    (
+        "matrix",
+        &[64],
+        "so many tiles of 540 us, and 350 us before and after them",
+        lists::matrix,
+    ),
+    (
+        "forks",
+        &[16],
+        "a binary tree of so many levels, with leaves of 1 us",
+        trees::forks,
+    ),
+    (
+        "uts",
+        &[9],
+        "unbalanced tree search to this depth: 72 ns for each of 500 000 nodes or more",
+        trees::uts,
+    ),
+    (
+        "phases",
+        &[100],
+        "so many times 4 children of 25 us for each core, one time after the other",
+        lists::phases,
+    ),
+    (
+        "paced",
+        &[100, 1_000],
+        "a child of 20 ms for each core, one every so many us",
+        lists::paced,
+    ),
+    (
+        "uneven",
+        &[2_000],
+        "1000 children of 10 us, and one of so many us at 8 places in turn",
+        lists::uneven,
+    ),
+    (
+        "burst",
+        &[16, 64],
+        "so many children of 20 us into a pool that sleeps",
+        lists::burst,
+    ),
+    (
+        "periodic",
+        &[10, 100, 1_000],
+        "2 children of 1 us, 500 times, one nursery every so many us",
+        lists::periodic,
+    ),
+    (
+        "nurseries",
+        &[8],
+        "so many threads outside, each with a nursery of 2000 children of 10 us",
+        lists::nurseries,
+    ),
+    (
+        "nests",
+        &[50],
+        "so many nurseries in each other, each with 8 children of 50 us",
+        trees::nests,
+    ),
+];
+
+/// Makes the program of this name, which may end in a colon and a size.
+pub fn find(name: &str, pool: Pool, cores: usize) -> Option<Work> {
+    let (name, size) = match name.split_once(':') {
+        Some((name, size)) => (name, Some(size.parse().ok()?)),
+        None => (name, None),
+    };
+    let (_, sizes, _, make) = ALL.iter().find(|(of, ..)| *of == name)?;
+    Some(make(pool, cores, size.unwrap_or(sizes[0])))
+}
+
+/// The names of all programs, with their sizes.
+pub fn names() -> Vec<String> {
+    let sized = |(name, sizes): (&str, &[u64])| -> Vec<String> {
+        sizes.iter().map(|size| format!("{name}:{size}")).collect()
+    };
+    ALL.iter()
+        .flat_map(|(name, sizes, ..)| sized((name, sizes)))
+        .collect()
+}
