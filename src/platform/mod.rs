@@ -95,6 +95,7 @@ pub(crate) mod sync {
     ///
     /// No user code ever runs under these mutexes, so a poisoned lock still guards a consistent
     /// value.
+    #[cfg_attr(hatchery_lab, track_caller)]
     pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,7 @@ use hatchery::{Child, Pool};
 use laboratory::work;
 
 /// A pool of threads. All programs are written over this.
-pub trait Contender: Sync {
+pub(crate) trait Contender: Sync {
     /// The sum of `f` over `0..count`, each a child of its own.
     fn sum(&self, count: usize, f: &(dyn Fn(usize) -> u64 + Sync)) -> u64;
 
@@ -17,7 +17,7 @@ pub trait Contender: Sync {
 
 /// A way to spawn children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// Forks: halves, and halves of these.
     Join,
     /// A nursery, with a call of `spawn` for each child and a `join` for each.
@@ -27,10 +27,10 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Self; 3] = [Self::Join, Self::Spawn, Self::Each];
+    pub(crate) const ALL: [Self; 3] = [Self::Join, Self::Spawn, Self::Each];
 
     /// The way that has this name.
-    pub fn find(name: &str) -> Option<Self> {
+    pub(crate) fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|way| way.to_string() == name)
     }
 }
@@ -46,13 +46,13 @@ impl fmt::Display for Way {
 }
 
 /// A pool of hatchery's.
-pub struct Hatchery {
+pub(crate) struct Hatchery {
     pool: Pool,
     way: Way,
 }
 
 impl Hatchery {
-    pub fn new(threads: usize, way: Way) -> Self {
+    pub(crate) fn new(threads: usize, way: Way) -> Self {
         let pool = Pool::builder().threads(threads).build().expect("a pool");
         Self { pool, way }
     }

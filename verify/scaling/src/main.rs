@@ -4,12 +4,15 @@
 //! scaling costs                       the cost model
 //! scaling works                       the programs
 //! scaling table [WORK].. [CORES]..    efficiencies, and where the time is lost
-//! scaling places WORK WAY CORES       the places in the source where cores wait for lines
+//! scaling look WORK WAY CORES         one of them, and the places in the source where cores wait for lines
+//! scaling check [WORK]..              fails if an efficiency is lower than in the file `efficiencies.csv`
+//! scaling record                      writes that file
 //! scaling point WORK WAY CORES        one measurement, for programs to read
 //! ```
 //!
 //! A work is a name, or a name and a size. `seed=NUMBER` draws other wake-up times, `NAME=FIGURE` changes a cost.
 
+mod check;
 mod contender;
 mod point;
 mod table;
@@ -22,9 +25,6 @@ use point::{Options, Point};
 
 #[global_allocator]
 static MEMORY: laboratory::Memory = laboratory::Memory;
-
-/// Places that are shown.
-const PLACES: usize = 16;
 
 /// What was asked for.
 struct Asked {
@@ -67,13 +67,18 @@ impl Asked {
         Ok(asked)
     }
 
-    /// The points; where nothing was named, all works, all ways, these numbers of cores.
-    fn points(&self, cores: &[usize]) -> Vec<Point> {
-        let works = if self.works.is_empty() {
+    /// The works that were named; if there are none, all.
+    fn works(&self) -> Vec<String> {
+        if self.works.is_empty() {
             works::names()
         } else {
             self.works.clone()
-        };
+        }
+    }
+
+    /// The points of these works; where nothing was named, all ways, these numbers of cores.
+    fn points(&self, cores: &[usize]) -> Vec<Point> {
+        let works = self.works();
         let ways = if self.ways.is_empty() {
             &Way::ALL
         } else {
@@ -121,12 +126,23 @@ fn run() -> Result<(), String> {
             let points = asked.points(&[1, 2, 4, 8, 16, 32, 64]);
             table::outcomes(&points, &point::measure_all(&points, &asked.options));
         }
-        "places" => {
-            let (_, report) = asked.point()?.measure(&asked.options)?;
-            table::places(&report, PLACES);
+        "look" => {
+            let point = asked.point()?;
+            let (outcome, report) = point.measure(&asked.options)?;
+            table::outcomes(&[point], &[outcome]);
+            println!();
+            table::ramp(&report);
+            println!();
+            table::places(&report);
         }
+        "check" => check::check(&asked.works(), &asked.options)?,
+        "record" => check::record(&asked.options),
         "point" => println!("{}", asked.point()?.measure(&asked.options)?.0),
-        _ => return Err("say costs, works, table, places or point; see src/main.rs".to_owned()),
+        _ => {
+            return Err(
+                "the first argument is a command: see verify/scaling/src/main.rs".to_owned(),
+            );
+        }
     }
     Ok(())
 }

@@ -11,22 +11,22 @@ use std::{env, fmt, thread};
 use laboratory::{Costs, Report, begin, end};
 
 use crate::contender::{Hatchery, Way};
-use crate::works;
+use crate::works::{self, Work};
 
 /// What is measured.
 #[derive(Clone, Debug)]
-pub struct Point {
-    pub work: String,
-    pub way: Way,
-    pub cores: usize,
+pub(crate) struct Point {
+    pub(crate) work: String,
+    pub(crate) way: Way,
+    pub(crate) cores: usize,
 }
 
 /// How it is measured.
 #[derive(Clone, Debug)]
-pub struct Options {
-    pub seed: u64,
+pub(crate) struct Options {
+    pub(crate) seed: u64,
     /// Other figures than those of the cost model.
-    pub costs: Vec<(String, f64)>,
+    pub(crate) costs: Vec<(String, f64)>,
 }
 
 impl Options {
@@ -39,37 +39,40 @@ impl Options {
     }
 }
 
-/// How often a program runs in one measurement. The median counts.
-const RUNS: usize = 3;
+/// How often a program runs in one measurement, which is the sum.
+const RUNS: usize = 5;
 
 /// Long enough for all threads to fall asleep, as between the rows of a benchmark.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// What came of a measurement. Parts are parts of the core time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outcome {
-    /// Microseconds.
-    pub took: f64,
+pub(crate) struct Outcome {
+    /// Microseconds of one run.
+    pub(crate) took: f64,
     /// The part of the time that it takes at best: the work, divided by the cores, or the span if that is longer.
-    pub efficiency: f64,
-    pub ramp: f64,
-    pub tail: f64,
-    pub inside: f64,
-    pub own: f64,
-    pub lines: f64,
-    pub pause: f64,
-    pub kernel: f64,
-    pub wakes: f64,
+    pub(crate) efficiency: f64,
+    pub(crate) ramp: f64,
+    pub(crate) tail: f64,
+    pub(crate) inside: f64,
+    pub(crate) own: f64,
+    pub(crate) lines: f64,
+    pub(crate) pause: f64,
+    pub(crate) kernel: f64,
+    pub(crate) wakes: f64,
 }
 
 impl Outcome {
-    fn new(report: &Report, span: u64, cores: usize) -> Self {
-        let all = (report.took * cores as u64) as f64;
+    /// What came of all the runs.
+    fn new(report: &Report, work: &Work) -> Self {
+        let runs = RUNS as u64;
+        let cores = work.cores as u64;
+        let all = (report.took * cores) as f64;
         let part = |time: u64| time as f64 / all;
         let spent = &report.spent;
-        let best = (spent.work / cores as u64).max(span * 1000);
+        let best = (spent.work / cores).max(runs * work.span * 1000);
         Self {
-            took: report.nanos() as f64 / 1e3,
+            took: report.took as f64 / 1e6 / RUNS as f64,
             efficiency: best as f64 / report.took as f64,
             ramp: part(report.ramp),
             tail: part(report.tail),
@@ -78,7 +81,7 @@ impl Outcome {
             lines: part(spent.lines),
             pause: part(spent.pause),
             kernel: part(spent.kernel),
-            wakes: report.wakes as f64,
+            wakes: report.wakes as f64 / RUNS as f64,
         }
     }
 
@@ -142,7 +145,7 @@ impl Point {
     /// # Errors
     ///
     /// If there is no such program or cost.
-    pub fn measure(&self, options: &Options) -> Result<(Outcome, Report), String> {
+    pub(crate) fn measure(&self, options: &Options) -> Result<(Outcome, Report), String> {
         if !works::names()
             .iter()
             .any(|name| name.split(':').next() == self.work.split(':').next())
@@ -150,28 +153,27 @@ impl Point {
             return Err(format!("no program is called {}", self.work));
         }
         let point = self.clone();
-        let runs: Rc<RefCell<Vec<(Report, u64)>>> = Rc::default();
-        let out = Rc::clone(&runs);
+        let result: Rc<RefCell<Option<(Outcome, Report)>>> = Rc::default();
+        let out = Rc::clone(&result);
         laboratory::run(options.costs()?, options.seed, move || {
             // They end with the process.
             let pool = Box::leak(Box::new(Hatchery::new(point.cores, point.way)));
             let work = works::find(&point.work, pool, point.cores).expect("its name is known");
-            // The first run starts the threads.
-            for run in 0..=RUNS {
+            let run = || {
                 laboratory::thread::sleep(PAUSE);
                 begin();
                 let answer = (work.run)();
-                let report = end(point.cores);
+                let report = end(work.cores);
                 assert_eq!(answer, work.answer, "the answer of {point:?}");
-                if run > 0 {
-                    out.borrow_mut().push((report, work.span));
-                }
-            }
+                report
+            };
+            // The first run starts the threads, and does not count.
+            run();
+            let mut sum = run();
+            (1..RUNS).for_each(|_| sum.add(&run()));
+            *out.borrow_mut() = Some((Outcome::new(&sum, &work), sum));
         });
-        let mut runs = runs.take();
-        runs.sort_by_key(|(report, _)| report.took);
-        let (report, span) = runs.swap_remove(RUNS / 2);
-        Ok((Outcome::new(&report, span, self.cores), report))
+        Ok(result.take().expect("it has run"))
     }
 
     /// Measures it in a process of its own.
@@ -197,7 +199,7 @@ impl Point {
 }
 
 /// Measures all points, each in a process of its own: so none depends on what ran before it.
-pub fn measure_all(points: &[Point], options: &Options) -> Vec<Outcome> {
+pub(crate) fn measure_all(points: &[Point], options: &Options) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let measure = || {
         let mut results = Vec::new();

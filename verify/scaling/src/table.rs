@@ -5,14 +5,17 @@ use laboratory::{Report, TABLE};
 use crate::point::{Outcome, Point};
 use crate::works;
 
-pub fn costs() {
+/// Places that are shown.
+const PLACES: usize = 16;
+
+pub(crate) fn costs() {
     println!("| cost | figure | what | source |\n|---|---|---|---|");
     for row in TABLE {
         println!("| {} |", row.join(" | "));
     }
 }
 
-pub fn works() {
+pub(crate) fn works() {
     println!("| work | sizes | what |\n|---|---|---|");
     for (name, sizes, what, _) in works::ALL {
         let sizes: Vec<_> = sizes.iter().map(u64::to_string).collect();
@@ -20,7 +23,7 @@ pub fn works() {
     }
 }
 
-pub fn outcomes(points: &[Point], outcomes: &[Outcome]) {
+pub(crate) fn outcomes(points: &[Point], outcomes: &[Outcome]) {
     println!(
         "| work | way | cores | us | efficiency | ramp | tail | inside | own | lines | pause | kernel | wakes |"
     );
@@ -36,10 +39,12 @@ pub fn outcomes(points: &[Point], outcomes: &[Outcome]) {
     }
 }
 
-pub fn places(report: &Report, most: usize) {
-    let all: u64 = report.places.iter().map(|(_, place)| place.waited).sum();
+/// The places in the source where cores waited longest for lines.
+pub(crate) fn places(report: &Report) {
+    let places = report.hottest();
+    let all: u64 = places.iter().map(|(_, place)| place.waited).sum();
     println!("| waited | part | misses | accesses | place |\n|---|---|---|---|---|");
-    for (name, place) in report.places.iter().take(most) {
+    for (name, place) in places.iter().take(PLACES) {
         println!(
             "| {:.1} us | {:.1} % | {} | {} | {name} |",
             place.waited as f64 / 1e6,
@@ -48,4 +53,14 @@ pub fn places(report: &Report, most: usize) {
             place.times,
         );
     }
+}
+
+/// When each thread had its first task in the first run.
+pub(crate) fn ramp(report: &Report) {
+    let began: Vec<_> = report
+        .began
+        .iter()
+        .map(|at| format!("{:.0}", *at as f64 / 1e6))
+        .collect();
+    println!("first tasks at, us: {}", began.join(" "));
 }

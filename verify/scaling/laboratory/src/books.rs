@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 
 use crate::cores::{Machine, in_turn, with};
-use crate::costs::NS;
 use crate::lines::ByAddress;
 
 /// Where a thread's time goes, in picoseconds.
@@ -58,10 +57,19 @@ pub(crate) struct Marks {
 /// What happened at one place in the source.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Place {
+    /// Accesses.
     pub times: u64,
     pub misses: u64,
     /// Picoseconds for which cores or their store buffers waited for lines.
     pub waited: u64,
+}
+
+impl Place {
+    fn add(&mut self, other: &Self) {
+        self.times += other.times;
+        self.misses += other.misses;
+        self.waited += other.waited;
+    }
 }
 
 #[derive(Default)]
@@ -86,7 +94,7 @@ impl Machine {
 /// Where the time went. Core times are in picoseconds.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// What it took.
+    /// From begin to end.
     pub took: u64,
     /// The sum over all threads.
     pub spent: Spent,
@@ -97,10 +105,9 @@ pub struct Report {
     pub tail: u64,
     /// Core time in between, without work.
     pub inside: u64,
-    /// When each thread that worked began, in order.
+    /// When each thread that worked began, from the beginning of the measurement, in order.
     pub began: Vec<u64>,
-    /// Places by their names, those first where most time was waited.
-    pub places: Vec<(String, Place)>,
+    pub places: BTreeMap<String, Place>,
 }
 
 /// Begins a measurement.
@@ -154,29 +161,46 @@ pub fn end(cores: usize) -> Report {
 }
 
 impl Machine {
-    fn places(&self) -> Vec<(String, Place)> {
-        let mut by_name = BTreeMap::<String, Place>::new();
+    /// Places by file and line.
+    fn places(&self) -> BTreeMap<String, Place> {
+        let mut places = BTreeMap::<String, Place>::new();
         for (location, place) in self.books.places.values() {
             let Some(location) = location else { continue };
             let file = location.file();
             let short = file.rsplit("/src/").next().unwrap_or(file);
-            let sum = by_name
+            places
                 .entry(format!("{short}:{}", location.line()))
-                .or_default();
-            sum.times += place.times;
-            sum.misses += place.misses;
-            sum.waited += place.waited;
+                .or_default()
+                .add(place);
         }
-        let mut places: Vec<_> = by_name.into_iter().collect();
-        // Stable: equal ones are in the order of their names.
-        places.sort_by_key(|(_, place)| Reverse(place.waited));
         places
     }
 }
 
 impl Report {
-    /// Nanoseconds that it took.
-    pub fn nanos(&self) -> u64 {
-        self.took / NS
+    /// Adds another measurement of the same program. The beginnings of its threads are not added.
+    pub fn add(&mut self, other: &Self) {
+        self.took += other.took;
+        self.spent.add(&other.spent);
+        self.wakes += other.wakes;
+        self.ramp += other.ramp;
+        self.tail += other.tail;
+        self.inside += other.inside;
+        for (name, place) in &other.places {
+            self.places.entry(name.clone()).or_default().add(place);
+        }
+    }
+
+    /// The places, those first where most time was waited.
+    #[must_use]
+    pub fn hottest(&self) -> Vec<(&str, Place)> {
+        let mut places: Vec<_> = self
+            .places
+            .iter()
+            .map(|(name, place)| (&**name, *place))
+            .collect();
+        // Stable: equal ones are in the order of their names.
+        places.sort_by_key(|(_, place)| Reverse(place.waited));
+        places
     }
 }

@@ -276,7 +276,7 @@ pub fn run(costs: Costs, seed: u64, main: impl FnOnce() + 'static) {
         stacks: Vec::new(),
     };
     let before = MACHINE.replace(Some(ManuallyDrop::new(machine)));
-    assert!(before.is_none(), "one machine for each process");
+    assert!(before.is_none(), "one machine at a time");
     with(|machine| machine.add_thread(Some("main".to_owned()), 0, Box::new(main)));
     while !with(|machine| machine.threads[0].is_over) {
         let (id, mut body) = with(|machine| {
@@ -285,5 +285,96 @@ pub fn run(costs: Costs, seed: u64, main: impl FnOnce() + 'static) {
         });
         let how = memory::of_core(id, || body.resume(()));
         with(|machine| machine.stopped(id, body, how));
+    }
+    MACHINE.take();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::Mutex as Real;
+
+    use super::*;
+    use crate::atomic::{AtomicUsize, Ordering};
+    use crate::sync::Mutex;
+    use crate::thread::spawn;
+    use crate::{Report, begin, end};
+
+    /// What a program took in a machine.
+    fn measured(seed: u64, program: impl Fn() + 'static) -> Report {
+        let report = Arc::new(Real::new(None));
+        let out = Arc::clone(&report);
+        run(Costs::default(), seed, move || {
+            begin();
+            program();
+            *out.lock().expect("no panic") = Some(end(4));
+        });
+        let report = report.lock().expect("no panic").take();
+        report.expect("it has run")
+    }
+
+    #[test]
+    fn operations_happen_in_the_order_of_virtual_time() {
+        let seen = Arc::new(Real::new(Vec::new()));
+        let out = Arc::clone(&seen);
+        measured(1, move || {
+            let shared = Arc::new(AtomicUsize::new(0));
+            let threads = [30_000, 10_000, 20_000].map(|nanos| {
+                let (shared, out) = (Arc::clone(&shared), Arc::clone(&out));
+                spawn(move || {
+                    work(nanos * 10);
+                    shared.fetch_add(1, Ordering::Relaxed);
+                    out.lock().expect("no panic").push(nanos);
+                })
+            });
+            for thread in threads {
+                thread.join().expect("no panic");
+            }
+            assert_eq!(shared.load(Ordering::Relaxed), 3);
+        });
+        assert_eq!(*seen.lock().expect("no panic"), [10_000, 20_000, 30_000]);
+    }
+
+    #[test]
+    fn threads_compute_at_the_same_time_and_pass_a_lock_on() {
+        let contended = |seed| {
+            measured(seed, || {
+                let lock = Arc::new(Mutex::new(0));
+                let threads = [0; 4].map(|_| {
+                    let lock = Arc::clone(&lock);
+                    spawn(move || {
+                        work(1_000_000);
+                        let mut held = lock.lock().expect("never poisoned");
+                        let before = *held;
+                        work(20_000);
+                        *held = before + 1;
+                    })
+                });
+                for thread in threads {
+                    thread.join().expect("no panic");
+                }
+                assert_eq!(*lock.lock().expect("never poisoned"), 4);
+            })
+        };
+        let report = contended(1);
+        assert!(
+            (1_080_000..1_400_000).contains(&(report.took / NS)),
+            "{report:?}"
+        );
+        assert_eq!(report.spent.work, 4 * 1_020_000 * NS);
+        assert!(report.wakes > 0);
+        let began: Vec<_> = contended(1).began;
+        assert_eq!(began, report.began);
+        assert_ne!(contended(2).took, report.took);
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody can go on")]
+    fn a_deadlock_is_noticed() {
+        measured(1, || {
+            let lock = Mutex::new(());
+            let _held = lock.lock();
+            let _never = lock.lock();
+        });
     }
 }

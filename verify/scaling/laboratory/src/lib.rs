@@ -59,3 +59,7 @@ pub mod sync {
 pub mod time {
     pub use crate::kernel::now;
 }
+
+#[cfg(test)]
+#[global_allocator]
+static MEMORY: Memory = Memory;

@@ -175,3 +175,21 @@ pub(crate) fn fence() {
         thread.missed_at = 0;
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_writers_or_many_readers() {
+        let mut line = Line::default();
+        assert!(line.is_new());
+        line.go_to(3, Access::Store);
+        assert!(line.is_hit(3, Access::Rmw) && !line.is_hit(4, Access::Load));
+        line.go_to(4, Access::Load);
+        assert!(line.is_hit(3, Access::Load) && line.is_hit(4, Access::Load));
+        assert!(!line.is_hit(3, Access::Store));
+        line.go_to(500, Access::Rmw);
+        assert!(line.is_hit(500, Access::Store) && !line.is_hit(3, Access::Load));
+    }
+}

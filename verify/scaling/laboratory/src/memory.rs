@@ -207,3 +207,42 @@ unsafe impl GlobalAlloc for Memory {
         unsafe { System.dealloc(block, layout) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(size: usize, align: usize) -> Layout {
+        Layout::from_size_align(size, align).expect("valid")
+    }
+
+    #[test]
+    fn blocks_are_apart_aligned_and_used_again_by_the_core_that_freed_them() {
+        let mut heap = Box::new(Heap::NEW);
+        let mut ends = 0;
+        for (size, align) in [
+            (1, 1),
+            (24, 8),
+            (40, 16),
+            (5, 128),
+            (130, 64),
+            (5_000, 8),
+            (200_000, 8),
+        ] {
+            let block = heap.allocate(0, layout(size, align));
+            assert!(block.addr() % align == 0 && heap.has(block));
+            if size < PIECE / 4 {
+                assert!(block.addr() >= ends, "{size}");
+                ends = block.addr() + size;
+            }
+        }
+        let small = layout(40, 8);
+        let (first, second) = (heap.allocate(1, small), heap.allocate(1, small));
+        assert_eq!(second.addr() - first.addr(), 48);
+        heap.free(2, first, small);
+        heap.free(2, second, small);
+        assert_ne!(heap.allocate(1, small), second);
+        assert_eq!(heap.allocate(2, small), second);
+        assert_eq!(heap.allocate(2, layout(33, 1)), first);
+    }
+}

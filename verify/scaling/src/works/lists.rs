@@ -15,27 +15,32 @@ const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
 
 /// Children of these costs in nanoseconds, `times` times.
-fn repeated(pool: Pool, times: u64, costs: Vec<u64>) -> Work {
+fn repeated(pool: Pool, cores: usize, times: u64, costs: Vec<u64>) -> Work {
     let answer = times * costs.iter().sum::<u64>();
     let span = times * costs.iter().max().copied().unwrap_or_default();
     let once = move || pool.sum(costs.len(), &|i| worked(costs[i]));
     let run = Box::new(move || (0..times).map(|_| once()).sum());
-    Work { run, answer, span }
+    Work {
+        run,
+        answer,
+        span,
+        cores,
+    }
 }
 
-pub fn flat(pool: Pool, _cores: usize, nanos: u64) -> Work {
-    repeated(pool, 1, vec![nanos; 10_000])
+pub(crate) fn flat(pool: Pool, cores: usize, nanos: u64) -> Work {
+    repeated(pool, cores, 1, vec![nanos; 10_000])
 }
 
-pub fn burst(pool: Pool, _cores: usize, count: u64) -> Work {
-    repeated(pool, 1, vec![20 * US; count as usize])
+pub(crate) fn burst(pool: Pool, cores: usize, count: u64) -> Work {
+    repeated(pool, cores, 1, vec![20 * US; count as usize])
 }
 
-pub fn phases(pool: Pool, cores: usize, times: u64) -> Work {
-    repeated(pool, times, vec![25 * US; 4 * cores])
+pub(crate) fn phases(pool: Pool, cores: usize, times: u64) -> Work {
+    repeated(pool, cores, times, vec![25 * US; 4 * cores])
 }
 
-pub fn mandelbrot(pool: Pool, _cores: usize, rows: u64) -> Work {
+pub(crate) fn mandelbrot(pool: Pool, cores: usize, rows: u64) -> Work {
     /// Steps until it is clear that the point is not in the set.
     fn steps(re: f64, im: f64) -> u64 {
         let (mut x, mut y) = (0.0, 0.0);
@@ -57,54 +62,58 @@ pub fn mandelbrot(pool: Pool, _cores: usize, rows: u64) -> Work {
         let sum: u64 = points.map(|x| steps(x as f64 * scale - 2.0, im)).sum();
         4 * sum * 3393 / 1000
     };
-    repeated(pool, 1, (0..rows).map(row).collect())
+    repeated(pool, cores, 1, (0..rows).map(row).collect())
 }
 
-pub fn matrix(pool: Pool, _cores: usize, tiles: u64) -> Work {
+pub(crate) fn matrix(pool: Pool, cores: usize, tiles: u64) -> Work {
     let (before, after) = (250 * US, 100 * US);
-    let multiplied = repeated(pool, 1, vec![540 * US; tiles as usize]);
+    let multiplied = repeated(pool, cores, 1, vec![540 * US; tiles as usize]);
     Work {
-        run: Box::new(move || worked(before) + (multiplied.run)() + worked(after)),
+        cores,
         answer: before + multiplied.answer + after,
         span: before + multiplied.span + after,
+        run: Box::new(move || worked(before) + (multiplied.run)() + worked(after)),
     }
 }
 
-pub fn paced(pool: Pool, cores: usize, gap: u64) -> Work {
+pub(crate) fn paced(pool: Pool, cores: usize, gap: u64) -> Work {
     let (child, gap) = (20 * MS, gap * US);
     let count = cores as u64;
     Work {
-        run: Box::new(move || pool.sum_paced(cores, gap, &|_| worked(child))),
+        cores,
         answer: count * child,
         span: count * gap + child,
+        run: Box::new(move || pool.sum_paced(cores, gap, &|_| worked(child))),
     }
 }
 
-pub fn uneven(pool: Pool, _cores: usize, long: u64) -> Work {
+pub(crate) fn uneven(pool: Pool, cores: usize, long: u64) -> Work {
     let places = [0, 1, 125, 250, 500, 750, 998, 999];
     let runs = places.map(|place| {
         let mut costs = vec![10 * US; 1000];
         costs[place] = long * US;
-        repeated(pool, 1, costs)
+        repeated(pool, cores, 1, costs)
     });
     Work {
+        cores,
         answer: runs.iter().map(|run| run.answer).sum(),
         span: runs.iter().map(|run| run.span).sum(),
         run: Box::new(move || runs.iter().map(|run| (run.run)()).sum()),
     }
 }
 
-pub fn periodic(pool: Pool, _cores: usize, period: u64) -> Work {
+pub(crate) fn periodic(pool: Pool, cores: usize, period: u64) -> Work {
     let (times, gap) = (500, period * US);
-    let once = repeated(pool, 1, vec![US; 2]);
+    let once = repeated(pool, cores, 1, vec![US; 2]);
     Work {
+        cores,
         answer: times * (once.answer + gap),
         span: times * (once.span + gap),
         run: Box::new(move || (0..times).map(|_| (once.run)() + worked(gap)).sum()),
     }
 }
 
-pub fn nurseries(pool: Pool, _cores: usize, count: u64) -> Work {
+pub(crate) fn nurseries(pool: Pool, cores: usize, count: u64) -> Work {
     let (children, nanos) = (2000, 10 * US);
     let one = move || pool.sum(children, &|_| worked(nanos));
     let run = move || -> u64 {
@@ -115,8 +124,9 @@ pub fn nurseries(pool: Pool, _cores: usize, count: u64) -> Work {
             .sum()
     };
     Work {
-        run: Box::new(run),
+        cores: cores.max(count as usize),
         answer: count * children as u64 * nanos,
         span: nanos,
+        run: Box::new(run),
     }
 }

@@ -6,19 +6,21 @@ mod trees;
 use crate::contender::Contender;
 
 /// A program, ready to run on a pool.
-pub struct Work {
+pub(crate) struct Work {
     /// Runs it once, from outside the pool; returns its answer.
-    pub run: Box<dyn Fn() -> u64>,
-    pub answer: u64,
+    pub(crate) run: Box<dyn Fn() -> u64>,
+    pub(crate) answer: u64,
     /// The nanoseconds that it takes with as many cores as it can use.
-    pub span: u64,
+    pub(crate) span: u64,
+    /// How many cores compute: the pool's, or those of threads outside if these are more.
+    pub(crate) cores: usize,
 }
 
 type Pool = &'static dyn Contender;
 type Make = fn(Pool, cores: usize, size: u64) -> Work;
 
 /// Name, the sizes that tables have, what it is, how it is made.
-pub const ALL: &[(&str, &[u64], &str, Make)] = &[
+pub(crate) const ALL: &[(&str, &[u64], &str, Make)] = &[
     (
         "flat",
         &[1_000, 10_000],
@@ -52,7 +54,7 @@ pub const ALL: &[(&str, &[u64], &str, Make)] = &[
     (
         "uts",
         &[9],
-        "unbalanced tree search to this depth: 72 ns for each of 500 000 nodes or more",
+        "unbalanced tree search to this depth: 72 ns for each of more than 500 000 nodes",
         trees::uts,
     ),
     (
@@ -63,7 +65,7 @@ pub const ALL: &[(&str, &[u64], &str, Make)] = &[
     ),
     (
         "paced",
-        &[100, 1_000],
+        &[20, 100, 1_000],
         "a child of 20 ms for each core, one every so many us",
         lists::paced,
     ),
@@ -100,7 +102,7 @@ pub const ALL: &[(&str, &[u64], &str, Make)] = &[
 ];
 
 /// Makes the program of this name, which may end in a colon and a size.
-pub fn find(name: &str, pool: Pool, cores: usize) -> Option<Work> {
+pub(crate) fn find(name: &str, pool: Pool, cores: usize) -> Option<Work> {
     let (name, size) = match name.split_once(':') {
         Some((name, size)) => (name, Some(size.parse().ok()?)),
         None => (name, None),
@@ -110,7 +112,7 @@ pub fn find(name: &str, pool: Pool, cores: usize) -> Option<Work> {
 }
 
 /// The names of all programs, with their sizes.
-pub fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     let sized = |(name, sizes): (&str, &[u64])| -> Vec<String> {
         sizes.iter().map(|size| format!("{name}:{size}")).collect()
     };
