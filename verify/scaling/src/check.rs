@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
 
 use crate::contender::Way;
 use crate::point::{self, Options, Point};
@@ -26,16 +25,15 @@ const ALL: f64 = 0.01;
 
 const HEADING: &str = "work,way,cores,efficiency\n";
 
-fn path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("efficiencies.csv")
-}
+/// From the root of the repository.
+const FILE: &str = "verify/scaling/efficiencies.csv";
 
 fn points(works: &[String]) -> Vec<Point> {
     let mut points = Vec::new();
     for work in works {
-        for way in Way::ALL {
+        for way in Way::OWN {
             // In other ways this takes minutes of real time.
-            if work.starts_with("uts") && way != Way::Join {
+            if work.starts_with("uts") && way.name != "join" {
                 continue;
             }
             points.extend(CORES.map(|cores| Point {
@@ -48,18 +46,14 @@ fn points(works: &[String]) -> Vec<Point> {
     points
 }
 
-fn name(point: &Point) -> String {
-    format!("{},{},{}", point.work, point.way, point.cores)
-}
-
 /// Writes the file.
 pub(crate) fn record(options: &Options) {
     let points = points(&works::names());
     let mut text = HEADING.to_owned();
     for (point, outcome) in points.iter().zip(point::measure_all(&points, options)) {
-        let _ = writeln!(text, "{},{:.4}", name(point), outcome.efficiency);
+        let _ = writeln!(text, "{point},{:.4}", outcome.efficiency);
     }
-    fs::write(path(), text).expect("a writable file");
+    fs::write(FILE, text).expect("a writable file");
     println!("scaling: {} efficiencies recorded", points.len());
 }
 
@@ -91,7 +85,11 @@ fn fallen(points: &[(&Point, f64, f64)]) -> Vec<String> {
     let mut groups = BTreeMap::<String, (f64, Ratios)>::new();
     for (point, now, before) in points {
         let all = format!("all programs on {} cores", point.cores);
-        for (group, tolerated) in [(name(point), ONE), (point.work.clone(), WORK), (all, ALL)] {
+        for (group, tolerated) in [
+            (point.to_string(), ONE),
+            (point.work.clone(), WORK),
+            (all, ALL),
+        ] {
             let (_, ratios) = groups
                 .entry(group)
                 .or_insert((tolerated, Ratios::default()));
@@ -118,13 +116,13 @@ fn fallen(points: &[(&Point, f64, f64)]) -> Vec<String> {
 ///
 /// What has fallen.
 pub(crate) fn check(works: &[String], options: &Options) -> Result<(), String> {
-    let text = fs::read_to_string(path()).expect("a readable file");
+    let text = fs::read_to_string(FILE).expect("a readable file");
     let recorded = recorded(&text);
     let points = points(works);
     let outcomes = point::measure_all(&points, options);
     let mut compared = Vec::new();
     for (point, outcome) in points.iter().zip(&outcomes) {
-        let name = name(point);
+        let name = point.to_string();
         let before = recorded
             .get(&*name)
             .ok_or_else(|| format!("{name} is not recorded: say verify/scaling/run record"))?;
@@ -155,19 +153,17 @@ pub(crate) fn check(works: &[String], options: &Options) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn point(work: &str, way: Way) -> Point {
+    fn point(work: &str) -> Point {
         Point {
             work: work.to_owned(),
-            way,
+            way: Way::OWN[0],
             cores: 16,
         }
     }
 
     #[test]
     fn a_point_a_program_and_everything_may_fall_by_different_parts() {
-        let points: Vec<_> = ["a", "b", "c", "d", "e", "f"]
-            .map(|work| point(work, Way::Join))
-            .into();
+        let points: Vec<_> = ["a", "b", "c", "d", "e", "f"].map(point).into();
         let with = |efficiencies: [f64; 6]| {
             let now = points.iter().zip(efficiencies);
             fallen(

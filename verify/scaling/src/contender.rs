@@ -1,6 +1,5 @@
 //! Schedulers, and the ways in which a program may ask them for the same thing.
 
-use std::fmt;
 use std::ops::Range;
 
 use hatchery::{Child, Pool};
@@ -15,9 +14,49 @@ pub(crate) trait Contender: Sync {
     fn sum_paced(&self, count: usize, gap: u64, f: &(dyn Fn(usize) -> u64 + Sync)) -> u64;
 }
 
-/// A way to spawn children.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+/// A way to ask for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) name: &'static str,
+    /// Makes a pool of so many threads on which programs go this way.
+    pub(crate) pool: fn(usize) -> Box<dyn Contender>,
+}
+
+impl Way {
+    /// The crate's ways.
+    pub(crate) const OWN: [Self; 3] = [
+        Self {
+            name: "join",
+            pool: |threads| Hatchery::start(threads, Verb::Join),
+        },
+        Self {
+            name: "spawn",
+            pool: |threads| Hatchery::start(threads, Verb::Spawn),
+        },
+        Self {
+            name: "spawn_each",
+            pool: |threads| Hatchery::start(threads, Verb::Each),
+        },
+    ];
+
+    /// All ways, and those of peers where these are there.
+    pub(crate) fn all() -> Vec<Self> {
+        #[allow(unused_mut, reason = "peers are there in another package")]
+        let mut all = Self::OWN.to_vec();
+        #[cfg(hatchery_rayon)]
+        all.extend(crate::peer::WAYS);
+        all
+    }
+
+    /// The way that has this name.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|way| way.name == name)
+    }
+}
+
+/// How a pool of hatchery's is asked.
+#[derive(Clone, Copy)]
+enum Verb {
     /// Forks: halves, and halves of these.
     Join,
     /// A nursery, with a call of `spawn` for each child and a `join` for each.
@@ -26,35 +65,16 @@ pub(crate) enum Way {
     Each,
 }
 
-impl Way {
-    pub(crate) const ALL: [Self; 3] = [Self::Join, Self::Spawn, Self::Each];
-
-    /// The way that has this name.
-    pub(crate) fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|way| way.to_string() == name)
-    }
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Join => "join",
-            Self::Spawn => "spawn",
-            Self::Each => "spawn_each",
-        })
-    }
-}
-
 /// A pool of hatchery's.
-pub(crate) struct Hatchery {
+struct Hatchery {
     pool: Pool,
-    way: Way,
+    verb: Verb,
 }
 
 impl Hatchery {
-    pub(crate) fn new(threads: usize, way: Way) -> Self {
+    fn start(threads: usize, verb: Verb) -> Box<dyn Contender> {
         let pool = Pool::builder().threads(threads).build().expect("a pool");
-        Self { pool, way }
+        Box::new(Self { pool, verb })
     }
 
     fn halves(&self, range: Range<usize>, f: &(dyn Fn(usize) -> u64 + Sync)) -> u64 {
@@ -84,25 +104,25 @@ impl Hatchery {
 
 impl Contender for Hatchery {
     fn sum(&self, count: usize, f: &(dyn Fn(usize) -> u64 + Sync)) -> u64 {
-        match self.way {
-            Way::Join => self.halves(0..count, f),
-            Way::Spawn => self.pool.nursery(|n| {
+        match self.verb {
+            Verb::Join => self.halves(0..count, f),
+            Verb::Spawn => self.pool.nursery(|n| {
                 let children: Vec<_> = (0..count).map(|i| n.spawn(move || f(i))).collect();
                 children.into_iter().map(Child::join).sum()
             }),
-            Way::Each => self.pool.nursery(|n| n.spawn_each(0..count, f).sum()),
+            Verb::Each => self.pool.nursery(|n| n.spawn_each(0..count, f).sum()),
         }
     }
 
     fn sum_paced(&self, count: usize, gap: u64, f: &(dyn Fn(usize) -> u64 + Sync)) -> u64 {
         let paced = (0..count).inspect(|_| work(gap));
-        match self.way {
-            Way::Join => self.one_by_one(0..count, gap, f),
-            Way::Spawn => self.pool.nursery(|n| {
+        match self.verb {
+            Verb::Join => self.one_by_one(0..count, gap, f),
+            Verb::Spawn => self.pool.nursery(|n| {
                 let children: Vec<_> = paced.map(|i| n.spawn(move || f(i))).collect();
                 children.into_iter().map(Child::join).sum()
             }),
-            Way::Each => self.pool.nursery(|n| n.spawn_each(paced, f).sum()),
+            Verb::Each => self.pool.nursery(|n| n.spawn_each(paced, f).sum()),
         }
     }
 }

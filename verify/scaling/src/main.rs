@@ -14,6 +14,8 @@
 
 mod check;
 mod contender;
+#[cfg(hatchery_rayon)]
+mod peer;
 mod point;
 mod table;
 mod works;
@@ -80,9 +82,9 @@ impl Asked {
     fn points(&self, cores: &[usize]) -> Vec<Point> {
         let works = self.works();
         let ways = if self.ways.is_empty() {
-            &Way::ALL
+            Way::all()
         } else {
-            &*self.ways
+            self.ways.clone()
         };
         let cores = if self.cores.is_empty() {
             cores
@@ -91,7 +93,7 @@ impl Asked {
         };
         let mut points = Vec::new();
         for work in works {
-            for way in ways {
+            for way in &ways {
                 let at = |cores: &usize| Point {
                     work: work.clone(),
                     way: *way,

@@ -10,11 +10,11 @@ use std::{env, fmt, thread};
 
 use laboratory::{Costs, Report, begin, end};
 
-use crate::contender::{Hatchery, Way};
+use crate::contender::Way;
 use crate::works::{self, Work};
 
 /// What is measured.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Point {
     pub(crate) work: String,
     pub(crate) way: Way,
@@ -139,6 +139,13 @@ impl fmt::Display for Outcome {
     }
 }
 
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { work, way, cores } = self;
+        write!(f, "{work},{},{cores}", way.name)
+    }
+}
+
 impl Point {
     /// Measures it in this process, which measures nothing else.
     ///
@@ -157,14 +164,14 @@ impl Point {
         let out = Rc::clone(&result);
         laboratory::run(options.costs()?, options.seed, move || {
             // They end with the process.
-            let pool = Box::leak(Box::new(Hatchery::new(point.cores, point.way)));
+            let pool = Box::leak((point.way.pool)(point.cores));
             let work = works::find(&point.work, pool, point.cores).expect("its name is known");
             let run = || {
                 laboratory::thread::sleep(PAUSE);
                 begin();
                 let answer = (work.run)();
                 let report = end(work.cores);
-                assert_eq!(answer, work.answer, "the answer of {point:?}");
+                assert_eq!(answer, work.answer, "the answer of {point}");
                 report
             };
             // The first run starts the threads, and does not count.
@@ -186,12 +193,12 @@ impl Point {
                 .iter()
                 .map(|(name, figure)| format!("{name}={figure}")),
         );
-        command.args([&self.work, &self.way.to_string(), &self.cores.to_string()]);
+        command.args([&self.work, self.way.name, &self.cores.to_string()]);
         let output = command.output().expect("this program starts");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(
             output.status.success(),
-            "{self:?}: {}",
+            "{self}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
         Outcome::parse(text.trim()).expect("what `point` prints")

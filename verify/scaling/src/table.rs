@@ -33,8 +33,8 @@ pub(crate) fn outcomes(points: &[Point], outcomes: &[Outcome]) {
         let parts = parts.map(|part| format!("{:.1}", 100.0 * part)).join(" | ");
         let (took, efficiency) = (r.took, r.efficiency);
         println!(
-            "| {work} | {way} | {cores} | {took:.1} | {efficiency:.3} | {parts} | {} |",
-            r.wakes
+            "| {work} | {} | {cores} | {took:.1} | {efficiency:.3} | {parts} | {} |",
+            way.name, r.wakes
         );
     }
 }
