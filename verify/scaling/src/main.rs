@@ -8,12 +8,16 @@
 //! scaling check [WORK]..              fails if an efficiency is lower than in the file `efficiencies.csv`
 //! scaling record                      writes that file
 //! scaling point WORK WAY CORES        one measurement, for programs to read
+//! scaling curves                      efficiencies beside rayon's, and writes `benches/charts/scaling.svg`
 //! ```
 //!
-//! A work is a name, or a name and a size. `seed=NUMBER` draws other wake-up times, `NAME=FIGURE` changes a cost.
+//! A work is a name, or a name and a size. `seed=NUMBER` draws other wake-up times, `runs=NUMBER`
+//! says how often each program runs, `NAME=FIGURE` changes a cost.
 
 mod check;
 mod contender;
+#[cfg(hatchery_rayon)]
+mod curves;
 #[cfg(hatchery_rayon)]
 mod peer;
 mod point;
@@ -40,6 +44,7 @@ impl Asked {
     fn parse(args: impl Iterator<Item = String>) -> Result<Self, String> {
         let options = Options {
             seed: 1,
+            runs: 5,
             costs: Vec::new(),
         };
         let mut asked = Self {
@@ -50,20 +55,20 @@ impl Asked {
         };
         for arg in args {
             if let Some((name, figure)) = arg.split_once('=') {
-                let wrong = |_| format!("{arg}: not a number");
-                if name == "seed" {
-                    asked.options.seed =
-                        figure.parse().map_err(|_| format!("{arg}: not a seed"))?;
-                } else {
-                    let figure = figure.parse::<f64>().map_err(wrong)?;
-                    asked.options.costs.push((name.to_owned(), figure));
+                let figure: f64 = figure.parse().map_err(|_| format!("{arg}: not a number"))?;
+                match name {
+                    "seed" => asked.options.seed = figure as u64,
+                    "runs" => asked.options.runs = (figure as usize).max(1),
+                    _ => asked.options.costs.push((name.to_owned(), figure)),
                 }
             } else if let Ok(cores) = arg.parse() {
                 asked.cores.push(cores);
             } else if let Some(way) = Way::find(&arg) {
                 asked.ways.push(way);
-            } else {
+            } else if works::is_known(&arg) {
                 asked.works.push(arg);
+            } else {
+                return Err(format!("{arg}: neither a work nor a way nor a number"));
             }
         }
         Ok(asked)
@@ -128,6 +133,8 @@ fn run() -> Result<(), String> {
             let points = asked.points(&[1, 2, 4, 8, 16, 32, 64]);
             table::outcomes(&points, &point::measure_all(&points, &asked.options));
         }
+        #[cfg(hatchery_rayon)]
+        "curves" => curves::write(&asked.options)?,
         "look" => {
             let point = asked.point()?;
             let (outcome, report) = point.measure(&asked.options)?;

@@ -1,7 +1,6 @@
 //! One measurement: a program, a way, a number of cores.
 
 use std::cell::RefCell;
-use std::num::ParseFloatError;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +24,8 @@ pub(crate) struct Point {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) seed: u64,
+    /// How often each program runs; what comes of it is the sum.
+    pub(crate) runs: usize,
     /// Other figures than those of the cost model.
     pub(crate) costs: Vec<(String, f64)>,
 }
@@ -39,103 +40,76 @@ impl Options {
     }
 }
 
-/// How often a program runs in one measurement, which is the sum.
-const RUNS: usize = 5;
-
 /// Long enough for all threads to fall asleep, as between the rows of a benchmark.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What came of a measurement. Parts are parts of the core time.
+/// The parts of the core time that an outcome has.
+pub(crate) const PARTS: [&str; 7] = ["ramp", "tail", "inside", "own", "lines", "pause", "kernel"];
+
+/// What came of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Outcome {
     /// Microseconds of one run.
     pub(crate) took: f64,
     /// The part of the time that it takes at best: the work, divided by the cores, or the span if that is longer.
     pub(crate) efficiency: f64,
-    pub(crate) ramp: f64,
-    pub(crate) tail: f64,
-    pub(crate) inside: f64,
-    pub(crate) own: f64,
-    pub(crate) lines: f64,
-    pub(crate) pause: f64,
-    pub(crate) kernel: f64,
+    /// Threads that were woken in one run.
     pub(crate) wakes: f64,
+    /// In the order of [`PARTS`].
+    pub(crate) parts: [f64; 7],
 }
 
 impl Outcome {
     /// What came of all the runs.
-    fn new(report: &Report, work: &Work) -> Self {
-        let runs = RUNS as u64;
-        let cores = work.cores as u64;
+    fn new(report: &Report, work: &Work, runs: usize) -> Self {
+        let (runs, cores) = (runs as u64, work.cores as u64);
         let all = (report.took * cores) as f64;
-        let part = |time: u64| time as f64 / all;
         let spent = &report.spent;
-        let best = (spent.work / cores).max(runs * work.span * 1000);
+        let least = (spent.work / cores).max(runs * work.span * 1000);
+        let Report {
+            ramp, tail, inside, ..
+        } = *report;
+        let parts = [
+            ramp,
+            tail,
+            inside,
+            spent.own,
+            spent.lines,
+            spent.pause,
+            spent.kernel,
+        ];
         Self {
-            took: report.took as f64 / 1e6 / RUNS as f64,
-            efficiency: best as f64 / report.took as f64,
-            ramp: part(report.ramp),
-            tail: part(report.tail),
-            inside: part(report.inside),
-            own: part(spent.own),
-            lines: part(spent.lines),
-            pause: part(spent.pause),
-            kernel: part(spent.kernel),
-            wakes: report.wakes as f64 / RUNS as f64,
+            took: report.took as f64 / 1e6 / runs as f64,
+            efficiency: least as f64 / report.took as f64,
+            wakes: report.wakes as f64 / runs as f64,
+            parts: parts.map(|part| part as f64 / all),
         }
     }
 
-    fn numbers(&self) -> [f64; 10] {
-        let Self {
-            took,
-            efficiency,
-            ramp,
-            tail,
-            inside,
-            own,
-            lines,
-            pause,
-            kernel,
-            wakes,
-        } = *self;
-        [
-            took, efficiency, ramp, tail, inside, own, lines, pause, kernel, wakes,
-        ]
-    }
-
-    fn parse(line: &str) -> Result<Self, ParseFloatError> {
-        let numbers: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-        let [
-            took,
-            efficiency,
-            ramp,
-            tail,
-            inside,
-            own,
-            lines,
-            pause,
-            kernel,
-            wakes,
-        ] = numbers.try_into().expect("what `Display` writes");
-        Ok(Self {
-            took,
-            efficiency,
-            ramp,
-            tail,
-            inside,
-            own,
-            lines,
-            pause,
-            kernel,
-            wakes,
+    fn parse(line: &str) -> Option<Self> {
+        let numbers: Result<Vec<f64>, _> = line.split(' ').map(str::parse).collect();
+        let numbers = numbers.ok()?;
+        let ([took, efficiency, wakes], parts) = numbers.split_first_chunk()?;
+        let parts = parts.try_into().ok()?;
+        Some(Self {
+            took: *took,
+            efficiency: *efficiency,
+            wakes: *wakes,
+            parts,
         })
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = self.numbers().map(|number| format!("{number:.6}"));
-        f.write_str(&numbers.join(" "))
+        write!(
+            f,
+            "{:.6} {:.6} {:.6}",
+            self.took, self.efficiency, self.wakes
+        )?;
+        self.parts
+            .iter()
+            .try_for_each(|part| write!(f, " {part:.6}"))
     }
 }
 
@@ -151,15 +125,9 @@ impl Point {
     ///
     /// # Errors
     ///
-    /// If there is no such program or cost.
+    /// If there is no such cost.
     pub(crate) fn measure(&self, options: &Options) -> Result<(Outcome, Report), String> {
-        if !works::names()
-            .iter()
-            .any(|name| name.split(':').next() == self.work.split(':').next())
-        {
-            return Err(format!("no program is called {}", self.work));
-        }
-        let point = self.clone();
+        let (point, runs) = (self.clone(), options.runs);
         let result: Rc<RefCell<Option<(Outcome, Report)>>> = Rc::default();
         let out = Rc::clone(&result);
         laboratory::run(options.costs()?, options.seed, move || {
@@ -177,31 +145,31 @@ impl Point {
             // The first run starts the threads, and does not count.
             run();
             let mut sum = run();
-            (1..RUNS).for_each(|_| sum.add(&run()));
-            *out.borrow_mut() = Some((Outcome::new(&sum, &work), sum));
+            (1..runs).for_each(|_| sum.add(&run()));
+            *out.borrow_mut() = Some((Outcome::new(&sum, &work, runs), sum));
         });
         Ok(result.take().expect("it has run"))
     }
 
     /// Measures it in a process of its own.
     fn measure_apart(&self, options: &Options) -> Outcome {
+        let Options { seed, runs, costs } = options;
         let mut command = Command::new(env::current_exe().expect("this program"));
-        command.arg("point").arg(format!("seed={}", options.seed));
+        command.args(["point", &self.work, self.way.name, &self.cores.to_string()]);
+        command.args([format!("seed={seed}"), format!("runs={runs}")]);
         command.args(
-            options
-                .costs
+            costs
                 .iter()
                 .map(|(name, figure)| format!("{name}={figure}")),
         );
-        command.args([&self.work, self.way.name, &self.cores.to_string()]);
         let output = command.output().expect("this program starts");
-        let text = String::from_utf8_lossy(&output.stdout);
+        let [text, errors] = [output.stdout, output.stderr].map(String::from_utf8);
         assert!(
             output.status.success(),
             "{self}: {}",
-            String::from_utf8_lossy(&output.stderr)
+            errors.unwrap_or_default()
         );
-        Outcome::parse(text.trim()).expect("what `point` prints")
+        Outcome::parse(text.unwrap_or_default().trim()).expect("what `point` prints")
     }
 }
 

@@ -2,12 +2,13 @@
 
 use laboratory::{Report, TABLE};
 
-use crate::point::{Outcome, Point};
+use crate::point::{Outcome, PARTS, Point};
 use crate::works;
 
 /// Places that are shown.
 const PLACES: usize = 16;
 
+/// The cost model.
 pub(crate) fn costs() {
     println!("| cost | figure | what | source |\n|---|---|---|---|");
     for row in TABLE {
@@ -15,6 +16,7 @@ pub(crate) fn costs() {
     }
 }
 
+/// The programs.
 pub(crate) fn works() {
     println!("| work | sizes | what |\n|---|---|---|");
     for (name, sizes, what, _) in works::ALL {
@@ -23,18 +25,24 @@ pub(crate) fn works() {
     }
 }
 
+/// The part of core time that is lost, and to what.
 pub(crate) fn outcomes(points: &[Point], outcomes: &[Outcome]) {
     println!(
-        "| work | way | cores | us | efficiency | ramp | tail | inside | own | lines | pause | kernel | wakes |"
+        "| work | way | cores | us | efficiency | {} | wakes |",
+        PARTS.join(" | ")
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for (Point { work, way, cores }, r) in points.iter().zip(outcomes) {
-        let parts = [r.ramp, r.tail, r.inside, r.own, r.lines, r.pause, r.kernel];
+    println!("|---|---|---|---|---|{}---|", "---|".repeat(PARTS.len()));
+    for (Point { work, way, cores }, outcome) in points.iter().zip(outcomes) {
+        let Outcome {
+            took,
+            efficiency,
+            wakes,
+            parts,
+        } = outcome;
         let parts = parts.map(|part| format!("{:.1}", 100.0 * part)).join(" | ");
-        let (took, efficiency) = (r.took, r.efficiency);
+        let way = way.name;
         println!(
-            "| {work} | {} | {cores} | {took:.1} | {efficiency:.3} | {parts} | {} |",
-            way.name, r.wakes
+            "| {work} | {way} | {cores} | {took:.1} | {efficiency:.3} | {parts} | {wakes:.0} |"
         );
     }
 }

@@ -111,6 +111,12 @@ pub(crate) fn find(name: &str, pool: Pool, cores: usize) -> Option<Work> {
     Some(make(pool, cores, size.unwrap_or(sizes[0])))
 }
 
+/// Whether this is the name of a program, or its name and a size.
+pub(crate) fn is_known(name: &str) -> bool {
+    let (bare, size) = name.split_once(':').unwrap_or((name, "0"));
+    ALL.iter().any(|(of, ..)| *of == bare) && size.parse::<u64>().is_ok()
+}
+
 /// The names of all programs, with their sizes.
 pub(crate) fn names() -> Vec<String> {
     let sized = |(name, sizes): (&str, &[u64])| -> Vec<String> {
