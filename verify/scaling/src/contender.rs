@@ -10,7 +10,7 @@ pub(crate) trait Contender: Sync {
     /// The sum of `f` over `0..count`, each a child of its own.
     fn sum(&self, count: usize, f: &(dyn Fn(usize) -> u64 + Sync)) -> u64;
 
-    /// The same, and the caller computes for so many nanoseconds before it spawns each child.
+    /// The same, and the caller computes for `gap` nanoseconds before it spawns each child.
     fn sum_paced(&self, count: usize, gap: u64, f: &(dyn Fn(usize) -> u64 + Sync)) -> u64;
 }
 
@@ -18,7 +18,7 @@ pub(crate) trait Contender: Sync {
 #[derive(Clone, Copy)]
 pub(crate) struct Way {
     pub(crate) name: &'static str,
-    /// Makes a pool of so many threads on which programs go this way.
+    /// Makes a pool with this many threads on which programs go this way.
     pub(crate) pool: fn(usize) -> Box<dyn Contender>,
 }
 

@@ -127,7 +127,7 @@ pub fn begin() {
     });
 }
 
-/// Ends the measurement of a program on so many cores.
+/// Ends the measurement of a program on this many cores.
 pub fn end(cores: usize) -> Report {
     in_turn();
     with(|machine| {

@@ -12,7 +12,7 @@
 //! - Nothing is drawn but wake-up times, from a generator with a seed.
 //! - No addresses are compared. A cache line is an address without its last bits. Which values share a line is
 //!   decided by [`Memory`], by the compiler's layout of types and frames, and by nothing that a system does.
-//! - No collection is walked in the order of hashes.
+//! - No result depends on the order of hashes.
 //!
 //! What the machine has not: hyper-threads, sockets, clock frequencies, the bandwidth of memory, and misses on data that
 //! is not atomic. Memory is allocated in no time. A store is seen at once by all cores, and in truth
