@@ -61,6 +61,8 @@ fn sources() -> Vec<(String, String)> {
         "verify/door",
         "verify/faults",
         "verify/models/models",
+        "verify/scaling/laboratory",
+        "verify/scaling/src",
     ] {
         collect(&root().join(dir), &mut files);
     }
@@ -85,7 +87,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 
 /// What only `src/platform/` may name: what threads do to each other, what is a thread's own, what time
 /// it is, and what takes the place of all that in checks. `std::{` is how to write it in other ways.
-const BEHIND_THE_DOOR: [&str; 14] = [
+const BEHIND_THE_DOOR: [&str; 15] = [
     "std::sync",
     "std::thread",
     "std::hint",
@@ -100,6 +102,7 @@ const BEHIND_THE_DOOR: [&str; 14] = [
     "crossbeam_deque",
     "loom::",
     "shuttle::",
+    "laboratory::",
 ];
 
 /// The name behind the door that this line of code has, if there is one.

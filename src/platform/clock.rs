@@ -1,20 +1,22 @@
 //! The clocks: one for deadlines, which tests and programs that check the crate move, and one for
 //! durations.
 
-#[cfg(hatchery_shuttle)]
+#[cfg(any(hatchery_shuttle, hatchery_lab))]
 pub(crate) use std::time::Instant as Tick;
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 use std::time::{Duration, Instant};
 
 #[cfg(hatchery_shuttle)]
 pub(crate) use super::shuttled::{now, now as tick};
+#[cfg(hatchery_lab)]
+pub(crate) use laboratory::time::{now, now as tick};
 
 /// Whether the standard library has a clock. In WebAssembly without a system, the library panics if
 /// it is asked for the time, and starts no threads.
 pub(crate) const IS_THERE: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
 
 /// The present time. Asked only if there is a clock.
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 pub(crate) fn now() -> Instant {
     let now = Instant::now();
     #[cfg(any(test, hatchery_clock))]
@@ -24,18 +26,18 @@ pub(crate) fn now() -> Instant {
 
 /// The present time, which no test moves: two ticks say how long something took. Without a clock
 /// nothing takes any time.
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 #[inline]
 pub(crate) fn tick() -> Tick {
     Tick(IS_THERE.then(Instant::now))
 }
 
 /// What [`tick`] has read; nothing if there is no clock.
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 #[derive(Clone, Copy)]
 pub(crate) struct Tick(Option<Instant>);
 
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 impl Tick {
     /// The tick after this time, unless it is too far away to be named.
     pub(crate) fn checked_add(self, time: Duration) -> Option<Self> {
@@ -51,7 +53,7 @@ impl Tick {
     }
 }
 
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 impl std::ops::Sub for Tick {
     type Output = Duration;
 
@@ -79,7 +81,7 @@ pub(crate) mod moved {
     }
 }
 
-#[cfg(all(test, not(hatchery_shuttle)))]
+#[cfg(all(test, not(any(hatchery_shuttle, hatchery_lab))))]
 mod tests {
     use super::*;
 

@@ -1,9 +1,10 @@
 //! The only door to `std::sync`, `std::thread` and the clocks, and to their models.
 //!
 //! Everything above this folder synchronises through the names given here. So a protocol runs
-//! unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), and under a
-//! scheduler that draws the order of all steps (`--cfg hatchery_shuttle`). What these two have in
-//! place of std is in `verify/door`, of which users have nothing.
+//! unchanged on real threads, inside the model checker (`--cfg hatchery_loom`), under a scheduler
+//! that draws the order of all steps (`--cfg hatchery_shuttle`), and on many cores in virtual time
+//! (`--cfg hatchery_lab`, see `verify/scaling`). What the first two have in place of std is in
+//! `verify/door`. Users have nothing of all that.
 //! `tests/tidy.rs` has the list of the names that no other folder may use.
 
 #[cfg(not(hatchery_loom))]
@@ -69,6 +70,10 @@ pub(crate) mod sync {
     pub(crate) use crate::platform::atomic;
     #[cfg(hatchery_loom)]
     pub(crate) use crate::platform::condvar::Condvar;
+    #[cfg(hatchery_lab)]
+    pub(crate) use laboratory::sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic,
+    };
     #[cfg(hatchery_loom)]
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
     #[cfg(hatchery_shuttle)]
@@ -76,11 +81,11 @@ pub(crate) mod sync {
     #[cfg(hatchery_loom)]
     pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::PoisonError;
-    #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
+    #[cfg(not(any(hatchery_loom, hatchery_shuttle, hatchery_lab)))]
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};
 
     /// The standard library's atomics, and 64-bit atomics where the processor has none.
-    #[cfg(not(any(hatchery_loom, hatchery_shuttle)))]
+    #[cfg(not(any(hatchery_loom, hatchery_shuttle, hatchery_lab)))]
     pub(crate) mod atomic {
         #[cfg(not(target_has_atomic = "64"))]
         pub(crate) use portable_atomic::AtomicU64;
@@ -114,6 +119,7 @@ pub(crate) mod sync {
     ///
     /// No user code ever runs under these mutexes, so a poisoned lock still guards a consistent
     /// value.
+    #[cfg_attr(hatchery_lab, track_caller)]
     pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use std::thread::panicking;
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 use std::thread::{Builder, JoinHandle};
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 pub(crate) use std::{
     thread::{current, sleep},
     thread_local,
@@ -17,6 +17,10 @@ pub(crate) use std::{
 use super::process::BlockedSignals;
 #[cfg(hatchery_shuttle)]
 pub(crate) use super::shuttled::{pause, sleep, thread_local};
+#[cfg(hatchery_lab)]
+use laboratory::thread::{Builder, JoinHandle};
+#[cfg(hatchery_lab)]
+pub(crate) use laboratory::thread::{current, pause, sleep, thread_local};
 #[cfg(hatchery_shuttle)]
 pub(crate) use shuttle::thread::current;
 #[cfg(hatchery_shuttle)]
@@ -29,7 +33,7 @@ use super::payload::lose;
 const MOST_STACK: usize = usize::MAX / 4;
 
 /// Keeps the core busy for this many pause instructions.
-#[cfg(not(hatchery_shuttle))]
+#[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 #[inline(always)]
 pub(crate) fn pause(times: u32) {
     for _ in 0..times {
