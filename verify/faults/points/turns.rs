@@ -1,6 +1,6 @@
 //! What a thread exposes when it is the turn of others.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::Watch;
@@ -20,7 +20,17 @@ fn respawn<'scope>(n: &'scope Nursery<'scope, '_>, left: u32) {
 /// the child's sibling.
 #[test]
 fn a_line_with_nothing_below_a_nursery_has_it_expose_nothing() {
-    let plan = Plan::new(|_, _| ());
+    // Whether the home holds the sibling back, and has given its place up since. Until then more threads
+    // compute than the pool has places, and the worker exposes what it has in order to stand down.
+    static IS_HELD_BACK: AtomicBool = AtomicBool::new(false);
+    static HAS_PARKED: AtomicBool = AtomicBool::new(false);
+    let plan = Plan::new(|point, _| match point {
+        Failpoint::PermitHeldBack => IS_HELD_BACK.store(true, Ordering::Relaxed),
+        Failpoint::PlaceGivenUp if IS_HELD_BACK.load(Ordering::Relaxed) => {
+            HAS_PARKED.store(true, Ordering::Relaxed);
+        }
+        _ => {}
+    });
     let test = move || {
         plan.adopt();
         let pool = Pool::builder().threads(1).build().unwrap();
@@ -34,7 +44,7 @@ fn a_line_with_nothing_below_a_nursery_has_it_expose_nothing() {
         limited.nursery(|n| {
             n.spawn(move || {
                 has_begun.store(1, Ordering::Relaxed);
-                wait_for(&|| plan.hits(Failpoint::PermitHeldBack) > 0);
+                wait_for(&|| HAS_PARKED.load(Ordering::Relaxed));
                 nursery(|inner| {
                     inner.spawn(|| respawn(inner, RESPAWNS));
                     inner.spawn(|| ());
