@@ -50,8 +50,9 @@ fn ends_of(pool: &Pool, f: impl FnOnce() + Send) -> Vec<usize> {
     })
 }
 
-/// Checks that a level takes so many bytes at most, in a release build and in a debug one, beside
-/// what its closures have captured.
+/// Checks that a level takes this many bytes at most, in a release build and in a debug one, beside
+/// what its closures have captured. The limits hold for a release build without link-time
+/// optimisation, too, whose levels take up to a fifth more.
 fn check(what: &str, limits: [usize; 2], captured: usize, recurse: impl Fn(usize) + Sync) {
     on_pool(Pool::builder().threads(1), |pool| {
         let ends = ends_of(pool, || recurse(LEVELS));
@@ -94,10 +95,10 @@ fn s3_a_level_of_forks_takes_little_of_the_stack() {
         let (a, b, c) = hatchery::join_all((move || through_three(depth - 1), leaf, leaf));
         a + b + c
     }
-    check("join, through a", [300, 1800], 2 * WORD, |depth| {
+    check("join, through a", [310, 1800], 2 * WORD, |depth| {
         through_a(depth);
     });
-    check("join, through b", [300, 1800], 2 * WORD, |depth| {
+    check("join, through b", [310, 1800], 2 * WORD, |depth| {
         through_b(depth);
     });
     check("join_all", [400, 2000], 3 * WORD, |depth| {
@@ -136,14 +137,14 @@ fn s3_a_level_of_nurseries_takes_little_of_the_stack() {
         }
         hatchery::nursery(|n| n.spawn_each(0..1, move |_| each(depth - 1)).sum())
     }
-    check("nursery, joined", [700, 3100], WORD, |depth| {
+    check("nursery, joined", [780, 3100], WORD, |depth| {
         joined(depth);
     });
-    check("nursery, left", [900, 3200], WORD, left);
-    check("partial", [1300, 6400], WORD, |depth| {
+    check("nursery, left", [960, 3200], WORD, left);
+    check("partial", [1600, 6400], WORD, |depth| {
         partial(depth);
     });
-    check("spawn_each", [1300, 8000], WORD, |depth| {
+    check("spawn_each", [1600, 8000], WORD, |depth| {
         each(depth);
     });
 }
