@@ -4,6 +4,7 @@
 use std::num::NonZero;
 use std::time::Duration;
 
+mod board;
 pub(crate) mod fib;
 pub(crate) mod flat;
 pub(crate) mod lend;

@@ -3,6 +3,7 @@
 
 use rayon::prelude::*;
 
+use super::board::Board;
 use super::{Contender, Pools, chili_halves, hatchery_halves, rayon_halves};
 
 /// Rows that are tried in parallel.
@@ -37,57 +38,9 @@ pub(crate) fn contenders(pools: &Pools, size: u32) -> Vec<Contender<'_>> {
     ]
 }
 
-/// The queens so far, as what they attack in the next row, a bit per column.
-#[derive(Clone, Copy)]
-struct Board {
-    /// Every column of the board.
-    all: u32,
-    columns: u32,
-    left: u32,
-    right: u32,
-    rows: u32,
-}
-
 impl Board {
-    fn new(size: u32) -> Self {
-        Self {
-            all: (1 << size) - 1,
-            columns: 0,
-            left: 0,
-            right: 0,
-            rows: 0,
-        }
-    }
-
-    fn is_full(self) -> bool {
-        self.columns == self.all
-    }
-
-    /// The boards with one more queen.
-    fn next(self) -> impl Iterator<Item = Self> {
-        let mut free = self.all & !(self.columns | self.left | self.right);
-        std::iter::from_fn(move || {
-            let queen = free & free.wrapping_neg();
-            free ^= queen;
-            (queen != 0).then_some(Self {
-                columns: self.columns | queen,
-                left: (self.left | queen) << 1,
-                right: (self.right | queen) >> 1,
-                rows: self.rows + 1,
-                ..self
-            })
-        })
-    }
-
     fn is_serial(self) -> bool {
         self.rows == PARALLEL_ROWS
-    }
-
-    fn serial(self) -> u64 {
-        if self.is_full() {
-            return 1;
-        }
-        self.next().map(Self::serial).sum()
     }
 
     fn rayon_scope(self) -> u64 {

@@ -3,6 +3,10 @@
 use laboratory::work;
 
 use super::{Pool, Work};
+use board::Board;
+
+#[path = "../../../../benches/common/board.rs"]
+mod board;
 
 pub(crate) fn forks(pool: Pool, cores: usize, levels: u64) -> Work {
     fn leaves(pool: Pool, levels: u64) -> u64 {
@@ -44,41 +48,10 @@ pub(crate) fn nests(pool: Pool, cores: usize, depth: u64) -> Work {
 /// The rows of a board that are filled by tasks.
 const ROWS: u32 = 4;
 
-/// The queens in the first rows of a board, as sets of bits.
-#[derive(Clone, Copy)]
-struct Board {
-    all: u32,
-    columns: u32,
-    left: u32,
-    right: u32,
-    rows: u32,
-}
-
 impl Board {
-    /// The boards with one more row.
-    fn next(self) -> impl Iterator<Item = Self> {
-        let mut free = self.all & !(self.columns | self.left | self.right);
-        std::iter::from_fn(move || {
-            let queen = free & free.wrapping_neg();
-            free ^= queen;
-            (queen != 0).then_some(Self {
-                columns: self.columns | queen,
-                left: (self.left | queen) << 1,
-                right: (self.right | queen) >> 1,
-                rows: self.rows + 1,
-                ..self
-            })
-        })
-    }
-
     /// How many boards there are from this one on.
     fn count(self) -> u64 {
         1 + self.next().map(Self::count).sum::<u64>()
-    }
-
-    fn solutions(self) -> u64 {
-        let is_full = self.columns == self.all;
-        u64::from(is_full) + self.next().map(Self::solutions).sum::<u64>()
     }
 }
 
@@ -87,23 +60,16 @@ pub(crate) fn queens(pool: Pool, cores: usize, size: u64) -> Work {
         if board.rows == ROWS {
             // Each board takes 11.8 ns: for 13 rows 55 ms in all, as on the machine of BENCHMARKS.md.
             work(board.count() * 118 / 10);
-            return board.solutions();
+            return board.serial();
         }
         let boards: Vec<_> = board.next().collect();
         pool.sum(boards.len(), &|i| solutions(pool, boards[i]))
     }
-    let all = (1 << size) - 1;
-    let empty = Board {
-        all,
-        columns: 0,
-        left: 0,
-        right: 0,
-        rows: 0,
-    };
+    let empty = Board::new(u32::try_from(size).expect("a small board"));
     // The longest leaf is short enough to be no bound.
     Work {
         run: Box::new(move || solutions(pool, empty)),
-        answer: empty.solutions(),
+        answer: empty.serial(),
         span: 0,
         cores,
     }
