@@ -39,7 +39,7 @@ impl Way {
         },
     ];
 
-    /// All ways, and those of peers where these are there.
+    /// The crate's ways, and the ways of peers in the package that has peers.
     pub(crate) fn all() -> Vec<Self> {
         #[allow(unused_mut, reason = "peers are there in another package")]
         let mut all = Self::OWN.to_vec();

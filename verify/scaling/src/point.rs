@@ -26,7 +26,7 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     /// How often each program runs; what comes of it is the sum.
     pub(crate) runs: usize,
-    /// Other figures than those of the cost model.
+    /// Figures that replace figures of the cost model, by name.
     pub(crate) costs: Vec<(String, f64)>,
 }
 

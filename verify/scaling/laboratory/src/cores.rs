@@ -245,7 +245,7 @@ fn stop(stop: Stop) {
 
 /// Computes for this many nanoseconds.
 pub fn work(nanos: u64) {
-    // So that the order in which work begins is that of time.
+    // Work begins in the order of virtual time.
     in_turn();
     with(|machine| {
         let began = machine.books.began;

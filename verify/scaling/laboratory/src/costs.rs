@@ -56,8 +56,8 @@ fn times(figure: f64, unit: u64) -> u64 {
     (figure * unit as f64).round() as u64
 }
 
-// Figures without another source are those of servers of 2017 to 2022 (Skylake-SP, Zen 2). What was measured was so
-// on the two cores of BENCHMARKS.md.
+// A figure without another source is usual for servers of 2017 to 2022 (Skylake-SP, Zen 2). "Measured" means on the
+// two cores of BENCHMARKS.md.
 costs! {
     // The core alone.
     hit: 0.4 ns, "a load or store of a line that the core has", "cache of the core, by throughput";

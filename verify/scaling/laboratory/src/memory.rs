@@ -1,8 +1,8 @@
 //! An allocator whose addresses depend on the program alone.
 //!
 //! Which values share a cache line must not depend on the system's allocator, nor on what was allocated before the
-//! program ran: arguments, the environment. So virtual threads have memory of their own. Its layout is that of
-//! common allocators: each core takes pieces of 64 KiB, cuts them into blocks, and keeps the blocks that it frees, by
+//! program ran: arguments, the environment. So virtual threads have memory of their own. This allocator lays
+//! it out as common allocators do: each core takes pieces of 64 KiB, cuts them into blocks, and keeps the blocks that it frees, by
 //! their size, to use the last one first. Everybody else gets the system's memory.
 #![allow(unsafe_code, reason = "is an allocator")]
 
