@@ -13,6 +13,8 @@ fn adds_up(stats: &PoolStats) -> bool {
 }
 
 /// The numbers of a nursery that has no child left, once other threads have added what they ran.
+///
+/// A child that nobody has joined may be left to the end of this thread's body, and would never be counted here.
 fn settled(nursery: &Nursery<'_, '_>) -> NurseryStats {
     loop {
         let stats = nursery.stats();
@@ -116,11 +118,12 @@ fn items_count_one_by_one_however_they_are_batched_and_split() {
             // They spawn, so that the loop stops at each of them.
             let spawned = n.spawn_each(0..100_u64, |i| drop(n.spawn(move || i)));
             assert_eq!(spawned.count(), 100);
-            let stats = settled(n);
-            assert_eq!(stats.spawned, 200);
-            assert_eq!(stats.run_by_opener + stats.run_elsewhere, 200, "{stats:?}");
+            // What the last item has spawned may wait for the body to return.
+            assert_eq!(n.stats().spawned, 200);
         });
-        assert!(adds_up(&pool.stats()), "{:?}", pool.stats());
+        let stats = pool.stats();
+        assert_eq!((stats.spawned, stats.skipped), (10_200, 0));
+        assert!(adds_up(&stats), "{stats:?}");
     });
 }
 
