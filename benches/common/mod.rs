@@ -6,17 +6,22 @@ use std::time::Duration;
 
 mod board;
 pub(crate) mod fib;
+pub(crate) mod figures;
 pub(crate) mod flat;
 pub(crate) mod lend;
 pub(crate) mod mandelbrot;
 pub(crate) mod matrix;
 pub(crate) mod merge_sort;
 pub(crate) mod open;
+pub(crate) mod others;
 pub(crate) mod partial;
+pub(crate) mod periodic;
+pub(crate) mod place;
 pub(crate) mod queens;
 pub(crate) mod quicksort;
 pub(crate) mod shape;
 pub(crate) mod tree;
+pub(crate) mod turns;
 pub(crate) mod uts;
 
 /// Rounds of [`work`] that take about 100 ns. Each is a multiplication that waits for the round
@@ -32,6 +37,11 @@ pub(crate) fn work(seed: u64, rounds: u32) -> u64 {
     (0..rounds).fold(seed, |x, _| {
         (x ^ (x >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     })
+}
+
+/// CPUs that this process may use.
+pub(crate) fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// One pool of each kind, all with the same number of threads.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::common::open::PAUSE;
 use crate::common::{
-    Contender, Pools, ROUNDS_100_NS, flat, hatchery_halves, queens, rayon_halves, work,
+    self, Contender, Pools, ROUNDS_100_NS, flat, hatchery_halves, queens, rayon_halves, work,
 };
-use crate::goals::{self, Goal};
+use crate::goals::Goal;
 use crate::measure::{Group, Row, Table};
 use crate::periodic;
 
@@ -38,7 +38,7 @@ pub(crate) fn all(table: &mut Table<'_>) {
     periodic::all(table, &pools);
     drop(pools);
     // Four times as many threads as there are CPUs, or as the other rows have.
-    let crowd = Pools::new(4 * goals::cpus().min(2));
+    let crowd = Pools::new(4 * common::cpus().min(2));
     let row = |name: &str| Row::new(Group::Adversarial, name, crowd.threads);
     table.row(row("more threads than CPUs: n-queens 12"), || {
         (14_200, queens::contenders(&crowd, 12))
@@ -93,7 +93,7 @@ fn visibility_rows(table: &mut Table<'_>, pools: &Pools) {
     let busy: &dyn Fn() = &|| {
         let answer = flat::serial(CHILDREN, 0);
         for contender in flat::children(pools, CHILDREN, 0) {
-            let crate::common::How::Call(call) = contender.how else {
+            let common::How::Call(call) = contender.how else {
                 unreachable!("all of them are calls");
             };
             assert_eq!(call(), answer);

@@ -10,8 +10,9 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::common::figures::digits;
 use crate::measure::{Group, Measured, Outcome};
-use crate::report::{digits, quantity};
+use crate::report::quantity;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::common::cpus;
 use crate::measure::{Measured, Outcome, Unit};
 use crate::report::quantity;
 
@@ -116,9 +117,4 @@ impl fmt::Display for Goal {
             Figure::SpeedUp => ", speed-up over serial",
         })
     }
-}
-
-/// CPUs that this process may use.
-pub(crate) fn cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

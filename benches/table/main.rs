@@ -15,7 +15,6 @@ mod goals;
 mod measure;
 mod options;
 mod periodic;
-mod place;
 mod report;
 mod rows;
 
@@ -30,7 +29,7 @@ use options::Options;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let place = place::describe();
+    let place = common::place::describe();
     let start = Instant::now();
     let mut table = Table::new(&options);
     rows::all(&mut table, &options.threads);

@@ -1,15 +1,13 @@
 //! Rows, their turns, and what comes out.
 
-use std::hint::black_box;
-use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::common::{Contender, How, ROUNDS_100_NS, work};
+use crate::common::Contender;
+pub(crate) use crate::common::turns::Measured;
+use crate::common::turns::{Turns, control, in_order};
 use crate::goals::Goal;
 use crate::options::Options;
 
-/// What a turn of a short contender takes at least, so that reading the clock (20 ns) is nothing.
-const TURN: Duration = Duration::from_millis(2);
 /// Turns of each contender, if the row takes no longer than its budget: enough for
 /// quartiles that mean something.
 const ROUNDS: u32 = 31;
@@ -17,9 +15,8 @@ const LEAST_ROUNDS: u32 = 5;
 /// What a row may take before its rounds get fewer.
 const BUDGET: Duration = Duration::from_secs(3);
 
-/// The work of the control, some 5 ms.
-const CONTROL_ROUNDS: u32 = 50_000 * ROUNDS_100_NS;
-
+/// Threads of the control.
+const CONTROL: usize = 2;
 /// From this figure of the control on, the machine had other things to do.
 pub(crate) const NOT_FREE: f64 = 1.1;
 
@@ -150,24 +147,6 @@ pub(crate) struct Outcome {
     pub(crate) control: f64,
 }
 
-/// What a contender did in a row.
-pub(crate) struct Measured {
-    pub(crate) name: &'static str,
-    pub(crate) is_reference: bool,
-    /// First quartile, median, third quartile.
-    pub(crate) quartiles: [f64; 3],
-}
-
-impl Measured {
-    pub(crate) fn median(&self) -> f64 {
-        self.quartiles[1]
-    }
-
-    pub(crate) fn is_ours(&self) -> bool {
-        self.name.starts_with("hatchery")
-    }
-}
-
 impl Outcome {
     /// The fastest contender among those that compete and that `which` picks.
     pub(crate) fn best(&self, which: impl Fn(&Measured) -> bool) -> Option<&Measured> {
@@ -239,26 +218,16 @@ impl<'a> Table<'a> {
             return;
         }
         let (answer, contenders) = make();
-        let units = row.units as f64;
         let mut turns: Vec<_> = contenders
             .into_iter()
-            .map(|contender| Turns {
-                contender,
-                answer,
-                units,
-                repetitions: 1,
-                values: [Vec::new(), Vec::new()],
-            })
+            .map(|contender| Turns::new(contender, answer, row.units))
             .collect();
-        let control_before = control();
+        let control_before = control(CONTROL);
         let rounds = self.rounds(&row, &mut turns);
         for round in 0..rounds as usize {
-            // So that no contender always runs after the same other contender.
-            let first = round % turns.len();
-            let (head, tail) = turns.split_at_mut(first);
-            tail.iter_mut().chain(head).for_each(Turns::take);
+            in_order(&mut turns, round).for_each(Turns::take);
         }
-        let control = f64::midpoint(control_before, control());
+        let control = f64::midpoint(control_before, control(CONTROL));
         let first = (row.name, row.unit, row.goal);
         for (which, (name, unit, goal)) in std::iter::once(first).chain(row.second).enumerate() {
             let outcome = Outcome {
@@ -287,91 +256,5 @@ impl<'a> Table<'a> {
         }
         let affordable = BUDGET.as_secs_f64() / round.as_secs_f64();
         (affordable as u32).max(LEAST_ROUNDS).min(row.rounds)
-    }
-}
-
-/// How much longer two threads that compute side by side take than one alone: 1 on a machine that
-/// has two CPUs to spare. What is more is not the contenders' doing.
-fn control() -> f64 {
-    let compute = || black_box(work(black_box(7), CONTROL_ROUNDS));
-    let start = Instant::now();
-    compute();
-    let alone = start.elapsed();
-    let both = Barrier::new(2);
-    let slower = std::thread::scope(|scope| {
-        let threads = [(); 2].map(|()| {
-            scope.spawn(|| {
-                both.wait();
-                let start = Instant::now();
-                compute();
-                start.elapsed()
-            })
-        });
-        threads.map(|thread| thread.join().expect("no panic"))
-    });
-    let slower = slower.into_iter().max().expect("two threads");
-    slower.as_secs_f64() / alone.as_secs_f64()
-}
-
-/// The turns of a contender.
-struct Turns<'a> {
-    contender: Contender<'a>,
-    answer: u64,
-    units: f64,
-    /// Calls of a turn.
-    repetitions: u32,
-    values: [Vec<f64>; 2],
-}
-
-impl Turns<'_> {
-    /// Has a first turn that does not count, finds out how often a short contender is called in
-    /// one, and says how long it takes.
-    fn warm_up(&mut self) -> Duration {
-        loop {
-            let start = Instant::now();
-            self.take();
-            let took = start.elapsed();
-            self.values = [Vec::new(), Vec::new()];
-            let is_short = matches!(self.contender.how, How::Call(_)) && took < TURN / 2;
-            if !is_short {
-                return took;
-            }
-            // It doubles at least, since the first calls take longer than the others.
-            let factor = TURN.as_nanos() / took.as_nanos().max(1);
-            let factor = u32::try_from(factor.clamp(2, 16)).expect("a small number");
-            self.repetitions *= factor;
-        }
-    }
-
-    fn take(&mut self) {
-        let name = self.contender.name;
-        match &self.contender.how {
-            How::Call(call) => {
-                let start = Instant::now();
-                for _ in 0..self.repetitions {
-                    assert_eq!(black_box(call()), self.answer, "{name}");
-                }
-                let took = start.elapsed().as_secs_f64() / f64::from(self.repetitions);
-                self.values[0].push(took * 1e9 / self.units);
-            }
-            How::Timed(timed) => {
-                self.values[0].push(timed().as_secs_f64() * 1e9 / self.units);
-            }
-            How::Values(values) => {
-                for (values, value) in self.values.iter_mut().zip(values()) {
-                    values.push(value);
-                }
-            }
-        }
-    }
-
-    fn result(&mut self, which: usize) -> Measured {
-        let values = &mut self.values[which];
-        values.sort_by(f64::total_cmp);
-        Measured {
-            name: self.contender.name,
-            is_reference: self.contender.is_reference,
-            quartiles: [1, 2, 3].map(|quarter| values[(values.len() - 1) * quarter / 4]),
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::io;
 
+use crate::common::figures::{digits, time};
 use crate::measure::{GROUPS, Measured, NOT_FREE, Outcome, Unit};
 
 /// From this ratio on, a row counts as lost.
@@ -12,22 +13,10 @@ const LOST: f64 = 1.05;
 /// A value with its unit: three digits, or all of a whole number.
 pub(crate) fn quantity(unit: Unit, value: f64) -> String {
     match unit {
-        Unit::Time(_) => match value.abs() {
-            ..1e3 => format!("{} ns", digits(value)),
-            ..1e6 => format!("{} us", digits(value / 1e3)),
-            _ => format!("{} ms", digits(value / 1e6)),
-        },
+        Unit::Time(_) => time(value),
         Unit::Bytes(_) => format!("{} B", digits(value)),
         Unit::Count(_) => format!("{value:.0}"),
         Unit::Percent(_) => format!("{} %", digits(value)),
-    }
-}
-
-pub(crate) fn digits(value: f64) -> String {
-    match value.abs() {
-        ..9.995 => format!("{value:.2}"),
-        ..99.95 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
     }
 }
 

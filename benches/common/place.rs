@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::goals::cpus;
+use super::cpus;
 
 /// Peers whose versions are worth knowing.
 const PEERS: [&str; 2] = ["rayon", "chili"];
@@ -12,9 +12,11 @@ const PEERS: [&str; 2] = ["rayon", "chili"];
 pub(crate) fn describe() -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     let commit = output("git", &["-C", root, "rev-parse", "--short", "HEAD"]);
-    let is_clean = output("git", &["-C", root, "status", "--porcelain", "src"])
-        .is_some_and(|changes| changes.is_empty());
-    let changes = if is_clean { "" } else { " with changes" };
+    // Where there is no repository, the program knows its commit from the command that has built it.
+    let commit = commit.or(option_env!("HATCHERY_COMMIT").map(str::to_owned));
+    let has_changed = output("git", &["-C", root, "status", "--porcelain", "src"])
+        .is_some_and(|changes| !changes.is_empty());
+    let changes = if has_changed { " with changes" } else { "" };
     let unknown = || "unknown".to_owned();
     format!(
         "{} CPUs ({}), {} {}, {}, release with thin LTO and one codegen unit; {}; {}, \
@@ -23,7 +25,7 @@ pub(crate) fn describe() -> String {
         processor().unwrap_or_else(|| "an unknown processor".to_owned()),
         std::env::consts::OS,
         kernel().unwrap_or_default(),
-        output("rustc", &["--version"]).unwrap_or_else(unknown),
+        output("rustc", &["--version"]).unwrap_or_else(|| "an unknown rustc".to_owned()),
         peers(),
         output("date", &["-u", "+%Y-%m-%d"]).unwrap_or_else(unknown),
         commit.unwrap_or_else(unknown),
@@ -51,8 +53,7 @@ fn kernel() -> Option<String> {
 
 /// The peers with the versions of Cargo.lock.
 fn peers() -> String {
-    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
-    let lock = fs::read_to_string(lock).unwrap_or_default();
+    let lock = include_str!("../../Cargo.lock");
     let version = |peer: &str| {
         let (_, rest) = lock.split_once(&format!("name = \"{peer}\"\nversion = \""))?;
         Some(rest.split_once('"')?.0)
