@@ -14,6 +14,7 @@ pub(crate) mod matrix;
 pub(crate) mod merge_sort;
 pub(crate) mod open;
 pub(crate) mod others;
+pub(crate) mod paced;
 pub(crate) mod partial;
 pub(crate) mod periodic;
 pub(crate) mod place;
