@@ -20,6 +20,7 @@
 //! |-------|-----|
 //! | run a few different things and get their values | [`nursery()`], [`Nursery::spawn`], [`Child::join`] |
 //! | run one function over many items | [`Nursery::spawn_each`] |
+//! | the same for ranges and slices without values, or fold them: the cheapest way | [`for_each`], [`fold`] |
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
 //! | wait for I/O, sleep, take a lock, wait for a sibling | [`Nursery::spawn_blocking`] |
@@ -187,7 +188,9 @@ mod child;
 mod dump;
 mod dump_text;
 mod failure;
+mod for_each;
 mod gather;
+mod indexed;
 mod jobs;
 mod nursery;
 mod options;
@@ -207,7 +210,9 @@ pub use self::{
         Wait, WaitUntil,
     },
     failure::{Failure, FailureKind, Failures},
+    for_each::{fold, for_each},
     gather::{Gather, TryGather, gather, try_gather},
+    indexed::{Chunks, Indexed, chunks, chunks_mut},
     jobs::{Jobs, join, join_all},
     nursery::{Nursery, nursery},
     options::{OnFailure, Options, shield},

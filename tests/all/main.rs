@@ -30,6 +30,7 @@ mod each_failures;
 mod ends;
 mod failures;
 mod first_use;
+mod for_each;
 mod foreign_code;
 mod fork;
 mod fork_inside;

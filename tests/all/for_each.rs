@@ -1,0 +1,399 @@
+//! `for_each` and `fold`: every item once, in order, whoever runs it and whatever panics.
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+use crate::common::{on_every_pool, on_pool, payload_of};
+use hatchery::{CancelToken, Indexed, Options, Pool, chunks, chunks_mut};
+
+/// Lengths around those of stretches, and some that are divided many times.
+const LENGTHS: [usize; 9] = [0, 1, 2, 3, 9, 10, 100, 5000, 70_001];
+
+/// The items in the order in which they are folded, each looked at by `look`.
+fn listed<I>(pool: &Pool, items: I, look: impl Fn(&I::Item) + Sync) -> Vec<I::Item>
+where
+    I: Indexed<Item: Send>,
+{
+    let fold = |mut list: Vec<_>, item| {
+        look(&item);
+        list.push(item);
+        list
+    };
+    let reduce = |mut left: Vec<_>, mut right: Vec<_>| {
+        left.append(&mut right);
+        left
+    };
+    pool.fold(items, Vec::new, fold, reduce)
+}
+
+/// Checks that the items are these, on a thread outside of the pool, in a body, in a child, in a
+/// child that may block, and in a function that is folded itself.
+fn check<I>(pool: &Pool, items: impl Fn() -> I + Sync, expected: &[I::Item])
+where
+    I: Indexed<Item: Send + Sync + PartialEq + Debug>,
+{
+    // A thread that goes to sleep now and then is asked for work.
+    let check = || assert_eq!(listed(pool, items(), |_| ()), expected);
+    check();
+    pool.nursery(|n| {
+        check();
+        n.spawn(check);
+        n.spawn_blocking(check);
+        n.spawn_each(0..2, |_| check());
+    });
+    pool.for_each(0..3, |_| check());
+    pool.join(check, check);
+}
+
+#[test]
+fn every_kind_of_input_is_folded_in_the_order_of_its_items() {
+    on_every_pool(|pool| {
+        for len in LENGTHS {
+            let mut vec: Vec<usize> = (0..len).collect();
+            check(pool, || 0..len, &vec);
+            check(pool, || vec.clone(), &vec);
+            check(pool, || &vec, &vec.iter().collect::<Vec<_>>());
+            check(pool, || &vec[..], &vec.iter().collect::<Vec<_>>());
+            let numbered: Vec<_> = (7..).zip(vec.clone()).collect();
+            check(pool, || (7.., vec.clone()), &numbered);
+            let pairs: Vec<_> = vec.iter().zip(vec.iter().skip(1)).collect();
+            check(pool, || (&vec, vec.get(1..).unwrap_or(&[])), &pairs);
+            for of in [1, 7, len + 1, usize::MAX] {
+                let expected: Vec<_> = vec.chunks(of).collect();
+                check(pool, || chunks(&vec, of), &expected);
+                pool.for_each((0.., chunks_mut(&mut vec, of)), |(number, chunk)| {
+                    assert_eq!(chunk, expected_chunk(number, of, len));
+                });
+            }
+            pool.for_each(&mut vec, |item| *item += 1);
+            pool.for_each(&mut vec[..], |item| *item += 1);
+            assert_eq!(vec, (2..len + 2).collect::<Vec<_>>());
+        }
+        let mut array = [1, 2, 3];
+        pool.for_each(&mut array, |item| *item *= 2);
+        check(pool, || &array, &[&2, &4, &6]);
+    });
+}
+
+/// The numbers in a chunk of the numbers up to `len`.
+fn expected_chunk(number: usize, of: usize, len: usize) -> Vec<usize> {
+    let begin = number.saturating_mul(of);
+    (begin..begin.saturating_add(of).min(len)).collect()
+}
+
+#[test]
+fn ranges_may_reach_to_the_ends_of_their_types() {
+    fn all<T>(pool: &Pool, range: RangeInclusive<T>)
+    where
+        T: Send + Sync + PartialEq + Debug + Copy,
+        RangeInclusive<T>: Indexed<Item = T> + Iterator<Item = T>,
+    {
+        let expected: Vec<_> = range.clone().collect();
+        check(pool, || range.clone(), &expected);
+    }
+    on_every_pool(|pool| {
+        all(pool, i8::MIN..=i8::MAX);
+        all(pool, u8::MIN..=u8::MAX);
+        all(pool, u64::MAX - 20..=u64::MAX);
+        all(pool, i64::MAX..=i64::MAX);
+        all(pool, i16::MIN..=100);
+        #[allow(clippy::reversed_empty_ranges, reason = "it is what is checked")]
+        all(pool, 1..=0);
+        check(
+            pool,
+            || i8::MIN..i8::MAX,
+            &(i8::MIN..i8::MAX).collect::<Vec<_>>(),
+        );
+        #[allow(clippy::reversed_empty_ranges, reason = "it is what is checked")]
+        check(pool, || 7..3, &[0; 0]);
+        let mut used = 3..=3;
+        used.next();
+        check(pool, || used.clone(), &[0; 0]);
+        check(
+            pool,
+            || (u64::MAX - 2..=u64::MAX, 0..u64::MAX),
+            &[(u64::MAX - 2, 0), (u64::MAX - 1, 1), (u64::MAX, 2)],
+        );
+    });
+}
+
+/// Long loops and items that give way: threads that are idle get some of the items, and the order
+/// stays the same.
+#[test]
+fn threads_that_are_idle_take_part() {
+    on_pool(Pool::builder().threads(2), |pool| {
+        let home = thread::current().id();
+        for len in [2_usize, 100, 1_000_000] {
+            let runs = |is_helped: &AtomicBool| {
+                let look = |item: &usize| {
+                    if item % 1000 == 1 {
+                        thread::yield_now();
+                    }
+                    if thread::current().id() != home {
+                        is_helped.store(true, Relaxed);
+                    }
+                };
+                let list = listed(pool, 0..len, look);
+                assert!(list.into_iter().eq(0..len));
+            };
+            let is_helped = AtomicBool::new(false);
+            while !is_helped.load(Relaxed) {
+                runs(&is_helped);
+            }
+            is_helped.store(false, Relaxed);
+            while !is_helped.load(Relaxed) {
+                pool.nursery(|n| n.spawn(|| runs(&is_helped)).join());
+            }
+        }
+    });
+}
+
+/// The call ends with the panic of the first item that panics, all items before it have been run,
+/// and no item has been run twice.
+#[test]
+fn the_panic_of_the_first_item_goes_on_and_all_items_before_it_have_run() {
+    on_every_pool(|pool| {
+        for len in LENGTHS.into_iter().filter(|len| *len > 0) {
+            for first in [0, 1, len / 3, len / 2, len - 1] {
+                for step in [1, 2, 1000] {
+                    let runs: Vec<_> = (0..len).map(|_| AtomicUsize::new(0)).collect();
+                    let run = |(item, runs): (usize, &AtomicUsize)| {
+                        runs.fetch_add(1, Relaxed);
+                        if item >= first && (item - first) % step == 0 {
+                            resume_unwind(Box::new(item));
+                        }
+                    };
+                    if first >= len {
+                        continue;
+                    }
+                    let payload = payload_of(|| pool.for_each((0.., &runs), run));
+                    assert_eq!(payload.downcast_ref(), Some(&first), "of {len}");
+                    let runs: Vec<_> = runs.into_iter().map(AtomicUsize::into_inner).collect();
+                    assert!(runs[..=first].iter().all(|runs| *runs == 1), "of {len}");
+                    assert!(runs.iter().all(|runs| *runs <= 1), "of {len}");
+                }
+            }
+        }
+    });
+}
+
+/// An input without an end, as far as anybody will see, ends with a panic on any thread.
+#[test]
+fn items_after_a_panic_need_not_be_run() {
+    on_pool(Pool::builder().threads(2), |pool| {
+        for _ in 0..20 {
+            let is_helped = AtomicBool::new(false);
+            let home = thread::current().id();
+            let payload = payload_of(|| {
+                pool.for_each(0..u64::MAX, |item| {
+                    if thread::current().id() != home {
+                        is_helped.store(true, Relaxed);
+                    }
+                    if item == 0 {
+                        while !is_helped.load(Relaxed) {
+                            thread::yield_now();
+                        }
+                        resume_unwind(Box::new("the first"));
+                    }
+                });
+            });
+            assert_eq!(payload.downcast_ref(), Some(&"the first"));
+        }
+    });
+}
+
+#[test]
+fn a_panic_of_init_or_reduce_goes_on() {
+    on_every_pool(|pool| {
+        let init = || resume_unwind(Box::new("init"));
+        let payload = payload_of(|| pool.fold(0..10, init, |(), _| (), |(), ()| ()));
+        assert_eq!(payload.downcast_ref(), Some(&"init"));
+    });
+    // Two threads divide it once at least.
+    on_pool(Pool::builder().threads(2), |pool| {
+        let reduce = |(), ()| resume_unwind(Box::new("reduce"));
+        let payload = payload_of(|| pool.fold(0..1000, || (), |(), _| (), reduce));
+        assert_eq!(payload.downcast_ref(), Some(&"reduce"));
+    });
+}
+
+/// Counts what is dropped; some may panic then.
+#[derive(Debug)]
+struct Counted<'a> {
+    dropped: &'a AtomicUsize,
+    panics: bool,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.dropped.fetch_add(1, Relaxed);
+        if self.panics {
+            resume_unwind(Box::new("a destructor"));
+        }
+    }
+}
+
+fn counted(dropped: &AtomicUsize, len: usize, panics: impl Fn(usize) -> bool) -> Vec<Counted<'_>> {
+    let new = |at| Counted {
+        dropped,
+        panics: panics(at),
+    };
+    (0..len).map(new).collect()
+}
+
+#[test]
+fn the_items_of_a_vec_are_dropped_once_whatever_panics() {
+    on_every_pool(|pool| {
+        for len in [1, 2, 10, 5000] {
+            for panics_at in [0, len / 2, len - 1, len] {
+                for destructors in [usize::MAX, 1, 7] {
+                    let dropped = AtomicUsize::new(0);
+                    let items = counted(&dropped, len, |at| at % destructors == 1);
+                    let run = |(at, item): (usize, Counted<'_>)| {
+                        if at == panics_at {
+                            std::mem::forget(item);
+                            dropped.fetch_add(1, Relaxed);
+                            resume_unwind(Box::new("an item"));
+                        }
+                    };
+                    let ended = crate::common::outcome(|| pool.for_each((0.., items), run));
+                    let is_well = panics_at == len && (destructors == usize::MAX || len < 2);
+                    assert_eq!(ended.is_ok(), is_well);
+                    assert_eq!(dropped.into_inner(), len);
+                }
+            }
+        }
+    });
+}
+
+/// What no item is run for is dropped as well, and so are states that nobody needs.
+#[test]
+fn what_is_left_over_is_dropped_once() {
+    on_every_pool(|pool| {
+        let dropped = [const { AtomicUsize::new(0) }; 2];
+        let items = || counted(&dropped[0], 1000, |_| false);
+        pool.for_each((items(), 0..10), |(item, _)| drop(item));
+        assert_eq!(dropped[0].load(Relaxed), 1000);
+        pool.for_each((0..0, items()), |(_, item)| drop(item));
+        assert_eq!(dropped[0].load(Relaxed), 2000);
+        let (made, states) = (AtomicUsize::new(0), &dropped[1]);
+        let init = || {
+            made.fetch_add(1, Relaxed);
+            counted(states, 1, |_| false)
+        };
+        let fold = |state, at| match at {
+            50_000 => resume_unwind(Box::new(at)),
+            _ => state,
+        };
+        let payload = payload_of(|| _ = pool.fold(0..100_000, init, fold, |left, _| left));
+        assert_eq!(payload.downcast_ref(), Some(&50_000));
+        assert_eq!(states.load(Relaxed), made.into_inner());
+    });
+}
+
+/// Items that take no memory.
+#[test]
+fn items_of_no_size_are_run_and_dropped_once() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    struct Nothing;
+    impl Drop for Nothing {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, Relaxed);
+        }
+    }
+    on_every_pool(|pool| {
+        let nothing: Vec<_> = (0..10_000).map(|_| Nothing).collect();
+        let count = |items| listed(pool, items, |_| ()).len();
+        assert_eq!(count(&nothing), 10_000);
+        DROPPED.store(0, Relaxed);
+        pool.for_each(nothing, drop);
+        assert_eq!(DROPPED.load(Relaxed), 10_000);
+        assert_eq!(
+            pool.fold(vec![(); 99], || 0, |n, ()| n + 1, |a, b| a + b),
+            99
+        );
+    });
+}
+
+#[test]
+fn all_items_are_run_in_a_nursery_that_is_cancelled_and_are_told() {
+    on_every_pool(|pool| {
+        let told = || {
+            let told = |told, _| told + usize::from(hatchery::checkpoint().is_err());
+            hatchery::fold(0..10_000, || 0, told, |left, right| left + right)
+        };
+        let token = CancelToken::new();
+        let options = Options::new().pool(pool).cancel_on(&token);
+        assert_eq!(options.nursery(|_| told()), 0);
+        token.cancel();
+        assert_eq!(options.nursery(|_| told()), 10_000);
+        assert_eq!(options.nursery(|n| n.spawn(told).join()), 10_000);
+        let run = AtomicUsize::new(0);
+        options.for_each(0..1000, |_| _ = run.fetch_add(1, Relaxed));
+        let ended = pool.try_nursery::<(), _, _>(|n| {
+            n.cancel();
+            pool.for_each(0..1000, |_| _ = run.fetch_add(1, Relaxed));
+            Ok(())
+        });
+        ended.expect("the body has seen nothing of it");
+        assert_eq!(run.into_inner(), 2000);
+        // A panic of a sibling keeps no item from running.
+        let run = AtomicU64::new(0);
+        let payload = payload_of(|| {
+            pool.nursery(|n| {
+                let failed = n.spawn(|| resume_unwind(Box::new("the sibling's")));
+                let joined = payload_of(|| -> () { failed.join() });
+                pool.for_each(0..1000, |_| _ = run.fetch_add(1, Relaxed));
+                resume_unwind(joined)
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&"the sibling's"));
+        assert_eq!(run.into_inner(), 1000);
+    });
+}
+
+/// What an item spawns, opens and folds is computed on its pool, and ends with its nursery.
+#[test]
+fn items_may_spawn_fork_and_fold() {
+    on_every_pool(|pool| {
+        let sum = AtomicU64::new(0);
+        let add = |n: u64| _ = sum.fetch_add(n, Relaxed);
+        pool.nursery(|n| {
+            hatchery::for_each(0..100_u64, |i| {
+                assert_eq!(hatchery::threads(), pool.threads());
+                n.spawn(move || add(i));
+                hatchery::join(|| add(i), || hatchery::for_each(0..i, |_| add(1)));
+                hatchery::nursery(|inner| {
+                    inner.spawn_each(0..i, |_| add(1));
+                });
+            });
+        });
+        assert_eq!(sum.into_inner(), 4 * 4950);
+        pool.for_each(0..2, |_| assert_eq!(hatchery::threads(), pool.threads()));
+        let limited = Options::new().pool(pool).limit(1);
+        let sum = limited.fold(0..1000, || 0, |sum, n| sum + n, |left, right| left + right);
+        assert_eq!(sum, 499_500);
+    });
+}
+
+/// A pool in a pool: each has its own threads.
+#[test]
+fn items_may_be_folded_on_another_pool() {
+    on_every_pool(|pool| {
+        let other = Pool::builder().threads(3).build().unwrap();
+        pool.for_each(0..10, |_| {
+            let sum = |of: &Pool| of.fold(0..1000, || 0, |sum, n| sum + n, |a, b| a + b);
+            assert_eq!((sum(&other), sum(pool)), (499_500, 499_500));
+            other.for_each(0..10, |_| assert_eq!(hatchery::threads(), 3));
+        });
+    });
+}
+
+#[test]
+#[should_panic(expected = "at least one item")]
+fn chunks_of_nothing_are_refused() {
+    let _ = chunks(&[1, 2, 3], 0);
+}
