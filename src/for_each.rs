@@ -1,10 +1,11 @@
-//! `for_each` and `fold`: one function over many items, at next to no cost for an item.
+//! `for_each`, `map` and `fold`: one function over many items, at next to no cost for an item.
 
-use crate::indexed::Indexed;
+use crate::indexed::{Indexed, Pair, Parts};
 use crate::nursery::nursery;
 use crate::options::Options;
 use crate::pool::Pool;
-use crate::scope::{self, Folding};
+use crate::scope::{self, Divide, Folding};
+use crate::task::owned::{self, Owned, Vacant};
 
 /// Calls a function with each item, possibly on several threads at the same time.
 ///
@@ -58,7 +59,7 @@ where
     I: Indexed,
     F: Fn(I::Item) + Sync,
 {
-    fold(items, || (), |(), item| f(item), |(), ()| ());
+    fold(items, || (), move |(), item| f(item), |(), ()| ());
 }
 
 /// Folds items, possibly on several threads at the same time.
@@ -126,7 +127,45 @@ where
     F: Fn(A, I::Item) -> A + Sync,
     R: Fn(A, A) -> A + Sync,
 {
-    let run = || run(items, init, fold, reduce);
+    here(|| fold_in(items, init, fold, reduce))
+}
+
+/// Calls a function with each item, possibly on several threads at the same time, and returns the values in
+/// the order of the items.
+///
+/// Values are moved to their places in the vector at once, and nothing else is kept for an item: see
+/// [`for_each`].
+///
+/// # Blocking
+///
+/// `map` returns when the last value is there, see [`for_each`].
+///
+/// # Panics
+///
+/// If the function panics, see [`for_each`]; values that are there are dropped. If there are more items than a
+/// vector can hold.
+///
+/// # Cancellation
+///
+/// The function is called with all items, see [`for_each`].
+///
+/// # Examples
+///
+/// ```
+/// let words = ["structured", "concurrency"];
+/// assert_eq!(hatchery::map(&words, |word| word.len()), [10, 11]);
+/// ```
+pub fn map<I, F, T>(items: I, f: F) -> Vec<T>
+where
+    I: Indexed,
+    F: Fn(I::Item) -> T + Sync,
+    T: Send,
+{
+    here(|| map_in(items, f))
+}
+
+/// Calls `run` in a frame of the current pool.
+fn here<A>(run: impl FnOnce() -> A) -> A {
     if scope::is_inside(|_| true) {
         run()
     } else {
@@ -134,8 +173,17 @@ where
     }
 }
 
+/// Calls `run` in a frame of this pool.
+fn on<A>(pool: &Pool, run: impl FnOnce() -> A) -> A {
+    if pool.with_seat(|seat| scope::is_inside(|frame| frame.seat.is(seat))) {
+        run()
+    } else {
+        pool.nursery(|_| run())
+    }
+}
+
 /// Folds items in the innermost frame.
-fn run<I, A, N, F, R>(items: I, init: N, fold: F, reduce: R) -> A
+fn fold_in<I, A, N, F, R>(items: I, init: N, fold: F, reduce: R) -> A
 where
     I: Indexed,
     A: Send,
@@ -143,9 +191,46 @@ where
     F: Fn(A, I::Item) -> A + Sync,
     R: Fn(A, A) -> A + Sync,
 {
-    let folding = Folding { init, fold, reduce };
+    let folding = Folding {
+        init,
+        fold: move |state, stretch: I::Parts<'_>| stretch.take().fold(state, &fold),
+        reduce,
+    };
     let mut memory = I::Memory::default();
     scope::fold_here(items.parts(&mut memory), &folding)
+}
+
+/// Maps items in the innermost frame.
+fn map_in<I, F, T>(items: I, f: F) -> Vec<T>
+where
+    I: Indexed,
+    F: Fn(I::Item) -> T + Sync,
+    T: Send,
+{
+    let mut memory = I::Memory::default();
+    let items = items.parts(&mut memory);
+    owned::filled(items.len(), |places| map_into(places, items, &f))
+}
+
+/// Maps items into these places, of which there are as many; no items leave nothing.
+fn map_into<'a, P, F, T>(places: Vacant<'a, T>, items: P, f: &F) -> Option<Owned<'a, T>>
+where
+    P: Parts,
+    F: Fn(P::Item) -> T + Sync,
+    T: Send,
+{
+    let join = |left: Option<Owned<'a, T>>, right: Option<Owned<'a, T>>| match (left, right) {
+        (Some(left), Some(right)) => Some(left.then(right)),
+        (left, right) => left.or(right),
+    };
+    let folding = Folding {
+        init: || None,
+        fold: |before, Pair(items, places): Pair<P, Vacant<'a, T>>| {
+            join(before, Some(places.fill(items.take().map(f))))
+        },
+        reduce: join,
+    };
+    scope::fold_here(Pair(items, places), &folding)
 }
 
 impl Pool {
@@ -169,7 +254,29 @@ impl Pool {
         I: Indexed,
         F: Fn(I::Item) + Sync,
     {
-        self.fold(items, || (), |(), item| f(item), |(), ()| ());
+        self.fold(items, || (), move |(), item| f(item), |(), ()| ());
+    }
+
+    /// Calls a function with each item on this pool, and returns the values, see [`map`](crate::map()).
+    ///
+    /// # Panics
+    ///
+    /// If the function panics, with the panic of the first item for which it does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(2).build()?;
+    /// assert_eq!(pool.map(0..5, |i| i * i), [0, 1, 4, 9, 16]);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    pub fn map<I, F, T>(&self, items: I, f: F) -> Vec<T>
+    where
+        I: Indexed,
+        F: Fn(I::Item) -> T + Sync,
+        T: Send,
+    {
+        on(self, || map_in(items, f))
     }
 
     /// Folds items on this pool, see [`fold`](crate::fold()).
@@ -194,12 +301,7 @@ impl Pool {
         F: Fn(A, I::Item) -> A + Sync,
         R: Fn(A, A) -> A + Sync,
     {
-        let run = || run(items, init, fold, reduce);
-        if self.with_seat(|seat| scope::is_inside(|frame| frame.seat.is(seat))) {
-            run()
-        } else {
-            self.nursery(|_| run())
-        }
+        on(self, || fold_in(items, init, fold, reduce))
     }
 }
 
@@ -238,7 +340,36 @@ impl Options {
         I: Indexed,
         F: Fn(I::Item) + Sync,
     {
-        self.fold(items, || (), |(), item| f(item), |(), ()| ());
+        self.fold(items, || (), move |(), item| f(item), |(), ()| ());
+    }
+
+    /// Calls a function with each item, in a nursery with these options, and returns the values, see
+    /// [`map`](crate::map()).
+    ///
+    /// The options mean the same for the items as for the closures of a [`join`](Options::join).
+    ///
+    /// # Cancellation
+    ///
+    /// The function is called with all items, see [`for_each`](Options::for_each).
+    ///
+    /// # Panics
+    ///
+    /// If the function panics, with the panic of the first item for which it does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::Options;
+    ///
+    /// assert_eq!(Options::new().name("squares").map(0..5, |i| i * i), [0, 1, 4, 9, 16]);
+    /// ```
+    pub fn map<I, F, T>(&self, items: I, f: F) -> Vec<T>
+    where
+        I: Indexed,
+        F: Fn(I::Item) -> T + Sync,
+        T: Send,
+    {
+        self.nursery(|_| map_in(items, f))
     }
 
     /// Folds items in a nursery with these options, see [`fold`](crate::fold()).
@@ -274,6 +405,6 @@ impl Options {
         F: Fn(A, I::Item) -> A + Sync,
         R: Fn(A, A) -> A + Sync,
     {
-        self.nursery(|_| run(items, init, fold, reduce))
+        self.nursery(|_| fold_in(items, init, fold, reduce))
     }
 }

@@ -5,8 +5,8 @@ use std::iter::{self, Zip};
 use std::ops::{Range, RangeFrom, RangeInclusive};
 use std::slice;
 
-use crate::scope::Parts;
-use crate::task::owned::Owned;
+use crate::scope::Divide;
+use crate::task::owned::{Owned, Vacant};
 
 /// Items that can be divided anywhere at no cost: what [`for_each`](crate::for_each()) and
 /// [`fold`](crate::fold()) take.
@@ -66,90 +66,156 @@ pub trait Indexed {
     fn parts(self, memory: &mut Self::Memory) -> Self::Parts<'_>;
 }
 
-/// Implements the input and its parts for ranges of integers.
+/// The items of an input, not yet made or moved.
+pub trait Parts: Divide {
+    /// What the items are.
+    type Item;
+    /// All items, one after the other.
+    type Iter: Iterator<Item = Self::Item>;
+
+    /// Takes all of the items.
+    fn take(self) -> Self::Iter;
+}
+
+/// An integer.
+// The inputs are ranges of any `T: Integer`, and not one for each type: so the compiler knows that
+// the items of `0..9` are of the same type as the `0`, before it knows which type that is.
+pub trait Integer: Copy + Send + PartialOrd {
+    /// A range of no numbers.
+    const NONE: RangeInclusive<Self>;
+
+    /// How far it is from this number to a larger one; `usize::MAX` if it is further than that.
+    fn steps_to(self, end: Self) -> usize;
+
+    /// The number that is so far from this one, which is there.
+    fn after(self, steps: usize) -> Self;
+
+    /// The number before this one, which is there.
+    fn previous(self) -> Self;
+}
+
 macro_rules! integers {
     ($($integer:ty)+) => {$(
-        impl Indexed for Range<$integer> {
-            type Item = $integer;
-            type Parts<'a> = Self;
-            type Memory = ();
-
-            fn parts(self, (): &mut ()) -> Self {
-                self
-            }
-        }
-
-        impl Parts for Range<$integer> {
-            type Item = $integer;
-            type Iter = Self;
+        impl Integer for $integer {
+            const NONE: RangeInclusive<Self> = 1..=0;
 
             #[inline]
-            fn len(&self) -> usize {
-                if self.is_empty() {
-                    return 0;
-                }
-                self.end.abs_diff(self.start).try_into().unwrap_or(usize::MAX)
+            fn steps_to(self, end: Self) -> usize {
+                end.abs_diff(self).try_into().unwrap_or(usize::MAX)
             }
 
             #[inline]
-            fn split_at(self, at: usize) -> (Self, Self) {
-                // It fits, or wraps to the right number if the range is longer than the positive
-                // numbers.
-                let middle = self.start.wrapping_add(at as $integer);
-                (self.start..middle, middle..self.end)
+            fn after(self, steps: usize) -> Self {
+                // Of a signed type, there may be more numbers than positive ones.
+                self.wrapping_add(steps as Self)
             }
 
             #[inline]
-            fn take(self) -> Self {
-                self
-            }
-        }
-
-        impl Indexed for RangeInclusive<$integer> {
-            type Item = $integer;
-            type Parts<'a> = Self;
-            type Memory = ();
-
-            fn parts(self, (): &mut ()) -> Self {
-                self
-            }
-        }
-
-        impl Parts for RangeInclusive<$integer> {
-            type Item = $integer;
-            type Iter = Self;
-
-            #[inline]
-            fn len(&self) -> usize {
-                if self.is_empty() {
-                    return 0;
-                }
-                let steps = self.end().abs_diff(*self.start());
-                usize::try_from(steps).unwrap_or(usize::MAX).saturating_add(1)
-            }
-
-            #[inline]
-            fn split_at(self, at: usize) -> (Self, Self) {
-                const NONE: RangeInclusive<$integer> = 1..=0;
-                if at == 0 {
-                    return (NONE, self);
-                }
-                if at == Parts::len(&self) {
-                    return (self, NONE);
-                }
-                let middle = self.start().wrapping_add(at as $integer);
-                (*self.start()..=middle - 1, middle..=*self.end())
-            }
-
-            #[inline]
-            fn take(self) -> Self {
-                self
+            fn previous(self) -> Self {
+                self - 1
             }
         }
     )+};
 }
 
 integers!(u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
+
+impl<T: Integer> Indexed for Range<T>
+where
+    Self: Iterator<Item = T>,
+{
+    type Item = T;
+    type Parts<'a>
+        = Self
+    where
+        Self: 'a;
+    type Memory = ();
+
+    fn parts(self, (): &mut ()) -> Self {
+        self
+    }
+}
+
+impl<T: Integer> Divide for Range<T> {
+    #[inline]
+    fn len(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        self.start.steps_to(self.end)
+    }
+
+    #[inline]
+    fn split_at(self, at: usize) -> (Self, Self) {
+        let middle = self.start.after(at);
+        (self.start..middle, middle..self.end)
+    }
+}
+
+impl<T: Integer> Parts for Range<T>
+where
+    Self: Iterator<Item = T>,
+{
+    type Item = T;
+    type Iter = Self;
+
+    #[inline]
+    fn take(self) -> Self {
+        self
+    }
+}
+
+impl<T: Integer> Indexed for RangeInclusive<T>
+where
+    Self: Iterator<Item = T>,
+{
+    type Item = T;
+    type Parts<'a>
+        = Self
+    where
+        Self: 'a;
+    type Memory = ();
+
+    fn parts(self, (): &mut ()) -> Self {
+        self
+    }
+}
+
+impl<T: Integer> Divide for RangeInclusive<T> {
+    #[inline]
+    fn len(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        self.start().steps_to(*self.end()).saturating_add(1)
+    }
+
+    #[inline]
+    fn split_at(self, at: usize) -> (Self, Self) {
+        let (start, end) = (*self.start(), *self.end());
+        if at == 0 {
+            return (T::NONE, self);
+        }
+        if at == Divide::len(&self) {
+            return (self, T::NONE);
+        }
+        let middle = start.after(at);
+        (start..=middle.previous(), middle..=end)
+    }
+}
+
+impl<T: Integer> Parts for RangeInclusive<T>
+where
+    Self: Iterator<Item = T>,
+{
+    type Item = T;
+    type Iter = Self;
+
+    #[inline]
+    fn take(self) -> Self {
+        self
+    }
+}
 
 /// The numbers of the items beside it, from this one on. (All but `usize::MAX`, which is none's.)
 impl Indexed for RangeFrom<usize> {
@@ -175,10 +241,7 @@ impl<'s, T: Sync> Indexed for &'s [T] {
     }
 }
 
-impl<'s, T: Sync> Parts for &'s [T] {
-    type Item = &'s T;
-    type Iter = slice::Iter<'s, T>;
-
+impl<'s, T: Sync> Divide for &'s [T] {
     #[inline]
     fn len(&self) -> usize {
         (**self).len()
@@ -188,6 +251,11 @@ impl<'s, T: Sync> Parts for &'s [T] {
     fn split_at(self, at: usize) -> (Self, Self) {
         self.split_at(at)
     }
+}
+
+impl<'s, T: Sync> Parts for &'s [T] {
+    type Item = &'s T;
+    type Iter = slice::Iter<'s, T>;
 
     #[inline]
     fn take(self) -> Self::Iter {
@@ -208,10 +276,7 @@ impl<'s, T: Send> Indexed for &'s mut [T] {
     }
 }
 
-impl<'s, T: Send> Parts for &'s mut [T] {
-    type Item = &'s mut T;
-    type Iter = slice::IterMut<'s, T>;
-
+impl<'s, T: Send> Divide for &'s mut [T] {
     #[inline]
     fn len(&self) -> usize {
         (**self).len()
@@ -221,6 +286,11 @@ impl<'s, T: Send> Parts for &'s mut [T] {
     fn split_at(self, at: usize) -> (Self, Self) {
         self.split_at_mut(at)
     }
+}
+
+impl<'s, T: Send> Parts for &'s mut [T] {
+    type Item = &'s mut T;
+    type Iter = slice::IterMut<'s, T>;
 
     #[inline]
     fn take(self) -> Self::Iter {
@@ -278,10 +348,7 @@ impl<T: Send> Indexed for Vec<T> {
     }
 }
 
-impl<T: Send> Parts for Owned<'_, T> {
-    type Item = T;
-    type Iter = Self;
-
+impl<T: Send> Divide for Owned<'_, T> {
     #[inline]
     fn len(&self) -> usize {
         self.len()
@@ -291,10 +358,27 @@ impl<T: Send> Parts for Owned<'_, T> {
     fn split_at(self, at: usize) -> (Self, Self) {
         self.split_at(at)
     }
+}
+
+impl<T: Send> Parts for Owned<'_, T> {
+    type Item = T;
+    type Iter = Self;
 
     #[inline]
     fn take(self) -> Self {
         self
+    }
+}
+
+impl<T: Send> Divide for Vacant<'_, T> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn split_at(self, at: usize) -> (Self, Self) {
+        self.split_at(at)
     }
 }
 
@@ -316,12 +400,9 @@ impl<A: Indexed, B: Indexed> Indexed for (A, B) {
 
 /// The parts of two inputs, of which each has as many items as the other.
 #[derive(Debug)]
-pub struct Pair<A, B>(A, B);
+pub struct Pair<A, B>(pub(crate) A, pub(crate) B);
 
-impl<A: Parts, B: Parts> Parts for Pair<A, B> {
-    type Item = (A::Item, B::Item);
-    type Iter = Zip<A::Iter, B::Iter>;
-
+impl<A: Divide, B: Divide> Divide for Pair<A, B> {
     #[inline]
     fn len(&self) -> usize {
         self.0.len()
@@ -332,6 +413,11 @@ impl<A: Parts, B: Parts> Parts for Pair<A, B> {
         let (first, second) = (self.0.split_at(at), self.1.split_at(at));
         (Self(first.0, second.0), Self(first.1, second.1))
     }
+}
+
+impl<A: Parts, B: Parts> Parts for Pair<A, B> {
+    type Item = (A::Item, B::Item);
+    type Iter = Zip<A::Iter, B::Iter>;
 
     #[inline]
     fn take(self) -> Self::Iter {
@@ -431,10 +517,7 @@ macro_rules! chunks {
             }
         }
 
-        impl<'s, T: $bound> Parts for Chunks<$slice> {
-            type Item = $slice;
-            type Iter = slice::$iter<'s, T>;
-
+        impl<'s, T: $bound> Divide for Chunks<$slice> {
             #[inline]
             fn len(&self) -> usize {
                 self.slice.len().div_ceil(self.len)
@@ -448,6 +531,11 @@ macro_rules! chunks {
                 let (first, second) = self.slice.$split(middle);
                 (Self { slice: first, len }, Self { slice: second, len })
             }
+        }
+
+        impl<'s, T: $bound> Parts for Chunks<$slice> {
+            type Item = $slice;
+            type Iter = slice::$iter<'s, T>;
 
             #[inline]
             fn take(self) -> Self::Iter {

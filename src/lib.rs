@@ -20,7 +20,7 @@
 //! |-------|-----|
 //! | run a few different things and get their values | [`nursery()`], [`Nursery::spawn`], [`Child::join`] |
 //! | run one function over many items | [`Nursery::spawn_each`] |
-//! | the same for ranges and slices without values, or fold them: the cheapest way | [`for_each`], [`fold`] |
+//! | the same for numbers, slices and vectors, at next to no cost for an item | [`for_each`], [`map`], [`fold`] |
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
 //! | wait for I/O, sleep, take a lock, wait for a sibling | [`Nursery::spawn_blocking`] |
@@ -210,7 +210,7 @@ pub use self::{
         Wait, WaitUntil,
     },
     failure::{Failure, FailureKind, Failures},
-    for_each::{fold, for_each},
+    for_each::{fold, for_each, map},
     gather::{Gather, TryGather, gather, try_gather},
     indexed::{Chunks, Indexed, chunks, chunks_mut},
     jobs::{Jobs, join, join_all},

@@ -34,28 +34,20 @@ const STRETCH_NS: u64 = 5000;
 /// How many times as long as the stretch before it a stretch is at most.
 const GROWTH: usize = 8;
 
-/// Consecutive items, not yet made or moved, that can be divided anywhere.
-pub trait Parts: Sized + Send {
-    /// What the items are.
-    type Item;
-    /// All items, one after the other.
-    type Iter: Iterator<Item = Self::Item>;
-
-    /// How many items there are; `usize::MAX` if there are more than that.
+/// Consecutive items, or places of items, that can be divided anywhere.
+pub trait Divide: Sized + Send {
+    /// How many there are; `usize::MAX` if there are more than that.
     fn len(&self) -> usize;
 
-    /// Divides the items in two; the first part has `at` of them, and there are as many.
+    /// Divides them in two; the first part has `at` of them, and there are as many.
     fn split_at(self, at: usize) -> (Self, Self);
-
-    /// Takes all of the items.
-    fn take(self) -> Self::Iter;
 }
 
 /// What is to be done with items.
 pub(crate) struct Folding<N, F, R> {
     /// Makes the state that a piece begins with.
     pub(crate) init: N,
-    /// Folds an item into the state of its piece.
+    /// Folds a stretch into the state of its piece.
     pub(crate) fold: F,
     /// Makes one state of those of two pieces, of which the second followed the first.
     pub(crate) reduce: R,
@@ -73,10 +65,10 @@ struct Shared<'a, N, F, R> {
 /// Folds items in the innermost frame, of which [`is_inside`] has said that it is there.
 pub(crate) fn fold_here<P, A, N, F, R>(parts: P, folding: &Folding<N, F, R>) -> A
 where
-    P: Parts,
+    P: Divide,
     A: Send,
     N: Fn() -> A + Sync,
-    F: Fn(A, P::Item) -> A + Sync,
+    F: Fn(A, P) -> A + Sync,
     R: Fn(A, A) -> A + Sync,
 {
     let shared = Shared {
@@ -128,14 +120,14 @@ enum Came<S, A> {
 
 impl<P, N, F, R> Piece<'_, P, N, F, R>
 where
-    P: Parts,
+    P: Divide,
 {
     /// Folds the items; nothing if they are not needed.
     fn run<A>(self, state: A) -> Option<A>
     where
         A: Send,
         N: Fn() -> A + Sync,
-        F: Fn(A, P::Item) -> A + Sync,
+        F: Fn(A, P) -> A + Sync,
         R: Fn(A, A) -> A + Sync,
     {
         Frame::with_current(|frame| self.run_in(frame.expect("forks run in frames"), state))
@@ -145,7 +137,7 @@ where
     where
         A: Send,
         N: Fn() -> A + Sync,
-        F: Fn(A, P::Item) -> A + Sync,
+        F: Fn(A, P) -> A + Sync,
         R: Fn(A, A) -> A + Sync,
     {
         match self.run_until_asked(frame, state) {
@@ -159,7 +151,7 @@ where
     #[inline(never)]
     fn run_until_asked<A>(mut self, frame: &Frame<'_>, mut state: A) -> Came<Self, A>
     where
-        F: Fn(A, P::Item) -> A + Sync,
+        F: Fn(A, P) -> A + Sync,
     {
         let (seat, shared) = (frame.seat, self.shared);
         let is_shared = seat.core.threads() > 1;
@@ -204,7 +196,7 @@ where
     where
         A: Send,
         N: Fn() -> A + Sync,
-        F: Fn(A, P::Item) -> A + Sync,
+        F: Fn(A, P) -> A + Sync,
         R: Fn(A, A) -> A + Sync,
     {
         failpoint::reach(Failpoint::BatchSplit);
@@ -234,8 +226,8 @@ where
 /// The loop. Out of line and with the items as a parameter, so that the compiler knows that the
 /// function does not look at items that are borrowed mutably.
 #[inline(never)]
-fn fold_stretch<P: Parts, A>(items: P, state: A, fold: &impl Fn(A, P::Item) -> A) -> A {
-    items.take().fold(state, fold)
+fn fold_stretch<P: Divide, A>(items: P, state: A, fold: &impl Fn(A, P) -> A) -> A {
+    fold(state, items)
 }
 
 /// On drop, notes that a stretch has panicked which began with this item.

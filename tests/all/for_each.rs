@@ -249,9 +249,9 @@ fn the_items_of_a_vec_are_dropped_once_whatever_panics() {
     on_every_pool(|pool| {
         for len in [1, 2, 10, 5000] {
             for panics_at in [0, len / 2, len - 1, len] {
-                for destructors in [usize::MAX, 1, 7] {
+                for every in [usize::MAX, 1, 7] {
                     let dropped = AtomicUsize::new(0);
-                    let items = counted(&dropped, len, |at| at % destructors == 1);
+                    let items = counted(&dropped, len, |at| at % every == every - 1);
                     let run = |(at, item): (usize, Counted<'_>)| {
                         if at == panics_at {
                             std::mem::forget(item);
@@ -260,7 +260,7 @@ fn the_items_of_a_vec_are_dropped_once_whatever_panics() {
                         }
                     };
                     let ended = crate::common::outcome(|| pool.for_each((0.., items), run));
-                    let is_well = panics_at == len && (destructors == usize::MAX || len < 2);
+                    let is_well = panics_at == len && len < every;
                     assert_eq!(ended.is_ok(), is_well);
                     assert_eq!(dropped.into_inner(), len);
                 }
@@ -396,4 +396,65 @@ fn items_may_be_folded_on_another_pool() {
 #[should_panic(expected = "at least one item")]
 fn chunks_of_nothing_are_refused() {
     let _ = chunks(&[1, 2, 3], 0);
+}
+
+#[test]
+fn a_map_returns_the_value_of_each_item_in_its_place() {
+    on_every_pool(|pool| {
+        for len in LENGTHS {
+            let expected: Vec<_> = (0..len).map(|item| item.to_string()).collect();
+            let check = || {
+                assert_eq!(pool.map(0..len, |item| item.to_string()), expected);
+                let owned: Vec<_> = (0..len).collect();
+                assert_eq!(pool.map(owned, |item| item.to_string()), expected);
+                // Values that are smaller, and values that take no memory.
+                assert!(
+                    pool.map(&expected, |_| 7_u8)
+                        .iter()
+                        .all(|value| *value == 7)
+                );
+                assert_eq!(pool.map(0..len, drop).len(), len);
+            };
+            check();
+            pool.nursery(|n| n.spawn_each(0..2, |_| check()).for_each(drop));
+        }
+        let squares = pool.map(0..100, |i| pool.map(0..i, |j| j).len());
+        assert_eq!(squares, hatchery::map(0..100, |i| i));
+        assert_eq!(Options::new().pool(pool).map(&[1, 2], |i| i + 1), [2, 3]);
+    });
+}
+
+#[test]
+fn values_of_a_map_are_dropped_once_if_an_item_panics() {
+    on_every_pool(|pool| {
+        for len in LENGTHS.into_iter().filter(|len| *len > 0) {
+            for panics_at in [0, len / 2, len - 1] {
+                for values_panic in [false, true] {
+                    let (made, dropped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+                    let value = |item| {
+                        if item == panics_at {
+                            resume_unwind(Box::new(item));
+                        }
+                        made.fetch_add(1, Relaxed);
+                        Counted {
+                            dropped: &dropped,
+                            panics: values_panic && item % 3 == 1,
+                        }
+                    };
+                    let payload = payload_of(|| pool.map(0..len, value));
+                    assert_eq!(payload.downcast_ref(), Some(&panics_at));
+                    assert!(made.load(Relaxed) >= panics_at);
+                    assert_eq!(dropped.into_inner(), made.into_inner());
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_map_of_more_than_memory_has_room_for_panics_at_once() {
+    let items = AtomicUsize::new(0);
+    let map = || hatchery::map((0..u64::MAX, 0..u64::MAX), |_| items.fetch_add(1, Relaxed));
+    assert!(crate::common::outcome(map).is_err());
+    assert_eq!(items.into_inner(), 0);
 }
