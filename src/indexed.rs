@@ -97,7 +97,7 @@ pub trait Integer: Copy + Send + PartialOrd {
 macro_rules! integers {
     ($($integer:ty)+) => {$(
         impl Integer for $integer {
-            const NONE: RangeInclusive<Self> = 1..=0;
+            const NONE: RangeInclusive<Self> = RangeInclusive::new(1, 0);
 
             #[inline]
             fn steps_to(self, end: Self) -> usize {
@@ -241,7 +241,7 @@ impl<'s, T: Sync> Indexed for &'s [T] {
     }
 }
 
-impl<'s, T: Sync> Divide for &'s [T] {
+impl<T: Sync> Divide for &[T] {
     #[inline]
     fn len(&self) -> usize {
         (**self).len()
@@ -276,7 +276,7 @@ impl<'s, T: Send> Indexed for &'s mut [T] {
     }
 }
 
-impl<'s, T: Send> Divide for &'s mut [T] {
+impl<T: Send> Divide for &mut [T] {
     #[inline]
     fn len(&self) -> usize {
         (**self).len()

@@ -111,11 +111,11 @@ struct Piece<'a, P, N, F, R> {
 /// How far a piece has come.
 enum Came<S, A> {
     /// All items are in the state.
-    ToTheEnd(A),
+    Done(A),
     /// The items that are left should be split.
-    ToASplit(S, A),
+    Asked(S, A),
     /// An item before it has panicked.
-    ToNothing,
+    NotNeeded,
 }
 
 impl<P, N, F, R> Piece<'_, P, N, F, R>
@@ -141,9 +141,9 @@ where
         R: Fn(A, A) -> A + Sync,
     {
         match self.run_until_asked(frame, state) {
-            Came::ToTheEnd(state) => Some(state),
-            Came::ToASplit(left, state) => left.split_in(frame, state),
-            Came::ToNothing => None,
+            Came::Done(state) => Some(state),
+            Came::Asked(left, state) => left.split_in(frame, state),
+            Came::NotNeeded => None,
         }
     }
 
@@ -159,18 +159,18 @@ where
         loop {
             let left = self.parts.len();
             if left == 0 {
-                return Came::ToTheEnd(state);
+                return Came::Done(state);
             }
             // ORDERING: Relaxed: if it comes too late, more is folded than is needed.
             if shared.panicked.load(Ordering::Relaxed) < self.first {
-                return Came::ToNothing;
+                return Came::NotNeeded;
             }
             let is_coarse = shared.items.is_coarse();
             if is_coarse {
                 seat.offer_all();
             }
             if left > pace.len && (is_coarse || seat.should_split()) {
-                return Came::ToASplit(self, state);
+                return Came::Asked(self, state);
             }
             let len = left.min(pace.len);
             let started = pace.times_next().then(clock::tick);

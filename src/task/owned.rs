@@ -219,7 +219,7 @@ mod tests {
         let one = Rc::new(());
         let ones = |most: usize| {
             let ones = iter::repeat_n(Rc::clone(&one), most);
-            ones.chain(iter::once_with(|| panic!("at {most}")))
+            ones.chain(iter::once_with(move || panic!("at {most}")))
         };
         for len in [3, 4] {
             let made = catch_unwind(AssertUnwindSafe(|| {
