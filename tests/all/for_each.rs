@@ -121,19 +121,19 @@ fn ranges_may_reach_to_the_ends_of_their_types() {
     });
 }
 
-/// Long loops and items that give way: threads that are idle get some of the items, and the order
-/// stays the same.
+/// A thread that is idle gets the second half of the items at once, and parts of the first half when it has
+/// come to the end of its own. The order stays the same.
 #[test]
-fn threads_that_are_idle_take_part() {
+fn threads_that_are_idle_take_part_again_and_again() {
     on_pool(Pool::builder().threads(2), |pool| {
-        let home = thread::current().id();
         for len in [2_usize, 100, 1_000_000] {
             let runs = |is_helped: &AtomicBool| {
+                let home = thread::current().id();
                 let look = |item: &usize| {
-                    if item % 1000 == 1 {
+                    if item % 1000 < 10 {
                         thread::yield_now();
                     }
-                    if thread::current().id() != home {
+                    if thread::current().id() != home && (*item < len / 2 || len == 2) {
                         is_helped.store(true, Relaxed);
                     }
                 };
