@@ -20,6 +20,7 @@
 //! |-------|-----|
 //! | run a few different things and get their values | [`nursery()`], [`Nursery::spawn`], [`Child::join`] |
 //! | run one function over many items | [`Nursery::spawn_each`] |
+//! | the same for numbers, slices and vectors, at next to no cost for an item | [`for_each()`], [`map`], [`fold`] |
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
 //! | wait for I/O, sleep, take a lock, wait for a sibling | [`Nursery::spawn_blocking`] |
@@ -95,7 +96,8 @@
 //! [`nursery()`] has the details, also for panics that were handled by a join. In a partial nursery a panic is a
 //! [`Failure`], like an error.
 //!
-//! The closures of a [`join`] are no children: all of them always run. Then `join` goes on with the first panic.
+//! The closures of a [`join`] are no children: all of them always run. Then `join` goes on with the first panic. The
+//! items of a [`for_each()`] are no children either: all run up to the first that panics, and its panic goes on.
 //!
 //! # Failures and cancellation
 //!
@@ -187,7 +189,9 @@ mod child;
 mod dump;
 mod dump_text;
 mod failure;
+mod for_each;
 mod gather;
+mod indexed;
 mod jobs;
 mod nursery;
 mod options;
@@ -207,7 +211,9 @@ pub use self::{
         Wait, WaitUntil,
     },
     failure::{Failure, FailureKind, Failures},
+    for_each::{fold, for_each, map},
     gather::{Gather, TryGather, gather, try_gather},
+    indexed::{Chunks, Indexed, chunks, chunks_mut},
     jobs::{Jobs, join, join_all},
     nursery::{Nursery, nursery},
     options::{OnFailure, Options, shield},

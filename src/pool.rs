@@ -366,8 +366,8 @@ pub fn threads() -> usize {
 /// spawn it with [`spawn_blocking`](crate::Nursery::spawn_blocking).
 ///
 /// While `f` runs, other threads can take the children that this thread spawned and has not started. (They cannot
-/// take the remaining items of a batch of `spawn_each` that this thread is in, nor the second closures of very
-/// deep rows of `join`.) If no thread of the pool is idle and there is something to do, the pool starts a spare
+/// take the remaining items of a batch of `spawn_each` or a piece of `for_each` that this thread is in, nor the
+/// second closures of very deep rows of `join`.) If no thread of the pool is idle and there is something to do, the pool starts a spare
 /// thread, up to the limit of [`PoolBuilder::spare_threads`]; above the limit the thread just blocks. When `f`
 /// returns, this thread goes on at once, and another thread stands down after its present child.
 ///

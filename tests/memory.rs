@@ -302,3 +302,22 @@ fn s8_forks_that_others_take_leave_no_memory_behind() {
         assert!(more < SLACK / 8, "{more} bytes more");
     });
 }
+
+/// Nothing is kept for an item, neither by the thread that calls nor by threads that take part.
+#[test]
+fn s8_items_that_are_folded_take_no_memory() {
+    /// A bit for each item would be more.
+    const MOST: usize = 64 << 10;
+    let _alone = ALONE.lock();
+    on_every_pool(|pool| {
+        // The threads are there afterwards.
+        pool.for_each(0..1000, drop);
+        let before = IN_USE.load(Ordering::Relaxed);
+        let look = |most: usize, item| match item % 1000 {
+            0 => most.max(IN_USE.load(Ordering::Relaxed).saturating_sub(before)),
+            _ => most,
+        };
+        let most = pool.fold(0..1_000_000_u64, || 0, look, usize::max);
+        assert!(most < MOST, "{most} bytes");
+    });
+}

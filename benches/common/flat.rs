@@ -67,6 +67,42 @@ pub(crate) fn items(pools: &Pools, items: u64, rounds: u32) -> Vec<Contender<'_>
     ]
 }
 
+/// The same by a function that needs no nursery.
+pub(crate) fn map(pools: &Pools, items: u64, rounds: u32) -> Contender<'_> {
+    Contender::new("hatchery map", move || {
+        let rounds = black_box(rounds);
+        sum(pools.hatchery.map(0..items, |i| work(i, rounds)))
+    })
+}
+
+/// Contenders that add up numbers.
+pub(crate) fn sums<'a>(pools: &'a Pools, numbers: &'a [u64]) -> Vec<Contender<'a>> {
+    vec![
+        Contender::serial(move || sum_of(black_box(numbers))),
+        Contender::new("rayon par_iter", move || {
+            let numbers = black_box(numbers);
+            let parts = || numbers.par_iter().fold(|| 0, add);
+            pools
+                .rayon
+                .install(|| parts().reduce(|| 0, u64::wrapping_add))
+        }),
+        Contender::new("hatchery fold", move || {
+            pools
+                .hatchery
+                .fold(black_box(numbers), || 0, add, u64::wrapping_add)
+        }),
+    ]
+}
+
+fn add(sum: u64, number: &u64) -> u64 {
+    sum.wrapping_add(*number)
+}
+
+/// What the numbers add up to.
+pub(crate) fn sum_of(numbers: &[u64]) -> u64 {
+    numbers.iter().fold(0, add)
+}
+
 /// What `children` of `rounds` each add up to.
 pub(crate) fn serial(children: u64, rounds: u32) -> u64 {
     (0..children).fold(0, |sum, i| sum.wrapping_add(work(i, rounds)))

@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 use crate::common::quicksort::Numbers;
 use crate::common::{
     Pools, ROUNDS_100_NS, fib, flat, lend, mandelbrot, matrix, merge_sort, open, partial, queens,
-    quicksort, tree, uts,
+    quicksort, tree, uts, work,
 };
 use crate::goals::Goal;
 use crate::measure::{Group, Row, Table};
@@ -53,7 +53,16 @@ fn flat_rows(table: &mut Table<'_>, pools: &Pools) {
         .goal(1, Goal::at_most("hatchery spawn_each", 1.5))
         .goal(2, Goal::at_most("hatchery spawn_each", 1.0));
     table.row(row, || {
-        (flat::serial(ITEMS, 0), flat::items(pools, ITEMS, 0))
+        let mut contenders = flat::items(pools, ITEMS, 0);
+        contenders.push(flat::map(pools, ITEMS, 0));
+        (flat::serial(ITEMS, 0), contenders)
+    });
+    const NUMBERS: u64 = 20_000_000;
+    let numbers = LazyCell::new(|| (0..NUMBERS).map(|i| work(i, 0)).collect::<Vec<_>>());
+    let row =
+        Row::new(Group::Flat, "20M numbers of a slice, added up", threads).per("number", NUMBERS);
+    table.row(row, || {
+        (flat::sum_of(&numbers), flat::sums(pools, &numbers))
     });
 }
 

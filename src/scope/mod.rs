@@ -9,6 +9,7 @@ mod lineage;
 mod nest;
 mod panics;
 mod partial;
+mod stretch;
 
 pub(crate) use batches::Batches;
 pub use cancel::{CancelReason, Cancelled};
@@ -19,6 +20,7 @@ pub(crate) use lineage::{Origin, Task, Told};
 pub(crate) use nest::{Held, Nest};
 pub(crate) use panics::{catching, discard};
 pub(crate) use partial::{Collect, PartialNest};
+pub(crate) use stretch::{Divide, Folding, fold_here, is_inside};
 
 pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Completion, Handle, Payload, Rank};

@@ -9,6 +9,8 @@ pub(crate) mod completion;
 mod consume;
 pub(crate) mod list;
 pub(crate) mod memory;
+#[cfg(not(hatchery_loom))]
+pub(crate) mod owned;
 pub(crate) mod placement;
 pub(crate) mod record;
 pub(crate) mod slab;

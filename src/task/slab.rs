@@ -300,7 +300,7 @@ impl<I, T> Drop for Stretch<'_, I, T> {
 
 /// Drops everything, and then raises the first panic.
 #[cold]
-fn drop_all<S>(mut next: impl FnMut() -> Option<S>) {
+pub(super) fn drop_all<S>(mut next: impl FnMut() -> Option<S>) {
     let mut first: Option<Payload> = None;
     while let Some(one) = next() {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(one))) {

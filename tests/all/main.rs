@@ -30,6 +30,8 @@ mod each_failures;
 mod ends;
 mod failures;
 mod first_use;
+mod for_each;
+mod for_each_panics;
 mod foreign_code;
 mod fork;
 mod fork_inside;

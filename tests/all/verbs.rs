@@ -63,6 +63,15 @@ macro_rules! verbs_of {
                 }),
             ),
             (
+                "for_each",
+                Box::new(move || on.for_each(0..MARKS, |_| mark())),
+            ),
+            ("map", Box::new(move || _ = on.map(0..MARKS, |_| mark()))),
+            (
+                "fold",
+                Box::new(move || on.fold(0..MARKS, || (), |(), _| mark(), |(), ()| ())),
+            ),
+            (
                 "join",
                 Box::new(move || {
                     _ = on.join(mark, || {

@@ -185,7 +185,8 @@ macro_rules! integer {
             fetch_sub: |now, by| now.wrapping_sub(by),
             fetch_or: |now, bits| now | bits,
             fetch_and: |now, bits| now & bits,
-            fetch_max: |now, other| now.max(other)
+            fetch_max: |now, other| now.max(other),
+            fetch_min: |now, other| now.min(other)
         );
 
         end!($name, $value);

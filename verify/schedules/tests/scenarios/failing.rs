@@ -1,5 +1,7 @@
 //! Panics, wherever user code runs.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use hatchery::{FailureKind, Options};
 
 use crate::common::{Explosive, Ledger, pause, payload_of, pool, raise};
@@ -55,6 +57,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "item_panics",
         share: 60,
         play: item_panics,
+    },
+    Scenario {
+        name: "mapped_item_panics",
+        share: 60,
+        play: mapped_item_panics,
     },
 ];
 
@@ -280,4 +287,25 @@ fn item_panics() {
     });
     assert_eq!(payload, 5);
     ledger.check(12);
+}
+
+/// Two items panic, maybe at once: what arrives is the first, and what comes before it has run.
+fn mapped_item_panics() {
+    let ledger = Ledger::default();
+    let pool = pool(3);
+    let items: Vec<_> = (0..12_u32).map(|i| (i, ledger.value())).collect();
+    let runs = AtomicU32::new(0);
+    let payload: u32 = payload_of(|| {
+        pool.map(items, |(i, value)| {
+            pause();
+            runs.fetch_or(1 << i, Ordering::Relaxed);
+            if i == 5 || i == 9 {
+                raise(i);
+            }
+            (ledger.value(), value)
+        })
+    });
+    assert_eq!(payload, 5);
+    assert_eq!(runs.into_inner() & 0b11_1111, 0b11_1111);
+    ledger.check_all();
 }

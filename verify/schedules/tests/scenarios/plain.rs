@@ -72,6 +72,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         play: split,
     },
     Scenario {
+        name: "mapped",
+        share: 60,
+        play: mapped,
+    },
+    Scenario {
         name: "by_completion_stopped_early",
         share: 60,
         play: by_completion_stopped_early,
@@ -325,6 +330,28 @@ fn split() {
     });
     ledger.check(48);
     assert_eq!(sum, 276);
+}
+
+/// Plain loops over items, which are divided when somebody asks; the second inside the first.
+fn mapped() {
+    let ledger = Ledger::default();
+    let pool = pool(3);
+    let items: Vec<_> = (0..12).map(|i| (i, ledger.value())).collect();
+    let values = pool.map(items, |(i, _item)| {
+        pause();
+        (i, ledger.value())
+    });
+    assert!(values.iter().map(|(i, _)| *i).eq(0..12));
+    let count = |count, _| {
+        pause();
+        count + 1
+    };
+    let count = |items| hatchery::fold(0..items, || 0, count, |left, right| left + right);
+    let sum = |sum, items| sum + count(items);
+    let sum = pool.fold(0..6, || 0, sum, |left, right| left + right);
+    assert_eq!(sum, 15);
+    drop(values);
+    ledger.check(24);
 }
 
 fn by_completion_stopped_early() {
