@@ -34,10 +34,12 @@
 //!
 //! 1. expose / announce: of their two fences one comes first. If it is the pusher's, the sleeper's
 //!    last look sees the work; if it is the sleeper's, the pusher sees a sleeper.
-//! 2. The pusher may keep quiet because somebody is `searching`. Every way out of that state looks
-//!    again *after* it has left it: a searcher that found something and was the last
-//!    ([`Idle::found`]), a searcher that announces, and a waker that could not wake anybody (the
-//!    loop in [`Idle::wake_one`]).
+//! 2. The pusher may keep quiet because somebody is `searching`, or because the number of searchers
+//!    has changed since its fence. Every way out of that state looks again *after* it has left it: a
+//!    searcher that found something and was the last ([`Idle::found`]), a searcher that announces,
+//!    and a waker that could not wake anybody (the loop in [`Idle::wake_one`]). The last thread that
+//!    leaves has its fence after the pusher's, or the pusher had seen that it left. So that thread
+//!    sees what was pushed.
 //! 3. The pusher may fail because no place is free. Then `refused` was set before it looked at
 //!    `computing` for the last time, and the next thread to vacate sees it (fences again).
 //! 4. Private work is exposed on request. Requests are armed by all events that *arm all*;
@@ -59,9 +61,14 @@
 //! Waiters do not take part: each parks for events of its own (see `engine::wait`) that unpark it
 //! directly. Models: `models::idle_*`, `models::start_*`.
 
+use crossbeam_utils::CachePadded;
+
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::platform::sync::{Mutex, lock};
+
+/// The most workers that search at a time, so that they do not stand in each other's way.
+const MOST_SEARCHERS: usize = 8;
 
 /// What the protocol needs to know of the pool around it.
 pub(crate) trait Field {
@@ -79,9 +86,11 @@ pub(crate) trait Field {
 pub(crate) struct Idle {
     places: usize,
     most_spares: usize,
-    computing: AtomicUsize,
-    searching: AtomicUsize,
-    asleep: AtomicUsize,
+    /// Each on a cache line of its own: a thread that reads one of them is not held up by those that
+    /// write the others.
+    computing: CachePadded<AtomicUsize>,
+    searching: CachePadded<AtomicUsize>,
+    asleep: CachePadded<AtomicUsize>,
     /// Workers that are being started and have not arrived.
     coming: AtomicUsize,
     absent: AtomicUsize,
@@ -99,9 +108,9 @@ impl Idle {
         Self {
             places,
             most_spares,
-            computing: AtomicUsize::new(0),
-            searching: AtomicUsize::new(0),
-            asleep: AtomicUsize::new(0),
+            computing: CachePadded::default(),
+            searching: CachePadded::default(),
+            asleep: CachePadded::default(),
             coming: AtomicUsize::new(0),
             absent: AtomicUsize::new(0),
             spares: AtomicUsize::new(0),
@@ -114,9 +123,9 @@ impl Idle {
     /// Threads that compute, search, sleep, are absent, or spare; for people to read.
     pub(crate) fn snapshot(&self) -> [usize; 5] {
         let counts = [
-            &self.computing,
-            &self.searching,
-            &self.asleep,
+            &*self.computing,
+            &*self.searching,
+            &*self.asleep,
             &self.absent,
             &self.spares,
         ];
@@ -270,19 +279,23 @@ impl Idle {
         has_place()
     }
 
-    /// Wakes or starts one worker unless somebody searches already: the second half of *expose*.
+    /// Wakes or starts one worker unless enough of them search already: the second half of *expose*.
     /// True if a worker is on its way now.
     pub(crate) fn wake_one(&self, field: &impl Field) -> bool {
         loop {
             // ORDERING: SeqCst fence between exposing work and looking for sleepers; partner:
             // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`.
             fence(Ordering::SeqCst);
-            if (self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker())
-                || self
-                    .searching
-                    .compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)
-                    .is_err()
-            {
+            if self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker() {
+                return false;
+            }
+            let now = self.searching.load(Ordering::Relaxed);
+            // Not again if it fails: whoever came or left in between looks for itself (proof, 2).
+            let and_one_more = || {
+                self.searching
+                    .compare_exchange(now, now + 1, Ordering::Relaxed, Ordering::Relaxed)
+            };
+            if !self.has_room_for_searchers(now) || and_one_more().is_err() {
                 return false;
             }
             let has_place = self.try_take_place();
@@ -317,6 +330,13 @@ impl Idle {
         }
     }
 
+    /// Whether another worker may search besides this many. At most half of the threads that have
+    /// a place search, so the number of threads that compute doubles with each wake-up.
+    fn has_room_for_searchers(&self, searching: usize) -> bool {
+        let computing = || self.computing.load(Ordering::Relaxed);
+        searching == 0 || (searching < MOST_SEARCHERS && 2 * searching < computing())
+    }
+
     /// Whether a worker searches, or is on its way to a search.
     pub(crate) fn is_searched(&self) -> bool {
         self.searching.load(Ordering::Relaxed) > 0 || self.is_anybody_coming()
@@ -337,10 +357,11 @@ impl Idle {
         self.searching.load(Ordering::Relaxed) == 1
     }
 
-    /// Notes that a searcher has found something; if it was the last, it looks whether there is
-    /// more.
+    /// Notes that a searcher has found something; if too few are left, it looks whether there is
+    /// more. The last searcher always does.
     pub(crate) fn found(&self, field: &impl Field) {
-        if self.searching.fetch_sub(1, Ordering::Relaxed) == 1 {
+        let left = self.searching.fetch_sub(1, Ordering::Relaxed) - 1;
+        if self.has_room_for_searchers(left) {
             // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
             fence(Ordering::SeqCst);
             self.look(field);

@@ -233,32 +233,43 @@ fn idle_failed_waker_looks_again() {
     });
 }
 
+/// One of this many threads that compute searches, and finds one of two entries.
+fn searcher_leaves(computing: usize) {
+    let pool = Pool::new(4);
+    for _ in 1..computing {
+        pool.idle.take_place_anyway();
+    }
+    pool.visible.store(1, Ordering::Relaxed);
+    pool.idle.enlist(SLEEPER);
+    pool.idle.take_place_anyway();
+    pool.idle.search();
+    let searcher = {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || {
+            // Takes one of the two entries and is busy with it for ever.
+            assert!(pool.take());
+            pool.idle.found(&*pool);
+        })
+    };
+    let pusher = {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || pool.expose())
+    };
+    pool.sleep();
+    pool.work_once();
+    searcher.join().unwrap();
+    pusher.join().unwrap();
+}
+
 #[test]
 fn idle_last_searcher_looks_again() {
-    within_bounds(|| {
-        let pool = Pool::new(3);
-        pool.idle.take_place_anyway();
-        pool.visible.store(1, Ordering::Relaxed);
-        pool.idle.enlist(SLEEPER);
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let searcher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                // Takes one of the two entries and is busy with it for ever.
-                assert!(pool.take());
-                pool.idle.found(&*pool);
-            })
-        };
-        let pusher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.expose())
-        };
-        pool.sleep();
-        pool.work_once();
-        searcher.join().unwrap();
-        pusher.join().unwrap();
-    });
+    within_bounds(|| searcher_leaves(2));
+}
+
+/// The pusher would have another thread search besides that searcher, and finds that it has left.
+#[test]
+fn idle_pusher_that_sees_a_searcher_leave_keeps_quiet() {
+    within_bounds(|| searcher_leaves(3));
 }
 
 #[test]
@@ -355,6 +366,10 @@ twins! {
     idle_last_searcher_looks_again {
         it_does_not: skipped("protocol/idle.rs", "found", "self.look") => Deadlock;
         it_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
+    }
+    idle_pusher_that_sees_a_searcher_leave_keeps_quiet {
+        the_searcher_does_not_look: skipped("protocol/idle.rs", "found", "self.look") => Deadlock;
+        the_searcher_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
     }
     idle_request_is_answered {
         the_sleeper_asks_nobody: skipped("protocol/idle.rs", "announce", "arm_all") => Says("asked again");
