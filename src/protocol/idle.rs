@@ -10,6 +10,7 @@
 //! | event     | who                 | what                                                       |
 //! |-----------|---------------------|------------------------------------------------------------|
 //! | *expose*  | pusher              | work becomes visible, **fence**, [`Idle::wake_one`]        |
+//! | *find*    | searcher            | leaves `searching`, **fence**, looks; arms all if it sees nothing |
 //! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, **fence**, arms all, *vacates*, looks once more |
 //! | *arrive*  | worker that has just started | leaves `coming`, joins `sleepers`, **fence**, arms all, looks |
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
@@ -44,7 +45,10 @@
 //!    `computing` for the last time, and the next thread to vacate sees it (fences again).
 //! 4. Private work is exposed on request. Requests are armed by all events that *arm all*;
 //!    the thread that is asked clears its flag first and reads `asleep` and `searching`
-//!    behind a fence, so that it either sees the sleeper or is asked again.
+//!    behind a fence, so that it either sees the sleeper or is asked again. It may have answered
+//!    only because somebody was `searching`. That searcher asks again when it finds something, so
+//!    one answer does not silence those that still sleep. So a request is down only if somebody
+//!    searches, if nobody could come, or if no place is free (and the next thread to vacate asks).
 //! 5. leave is to a spare what announce is to a sleeper. Either the pusher comes first, and the
 //!    last look sees what it exposed; or the pusher sees that a worker is absent. A spare that
 //!    retires leaves `spares` before `asleep`, and looks, so that a pusher that counted on it finds
@@ -263,8 +267,12 @@ impl Idle {
         if self.searching.load(Ordering::Relaxed) > 0 {
             return true;
         }
-        let could_come = self.asleep.load(Ordering::Relaxed) > 0 || self.is_anybody_coming();
-        (could_come || self.lacks_worker()) && self.has_place()
+        self.could_somebody_come() && self.has_place()
+    }
+
+    /// Whether a worker could come if there is a place for it.
+    fn could_somebody_come(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed) > 0 || self.is_anybody_coming() || self.lacks_worker()
     }
 
     /// Whether a place is free; if not, the next place that is given back is handed over.
@@ -289,13 +297,7 @@ impl Idle {
             if self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker() {
                 return false;
             }
-            let now = self.searching.load(Ordering::Relaxed);
-            // Not again if it fails: whoever came or left in between looks for itself (proof, 2).
-            let and_one_more = || {
-                self.searching
-                    .compare_exchange(now, now + 1, Ordering::Relaxed, Ordering::Relaxed)
-            };
-            if !self.has_room_for_searchers(now) || and_one_more().is_err() {
+            if !self.add_searcher() {
                 return false;
             }
             let has_place = self.try_take_place();
@@ -337,6 +339,19 @@ impl Idle {
         searching == 0 || (searching < MOST_SEARCHERS && 2 * searching < computing())
     }
 
+    /// Counts one more searcher, if there is room for it.
+    fn add_searcher(&self) -> bool {
+        let add_to = |now| {
+            self.searching
+                .compare_exchange(now, now + 1, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        // Once only: whoever comes or leaves in between looks for itself (proof, 2).
+        match add_to(0) {
+            Ok(_) => true,
+            Err(now) => self.has_room_for_searchers(now) && add_to(now).is_ok(),
+        }
+    }
+
     /// Whether a worker searches, or is on its way to a search.
     pub(crate) fn is_searched(&self) -> bool {
         self.searching.load(Ordering::Relaxed) > 0 || self.is_anybody_coming()
@@ -357,14 +372,20 @@ impl Idle {
         self.searching.load(Ordering::Relaxed) == 1
     }
 
-    /// Notes that a searcher has found something; if too few are left, it looks whether there is
-    /// more. The last searcher always does.
+    /// The event *find*: a searcher has found something. If there is room for another searcher
+    /// then, it looks whether there is more, and asks for more if it sees none. The last searcher
+    /// always does.
     pub(crate) fn found(&self, field: &impl Field) {
         let left = self.searching.fetch_sub(1, Ordering::Relaxed) - 1;
         if self.has_room_for_searchers(left) {
-            // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
+            // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2), or
+            // asking (proof, 4).
             fence(Ordering::SeqCst);
-            self.look(field);
+            if field.has_visible_work() {
+                self.wake_one(field);
+            } else if self.could_somebody_come() && self.has_place() {
+                field.arm_all();
+            }
         }
     }
 

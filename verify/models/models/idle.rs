@@ -290,6 +290,33 @@ fn idle_request_is_answered() {
     });
 }
 
+/// A searcher takes what was shown to it. The thread that showed it has lowered its request for that, and
+/// another worker sleeps still.
+#[test]
+fn idle_searcher_that_finds_asks_again() {
+    within_bounds(|| {
+        let pool = Pool::new(3);
+        pool.idle.take_place_anyway();
+        pool.idle.enlist(SLEEPER);
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let searcher = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                while !pool.take() {
+                    thread::yield_now();
+                }
+                pool.idle.found(&*pool);
+            })
+        };
+        pool.answer_request();
+        searcher.join().unwrap();
+        let is_asked_again = pool.asked.load(Ordering::Relaxed);
+        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
+        assert!(is_asked_again || !is_asleep, "asked again");
+    });
+}
+
 #[test]
 fn idle_request_refused_for_want_of_a_place_is_repeated() {
     exhaustively(|| {
@@ -375,6 +402,9 @@ twins! {
         the_sleeper_asks_nobody: skipped("protocol/idle.rs", "announce", "arm_all") => Says("asked again");
         the_sleeper_has_no_fence: acqrel("protocol/idle.rs", "announce", "fence") => Says("asked again");
         who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
+    }
+    idle_searcher_that_finds_asks_again {
+        it_does_not: skipped("protocol/idle.rs", "found", "arm_all") => Says("asked again");
     }
     idle_request_refused_for_want_of_a_place_is_repeated {
         it_is_not: skipped("protocol/idle.rs", "hand_over", "arm_all") => Says("asked again");
