@@ -17,7 +17,7 @@
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
 //! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could stand in for it: arms all, looks |
 //! | *retire*  | spare asleep for long | leaves `sleepers` and `spares`, **fence**, looks |
-//! | *nap*     | searcher woken for nothing | leaves `searching` (the last one looks), *vacates*; after the nap the rest of *announce* |
+//! | *stand aside* | spare that runs a start hook | *finds*, *vacates*; after the hook the rest of *arrive* |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
 //! thread, so that its next spawn exposes something.
@@ -403,7 +403,7 @@ impl Idle {
     /// The event *arrive*: an expected worker is there. The caller then waits to be roused.
     pub(crate) fn arrive(&self, worker: usize, field: &impl Field) {
         self.coming.fetch_sub(1, Ordering::Relaxed);
-        self.return_from_nap(worker, field);
+        self.join_sleepers(worker, field);
     }
 
     /// Adds a worker to the sleepers.
@@ -426,19 +426,19 @@ impl Idle {
         self.look(field);
     }
 
-    /// A searcher that was woken for nothing leaves the search and gives its place back, and is
-    /// not among the sleepers yet: until it [`return`](Self::return_from_nap)s nobody wakes it.
-    pub(crate) fn leave_for_nap(&self, field: &impl Field) {
+    /// The event *stand aside*: a spare leaves the search and gives its place back, and is not among
+    /// the sleepers yet: until it [joins them](Self::join_sleepers) nobody wakes it.
+    pub(crate) fn stand_aside(&self, field: &impl Field) {
         self.found(field);
         self.vacate(field);
     }
 
-    /// The second half of *announce*, for a worker that left the search before, or has not searched yet.
-    pub(crate) fn return_from_nap(&self, worker: usize, field: &impl Field) {
+    /// The second half of *arrive*, and of *stand aside*. The caller then waits to be roused.
+    pub(crate) fn join_sleepers(&self, worker: usize, field: &impl Field) {
         self.enlist(worker);
         failpoint::reach(Failpoint::WorkerAnnounced);
         // ORDERING: SeqCst fence between announcing and arming, and between announcing and the
-        // last look; partners: `is_hungry` and `wake_one`. Model: `models::idle_nap_*`.
+        // last look; partners: `is_hungry` and `wake_one`. Model: `models::idle_aside_*`.
         fence(Ordering::SeqCst);
         field.arm_all();
         self.look(field);

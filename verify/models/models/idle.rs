@@ -132,9 +132,9 @@ fn idle_push_wakes_or_is_seen() {
     });
 }
 
-/// A worker that was woken for nothing sees after its nap what was pushed meanwhile.
+/// A worker that stood aside sees what was pushed meanwhile.
 #[test]
-fn idle_nap_ends_with_a_look() {
+fn idle_aside_ends_with_a_look() {
     exhaustively(|| {
         let pool = Pool::new(2);
         pool.idle.take_place_anyway();
@@ -143,9 +143,9 @@ fn idle_nap_ends_with_a_look() {
         let worker = {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                pool.idle.leave_for_nap(&*pool);
+                pool.idle.stand_aside(&*pool);
                 pool.is_asleep.store(true, Ordering::Relaxed);
-                pool.idle.return_from_nap(SLEEPER, &*pool);
+                pool.idle.join_sleepers(SLEEPER, &*pool);
                 pool.sleep();
                 pool.work_once();
             })
@@ -155,9 +155,9 @@ fn idle_nap_ends_with_a_look() {
     });
 }
 
-/// Private work is exposed on request; a request made at the end of a nap is answered, too.
+/// Private work is exposed on request, also where the worker that asks stood aside before.
 #[test]
-fn idle_request_at_the_end_of_a_nap_is_answered() {
+fn idle_aside_asks_when_it_ends() {
     exhaustively(|| {
         let pool = Pool::new(2);
         pool.idle.take_place_anyway();
@@ -166,9 +166,9 @@ fn idle_request_at_the_end_of_a_nap_is_answered() {
         let worker = {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                pool.idle.leave_for_nap(&*pool);
+                pool.idle.stand_aside(&*pool);
                 pool.is_asleep.store(true, Ordering::Relaxed);
-                pool.idle.return_from_nap(SLEEPER, &*pool);
+                pool.idle.join_sleepers(SLEEPER, &*pool);
                 pool.asked.load(Ordering::Relaxed)
             })
         };
@@ -371,14 +371,14 @@ twins! {
         the_pusher_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Deadlock;
         the_sleeper_is_not_counted: skipped("protocol/idle.rs", "enlist", "fetch_add") => Deadlock;
     }
-    idle_nap_ends_with_a_look {
-        it_does_not: skipped("protocol/idle.rs", "return_from_nap", "self.look") => Deadlock;
-        it_has_no_fence: relaxed("protocol/idle.rs", "return_from_nap", "fence") => Deadlock;
+    idle_aside_ends_with_a_look {
+        it_does_not: skipped("protocol/idle.rs", "join_sleepers", "self.look") => Deadlock;
+        it_has_no_fence: relaxed("protocol/idle.rs", "join_sleepers", "fence") => Deadlock;
         the_pusher_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Deadlock;
     }
-    idle_request_at_the_end_of_a_nap_is_answered {
-        the_nap_asks_nobody: skipped("protocol/idle.rs", "return_from_nap", "arm_all") => Says("asked again");
-        the_nap_has_no_fence: acqrel("protocol/idle.rs", "return_from_nap", "fence") => Says("asked again");
+    idle_aside_asks_when_it_ends {
+        it_asks_nobody: skipped("protocol/idle.rs", "join_sleepers", "arm_all") => Says("asked again");
+        it_has_no_fence: acqrel("protocol/idle.rs", "join_sleepers", "fence") => Says("asked again");
         who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
     }
     idle_place_passes_on {

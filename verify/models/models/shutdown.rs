@@ -101,12 +101,12 @@ impl Core {
     }
 
     /// From a search that has found nothing on, until the pool is over.
-    fn search_in_vain(&self, worker: usize, may_nap: bool) {
+    fn search_in_vain(&self, worker: usize, stands_aside: bool) {
         while !self.threads.is_closed() {
-            if may_nap {
-                self.idle.leave_for_nap(self);
+            if stands_aside {
+                self.idle.stand_aside(self);
                 self.slots[worker].is_asleep.store(true, Ordering::Relaxed);
-                self.idle.return_from_nap(worker, self);
+                self.idle.join_sleepers(worker, self);
             } else {
                 self.slots[worker].is_asleep.store(true, Ordering::Relaxed);
                 self.idle.announce(worker, self);
