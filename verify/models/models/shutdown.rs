@@ -159,14 +159,14 @@ impl Core {
     }
 }
 
-/// Shuts down while a worker searches in vain, and naps before it goes to sleep or does not.
-fn shut_down_beside_a_search(naps: bool) {
+/// Shuts down while a worker searches in vain, and stands aside before it goes to sleep or does not.
+fn shut_down_beside_a_search(stands_aside: bool) {
     let core = Core::new(0);
     core.idle.take_place_anyway();
     core.idle.search();
     let worker = {
         let core = Arc::clone(&core);
-        thread::spawn(move || core.search_in_vain(WORKER, naps))
+        thread::spawn(move || core.search_in_vain(WORKER, stands_aside))
     };
     core.shut_down();
     worker.join().unwrap();
@@ -179,7 +179,7 @@ fn shutdown_finds_a_worker_that_goes_to_sleep() {
 }
 
 #[test]
-fn shutdown_finds_a_worker_that_comes_back_from_a_nap() {
+fn shutdown_finds_a_worker_that_stood_aside() {
     exhaustively(|| shut_down_beside_a_search(true));
 }
 
@@ -255,7 +255,7 @@ twins! {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;
         it_is_said_too_late: step("says so after it has roused all") => Deadlock;
     }
-    shutdown_finds_a_worker_that_comes_back_from_a_nap {
+    shutdown_finds_a_worker_that_stood_aside {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;
         it_is_said_too_late: step("says so after it has roused all") => Deadlock;
     }
