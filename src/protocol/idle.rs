@@ -89,6 +89,7 @@ pub(crate) trait Field {
 /// The places and sleepers of one pool.
 pub(crate) struct Idle {
     places: usize,
+    most_searchers: usize,
     most_spares: usize,
     /// Each on a cache line of its own: a thread that reads one of them is not held up by those that
     /// write the others.
@@ -111,6 +112,7 @@ impl Idle {
     pub(crate) fn new(places: usize, most_spares: usize) -> Self {
         Self {
             places,
+            most_searchers: places.div_ceil(2).min(MOST_SEARCHERS),
             most_spares,
             computing: CachePadded::default(),
             searching: CachePadded::default(),
@@ -336,7 +338,7 @@ impl Idle {
     /// a place search, so the number of threads that compute doubles with each wake-up.
     fn has_room_for_searchers(&self, searching: usize) -> bool {
         let computing = || self.computing.load(Ordering::Relaxed);
-        searching == 0 || (searching < MOST_SEARCHERS && 2 * searching < computing())
+        searching == 0 || (searching < self.most_searchers && 2 * searching < computing())
     }
 
     /// Counts one more searcher, if there is room for it.
@@ -383,7 +385,7 @@ impl Idle {
             fence(Ordering::SeqCst);
             if field.has_visible_work() {
                 self.wake_one(field);
-            } else if self.could_somebody_come() && self.has_place() {
+            } else if self.could_somebody_come() {
                 field.arm_all();
             }
         }
