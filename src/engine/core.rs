@@ -128,28 +128,17 @@ impl Roster {
 
     /// Wakes all parked threads, so that they look for what they wait for.
     pub(crate) fn unpark_all(&self) {
-        self.read(|slots| slots.iter().for_each(|slot| slot.parker.unpark()));
+        self.held().for_each(|slot| slot.parker.unpark());
     }
 
     /// Takes the oldest run of the first thread after `thief` that shares any.
     pub(crate) fn steal(&self, thief: &Slot) -> Option<Run> {
-        self.read(|slots| {
-            let own = slots
-                .iter()
-                .position(|slot| std::ptr::eq(&**slot, thief))
-                .unwrap_or(0);
-            let (before, after) = slots.split_at(own);
-            let mut others = after.iter().skip(1).chain(before);
-            others.find_map(|slot| slot.steal())
-        })
+        self.others(thief).find_map(Slot::steal)
     }
 
     /// Whether somebody else than the owner of this slot has something to be stolen.
     pub(crate) fn has_work_beyond(&self, slot: &Slot) -> bool {
-        self.read(|slots| {
-            let mut others = slots.iter().filter(|other| !std::ptr::eq(&***other, slot));
-            others.any(|other| other.has_work())
-        })
+        self.others(slot).any(Slot::has_work)
     }
 }
 
@@ -382,8 +371,8 @@ impl Core {
 
     /// Whether some thread is parked in a nursery, or blocks in one.
     pub(super) fn is_anybody_waiting(&self) -> bool {
-        let waits = |slot: &Arc<Slot>| matches!(slot.doing(), Doing::Waiting | Doing::Blocking);
-        self.roster.read(|slots| slots.iter().any(waits))
+        let waits = |slot: &Slot| matches!(slot.doing(), Doing::Waiting | Doing::Blocking);
+        self.roster.held().any(waits)
     }
 
     fn worker_name(&self, index: usize) -> String {
@@ -453,15 +442,14 @@ impl Field for Core {
         if self.is_orphan() {
             return false;
         }
-        self.injector.len() > 0 || self.roster.read(|slots| slots.iter().any(|s| s.has_work()))
+        self.injector.len() > 0 || self.roster.held().any(Slot::has_work)
     }
 
     fn arm_all(&self) {
         if self.is_orphan() {
             return;
         }
-        self.roster
-            .read(|slots| slots.iter().for_each(|slot| slot.requests.arm()));
+        self.roster.held().for_each(|slot| slot.requests.arm());
         failpoint::reach(Failpoint::RequestSet);
     }
 
@@ -504,8 +492,7 @@ impl fmt::Debug for Core {
             .field("side_threads", &living)
             .field("side_threads_ready", &ready);
         // The writer is user code: it must not run under the lock.
-        let seats = self.roster.read(<[_]>::to_vec);
-        out.field("seats", &seats)
+        out.field("seats", &self.roster.to_vec())
             .field("free_seats", &self.roster.count_free())
             .finish()
     }

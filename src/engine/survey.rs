@@ -62,12 +62,12 @@ impl Asked {
 impl Core {
     /// Asks the threads that have something open what it is, and waits a moment for their reports.
     pub(crate) fn survey(&self) -> Survey {
-        let ask = |slot: &Arc<Slot>| Asked {
-            slot: Arc::clone(slot),
+        let ask = |slot: Arc<Slot>| Asked {
             request: slot.desk.ask(),
+            slot,
             report: None,
         };
-        let mut asked: Vec<_> = self.roster.read(|slots| slots.iter().map(ask).collect());
+        let mut asked: Vec<_> = self.roster.to_vec().into_iter().map(ask).collect();
         let started = clock::tick();
         loop {
             let open = asked

@@ -4,10 +4,11 @@
 //!   arriving
 //!      v
 //!   sleeping ── roused (with a place) ──> searching ── found ──> running
-//!      ^                                   |  |  ^                  |
-//!      ├───────── announce ────────────────┘  |  └─── ran dry ──────┘
-//!      └─── napping <── woken for nothing ────┘
+//!      ^                                   |     ^                  |
+//!      └───────────── announce ────────────┘     └──── ran dry ─────┘
 //! ```
+//!
+//! A search comes to an end: see [`Patience`].
 //!
 //! A spare worker begins with a search, and ends when it has slept for [`RETIREMENT`].
 
@@ -27,15 +28,13 @@ use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
 use crate::protocol::idle::Field;
 
-/// How long a searcher spins if it is the only one: about as long as it takes here to wake a
+/// How long a searcher spins at most if it is the only one: about as long as it takes to wake a
 /// thread.
 const SEARCH: Duration = Duration::from_micros(50);
-/// How long a worker cannot be woken after it was woken for nothing. The time doubles each time in
-/// a row, up to [`LONGEST_NAP`].
-///
-/// Without naps, a caller that opens a tiny nursery every few microseconds wakes a worker for each,
-/// at some 12 us per wake-up, and keeps it searching all the time. The price is that a long child
-/// may start this much later if the wake-up before it found nothing.
+/// A worker that computes for less than this time was woken for nothing: waking it costs more.
+const WORTH: Duration = Duration::from_micros(10);
+/// How long a searcher naps that was woken for nothing. The time doubles with each nap in a row, up to
+/// [`LONGEST_NAP`].
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
@@ -64,13 +63,13 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
     let seat = spare_seat(&core, index);
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
-        // The hook is user code and may take long, so the worker counts as napping.
-        core.idle.leave_for_nap(&*core);
+        // The hook is user code and may take long, so nobody counts on the worker.
+        core.idle.stand_aside(&*core);
     }
     let _hooks = hooks::enter(core.hooks());
     if has_hook {
         seat.slot().asleep.store(true, Ordering::Relaxed);
-        core.idle.return_from_nap(index, &*core);
+        core.idle.join_sleepers(index, &*core);
         rouse_all_if_over(&core);
     }
     run(&seat, index);
@@ -103,36 +102,98 @@ fn work(seat: &Seat, index: usize) -> bool {
         if !sleep(seat, index) {
             return false;
         }
-        let mut was_woken_for_nothing = true;
-        while let Some(run) = search(seat) {
-            was_woken_for_nothing = false;
+        let mut patience = Patience::new(nap);
+        while let Some(run) = search(seat, &mut patience) {
             seat.core.idle.found(&*seat.core);
             execute(seat, run);
             while !seat.core.idle.is_crowded() {
                 let Some(run) = find_next(seat) else { break };
                 execute(seat, run);
             }
+            patience.note_end();
             seat.core.idle.search();
         }
+        nap = patience.nap;
         // A worker that is one too many leaves what its children have spawned, and the homes of
         // these may be parked.
         seat.let_go_of_the_foreign();
         if seat.core.is_shut_down() {
             return true;
         }
-        if was_woken_for_nothing {
-            seat.core.idle.leave_for_nap(&*seat.core);
-            failpoint::reach(Failpoint::WorkerNaps);
-            thread::sleep(nap);
-            nap = (nap * 2).min(LONGEST_NAP);
-            seat.slot().asleep.store(true, Ordering::Relaxed);
-            seat.core.idle.return_from_nap(index, &*seat.core);
-        } else {
-            nap = SHORTEST_NAP;
-            seat.slot().asleep.store(true, Ordering::Relaxed);
-            seat.core.idle.announce(index, &*seat.core);
-        }
+        seat.slot().asleep.store(true, Ordering::Relaxed);
+        seat.core.idle.announce(index, &*seat.core);
         rouse_all_if_over(&seat.core);
+    }
+}
+
+/// How long a worker that was woken goes on searching.
+///
+/// It spins for no longer than it has computed since it was woken, and for [`SEARCH`] at a time. If it has
+/// computed for less than [`WORTH`] by then, it *naps*: it looks once more after a while. It counts as a
+/// searcher meanwhile, so that nobody wakes another worker for as little. If it finds something, it
+/// goes on; if not, it sleeps. A worker that finds something at its first look has no need of a clock.
+///
+/// Without naps, a caller that opens a tiny nursery every few microseconds wakes a worker for each,
+/// at some 12 us per wake-up, and keeps it searching all the time. The price is that a long child
+/// may start up to [`LONGEST_NAP`] later after such nurseries.
+struct Patience {
+    /// When the worker was woken or last looked in vain, if it has not ended a run since.
+    since: Option<clock::Tick>,
+    /// How much longer it spins.
+    left: Duration,
+    /// For how long it has computed, as far as that is less than [`WORTH`].
+    computed: Duration,
+    /// How long the next nap is.
+    nap: Duration,
+    has_napped: bool,
+}
+
+impl Patience {
+    fn new(nap: Duration) -> Self {
+        Self {
+            since: Some(clock::tick()),
+            left: SEARCH,
+            computed: Duration::ZERO,
+            nap,
+            has_napped: false,
+        }
+    }
+
+    /// Notes that the worker has run what it found.
+    fn note_end(&mut self) {
+        let time = self
+            .since
+            .take()
+            .map_or(SEARCH, |since| clock::tick() - since);
+        self.left = (self.left + time).min(SEARCH);
+        self.computed = (self.computed + time).min(WORTH);
+        self.has_napped = false;
+        if self.computed == WORTH {
+            self.nap = SHORTEST_NAP;
+        }
+    }
+
+    /// Notes a look in vain; returns whether to look again at once.
+    fn is_left(&mut self) -> bool {
+        let now = clock::tick();
+        if let Some(since) = self.since.replace(now) {
+            self.left = self.left.saturating_sub(now - since);
+        }
+        !self.left.is_zero()
+    }
+
+    /// Naps, if the worker was woken for nothing and has not just had a nap; returns whether it did.
+    fn nap(&mut self) -> bool {
+        if self.has_napped || self.computed == WORTH {
+            return false;
+        }
+        failpoint::reach(Failpoint::WorkerNaps);
+        thread::sleep(self.nap);
+        self.nap = (self.nap * 2).min(LONGEST_NAP);
+        self.has_napped = true;
+        self.computed = Duration::ZERO;
+        self.since = Some(clock::tick());
+        true
     }
 }
 
@@ -172,8 +233,7 @@ fn sleep(seat: &Seat, index: usize) -> bool {
 }
 
 /// Looks for a run until it seems hopeless, or until this worker is one too many.
-fn search(seat: &Seat) -> Option<Run> {
-    let started = clock::tick();
+fn search(seat: &Seat, patience: &mut Patience) -> Option<Run> {
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
             failpoint::reach(Failpoint::WorkerStandsDown);
@@ -183,10 +243,11 @@ fn search(seat: &Seat) -> Option<Run> {
             return Some(run);
         }
         seat.core.arm_all();
-        if !seat.core.idle.is_only_searcher() || clock::tick() - started > SEARCH {
+        if seat.core.idle.is_only_searcher() && patience.is_left() {
+            thread::pause(PAUSES);
+        } else if seat.core.is_shut_down() || !patience.nap() {
             return None;
         }
-        thread::pause(PAUSES);
     }
 }
 

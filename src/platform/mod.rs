@@ -71,18 +71,16 @@ pub(crate) mod sync {
     #[cfg(hatchery_loom)]
     pub(crate) use crate::platform::condvar::Condvar;
     #[cfg(hatchery_lab)]
-    pub(crate) use laboratory::sync::{
-        Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak, atomic,
-    };
+    pub(crate) use laboratory::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak, atomic};
     #[cfg(hatchery_loom)]
-    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
     #[cfg(hatchery_shuttle)]
-    pub(crate) use shuttle::sync::{Arc, RwLock, Weak};
+    pub(crate) use shuttle::sync::{Arc, Weak};
     #[cfg(hatchery_loom)]
     pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::PoisonError;
     #[cfg(not(any(hatchery_loom, hatchery_shuttle, hatchery_lab)))]
-    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
 
     /// The standard library's atomics, and 64-bit atomics where the processor has none.
     #[cfg(not(any(hatchery_loom, hatchery_shuttle, hatchery_lab)))]

@@ -10,13 +10,14 @@
 //! | event     | who                 | what                                                       |
 //! |-----------|---------------------|------------------------------------------------------------|
 //! | *expose*  | pusher              | work becomes visible, **fence**, [`Idle::wake_one`]        |
+//! | *find*    | searcher            | leaves `searching`, **fence**, looks; arms all if it sees nothing |
 //! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, **fence**, arms all, *vacates*, looks once more |
 //! | *arrive*  | worker that has just started | leaves `coming`, joins `sleepers`, **fence**, arms all, looks |
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
 //! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could stand in for it: arms all, looks |
 //! | *retire*  | spare asleep for long | leaves `sleepers` and `spares`, **fence**, looks |
-//! | *nap*     | searcher woken for nothing | leaves `searching` (the last one looks), *vacates*; after the nap the rest of *announce* |
+//! | *stand aside* | spare that runs a start hook | *finds*, *vacates*; after the hook the rest of *arrive* |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
 //! thread, so that its next spawn exposes something.
@@ -34,15 +35,20 @@
 //!
 //! 1. expose / announce: of their two fences one comes first. If it is the pusher's, the sleeper's
 //!    last look sees the work; if it is the sleeper's, the pusher sees a sleeper.
-//! 2. The pusher may keep quiet because somebody is `searching`. Every way out of that state looks
-//!    again *after* it has left it: a searcher that found something and was the last
-//!    ([`Idle::found`]), a searcher that announces, and a waker that could not wake anybody (the
-//!    loop in [`Idle::wake_one`]).
+//! 2. The pusher may keep quiet because somebody is `searching`, or because the number of searchers
+//!    has changed since its fence. Every way out of that state looks again *after* it has left it: a
+//!    searcher that found something and was the last ([`Idle::found`]), a searcher that announces,
+//!    and a waker that could not wake anybody (the loop in [`Idle::wake_one`]). The last thread that
+//!    leaves has its fence after the pusher's, or the pusher had seen that it left. So that thread
+//!    sees what was pushed.
 //! 3. The pusher may fail because no place is free. Then `refused` was set before it looked at
 //!    `computing` for the last time, and the next thread to vacate sees it (fences again).
 //! 4. Private work is exposed on request. Requests are armed by all events that *arm all*;
 //!    the thread that is asked clears its flag first and reads `asleep` and `searching`
-//!    behind a fence, so that it either sees the sleeper or is asked again.
+//!    behind a fence, so that it either sees the sleeper or is asked again. It may have answered
+//!    only because somebody was `searching`. That searcher asks again when it finds something, so
+//!    one answer does not silence those that still sleep. So a request is down only if somebody
+//!    searches, if nobody could come, or if no place is free (and the next thread to vacate asks).
 //! 5. leave is to a spare what announce is to a sleeper. Either the pusher comes first, and the
 //!    last look sees what it exposed; or the pusher sees that a worker is absent. A spare that
 //!    retires leaves `spares` before `asleep`, and looks, so that a pusher that counted on it finds
@@ -59,9 +65,14 @@
 //! Waiters do not take part: each parks for events of its own (see `engine::wait`) that unpark it
 //! directly. Models: `models::idle_*`, `models::start_*`.
 
+use crossbeam_utils::CachePadded;
+
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::platform::sync::{Mutex, lock};
+
+/// The most workers that search at a time, so that they do not stand in each other's way.
+const MOST_SEARCHERS: usize = 8;
 
 /// What the protocol needs to know of the pool around it.
 pub(crate) trait Field {
@@ -78,10 +89,13 @@ pub(crate) trait Field {
 /// The places and sleepers of one pool.
 pub(crate) struct Idle {
     places: usize,
+    most_searchers: usize,
     most_spares: usize,
-    computing: AtomicUsize,
-    searching: AtomicUsize,
-    asleep: AtomicUsize,
+    /// Each on a cache line of its own: a thread that reads one of them is not held up by those that
+    /// write the others.
+    computing: CachePadded<AtomicUsize>,
+    searching: CachePadded<AtomicUsize>,
+    asleep: CachePadded<AtomicUsize>,
     /// Workers that are being started and have not arrived.
     coming: AtomicUsize,
     absent: AtomicUsize,
@@ -98,10 +112,11 @@ impl Idle {
     pub(crate) fn new(places: usize, most_spares: usize) -> Self {
         Self {
             places,
+            most_searchers: places.div_ceil(2).min(MOST_SEARCHERS),
             most_spares,
-            computing: AtomicUsize::new(0),
-            searching: AtomicUsize::new(0),
-            asleep: AtomicUsize::new(0),
+            computing: CachePadded::default(),
+            searching: CachePadded::default(),
+            asleep: CachePadded::default(),
             coming: AtomicUsize::new(0),
             absent: AtomicUsize::new(0),
             spares: AtomicUsize::new(0),
@@ -114,9 +129,9 @@ impl Idle {
     /// Threads that compute, search, sleep, are absent, or spare; for people to read.
     pub(crate) fn snapshot(&self) -> [usize; 5] {
         let counts = [
-            &self.computing,
-            &self.searching,
-            &self.asleep,
+            &*self.computing,
+            &*self.searching,
+            &*self.asleep,
             &self.absent,
             &self.spares,
         ];
@@ -254,8 +269,12 @@ impl Idle {
         if self.searching.load(Ordering::Relaxed) > 0 {
             return true;
         }
-        let could_come = self.asleep.load(Ordering::Relaxed) > 0 || self.is_anybody_coming();
-        (could_come || self.lacks_worker()) && self.has_place()
+        self.could_somebody_come() && self.has_place()
+    }
+
+    /// Whether a worker could come if there is a place for it.
+    fn could_somebody_come(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed) > 0 || self.is_anybody_coming() || self.lacks_worker()
     }
 
     /// Whether a place is free; if not, the next place that is given back is handed over.
@@ -270,19 +289,17 @@ impl Idle {
         has_place()
     }
 
-    /// Wakes or starts one worker unless somebody searches already: the second half of *expose*.
+    /// Wakes or starts one worker unless enough of them search already: the second half of *expose*.
     /// True if a worker is on its way now.
     pub(crate) fn wake_one(&self, field: &impl Field) -> bool {
         loop {
             // ORDERING: SeqCst fence between exposing work and looking for sleepers; partner:
             // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`.
             fence(Ordering::SeqCst);
-            if (self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker())
-                || self
-                    .searching
-                    .compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)
-                    .is_err()
-            {
+            if self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker() {
+                return false;
+            }
+            if !self.add_searcher() {
                 return false;
             }
             let has_place = self.try_take_place();
@@ -317,6 +334,26 @@ impl Idle {
         }
     }
 
+    /// Whether another worker may search besides this many. At most half of the threads that have
+    /// a place search, so the number of threads that compute doubles with each wake-up.
+    fn has_room_for_searchers(&self, searching: usize) -> bool {
+        let computing = || self.computing.load(Ordering::Relaxed);
+        searching == 0 || (searching < self.most_searchers && 2 * searching < computing())
+    }
+
+    /// Counts one more searcher, if there is room for it.
+    fn add_searcher(&self) -> bool {
+        let add_to = |now| {
+            self.searching
+                .compare_exchange(now, now + 1, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        // Once only: whoever comes or leaves in between looks for itself (proof, 2).
+        match add_to(0) {
+            Ok(_) => true,
+            Err(now) => self.has_room_for_searchers(now) && add_to(now).is_ok(),
+        }
+    }
+
     /// Whether a worker searches, or is on its way to a search.
     pub(crate) fn is_searched(&self) -> bool {
         self.searching.load(Ordering::Relaxed) > 0 || self.is_anybody_coming()
@@ -337,13 +374,20 @@ impl Idle {
         self.searching.load(Ordering::Relaxed) == 1
     }
 
-    /// Notes that a searcher has found something; if it was the last, it looks whether there is
-    /// more.
+    /// The event *find*: a searcher has found something. If there is room for another searcher
+    /// then, it looks whether there is more, and asks for more if it sees none. The last searcher
+    /// always does.
     pub(crate) fn found(&self, field: &impl Field) {
-        if self.searching.fetch_sub(1, Ordering::Relaxed) == 1 {
-            // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
+        let left = self.searching.fetch_sub(1, Ordering::Relaxed) - 1;
+        if self.has_room_for_searchers(left) {
+            // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2), or
+            // asking (proof, 4).
             fence(Ordering::SeqCst);
-            self.look(field);
+            if field.has_visible_work() {
+                self.wake_one(field);
+            } else if self.could_somebody_come() {
+                field.arm_all();
+            }
         }
     }
 
@@ -361,7 +405,7 @@ impl Idle {
     /// The event *arrive*: an expected worker is there. The caller then waits to be roused.
     pub(crate) fn arrive(&self, worker: usize, field: &impl Field) {
         self.coming.fetch_sub(1, Ordering::Relaxed);
-        self.return_from_nap(worker, field);
+        self.join_sleepers(worker, field);
     }
 
     /// Adds a worker to the sleepers.
@@ -384,19 +428,19 @@ impl Idle {
         self.look(field);
     }
 
-    /// A searcher that was woken for nothing leaves the search and gives its place back, and is
-    /// not among the sleepers yet: until it [`return`](Self::return_from_nap)s nobody wakes it.
-    pub(crate) fn leave_for_nap(&self, field: &impl Field) {
+    /// The event *stand aside*: a spare leaves the search and gives its place back, and is not among
+    /// the sleepers yet: until it [joins them](Self::join_sleepers) nobody wakes it.
+    pub(crate) fn stand_aside(&self, field: &impl Field) {
         self.found(field);
         self.vacate(field);
     }
 
-    /// The second half of *announce*, for a worker that left the search before, or has not searched yet.
-    pub(crate) fn return_from_nap(&self, worker: usize, field: &impl Field) {
+    /// The second half of *arrive*, and of *stand aside*. The caller then waits to be roused.
+    pub(crate) fn join_sleepers(&self, worker: usize, field: &impl Field) {
         self.enlist(worker);
         failpoint::reach(Failpoint::WorkerAnnounced);
         // ORDERING: SeqCst fence between announcing and arming, and between announcing and the
-        // last look; partners: `is_hungry` and `wake_one`. Model: `models::idle_nap_*`.
+        // last look; partners: `is_hungry` and `wake_one`. Model: `models::idle_aside_*`.
         fence(Ordering::SeqCst);
         field.arm_all();
         self.look(field);

@@ -132,9 +132,9 @@ fn idle_push_wakes_or_is_seen() {
     });
 }
 
-/// A worker that was woken for nothing sees after its nap what was pushed meanwhile.
+/// A worker that stood aside sees what was pushed meanwhile.
 #[test]
-fn idle_nap_ends_with_a_look() {
+fn idle_aside_ends_with_a_look() {
     exhaustively(|| {
         let pool = Pool::new(2);
         pool.idle.take_place_anyway();
@@ -143,9 +143,9 @@ fn idle_nap_ends_with_a_look() {
         let worker = {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                pool.idle.leave_for_nap(&*pool);
+                pool.idle.stand_aside(&*pool);
                 pool.is_asleep.store(true, Ordering::Relaxed);
-                pool.idle.return_from_nap(SLEEPER, &*pool);
+                pool.idle.join_sleepers(SLEEPER, &*pool);
                 pool.sleep();
                 pool.work_once();
             })
@@ -155,9 +155,9 @@ fn idle_nap_ends_with_a_look() {
     });
 }
 
-/// Private work is exposed on request; a request made at the end of a nap is answered, too.
+/// Private work is exposed on request, also where the worker that asks stood aside before.
 #[test]
-fn idle_request_at_the_end_of_a_nap_is_answered() {
+fn idle_aside_asks_when_it_ends() {
     exhaustively(|| {
         let pool = Pool::new(2);
         pool.idle.take_place_anyway();
@@ -166,9 +166,9 @@ fn idle_request_at_the_end_of_a_nap_is_answered() {
         let worker = {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                pool.idle.leave_for_nap(&*pool);
+                pool.idle.stand_aside(&*pool);
                 pool.is_asleep.store(true, Ordering::Relaxed);
-                pool.idle.return_from_nap(SLEEPER, &*pool);
+                pool.idle.join_sleepers(SLEEPER, &*pool);
                 pool.asked.load(Ordering::Relaxed)
             })
         };
@@ -233,32 +233,43 @@ fn idle_failed_waker_looks_again() {
     });
 }
 
+/// One of this many threads that compute searches, and finds one of two entries.
+fn searcher_leaves(computing: usize) {
+    let pool = Pool::new(4);
+    for _ in 1..computing {
+        pool.idle.take_place_anyway();
+    }
+    pool.visible.store(1, Ordering::Relaxed);
+    pool.idle.enlist(SLEEPER);
+    pool.idle.take_place_anyway();
+    pool.idle.search();
+    let searcher = {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || {
+            // Takes one of the two entries and is busy with it for ever.
+            assert!(pool.take());
+            pool.idle.found(&*pool);
+        })
+    };
+    let pusher = {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || pool.expose())
+    };
+    pool.sleep();
+    pool.work_once();
+    searcher.join().unwrap();
+    pusher.join().unwrap();
+}
+
 #[test]
 fn idle_last_searcher_looks_again() {
-    within_bounds(|| {
-        let pool = Pool::new(3);
-        pool.idle.take_place_anyway();
-        pool.visible.store(1, Ordering::Relaxed);
-        pool.idle.enlist(SLEEPER);
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let searcher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                // Takes one of the two entries and is busy with it for ever.
-                assert!(pool.take());
-                pool.idle.found(&*pool);
-            })
-        };
-        let pusher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.expose())
-        };
-        pool.sleep();
-        pool.work_once();
-        searcher.join().unwrap();
-        pusher.join().unwrap();
-    });
+    within_bounds(|| searcher_leaves(2));
+}
+
+/// The pusher would have another thread search besides that searcher, and finds that it has left.
+#[test]
+fn idle_pusher_that_sees_a_searcher_leave_keeps_quiet() {
+    within_bounds(|| searcher_leaves(3));
 }
 
 #[test]
@@ -276,6 +287,33 @@ fn idle_request_is_answered() {
         worker.join().unwrap();
         fence(Ordering::SeqCst);
         pool.assert_answered();
+    });
+}
+
+/// A searcher takes what was shown to it. The thread that showed it has lowered its request for that, and
+/// another worker sleeps still.
+#[test]
+fn idle_searcher_that_finds_asks_again() {
+    within_bounds(|| {
+        let pool = Pool::new(3);
+        pool.idle.take_place_anyway();
+        pool.idle.enlist(SLEEPER);
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        let searcher = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                while !pool.take() {
+                    thread::yield_now();
+                }
+                pool.idle.found(&*pool);
+            })
+        };
+        pool.answer_request();
+        searcher.join().unwrap();
+        let is_asked_again = pool.asked.load(Ordering::Relaxed);
+        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
+        assert!(is_asked_again || !is_asleep, "asked again");
     });
 }
 
@@ -333,14 +371,14 @@ twins! {
         the_pusher_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Deadlock;
         the_sleeper_is_not_counted: skipped("protocol/idle.rs", "enlist", "fetch_add") => Deadlock;
     }
-    idle_nap_ends_with_a_look {
-        it_does_not: skipped("protocol/idle.rs", "return_from_nap", "self.look") => Deadlock;
-        it_has_no_fence: relaxed("protocol/idle.rs", "return_from_nap", "fence") => Deadlock;
+    idle_aside_ends_with_a_look {
+        it_does_not: skipped("protocol/idle.rs", "join_sleepers", "self.look") => Deadlock;
+        it_has_no_fence: relaxed("protocol/idle.rs", "join_sleepers", "fence") => Deadlock;
         the_pusher_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Deadlock;
     }
-    idle_request_at_the_end_of_a_nap_is_answered {
-        the_nap_asks_nobody: skipped("protocol/idle.rs", "return_from_nap", "arm_all") => Says("asked again");
-        the_nap_has_no_fence: acqrel("protocol/idle.rs", "return_from_nap", "fence") => Says("asked again");
+    idle_aside_asks_when_it_ends {
+        it_asks_nobody: skipped("protocol/idle.rs", "join_sleepers", "arm_all") => Says("asked again");
+        it_has_no_fence: acqrel("protocol/idle.rs", "join_sleepers", "fence") => Says("asked again");
         who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
     }
     idle_place_passes_on {
@@ -356,10 +394,17 @@ twins! {
         it_does_not: skipped("protocol/idle.rs", "found", "self.look") => Deadlock;
         it_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
     }
+    idle_pusher_that_sees_a_searcher_leave_keeps_quiet {
+        the_searcher_does_not_look: skipped("protocol/idle.rs", "found", "self.look") => Deadlock;
+        the_searcher_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
+    }
     idle_request_is_answered {
         the_sleeper_asks_nobody: skipped("protocol/idle.rs", "announce", "arm_all") => Says("asked again");
         the_sleeper_has_no_fence: acqrel("protocol/idle.rs", "announce", "fence") => Says("asked again");
         who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
+    }
+    idle_searcher_that_finds_asks_again {
+        it_does_not: skipped("protocol/idle.rs", "found", "arm_all") => Says("asked again");
     }
     idle_request_refused_for_want_of_a_place_is_repeated {
         it_is_not: skipped("protocol/idle.rs", "hand_over", "arm_all") => Says("asked again");

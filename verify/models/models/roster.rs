@@ -79,8 +79,7 @@ fn visit(roster: &Slots, number: usize) {
 
 /// The free slots, of which each is there once.
 fn all_free(roster: &Slots) -> Vec<Arc<Slot>> {
-    let held = roster.read(<[_]>::len);
-    assert_eq!(held, 0, "nobody is here");
+    assert_eq!(roster.held().count(), 0, "nobody is here");
     let free = std::iter::from_fn(|| roster.take_free(|_| ()));
     free.map(|(slot, _)| slot).collect()
 }
@@ -141,6 +140,52 @@ fn roster_what_a_guest_has_counted_is_there_when_it_has_gone() {
     });
 }
 
+/// The numbers of the slots that a walk finds.
+fn walk(roster: &Slots) -> Vec<usize> {
+    roster.held().map(|slot| slot.number).collect()
+}
+
+/// A slot that another one leaves in front of is moved, and its place taken by the next that comes.
+#[test]
+fn roster_a_slot_that_moves_is_found() {
+    exhaustively(|| {
+        let roster = Arc::new(Slots::default());
+        let (front, private) = check_in(&roster, 0);
+        let _last = check_in(&roster, 1);
+        let other = {
+            let roster = Arc::clone(&roster);
+            thread::spawn(move || {
+                check_out(&roster, front, private);
+                check_in(&roster, 2)
+            })
+        };
+        let walk = walk(&roster);
+        assert!(walk.contains(&1), "missed by {walk:?}");
+        other.join().unwrap();
+    });
+}
+
+/// Slots come while others walk, and the table has room for two.
+#[test]
+fn roster_a_table_is_replaced_while_it_is_walked() {
+    exhaustively(|| {
+        let roster = Arc::new(Slots::default());
+        let (front, private) = check_in(&roster, 0);
+        let _held = check_in(&roster, 1);
+        let other = {
+            let roster = Arc::clone(&roster);
+            thread::spawn(move || {
+                let third = check_in(&roster, 2);
+                check_out(&roster, front, private);
+                third
+            })
+        };
+        let walk = walk(&roster);
+        assert!(walk.contains(&1), "missed by {walk:?}");
+        other.join().unwrap();
+    });
+}
+
 /// A pool of which one worker may sleep, and guests may come.
 struct Pool {
     idle: Idle,
@@ -155,15 +200,14 @@ impl Field for Pool {
         if planted::skips() {
             return false;
         }
-        let has_work = |slot: &Arc<Slot>| slot.work.load(Ordering::Relaxed) > 0;
-        self.roster.read(|slots| slots.iter().any(has_work))
+        let has_work = |slot: &Slot| slot.work.load(Ordering::Relaxed) > 0;
+        self.roster.held().any(has_work)
     }
 
     #[track_caller]
     fn arm_all(&self) {
         if !planted::skips() {
-            let arm = |slot: &Arc<Slot>| slot.requests.arm();
-            self.roster.read(|slots| slots.iter().for_each(arm));
+            self.roster.held().for_each(|slot| slot.requests.arm());
         }
     }
 
@@ -277,6 +321,15 @@ twins! {
     }
     roster_what_a_guest_has_counted_is_there_when_it_has_gone {
         it_is_counted_twice: step("leaves behind what it has counted") => Says("each visit once");
+    }
+    roster_a_slot_that_moves_is_found {
+        its_move_is_not_told: relaxed("protocol/roster.rs", "put", "store") => Says("missed");
+        the_length_comes_before_the_move: relaxed("protocol/roster.rs", "set_len", "store") => Says("missed");
+        the_move_is_not_heard: relaxed("protocol/roster.rs", "follow", "load") => Says("missed");
+    }
+    roster_a_table_is_replaced_while_it_is_walked {
+        it_is_not_told: relaxed("protocol/roster.rs", "replace_table", "store") => Race;
+        it_is_not_heard: relaxed("protocol/roster.rs", "walk", "load") => Race;
     }
     roster_work_in_a_new_slot_is_found {
         it_is_held_too_late: step("is held after it was told of") => Deadlock;

@@ -101,12 +101,12 @@ impl Core {
     }
 
     /// From a search that has found nothing on, until the pool is over.
-    fn search_in_vain(&self, worker: usize, may_nap: bool) {
+    fn search_in_vain(&self, worker: usize, stands_aside: bool) {
         while !self.threads.is_closed() {
-            if may_nap {
-                self.idle.leave_for_nap(self);
+            if stands_aside {
+                self.idle.stand_aside(self);
                 self.slots[worker].is_asleep.store(true, Ordering::Relaxed);
-                self.idle.return_from_nap(worker, self);
+                self.idle.join_sleepers(worker, self);
             } else {
                 self.slots[worker].is_asleep.store(true, Ordering::Relaxed);
                 self.idle.announce(worker, self);
@@ -159,14 +159,14 @@ impl Core {
     }
 }
 
-/// Shuts down while a worker searches in vain, and naps before it goes to sleep or does not.
-fn shut_down_beside_a_search(naps: bool) {
+/// Shuts down while a worker searches in vain, and stands aside before it goes to sleep or does not.
+fn shut_down_beside_a_search(stands_aside: bool) {
     let core = Core::new(0);
     core.idle.take_place_anyway();
     core.idle.search();
     let worker = {
         let core = Arc::clone(&core);
-        thread::spawn(move || core.search_in_vain(WORKER, naps))
+        thread::spawn(move || core.search_in_vain(WORKER, stands_aside))
     };
     core.shut_down();
     worker.join().unwrap();
@@ -179,7 +179,7 @@ fn shutdown_finds_a_worker_that_goes_to_sleep() {
 }
 
 #[test]
-fn shutdown_finds_a_worker_that_comes_back_from_a_nap() {
+fn shutdown_finds_a_worker_that_stood_aside() {
     exhaustively(|| shut_down_beside_a_search(true));
 }
 
@@ -255,7 +255,7 @@ twins! {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;
         it_is_said_too_late: step("says so after it has roused all") => Deadlock;
     }
-    shutdown_finds_a_worker_that_comes_back_from_a_nap {
+    shutdown_finds_a_worker_that_stood_aside {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;
         it_is_said_too_late: step("says so after it has roused all") => Deadlock;
     }

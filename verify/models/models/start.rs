@@ -130,17 +130,17 @@ fn start_goes_on_without_a_worker_that_is_refused() {
 twins! {
     start_is_one_for_all_who_come_first {
         only_the_living_count: step("what is shown is shown to the living") => Deadlock;
-        who_arrives_does_not_look: skipped("protocol/idle.rs", "return_from_nap", "self.look") => Deadlock;
-        who_arrives_has_no_fence: relaxed("protocol/idle.rs", "return_from_nap", "fence") => Deadlock;
+        who_arrives_does_not_look: skipped("protocol/idle.rs", "join_sleepers", "self.look") => Deadlock;
+        who_arrives_has_no_fence: relaxed("protocol/idle.rs", "join_sleepers", "fence") => Deadlock;
         who_shows_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Deadlock;
     }
     start_asks_whoever_was_asked_before {
-        it_does_not: skipped("protocol/idle.rs", "return_from_nap", "arm_all") => Says("asked again");
-        who_arrives_has_no_fence: acqrel("protocol/idle.rs", "return_from_nap", "fence") => Says("shown to somebody");
+        it_does_not: skipped("protocol/idle.rs", "join_sleepers", "arm_all") => Says("asked again");
+        who_arrives_has_no_fence: acqrel("protocol/idle.rs", "join_sleepers", "fence") => Says("shown to somebody");
         who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
     }
     start_goes_on_without_a_worker_that_is_refused {
-        who_arrives_does_not_look: skipped("protocol/idle.rs", "return_from_nap", "self.look") => Says("woken");
+        who_arrives_does_not_look: skipped("protocol/idle.rs", "join_sleepers", "self.look") => Says("woken");
         the_refused_is_waited_for: skipped("protocol/idle.rs", "note_refused", "fetch_sub") => Says("no other");
     }
 }

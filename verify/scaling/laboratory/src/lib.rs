@@ -50,7 +50,7 @@ pub use memory::Memory;
 /// `std::sync`.
 pub mod sync {
     pub use crate::atomic;
-    pub use crate::locks::{Condvar, Mutex, MutexGuard, RwLock, WaitTimeoutResult};
+    pub use crate::locks::{Condvar, Mutex, MutexGuard, WaitTimeoutResult};
     pub use crate::once::{Once, OnceLock};
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, Weak};
 }
