@@ -9,7 +9,7 @@ mod laws;
 mod layers;
 
 /// Files that may contain unsafe code.
-const UNSAFE: [&str; 22] = [
+const UNSAFE: [&str; 23] = [
     "src/engine/frame/fork.rs",
     "src/engine/frame/mod.rs",
     "src/engine/frame/stage.rs",
@@ -19,6 +19,7 @@ const UNSAFE: [&str; 22] = [
     "src/platform/cpus.rs",
     "src/platform/lazy.rs",
     "src/platform/process.rs",
+    "src/protocol/roster.rs",
     "src/scope/cancel.rs",
     "src/scope/fork.rs",
     "src/scope/lineage.rs",
