@@ -131,7 +131,8 @@ fn work(seat: &Seat, index: usize) -> bool {
 /// It spins for no longer than it has computed since it was woken, and for [`SEARCH`] at a time. If it has
 /// computed for less than [`WORTH`] by then, it *naps*: it looks once more after a while. It counts as a
 /// searcher meanwhile, so that nobody wakes another worker for as little. If it finds something, it
-/// goes on; if not, it sleeps. A worker that finds something at its first look has no need of a clock.
+/// goes on; if not, it sleeps. If others search besides, it leaves the search to them and sleeps at once, unless it
+/// has napped before. A worker that finds something at its first look has no need of a clock.
 ///
 /// Without naps, a caller that opens a tiny nursery every few microseconds wakes a worker for each,
 /// at some 12 us per wake-up, and keeps it searching all the time. The price is that a long child
@@ -182,9 +183,11 @@ impl Patience {
         !self.left.is_zero()
     }
 
-    /// Naps, if the worker was woken for nothing and has not just had a nap; returns whether it did.
-    fn nap(&mut self) -> bool {
-        if self.has_napped || self.computed == WORTH {
+    /// Naps, if the worker was woken for nothing and has not just had a nap; returns whether it did. `is_alone` says
+    /// that nobody else searches.
+    fn nap(&mut self, is_alone: bool) -> bool {
+        let is_first = self.nap == SHORTEST_NAP;
+        if self.has_napped || self.computed == WORTH || (is_first && !is_alone) {
             return false;
         }
         failpoint::reach(Failpoint::WorkerNaps);
@@ -243,9 +246,10 @@ fn search(seat: &Seat, patience: &mut Patience) -> Option<Run> {
             return Some(run);
         }
         seat.core.arm_all();
-        if seat.core.idle.is_only_searcher() && patience.is_left() {
+        let is_alone = seat.core.idle.is_only_searcher();
+        if is_alone && patience.is_left() {
             thread::pause(PAUSES);
-        } else if seat.core.is_shut_down() || !patience.nap() {
+        } else if seat.core.is_shut_down() || !patience.nap(is_alone) {
             return None;
         }
     }

@@ -391,11 +391,11 @@ twins! {
         it_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence#2") => Deadlock;
     }
     idle_last_searcher_looks_again {
-        it_does_not: skipped("protocol/idle.rs", "found", "self.look") => Deadlock;
+        it_does_not: skipped("protocol/idle.rs", "found", "has_visible_work") => Deadlock;
         it_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
     }
     idle_pusher_that_sees_a_searcher_leave_keeps_quiet {
-        the_searcher_does_not_look: skipped("protocol/idle.rs", "found", "self.look") => Deadlock;
+        the_searcher_does_not_look: skipped("protocol/idle.rs", "found", "has_visible_work") => Deadlock;
         the_searcher_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
     }
     idle_request_is_answered {

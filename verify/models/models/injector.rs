@@ -43,7 +43,7 @@ fn injector_home_that_parks_or_looks_gets_it() {
 #[test]
 fn injector_worker_that_sleeps_or_looks_gets_it() {
     exhaustively(|| {
-        let pool = Pool::new(3, 0);
+        let pool = Pool::new(2, 0);
         pool.idle.search();
         let nursery = Nursery::new(&pool.seat(HOME), 1);
         let worker = pool.seat(WORKER);
