@@ -170,7 +170,8 @@ pub enum NurseryPart {
     Body,
     /// A child.
     Child,
-    /// One of the closures of a [`join`](crate::join()).
+    /// One of the closures of a [`join`](crate::join()), or a part of a [`for_each`](crate::for_each()),
+    /// [`map`](crate::map()) or [`fold`](crate::fold()).
     Join,
 }
 

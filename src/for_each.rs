@@ -10,10 +10,16 @@ use crate::task::owned::{self, Owned, Vacant};
 /// Calls a function with each item, possibly on several threads at the same time.
 ///
 /// It is the cheapest way to run one function over many items: nothing is kept for an item, and the items are
-/// run by plain loops, which the compiler can vectorise. A loop runs for microseconds. Then its thread looks
-/// whether another thread is idle, and if so gives away half of what is left. So short items cost next to
-/// nothing, and long items are shared all the same. To get values back, use [`fold`]; for children that come
-/// from an iterator, spawn siblings or are to be skipped, [`Nursery::spawn_each`](crate::Nursery::spawn_each).
+/// run by plain loops, which the compiler can vectorise. A loop should take some microseconds. Between two
+/// loops the thread looks whether another thread is idle, and gives it half of what is left. So short items
+/// cost next to nothing, and long items are shared.
+///
+/// The length of a loop follows from the items before it. If costly items follow cheap ones, one thread may
+/// run a few thousand of the costly items before it shares again. For such items use
+/// [`Nursery::spawn_each`](crate::Nursery::spawn_each). Use it also if the items come from an iterator, if items
+/// may fail, if a cancellation should skip items, or if you take values while other items still run.
+///
+/// To get a value for each item, use [`map`]; to get one value in all, [`fold`].
 ///
 /// The items may be numbers, borrowed or owned, or pairs of these: see [`Indexed`]. The pool is chosen as by
 /// [`nursery`](crate::nursery()).
@@ -21,20 +27,24 @@ use crate::task::owned::{self, Owned, Vacant};
 /// # Blocking
 ///
 /// `for_each` returns when the function has returned for the last item. If other threads have taken items, the
-/// calling thread takes some back or sleeps, and runs no other code. The function should not block: while it
-/// does, the items that follow in its loop wait.
+/// calling thread takes some of them back or sleeps, and runs nothing else. If the function blocks, the items
+/// behind it in the same loop wait, and no other thread can take them. No item should wait for another one: the
+/// items may run one after the other.
 ///
 /// # Panics
 ///
-/// If the function panics, `for_each` goes on with the panic that a plain loop would have ended with: the panic
-/// of the first item for which the function panics. All items before that item have been run. Of the items
-/// after it some may have been run; the others are dropped.
+/// If the function panics, `for_each` goes on with the panic of the first item, in order, for which it panics, as
+/// a plain loop would. All items before that one have been run. Some of the items behind it may have been run;
+/// the others are dropped.
 ///
 /// # Cancellation
 ///
 /// A `for_each` is no nursery, like a [`join`](crate::join()): all items are run, even in a nursery that is
 /// cancelled. In the function [`checkpoint`](crate::checkpoint()) answers for the nursery around the
-/// `for_each`, so a function that asks can make short work of the items that are left.
+/// `for_each`, so a function that asks can return at once for the items that are left. Nothing but a panic ends
+/// a `for_each` early. If the function may fail, collect its results
+/// (`map(items, f).into_iter().collect::<Result<Vec<_>, _>>()`), or use `spawn_each` in a
+/// [`try_nursery`](crate::try_nursery()), which stops at the first failure.
 ///
 /// # Examples
 ///
@@ -64,17 +74,18 @@ where
 
 /// Folds items, possibly on several threads at the same time.
 ///
-/// The items are divided into parts, as many as it takes to occupy all threads. `init` makes a state for each
+/// The items are divided when another thread is idle, so the number of parts differs from run to run. `init` makes a state for each
 /// part, `fold` folds the items of the part into the state, one after the other, and `reduce` makes one state of
-/// the states of two neighbouring parts. Nothing is kept for an item: see [`for_each`].
+/// the states of two neighbouring parts. Nothing is kept for an item: see [`for_each`]. If there are no items,
+/// `fold` returns the state that `init` makes.
 ///
 /// # Order
 ///
 /// States are reduced in the order of the items: the first argument of `reduce` is always from the items that
-/// come just before the items of the second. But how the items are divided differs from run to run. The result
-/// is the same for every division if `init` makes a state that is neutral, and `reduce` is associative and
-/// treats a state like the items that were folded into it: sums of integers, lists in the order of the items.
-/// Sums of floating-point numbers differ in their last digits.
+/// come just before the items of the second. The result is the same for every division if two things hold.
+/// Folding into a new state and then reducing must give what folding on would have given. And `reduce` must be
+/// associative. That holds for sums of integers and for lists. Sums of floating-point numbers may differ in
+/// their last digits from run to run.
 ///
 /// # Blocking
 ///
@@ -82,8 +93,8 @@ where
 ///
 /// # Panics
 ///
-/// If `fold` panics for an item, see [`for_each`]. A panic of `init` or `reduce` goes on, too; after it some
-/// items may not have been folded. States that are not needed any more are dropped.
+/// If `fold` panics for an item, see [`for_each`]. A panic of `init` or `reduce` goes on, too; then some items may
+/// not have been folded. Unused states and items are dropped.
 ///
 /// # Cancellation
 ///
@@ -130,8 +141,7 @@ where
     here(|| fold_in(items, init, fold, reduce))
 }
 
-/// Calls a function with each item, possibly on several threads at the same time, and returns the values in
-/// the order of the items.
+/// Calls a function with each item on several threads, and returns the values in order.
 ///
 /// Values are moved to their places in the vector at once, and nothing else is kept for an item: see
 /// [`for_each`].
@@ -142,7 +152,7 @@ where
 ///
 /// # Panics
 ///
-/// If the function panics, see [`for_each`]; values that are there are dropped. If there are more items than a
+/// If the function panics, see [`for_each`]; the values made so far are dropped. If there are more items than a
 /// vector can hold.
 ///
 /// # Cancellation
@@ -236,6 +246,8 @@ where
 impl Pool {
     /// Calls a function with each item on this pool, see [`for_each`](crate::for_each()).
     ///
+    /// On a thread that is not computing for this pool, it opens a nursery on the pool.
+    ///
     /// # Panics
     ///
     /// If the function panics, with the panic of the first item for which it does.
@@ -309,7 +321,9 @@ impl Options {
     /// Calls a function with each item, in a nursery with these options, see
     /// [`for_each`](crate::for_each()).
     ///
-    /// The options mean the same for the items as for the closures of a [`join`](Options::join).
+    /// The nursery has the [pool](Self::pool) and the [name](Self::name). The [limit](Self::limit) counts each part
+    /// that another thread takes over, and not the part that the calling thread runs.
+    /// [`on_failure`](Self::on_failure) has no effect.
     ///
     /// # Cancellation
     ///
@@ -346,7 +360,7 @@ impl Options {
     /// Calls a function with each item, in a nursery with these options, and returns the values, see
     /// [`map`](crate::map()).
     ///
-    /// The options mean the same for the items as for the closures of a [`join`](Options::join).
+    /// The options mean the same as for [`for_each`](Options::for_each).
     ///
     /// # Cancellation
     ///
@@ -374,7 +388,7 @@ impl Options {
 
     /// Folds items in a nursery with these options, see [`fold`](crate::fold()).
     ///
-    /// The options mean the same for the items as for the closures of a [`join`](Options::join).
+    /// The options mean the same as for [`for_each`](Options::for_each).
     ///
     /// # Cancellation
     ///

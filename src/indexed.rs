@@ -1,4 +1,4 @@
-//! What `for_each` and `fold` take: items that are known by their numbers.
+//! What `for_each`, `map` and `fold` take: items that are known by their numbers.
 
 use std::fmt;
 use std::iter::{self, Zip};
@@ -8,18 +8,18 @@ use std::slice;
 use crate::scope::Divide;
 use crate::task::owned::{Owned, Vacant};
 
-/// Items that can be divided anywhere at no cost: what [`for_each`](crate::for_each()) and
-/// [`fold`](crate::fold()) take.
+/// Items that can be divided anywhere at no cost: the input of [`for_each`](crate::for_each()),
+/// [`map`](crate::map()) and [`fold`](crate::fold()).
 ///
 /// | input | its items |
 /// |-------|-----------|
-/// | `a..b`, `a..=b` of integers | the numbers |
+/// | `a..b`, `a..=b` of integers of up to 64 bits | the numbers |
 /// | `&slice`, `&array`, `&vec` | `&T` |
 /// | `&mut slice`, `&mut array`, `&mut vec` | `&mut T` |
 /// | a `Vec<T>` | `T` |
 /// | [`chunks`] and [`chunks_mut`] of a slice | slices |
-/// | a pair of inputs | pairs, up to the end of the shorter input |
-/// | a pair `(0.., input)` | each item with its number |
+/// | a pair of inputs | pairs, up to the end of the shorter input; what a `Vec` has beyond is dropped at once |
+/// | a pair `(0.., input)` | each item with its number; alone, `0..` does not end |
 ///
 /// For a collection of another kind, take the numbers of its items. For an iterator, use
 /// [`Nursery::spawn_each`](crate::Nursery::spawn_each).
@@ -61,7 +61,7 @@ pub trait Indexed {
     #[doc(hidden)]
     type Memory: Default;
 
-    /// Leaves the memory there, and returns the items.
+    /// Stores in `memory` what the items lie in, and returns the items.
     #[doc(hidden)]
     fn parts(self, memory: &mut Self::Memory) -> Self::Parts<'_>;
 }
@@ -87,10 +87,10 @@ pub trait Integer: Copy + Send + PartialOrd {
     /// How far it is from this number to a larger one; `usize::MAX` if it is further than that.
     fn steps_to(self, end: Self) -> usize;
 
-    /// The number that is so far from this one, which is there.
+    /// The number `steps` after this one. It exists.
     fn after(self, steps: usize) -> Self;
 
-    /// The number before this one, which is there.
+    /// The number before this one. It exists.
     fn previous(self) -> Self;
 }
 
@@ -217,7 +217,8 @@ where
     }
 }
 
-/// The numbers of the items beside it, from this one on. (All but `usize::MAX`, which is none's.)
+/// The numbers from this one on, for the items of another input. (`usize::MAX` is left out: no item has that
+/// number.)
 impl Indexed for RangeFrom<usize> {
     type Item = usize;
     type Parts<'a> = Range<usize>;

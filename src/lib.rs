@@ -19,8 +19,8 @@
 //! | to do | use |
 //! |-------|-----|
 //! | run a few different things and get their values | [`nursery()`], [`Nursery::spawn`], [`Child::join`] |
-//! | run one function over many items | [`Nursery::spawn_each`] |
-//! | the same for numbers, slices and vectors, at next to no cost for an item | [`for_each()`], [`map`], [`fold`] |
+//! | run one function over the items of an iterator, as children | [`Nursery::spawn_each`] |
+//! | run one function over numbers, a slice or a `Vec`, at next to no cost for an item | [`for_each()`], [`map`], [`fold`] |
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
 //! | wait for I/O, sleep, take a lock, wait for a sibling | [`Nursery::spawn_blocking`] |
@@ -55,6 +55,8 @@
 //!   ([`PoolBuilder::on_thread_start`], [`PoolBuilder::stack_size`]);
 //! - may or may not have the caller's thread-locals: the context of an async runtime, the current
 //!   tracing span, the floating-point mode.
+//!
+//! The same holds for the closures of a [`join`] and the items of a [`for_each()`].
 //!
 //! Pass a child what it needs in its closure, for example the handle of a runtime. Only
 //! [`Nursery::spawn_blocking`] keeps a child off the pool's computing threads, and even such a child runs on a
@@ -96,8 +98,8 @@
 //! [`nursery()`] has the details, also for panics that were handled by a join. In a partial nursery a panic is a
 //! [`Failure`], like an error.
 //!
-//! The closures of a [`join`] are no children: all of them always run. Then `join` goes on with the first panic. The
-//! items of a [`for_each()`] are no children either: all run up to the first that panics, and its panic goes on.
+//! The closures of a [`join`] are no children: all of them always run. Then `join` goes on with the first panic.
+//! Nor are the items of a [`for_each()`] children: all items before the first that panics are run, and its panic goes on.
 //!
 //! # Failures and cancellation
 //!
@@ -114,6 +116,7 @@
 //! | a child that has ended | | | its value or its failure |
 //! | a blocking child in a system call | goes on | goes on | its value: end what it waits for, or let it call a checkpoint now and then |
 //! | the iterator of a `spawn_each` | is run to its end | is not asked for further items | the children so far; if there may be more items, one more child that says cancelled |
+//! | a closure of a [`join`], an item of a [`for_each()`] | runs | runs | its value |
 //! | the body | goes on | goes on | its value, unless a child was skipped for another reason than the nursery's own `cancel` |
 //! | a nursery inside | is told, and runs all children if it is total | is cancelled if it is partial | its own outcome |
 //! | a [shield](shield()) inside | goes on | goes on | its own outcome |

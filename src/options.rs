@@ -41,7 +41,8 @@ pub enum OnFailure {
 /// Options to open a nursery with: time, tokens, limits, the pool.
 ///
 /// Options are a value: set what differs from the defaults, and open any number of nurseries with them. Each
-/// free function that opens a nursery, forks or holds a race is a method of options too.
+/// free function that opens a nursery, forks, holds a race, or runs a function over items
+/// ([`for_each`](crate::for_each()), [`map`](crate::map()), [`fold`](crate::fold())) is a method of options too.
 ///
 /// # Examples
 ///

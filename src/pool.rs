@@ -42,7 +42,8 @@ const SPARES: usize = 64;
 /// without it: the thread that opened a nursery can always do all of the work.
 ///
 /// Most programs need only the [shared](Self::shared) pool and the free functions. Each free function that
-/// opens a nursery, forks or holds a race is a method of `Pool` too, and of [`Options`](crate::Options).
+/// opens a nursery, forks, holds a race, or runs a function over items ([`for_each`](crate::for_each()),
+/// [`map`](crate::map()), [`fold`](crate::fold())) is a method of `Pool` too, and of [`Options`](crate::Options).
 ///
 /// # Examples
 ///
@@ -366,10 +367,11 @@ pub fn threads() -> usize {
 /// spawn it with [`spawn_blocking`](crate::Nursery::spawn_blocking).
 ///
 /// While `f` runs, other threads can take the children that this thread spawned and has not started. (They cannot
-/// take the remaining items of a batch of `spawn_each` or a piece of `for_each` that this thread is in, nor the
-/// second closures of very deep rows of `join`.) If no thread of the pool is idle and there is something to do, the pool starts a spare
-/// thread, up to the limit of [`PoolBuilder::spare_threads`]; above the limit the thread just blocks. When `f`
-/// returns, this thread goes on at once, and another thread stands down after its present child.
+/// take the remaining items of a batch of `spawn_each`, or of a loop of `for_each`, that this thread is running, nor
+/// the second closures of very deep rows of `join`.) If no thread of the pool is idle and there is something to do,
+/// the pool starts a spare thread, up to the limit of [`PoolBuilder::spare_threads`]; above the limit the thread
+/// just blocks. When `f` returns, this thread goes on at once, and another thread stands down after its present
+/// child.
 ///
 /// Outside of any nursery, and in a blocking child, `block_in_place` only calls `f`.
 ///

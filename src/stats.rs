@@ -85,7 +85,8 @@ stats! {
     /// The numbers of a pool since it was made, and its present threads.
     ///
     /// [`Pool::stats`](crate::Pool::stats) returns them. A `spawn` or `spawn_blocking` counts as one child, a
-    /// `spawn_each` as one child per item. The closures of a [`join`](crate::join()) do not count.
+    /// `spawn_each` as one child per item. The closures of a [`join`](crate::join()) and the items of a
+    /// [`for_each`](crate::for_each()) do not count.
     /// [`Display`](fmt::Display) writes the numbers in one line.
     ///
     /// # When a child is counted

@@ -67,7 +67,7 @@ pub(crate) fn items(pools: &Pools, items: u64, rounds: u32) -> Vec<Contender<'_>
     ]
 }
 
-/// The same by a function that needs no nursery.
+/// The same by `map`, which opens its own nursery.
 pub(crate) fn map(pools: &Pools, items: u64, rounds: u32) -> Contender<'_> {
     Contender::new("hatchery map", move || {
         let rounds = black_box(rounds);

@@ -32,7 +32,7 @@ use crate::protocol::idle::Field;
 /// thread.
 const SEARCH: Duration = Duration::from_micros(50);
 /// A worker that computes for less than this time was woken for nothing: waking it costs more.
-const WORTH: Duration = Duration::from_micros(10);
+const WAKE_COST: Duration = Duration::from_micros(10);
 /// How long a searcher naps that was woken for nothing. The time doubles with each nap in a row, up to
 /// [`LONGEST_NAP`].
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
@@ -96,13 +96,13 @@ fn run(seat: &Seat, index: usize) {
 /// Works until the pool shuts down. A spare also ends, and answers false, when nobody has needed it
 /// for long.
 fn work(seat: &Seat, index: usize) -> bool {
-    let mut nap = SHORTEST_NAP;
+    let mut next_nap = SHORTEST_NAP;
     loop {
         seat.core.check_process();
         if !sleep(seat, index) {
             return false;
         }
-        let mut patience = Patience::new(nap);
+        let mut patience = Patience::new(next_nap);
         while let Some(run) = search(seat, &mut patience) {
             seat.core.idle.found(&*seat.core);
             execute(seat, run);
@@ -110,10 +110,10 @@ fn work(seat: &Seat, index: usize) -> bool {
                 let Some(run) = find_next(seat) else { break };
                 execute(seat, run);
             }
-            patience.note_end();
+            patience.note_run();
             seat.core.idle.search();
         }
-        nap = patience.nap;
+        next_nap = patience.next_nap;
         // A worker that is one too many leaves what its children have spawned, and the homes of
         // these may be parked.
         seat.let_go_of_the_foreign();
@@ -126,13 +126,18 @@ fn work(seat: &Seat, index: usize) -> bool {
     }
 }
 
-/// How long a worker that was woken goes on searching.
+/// How long a worker searches before it sleeps.
 ///
-/// It spins for no longer than it has computed since it was woken, and for [`SEARCH`] at a time. If it has
-/// computed for less than [`WORTH`] by then, it *naps*: it looks once more after a while. It counts as a
-/// searcher meanwhile, so that nobody wakes another worker for as little. If it finds something, it
-/// goes on; if not, it sleeps. If others search besides, it leaves the search to them and sleeps at once, unless it
-/// has napped before. A worker that finds something at its first look has no need of a clock.
+/// Only a lone searcher spins. It may spin for [`SEARCH`] when it is woken. Each run gives it back the
+/// time that the run took, up to `SEARCH` in all. Then it sleeps, and it sleeps at once if others
+/// search, too.
+///
+/// A worker that has computed for less than [`WAKE_COST`] was woken for nothing. It *naps* before it
+/// sleeps, and looks once more. While it naps it counts as a searcher and keeps its place, so nobody
+/// wakes another worker for as little. Beside other searchers it does not begin to nap, but a worker
+/// that has napped, and has not computed for long since, goes on.
+///
+/// A run that is found at the first look after another run counts as `SEARCH`: no clock is read.
 ///
 /// Without naps, a caller that opens a tiny nursery every few microseconds wakes a worker for each,
 /// at some 12 us per wake-up, and keeps it searching all the time. The price is that a long child
@@ -142,40 +147,39 @@ struct Patience {
     since: Option<clock::Tick>,
     /// How much longer it spins.
     left: Duration,
-    /// For how long it has computed, as far as that is less than [`WORTH`].
+    /// For how long it has computed, as far as that is less than [`WAKE_COST`].
     computed: Duration,
-    /// How long the next nap is.
-    nap: Duration,
+    next_nap: Duration,
     has_napped: bool,
 }
 
 impl Patience {
-    fn new(nap: Duration) -> Self {
+    fn new(next_nap: Duration) -> Self {
         Self {
             since: Some(clock::tick()),
             left: SEARCH,
             computed: Duration::ZERO,
-            nap,
+            next_nap,
             has_napped: false,
         }
     }
 
     /// Notes that the worker has run what it found.
-    fn note_end(&mut self) {
+    fn note_run(&mut self) {
         let time = self
             .since
             .take()
             .map_or(SEARCH, |since| clock::tick() - since);
         self.left = (self.left + time).min(SEARCH);
-        self.computed = (self.computed + time).min(WORTH);
+        self.computed = (self.computed + time).min(WAKE_COST);
         self.has_napped = false;
-        if self.computed == WORTH {
-            self.nap = SHORTEST_NAP;
+        if self.computed == WAKE_COST {
+            self.next_nap = SHORTEST_NAP;
         }
     }
 
     /// Notes a look in vain; returns whether to look again at once.
-    fn is_left(&mut self) -> bool {
+    fn may_spin(&mut self) -> bool {
         let now = clock::tick();
         if let Some(since) = self.since.replace(now) {
             self.left = self.left.saturating_sub(now - since);
@@ -185,14 +189,14 @@ impl Patience {
 
     /// Naps, if the worker was woken for nothing and has not just had a nap; returns whether it did. `is_alone` says
     /// that nobody else searches.
-    fn nap(&mut self, is_alone: bool) -> bool {
-        let is_first = self.nap == SHORTEST_NAP;
-        if self.has_napped || self.computed == WORTH || (is_first && !is_alone) {
+    fn try_nap(&mut self, is_alone: bool) -> bool {
+        let is_first = self.next_nap == SHORTEST_NAP;
+        if self.has_napped || self.computed == WAKE_COST || (is_first && !is_alone) {
             return false;
         }
         failpoint::reach(Failpoint::WorkerNaps);
-        thread::sleep(self.nap);
-        self.nap = (self.nap * 2).min(LONGEST_NAP);
+        thread::sleep(self.next_nap);
+        self.next_nap = (self.next_nap * 2).min(LONGEST_NAP);
         self.has_napped = true;
         self.computed = Duration::ZERO;
         self.since = Some(clock::tick());
@@ -247,9 +251,9 @@ fn search(seat: &Seat, patience: &mut Patience) -> Option<Run> {
         }
         seat.core.arm_all();
         let is_alone = seat.core.idle.is_only_searcher();
-        if is_alone && patience.is_left() {
+        if is_alone && patience.may_spin() {
             thread::pause(PAUSES);
-        } else if seat.core.is_shut_down() || !patience.nap(is_alone) {
+        } else if seat.core.is_shut_down() || !patience.try_nap(is_alone) {
             return None;
         }
     }

@@ -84,7 +84,7 @@ points! {
     WorkerSleeps,
     /// A worker has been roused.
     WorkerWoken,
-    /// A worker that was woken for nothing has left the search and its place.
+    /// A worker that was woken for nothing is about to nap, as a searcher with a place.
     WorkerNaps,
     /// A worker is among the sleepers, and has not looked once more.
     WorkerAnnounced,
@@ -174,7 +174,7 @@ points! {
     ChunksFreed,
     /// A child is about to get a chunk of its own.
     ChunkOfOne,
-    /// A batch of items is about to be split.
+    /// A batch of items, or a piece of a `for_each`, is about to be split.
     BatchSplit,
     /// A thread is about to lend its place while it blocks.
     BlockInPlace,

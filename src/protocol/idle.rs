@@ -10,7 +10,7 @@
 //! | event     | who                 | what                                                       |
 //! |-----------|---------------------|------------------------------------------------------------|
 //! | *expose*  | pusher              | work becomes visible, **fence**, [`Idle::wake_one`]        |
-//! | *find*    | searcher            | leaves `searching`, **fence**, looks; arms all if it sees nothing |
+//! | *find*    | searcher            | leaves `searching`; if another one may search: **fence**, looks, or arms all if it sees nothing and somebody could come |
 //! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, **fence**, arms all, *vacates*, looks once more |
 //! | *arrive*  | worker that has just started | leaves `coming`, joins `sleepers`, **fence**, arms all, looks |
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
@@ -38,8 +38,8 @@
 //! 2. The pusher may keep quiet because somebody is `searching`, or because the number of searchers
 //!    has changed since its fence. Every way out of that state looks again *after* it has left it: a
 //!    searcher that found something and was the last ([`Idle::found`]), a searcher that announces,
-//!    and a waker that could not wake anybody (the loop in [`Idle::wake_one`]). The last thread that
-//!    leaves has its fence after the pusher's, or the pusher had seen that it left. So that thread
+//!    and a waker that could not wake anybody (the loop in [`Idle::wake_one`]). Call the last thread that
+//!    leaves L. Either L's fence comes after the pusher's, or the pusher saw that L had left. So L
 //!    sees what was pushed.
 //! 3. The pusher may fail because no place is free. Then `refused` was set before it looked at
 //!    `computing` for the last time, and the next thread to vacate sees it (fences again).
@@ -71,7 +71,8 @@ use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::platform::sync::{Mutex, lock};
 
-/// The most workers that search at a time, so that they do not stand in each other's way.
+/// No worker is woken while this many search, so that searchers do not stand in each other's way. Without a bound,
+/// 256 cores lose a third of the efficiency of `flat:1000` in the laboratory, and 64 a tenth of `forks:16`.
 const MOST_SEARCHERS: usize = 8;
 
 /// What the protocol needs to know of the pool around it.
@@ -89,10 +90,11 @@ pub(crate) trait Field {
 /// The places and sleepers of one pool.
 pub(crate) struct Idle {
     places: usize,
+    /// From this many searchers on, nobody is woken: one in a pool of two threads.
     most_searchers: usize,
     most_spares: usize,
-    /// Each on a cache line of its own: a thread that reads one of them is not held up by those that
-    /// write the others.
+    /// `computing`, `searching` and `asleep` lie on a cache line each: a thread that reads one of them is not held up
+    /// by those that write the others.
     computing: CachePadded<AtomicUsize>,
     searching: CachePadded<AtomicUsize>,
     asleep: CachePadded<AtomicUsize>,
@@ -334,11 +336,13 @@ impl Idle {
         }
     }
 
-    /// Whether another worker may search besides this many. At most half of the threads that have
-    /// a place search, so the number of threads that compute doubles with each wake-up.
+    /// Whether a worker may be woken to search beside this many: while fewer than half of the threads that have a
+    /// place search. So each thread that wakes can wake another, and their number doubles in the time
+    /// of one wake-up.
     fn has_room_for_searchers(&self, searching: usize) -> bool {
-        let computing = || self.computing.load(Ordering::Relaxed);
-        searching == 0 || (searching < self.most_searchers && 2 * searching < computing())
+        searching == 0
+            || (searching < self.most_searchers
+                && 2 * searching < self.computing.load(Ordering::Relaxed))
     }
 
     /// Counts one more searcher, if there is room for it.
@@ -381,7 +385,8 @@ impl Idle {
         let left = self.searching.fetch_sub(1, Ordering::Relaxed) - 1;
         if self.has_room_for_searchers(left) {
             // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2), or
-            // asking (proof, 4).
+            // asking (proof, 4). Models: `models::idle_last_searcher_looks_again`,
+            // `models::idle_searcher_that_finds_asks_again`.
             fence(Ordering::SeqCst);
             if field.has_visible_work() {
                 self.wake_one(field);

@@ -109,8 +109,9 @@ impl<S, P, T> Roster<S, P, T> {
         self.walk().iter().rev().map(|slot| self.follow(slot))
     }
 
-    /// The slots that are held besides `own`: those behind it, then those in front of it. A slot that
-    /// moves meanwhile may be missing.
+    /// The slots that are held besides `own`: those behind it, then those in front of it. The walk may
+    /// miss a slot that moves meanwhile, and if `own` moves it may return `own`. Neither matters: before
+    /// a worker sleeps, it looks at all slots.
     pub(crate) fn others(&self, own: &S) -> impl Iterator<Item = &S> {
         let slots = self.walk();
         let is_own = |slot: &AtomicPtr<S>| ptr::eq(slot.load(Ordering::Relaxed), own);

@@ -27,7 +27,8 @@ use crate::platform::sync::atomic::{AtomicU64, Ordering};
 use crate::scope::fork::fork_in;
 
 /// The most items in a stretch. Between two stretches pass about 5 ns; an item takes as little as
-/// 0.1 ns. If items suddenly take longer, this many of them are run before it is known.
+/// 0.1 ns. If items suddenly take longer, up to this many run before the thread looks at its request again, and
+/// up to [`grain::TIMED`] times as many before the stretches get shorter.
 const MOST: usize = 2048;
 /// How many nanoseconds a stretch should take: to read the clock before and after it takes 50.
 const STRETCH_NS: u64 = 5000;
@@ -39,7 +40,7 @@ pub trait Divide: Sized + Send {
     /// How many there are; `usize::MAX` if there are more than that.
     fn len(&self) -> usize;
 
-    /// Divides them in two; the first part has `at` of them, and there are as many.
+    /// Divides them in two; the first part has `at` items, and `at` is at most `len`.
     fn split_at(self, at: usize) -> (Self, Self);
 }
 
@@ -62,7 +63,7 @@ struct Shared<'a, N, F, R> {
     panicked: AtomicU64,
 }
 
-/// Folds items in the innermost frame, of which [`is_inside`] has said that it is there.
+/// Folds items in this thread's innermost frame. There has to be one, with a place: see [`is_inside`].
 pub(crate) fn fold_here<P, A, N, F, R>(parts: P, folding: &Folding<N, F, R>) -> A
 where
     P: Divide,
@@ -109,7 +110,7 @@ struct Piece<'a, P, N, F, R> {
 }
 
 /// How far a piece has come.
-enum Came<S, A> {
+enum Progress<S, A> {
     /// All items are in the state.
     Done(A),
     /// The items that are left should be split.
@@ -141,15 +142,15 @@ where
         R: Fn(A, A) -> A + Sync,
     {
         match self.run_until_asked(frame, state) {
-            Came::Done(state) => Some(state),
-            Came::Asked(left, state) => left.split_in(frame, state),
-            Came::NotNeeded => None,
+            Progress::Done(state) => Some(state),
+            Progress::Asked(left, state) => left.split_in(frame, state),
+            Progress::NotNeeded => None,
         }
     }
 
     /// Folds stretch by stretch, until no item is left or needed, or what is left should be split.
     #[inline(never)]
-    fn run_until_asked<A>(mut self, frame: &Frame<'_>, mut state: A) -> Came<Self, A>
+    fn run_until_asked<A>(mut self, frame: &Frame<'_>, mut state: A) -> Progress<Self, A>
     where
         F: Fn(A, P) -> A + Sync,
     {
@@ -159,26 +160,26 @@ where
         loop {
             let left = self.parts.len();
             if left == 0 {
-                return Came::Done(state);
+                return Progress::Done(state);
             }
             // ORDERING: Relaxed: if it comes too late, more is folded than is needed.
             if shared.panicked.load(Ordering::Relaxed) < self.first {
-                return Came::NotNeeded;
+                return Progress::NotNeeded;
             }
             let is_coarse = shared.items.is_coarse();
             if is_coarse {
                 seat.offer_all();
             }
             if left > pace.len && (is_coarse || seat.should_split()) {
-                return Came::Asked(self, state);
+                return Progress::Asked(self, state);
             }
             let len = left.min(pace.len);
             let started = pace.times_next().then(clock::tick);
             let (stretch, rest) = self.parts.split_at(len);
             self.parts = rest;
-            let panics = Panics(&shared.panicked, self.first);
+            let guard = PanicGuard(&shared.panicked, self.first);
             state = fold_stretch(stretch, state, &shared.folding.fold);
-            mem::forget(panics);
+            mem::forget(guard);
             self.first = self.first.wrapping_add(len as u64);
             if let Some(started) = started {
                 let took = clock::tick() - started;
@@ -207,16 +208,15 @@ where
         } = self;
         let middle = parts.len().div_ceil(2);
         let (left, right) = parts.split_at(middle);
-        let left = Self {
-            parts: left,
+        let piece = |parts, first| Self {
+            parts,
             first,
             shared,
         };
-        let right = Self {
-            parts: right,
-            first: first.wrapping_add(middle as u64),
-            shared,
-        };
+        let (left, right) = (
+            piece(left, first),
+            piece(right, first.wrapping_add(middle as u64)),
+        );
         let folding = shared.folding;
         let (left, right) = fork_in(frame, || left.run(state), || right.run((folding.init)()));
         Some((folding.reduce)(left?, right?))
@@ -231,9 +231,9 @@ fn fold_stretch<P: Divide, A>(items: P, state: A, fold: &impl Fn(A, P) -> A) -> 
 }
 
 /// On drop, notes that a stretch has panicked which began with this item.
-struct Panics<'a>(&'a AtomicU64, u64);
+struct PanicGuard<'a>(&'a AtomicU64, u64);
 
-impl Drop for Panics<'_> {
+impl Drop for PanicGuard<'_> {
     #[cold]
     fn drop(&mut self) {
         // ORDERING: Relaxed, see where it is read.

@@ -5,9 +5,8 @@
 //!   Vec ── of ──> Owned ── next ──> items          Vacant ── fill ──> Owned ──> Vec
 //! ```
 //!
-//! INVARIANT: [`Places`] are the only ones for their part of the memory, which is borrowed for their
-//! lifetime.
-#![allow(unsafe_code, reason = "places have no marks of what is in them")]
+//! INVARIANT: no two [`Places`] overlap, and the memory is borrowed for their lifetime.
+#![allow(unsafe_code, reason = "nothing marks which places hold an item")]
 
 use std::fmt;
 use std::iter;
@@ -20,14 +19,14 @@ use crate::task::slab::drop_all;
 
 /// Consecutive places in the memory of a vector.
 struct Places<'a, T> {
-    /// The first place in the memory, which tells it from other memory.
+    /// The first place of the whole memory; it identifies the memory.
     base: NonNull<T>,
     at: usize,
     len: usize,
     memory: PhantomData<&'a mut [MaybeUninit<T>]>,
 }
 
-// SAFETY: by the invariant nobody else has these places, and items are moved in and out.
+// SAFETY: by the invariant nobody else has these places; items are moved in and out, and may be sent.
 unsafe impl<T: Send> Send for Places<'_, T> {}
 
 impl<'a, T> Places<'a, T> {
@@ -67,7 +66,7 @@ impl<'a, T> Owned<'a, T> {
     /// Takes all items out of the vector.
     pub(crate) fn of(vec: &'a mut Vec<T>) -> Self {
         let len = vec.len();
-        // SAFETY: what is there no longer counts; so it need not be there.
+        // SAFETY: zero is at most the capacity, and no item needs to be there.
         unsafe { vec.set_len(0) };
         Self(Places::of(&mut vec.spare_capacity_mut()[..len]))
     }
@@ -84,7 +83,8 @@ impl<'a, T> Owned<'a, T> {
 
     /// Joins two parts into one, of which the second comes just behind the first.
     pub(crate) fn then(mut self, mut right: Self) -> Self {
-        // Both memories are borrowed now, so there is one if they begin at one address.
+        // Two memories that are both borrowed begin at two addresses, unless items have no size; then
+        // any address will do.
         assert_eq!(self.0.base, right.0.base, "of the same memory");
         assert_eq!(self.0.at + self.0.len, right.0.at, "neighbours");
         self.0.len += mem::take(&mut right.0.len);

@@ -145,7 +145,7 @@ fn walk(roster: &Slots) -> Vec<usize> {
     roster.held().map(|slot| slot.number).collect()
 }
 
-/// A slot that another one leaves in front of is moved, and its place taken by the next that comes.
+/// The front slot leaves, the last slot moves to its place, and a new slot comes where the last one stood.
 #[test]
 fn roster_a_slot_that_moves_is_found() {
     exhaustively(|| {
