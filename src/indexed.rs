@@ -1,5 +1,6 @@
 //! What `for_each`, `map` and `fold` take: items that are known by their numbers.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::fmt;
 use std::iter::{self, Zip};
 use std::ops::{Range, RangeFrom, RangeInclusive};
@@ -39,15 +40,15 @@ use crate::task::owned::{Owned, Vacant};
 /// assert_eq!(total(1..=100), 5050);
 /// assert_eq!(total(vec![7, 8]), 15);
 /// ```
-// Sealed by `Parts`, which has no public name. How items are divided may change then, and to open
-// the trait later breaks nobody; and with numbers and chunks every collection can be used as it is.
+// How items are divided may change while the trait is sealed, and to open it later breaks nobody. With numbers
+// and chunks every collection can be used as it is.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be divided into parts",
     label = "not a range of integers, a slice, a `Vec`, chunks of a slice, or a pair of these",
     note = "a collection that is borrowed is an input: `&vec`, `&mut vec`",
     note = "for an iterator, use `Nursery::spawn_each`, or collect it into a `Vec`"
 )]
-pub trait Indexed {
+pub trait Indexed: sealed::Sealed {
     /// What the items are.
     type Item;
 
@@ -64,6 +65,11 @@ pub trait Indexed {
     /// Stores in `memory` what the items lie in, and returns the items.
     #[doc(hidden)]
     fn parts(self, memory: &mut Self::Memory) -> Self::Parts<'_>;
+}
+
+mod sealed {
+    /// Keeps [`Indexed`](super::Indexed) from being implemented elsewhere.
+    pub trait Sealed {}
 }
 
 /// The items of an input, not yet made or moved.
@@ -120,6 +126,8 @@ macro_rules! integers {
 
 integers!(u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
 
+impl<T: Integer> sealed::Sealed for Range<T> {}
+
 impl<T: Integer> Indexed for Range<T>
 where
     Self: Iterator<Item = T>,
@@ -164,6 +172,8 @@ where
         self
     }
 }
+
+impl<T: Integer> sealed::Sealed for RangeInclusive<T> {}
 
 impl<T: Integer> Indexed for RangeInclusive<T>
 where
@@ -217,6 +227,8 @@ where
     }
 }
 
+impl sealed::Sealed for RangeFrom<usize> {}
+
 /// The numbers from this one on, for the items of another input. (`usize::MAX` is left out: no item has that
 /// number.)
 impl Indexed for RangeFrom<usize> {
@@ -226,19 +238,6 @@ impl Indexed for RangeFrom<usize> {
 
     fn parts(self, (): &mut ()) -> Range<usize> {
         self.start..usize::MAX
-    }
-}
-
-impl<'s, T: Sync> Indexed for &'s [T] {
-    type Item = &'s T;
-    type Parts<'a>
-        = &'s [T]
-    where
-        Self: 'a;
-    type Memory = ();
-
-    fn parts(self, (): &mut ()) -> &'s [T] {
-        self
     }
 }
 
@@ -261,19 +260,6 @@ impl<'s, T: Sync> Parts for &'s [T] {
     #[inline]
     fn take(self) -> Self::Iter {
         self.iter()
-    }
-}
-
-impl<'s, T: Send> Indexed for &'s mut [T] {
-    type Item = &'s mut T;
-    type Parts<'a>
-        = &'s mut [T]
-    where
-        Self: 'a;
-    type Memory = ();
-
-    fn parts(self, (): &mut ()) -> &'s mut [T] {
-        self
     }
 }
 
@@ -302,6 +288,9 @@ impl<'s, T: Send> Parts for &'s mut [T] {
 /// Implements the input for borrowed collections that are slices.
 macro_rules! slices {
     ($($collection:ty $(, const $len:ident: usize)?;)+) => {$(
+        impl<T $(, const $len: usize)?> sealed::Sealed for &$collection {}
+        impl<T $(, const $len: usize)?> sealed::Sealed for &mut $collection {}
+
         impl<'s, T: Sync $(, const $len: usize)?> Indexed for &'s $collection {
             type Item = &'s T;
             type Parts<'a>
@@ -331,9 +320,12 @@ macro_rules! slices {
 }
 
 slices! {
+    [T];
     [T; N], const N: usize;
     Vec<T>;
 }
+
+impl<T> sealed::Sealed for Vec<T> {}
 
 impl<T: Send> Indexed for Vec<T> {
     type Item = T;
@@ -383,6 +375,8 @@ impl<T: Send> Divide for Vacant<'_, T> {
     }
 }
 
+impl<A: Indexed, B: Indexed> sealed::Sealed for (A, B) {}
+
 impl<A: Indexed, B: Indexed> Indexed for (A, B) {
     type Item = (A::Item, B::Item);
     type Parts<'a>
@@ -393,20 +387,26 @@ impl<A: Indexed, B: Indexed> Indexed for (A, B) {
 
     fn parts(self, memory: &mut Self::Memory) -> Self::Parts<'_> {
         let (first, second) = (self.0.parts(&mut memory.0), self.1.parts(&mut memory.1));
-        let len = first.len().min(second.len());
-        // What one of them has beyond the other is dropped at once.
-        Pair(first.split_at(len).0, second.split_at(len).0)
+        let (a, b) = (first.len(), second.len());
+        // What one of them has beyond the other is dropped at once. Two lengths that are no numbers of
+        // `usize` end when they end.
+        match a.cmp(&b) {
+            Less => Pair(first, second.split_at(a).0),
+            Equal => Pair(first, second),
+            Greater => Pair(first.split_at(b).0, second),
+        }
     }
 }
 
-/// The parts of two inputs, of which each has as many items as the other.
+/// The parts of two inputs, of which each has as many items as the other. (If both have more than `usize::MAX`, the
+/// shorter input ends it.)
 #[derive(Debug)]
 pub struct Pair<A, B>(pub(crate) A, pub(crate) B);
 
 impl<A: Divide, B: Divide> Divide for Pair<A, B> {
     #[inline]
     fn len(&self) -> usize {
-        self.0.len()
+        self.0.len().min(self.1.len())
     }
 
     #[inline]
@@ -501,6 +501,8 @@ pub fn chunks_mut<T>(slice: &mut [T], len: usize) -> Chunks<&mut [T]> {
     assert!(len > 0, "chunks have at least one item");
     Chunks { slice, len }
 }
+
+impl<S> sealed::Sealed for Chunks<S> {}
 
 /// Implements the input and its parts for the chunks of one kind of slice.
 macro_rules! chunks {

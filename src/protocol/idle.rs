@@ -46,9 +46,10 @@
 //! 4. Private work is exposed on request. Requests are armed by all events that *arm all*;
 //!    the thread that is asked clears its flag first and reads `asleep` and `searching`
 //!    behind a fence, so that it either sees the sleeper or is asked again. It may have answered
-//!    only because somebody was `searching`. That searcher asks again when it finds something, so
-//!    one answer does not silence those that still sleep. So a request is down only if somebody
-//!    searches, if nobody could come, or if no place is free (and the next thread to vacate asks).
+//!    only because somebody was `searching`. The last searcher that finds something looks, or asks
+//!    again, so one answer does not silence those that still sleep. (If it looks, and the work is
+//!    gone before a worker takes it, nobody has been asked again: what is private stays so until the
+//!    next event that arms.)
 //! 5. leave is to a spare what announce is to a sleeper. Either the pusher comes first, and the
 //!    last look sees what it exposed; or the pusher sees that a worker is absent. A spare that
 //!    retires leaves `spares` before `asleep`, and looks, so that a pusher that counted on it finds
