@@ -1,5 +1,7 @@
 //! Failures and outcomes as values that can be compared.
 
+use std::iter;
+
 use hatchery::{CancelReason, Cancelled, ChildId, Failure, FailureKind, Failures};
 
 use crate::world::Fault;
@@ -116,15 +118,13 @@ fn both(failures: &Failures<Fault>) -> (Vec<Seen>, Vec<Seen>) {
     (failures.iter().map(Seen::of).collect(), late.collect())
 }
 
-/// The path of an identity, from its text: the order of identities is not to be trusted here.
+/// The path of an identity, child by child: the order of identities is not to be trusted here, and the text leaves
+/// out the middle of a long path.
 fn path(id: &ChildId) -> Vec<Hop> {
-    let text = id.to_string();
-    let hops = text.split('.').map(|hop| {
-        let elsewhere = hop.strip_prefix("elsewhere ");
-        let number = elsewhere.unwrap_or(hop).parse();
-        (elsewhere.is_some(), number.expect("a number"))
-    });
-    hops.collect()
+    let ids = iter::successors(Some(id.clone()), ChildId::spawner);
+    let mut hops: Vec<_> = ids.map(|id| (id.is_elsewhere(), id.index())).collect();
+    hops.reverse();
+    hops
 }
 
 impl Seen {
