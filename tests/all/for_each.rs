@@ -50,7 +50,7 @@ where
 }
 
 #[test]
-fn every_kind_of_input_is_folded_in_the_order_of_its_items() {
+fn r1_every_kind_of_input_is_folded_in_the_order_of_its_items() {
     on_every_pool(|pool| {
         for len in LENGTHS {
             let mut vec: Vec<usize> = (0..len).collect();
@@ -153,7 +153,7 @@ fn threads_that_are_idle_take_part_again_and_again() {
 }
 
 #[test]
-fn all_items_are_run_in_a_nursery_that_is_cancelled_and_are_told() {
+fn x2_all_items_are_run_in_a_nursery_that_is_cancelled_and_are_told() {
     on_every_pool(|pool| {
         let told = || {
             let told = |told, _| told + usize::from(hatchery::checkpoint().is_err());
@@ -233,7 +233,7 @@ fn chunks_of_nothing_are_refused() {
 }
 
 #[test]
-fn a_map_returns_the_value_of_each_item_in_its_place() {
+fn r1_a_map_returns_the_value_of_each_item_in_its_place() {
     on_every_pool(|pool| {
         for len in LENGTHS {
             let expected: Vec<_> = (0..len).map(|item| item.to_string()).collect();

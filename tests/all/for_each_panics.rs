@@ -12,7 +12,7 @@ use hatchery::Pool;
 /// The call ends with the panic of the first item that panics, all items before it have been run,
 /// and no item has been run twice.
 #[test]
-fn the_panic_of_the_first_item_goes_on_and_all_items_before_it_have_run() {
+fn e6_the_panic_of_the_first_item_goes_on_and_all_items_before_it_have_run() {
     on_every_pool(|pool| {
         for len in LENGTHS.into_iter().filter(|len| *len > 0) {
             for first in [0, 1, len / 3, len / 2, len - 1] {
@@ -105,7 +105,7 @@ fn counted(dropped: &AtomicUsize, len: usize, panics: impl Fn(usize) -> bool) ->
 }
 
 #[test]
-fn the_items_of_a_vec_are_dropped_once_whatever_panics() {
+fn l2_the_items_of_a_vec_are_dropped_once_whatever_panics() {
     on_every_pool(|pool| {
         for len in [1, 2, 10, 5000] {
             for panics_at in [0, len / 2, len - 1, len] {
@@ -131,7 +131,7 @@ fn the_items_of_a_vec_are_dropped_once_whatever_panics() {
 
 /// What no item is run for is dropped as well, and so are states that nobody needs.
 #[test]
-fn what_is_left_over_is_dropped_once() {
+fn l2_what_is_left_over_is_dropped_once() {
     on_every_pool(|pool| {
         let dropped = [const { AtomicUsize::new(0) }; 2];
         let items = || counted(&dropped[0], 1000, |_| false);
@@ -156,7 +156,7 @@ fn what_is_left_over_is_dropped_once() {
 
 /// Items that take no memory.
 #[test]
-fn items_of_no_size_are_run_and_dropped_once() {
+fn l2_items_of_no_size_are_run_and_dropped_once() {
     static DROPPED: AtomicUsize = AtomicUsize::new(0);
     struct Nothing;
     impl Drop for Nothing {
@@ -179,7 +179,7 @@ fn items_of_no_size_are_run_and_dropped_once() {
 }
 
 #[test]
-fn values_of_a_map_are_dropped_once_if_an_item_panics() {
+fn l2_values_of_a_map_are_dropped_once_if_an_item_panics() {
     on_every_pool(|pool| {
         for len in LENGTHS.into_iter().filter(|len| *len > 0) {
             for panics_at in [0, len / 2, len - 1] {
