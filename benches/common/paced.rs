@@ -13,7 +13,7 @@ pub(crate) struct Paced {
 }
 
 impl Paced {
-    /// So many children, and microseconds of each and of the gap before it.
+    /// This many children. A child takes `child` microseconds, and the gap before it `gap`.
     pub(crate) fn new(children: u64, child: u32, gap: u32) -> Self {
         let rounds = |us| us * 10 * ROUNDS_100_NS;
         Self {

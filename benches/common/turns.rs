@@ -14,7 +14,7 @@ const TURN: Duration = Duration::from_millis(2);
 const CONTROL_ROUNDS: u32 = 50_000 * ROUNDS_100_NS;
 
 /// How much longer `threads` threads of std that compute side by side take than one alone: 1 on a machine
-/// that has so many CPUs to spare. What is more is not the contenders' doing.
+/// with as many idle CPUs. The contenders do not cause what is above that.
 pub(crate) fn control(threads: usize) -> f64 {
     let compute = || {
         let start = Instant::now();

@@ -352,7 +352,7 @@ impl Idle {
             self.searching
                 .compare_exchange(now, now + 1, Ordering::Relaxed, Ordering::Relaxed)
         };
-        // Once only: whoever comes or leaves in between looks for itself (proof, 2).
+        // It tries once only: a thread that comes or leaves in between looks for itself (proof, 2).
         match add_to(0) {
             Ok(_) => true,
             Err(now) => self.has_room_for_searchers(now) && add_to(now).is_ok(),

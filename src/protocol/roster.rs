@@ -50,7 +50,7 @@ pub(crate) struct Roster<S, P, T> {
     members: Mutex<Members<S, P, T>>,
 }
 
-/// The addresses of the held slots, for walks. What stands behind the length means nothing.
+/// The addresses of the held slots, for walks. Places behind the length hold no slot.
 struct Table<S> {
     len: AtomicUsize,
     slots: Box<[AtomicPtr<S>]>,

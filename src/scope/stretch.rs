@@ -50,7 +50,7 @@ pub(crate) struct Folding<N, F, R> {
     pub(crate) init: N,
     /// Folds a stretch into the state of its piece.
     pub(crate) fold: F,
-    /// Makes one state of those of two pieces, of which the second followed the first.
+    /// Makes one state of the states of two pieces. The items of the second come right behind those of the first.
     pub(crate) reduce: R,
 }
 
@@ -119,28 +119,20 @@ enum Progress<S, A> {
     NotNeeded,
 }
 
-impl<P, N, F, R> Piece<'_, P, N, F, R>
+impl<P, A, N, F, R> Piece<'_, P, N, F, R>
 where
     P: Divide,
+    A: Send,
+    N: Fn() -> A + Sync,
+    F: Fn(A, P) -> A + Sync,
+    R: Fn(A, A) -> A + Sync,
 {
     /// Folds the items; nothing if they are not needed.
-    fn run<A>(self, state: A) -> Option<A>
-    where
-        A: Send,
-        N: Fn() -> A + Sync,
-        F: Fn(A, P) -> A + Sync,
-        R: Fn(A, A) -> A + Sync,
-    {
+    fn run(self, state: A) -> Option<A> {
         Frame::with_current(|frame| self.run_in(frame.expect("forks run in frames"), state))
     }
 
-    fn run_in<A>(self, frame: &Frame<'_>, state: A) -> Option<A>
-    where
-        A: Send,
-        N: Fn() -> A + Sync,
-        F: Fn(A, P) -> A + Sync,
-        R: Fn(A, A) -> A + Sync,
-    {
+    fn run_in(self, frame: &Frame<'_>, state: A) -> Option<A> {
         match self.run_until_asked(frame, state) {
             Progress::Done(state) => Some(state),
             Progress::Asked(left, state) => left.split_in(frame, state),
@@ -150,10 +142,7 @@ where
 
     /// Folds stretch by stretch, until no item is left or needed, or what is left should be split.
     #[inline(never)]
-    fn run_until_asked<A>(mut self, frame: &Frame<'_>, mut state: A) -> Progress<Self, A>
-    where
-        F: Fn(A, P) -> A + Sync,
-    {
+    fn run_until_asked(mut self, frame: &Frame<'_>, mut state: A) -> Progress<Self, A> {
         let (seat, shared) = (frame.seat, self.shared);
         let is_shared = seat.core.threads() > 1;
         let mut pace = Pace::new();
@@ -193,13 +182,7 @@ where
 
     #[cold]
     #[inline(never)]
-    fn split_in<A>(self, frame: &Frame<'_>, state: A) -> Option<A>
-    where
-        A: Send,
-        N: Fn() -> A + Sync,
-        F: Fn(A, P) -> A + Sync,
-        R: Fn(A, A) -> A + Sync,
-    {
+    fn split_in(self, frame: &Frame<'_>, state: A) -> Option<A> {
         failpoint::reach(Failpoint::BatchSplit);
         let Self {
             parts,

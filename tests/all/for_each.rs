@@ -10,7 +10,7 @@ use std::thread;
 use crate::common::{on_every_pool, on_pool, payload_of};
 use hatchery::{CancelToken, Indexed, Options, Pool, chunks, chunks_mut};
 
-/// Lengths around those of stretches, and some that are divided many times.
+/// How many items: around the lengths of stretches, and enough to be divided many times.
 pub(crate) const LENGTHS: [usize; 9] = [0, 1, 2, 3, 9, 10, 100, 5000, 70_001];
 
 /// The items in the order in which they are folded, each looked at by `look`.
