@@ -1,5 +1,6 @@
 //! `spawn_each` when items, values, the function or the iterator panic, or the nursery is cancelled.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -156,14 +157,20 @@ fn x2_a_cancellation_in_the_middle_of_a_batch_skips_the_rest_of_it() {
             let late = AtomicUsize::new(0);
             let items = Ledger::default();
             let home = std::thread::current().id();
+            // The threads that have waited in an item. Another one may be about to start an item when the
+            // nursery is cancelled.
+            let have_waited = Mutex::new(Vec::new());
             let text = outcome(|| {
                 pool.nursery(|n| {
                     let each = (0..5000).map(|i| (i, items.entry::<8>()));
                     let children = n.spawn_each(each, |(i, _)| {
-                        late.fetch_add(usize::from(is_cancelled.is_open()), Ordering::Relaxed);
-                        if i % 100 == 50 && std::thread::current().id() != home {
+                        let me = std::thread::current().id();
+                        let is_late = have_waited.lock().unwrap().contains(&me);
+                        late.fetch_add(is_late.into(), Ordering::Relaxed);
+                        if i % 100 == 50 && me != home {
                             started.open();
                             is_cancelled.wait();
+                            have_waited.lock().unwrap().push(me);
                         }
                     });
                     // Until the worker has come to such an item.

@@ -8,6 +8,8 @@ use std::thread;
 
 use crate::alone;
 use crate::common::{Gate, watched};
+#[cfg(target_os = "linux")]
+use crate::common::{threads_left, threads_named};
 use hatchery::Pool;
 
 /// Says when it is dropped, and when it has been.
@@ -251,14 +253,6 @@ fn a_nursery_works_while_the_process_exits() {
     }
 }
 
-/// Threads of this process that this crate has started.
-#[cfg(target_os = "linux")]
-fn threads() -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("hatchery-")).collect()
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "run by a test in a process of its own"]
@@ -274,18 +268,13 @@ fn use_deadlines_and_end_all_pools() {
             n.spawn_blocking(|| ()).join();
             first.shutdown();
             // It is there, but may not have its name yet; without it this waits for ever.
-            while !threads().contains(&"hatchery-timer\n".to_owned()) {
+            while threads_named("hatchery-timer") == Some(0) {
                 thread::yield_now();
             }
         });
         last.shutdown();
-        // The system lists a thread a moment longer than anybody waits for it; one that rests, for long.
-        for _ in 0..1000 {
-            if !threads().is_empty() {
-                thread::yield_now();
-            }
-        }
-        assert_eq!(threads(), [""; 0], "after the end of the last pool");
+        let left = threads_left("hatchery-");
+        assert_eq!(left, Some(0), "after the end of the last pool");
     }
 }
 

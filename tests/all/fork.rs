@@ -20,7 +20,7 @@ fn work_on(pool: &Pool) {
         thread::yield_now();
         thread::current().id()
     };
-    let is_helped = || pool.nursery(|n| n.spawn_each(0..100, item).any(|runner| runner != home));
+    let is_helped = || pool.nursery(|n| n.spawn_each(0..20, item).any(|runner| runner != home));
     while !is_helped() {}
     let is_here = &Gate::default();
     pool.nursery(|n| {
@@ -57,6 +57,8 @@ fn builder() -> PoolBuilder {
     Pool::builder()
         .threads(2)
         .blocking_threads(1)
+        // A spare would start whenever a worker has to wait for long.
+        .spare_threads(0)
         .name("forked")
         .on_thread_start(|_| {
             STARTED.fetch_add(1, Ordering::Relaxed);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::common::{Gate, on_every_pool, on_pool, threads_named};
-use hatchery::Pool;
+use hatchery::{Pool, PoolBuilder};
 
 /// A sum by children that a nursery runs, forks, and waits for.
 fn work_on(pool: &Pool) {
@@ -37,6 +37,11 @@ fn s1_sixty_four_threads_at_once_open_nurseries() {
     });
 }
 
+/// A pool of two workers, of which none is replaced when it has to wait for long: a spare has a seat, too.
+fn builder() -> PoolBuilder {
+    Pool::builder().threads(2).spare_threads(0)
+}
+
 /// Seats of a pool: those that are held, which searches walk, and those that are free.
 fn seats(pool: &Pool) -> [usize; 2] {
     let text = format!("{pool:?}");
@@ -60,7 +65,7 @@ fn free_once_held_are(pool: &Pool, expected: usize) -> usize {
 
 #[test]
 fn s8_ten_thousand_short_threads_leave_no_seat_and_no_thread_behind() {
-    on_pool(Pool::builder().threads(2).name("brief"), |pool| {
+    on_pool(builder().name("brief"), |pool| {
         work_on(pool);
         let [held, _] = seats(pool);
         for _ in 0..10_000 {
@@ -80,7 +85,7 @@ fn s8_ten_thousand_short_threads_leave_no_seat_and_no_thread_behind() {
 
 #[test]
 fn s8_seats_are_as_many_as_threads_at_a_time() {
-    on_pool(Pool::builder().threads(2), |pool| {
+    on_pool(builder(), |pool| {
         for _ in 0..50 {
             let all_here = &Barrier::new(8);
             thread::scope(|scope| {
@@ -100,7 +105,7 @@ fn s8_seats_are_as_many_as_threads_at_a_time() {
 
 #[test]
 fn a_seat_that_no_thread_holds_is_not_walked_by_searches() {
-    on_pool(Pool::builder().threads(2), |pool| {
+    on_pool(builder(), |pool| {
         let before = pool.stats();
         for _ in 0..3 {
             let all_here = &Barrier::new(100);

@@ -149,27 +149,34 @@ fn threads() -> String {
         .collect()
 }
 
-/// Threads of this process with names that begin so, if the system says.
-pub(crate) fn threads_named(name: &str) -> Option<usize> {
+/// What threads of this process do whose names begin so, if the system says: `S` stands for rest.
+fn states(name: &str) -> Option<Vec<String>> {
     let tasks = std::fs::read_dir("/proc/self/task").ok()?;
-    let name_of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
-    let names = tasks.flatten().filter_map(|task| name_of(task).ok());
-    Some(names.filter(|found| found.starts_with(name)).count())
+    let state = |task: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(task.path().join("status")).ok()?;
+        let field = |field| status.lines().find_map(|line| line.strip_prefix(field));
+        let is_wanted = field("Name:\t")?.starts_with(name);
+        is_wanted.then(|| field("State:\t").map(str::to_owned))?
+    };
+    Some(tasks.flatten().filter_map(state).collect())
 }
 
-/// How often to look whether the system still lists threads that have ended.
-const LOOKS: usize = 10_000;
+/// Threads of this process with names that begin so, if the system says.
+pub(crate) fn threads_named(name: &str) -> Option<usize> {
+    states(name).map(|states| states.len())
+}
 
 /// The same of threads that have ended. The system lists a thread a moment longer than anybody waits for
-/// it.
+/// it, but such a thread does not rest any more.
 pub(crate) fn threads_left(name: &str) -> Option<usize> {
-    for _ in 0..LOOKS {
-        if threads_named(name)? == 0 {
-            break;
+    loop {
+        let states = states(name)?;
+        let resting = states.iter().filter(|state| state.starts_with('S')).count();
+        if resting == states.len() {
+            return Some(resting);
         }
         std::thread::yield_now();
     }
-    threads_named(name)
 }
 
 /// A gate that stays open once opened: orders what tests do, without a clock.
