@@ -260,7 +260,9 @@ fn a_worker_that_is_refused_leaves_its_place_to_the_others() {
         let name = format!("place-{k}");
         let prefix = format!("{name}-");
         refusals::plan(&prefix, move |number| number == k);
-        let pool = Pool::builder().threads(2).name(&name).build().unwrap();
+        // A spare would be asked for whenever the worker has to wait for long.
+        let builder = Pool::builder().threads(2).spare_threads(0);
+        let pool = builder.name(&name).build().unwrap();
         watched(&name, || {
             let home = thread::current().id();
             let item = |_| {
