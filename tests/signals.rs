@@ -70,6 +70,14 @@ fn during_a_storm<R>(f: impl FnOnce() -> R) -> R {
     })
 }
 
+/// Waits in every way until a signal has come meanwhile.
+fn wait_for_a_signal(pool: &Pool, rng: &mut fastrand::Rng) {
+    let before = HANDLED.load(Ordering::Relaxed);
+    while HANDLED.load(Ordering::Relaxed) == before {
+        wait_in_every_way(pool, rng);
+    }
+}
+
 /// Everything that may wait: for children, siblings, side threads, permits, a deadline, the end.
 fn wait_in_every_way(pool: &Pool, rng: &mut fastrand::Rng) {
     let size = rng.u64(1..20);
@@ -123,13 +131,12 @@ fn signals_that_interrupt_waits_change_nothing() {
     let handled = HANDLED.load(Ordering::Relaxed) - before;
     let rounds = rounds.load(Ordering::Relaxed);
     println!("signals: {rounds} rounds, {handled} signals");
-    assert!(handled >= rounds, "{handled} signals");
 }
 
 fn interrupted(pool: &Pool, rng: &Mutex<fastrand::Rng>, rounds: &AtomicUsize) {
     during_a_storm(|| {
         for _ in 0..100 {
-            wait_in_every_way(pool, &mut rng.lock().unwrap());
+            wait_for_a_signal(pool, &mut rng.lock().unwrap());
             rounds.fetch_add(1, Ordering::Relaxed);
         }
     });
@@ -138,7 +145,7 @@ fn interrupted(pool: &Pool, rng: &Mutex<fastrand::Rng>, rounds: &AtomicUsize) {
         for _ in 0..10 {
             let builder = Pool::builder().threads(2).inherit_signal_mask(true);
             let pool = builder.build().unwrap();
-            wait_in_every_way(&pool, &mut rng.lock().unwrap());
+            wait_for_a_signal(&pool, &mut rng.lock().unwrap());
             pool.shutdown();
             rounds.fetch_add(1, Ordering::Relaxed);
         }

@@ -13,7 +13,7 @@ use nix::unistd::{ForkResult, Pid, fork};
 use crate::common::outcome;
 
 /// A forked process that takes longer is ended by the system, and its test fails. In seconds.
-const WATCHDOG: u32 = 120;
+const WATCHDOG: u32 = 200;
 
 /// The message of a process that has come back to a nursery of its parent's.
 const MESSAGE: &str = "hatchery: this process was forked while a nursery was open";

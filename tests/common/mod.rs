@@ -14,7 +14,7 @@ use hatchery::Pool;
 
 /// How long a test may take before it counts as hanging. Not a measurement: the slowest test
 /// takes a small part of it on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// How long the pool of a hanging test may take to describe itself.
 const GRACE: Duration = Duration::from_secs(5);

@@ -13,7 +13,7 @@ use serde_json::json;
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-use running::{entries, fails_on_page, query, small, two_systems};
+use running::{entries, fails_in_time, fails_on_page, query, small, two_systems};
 use serving::{answer, filled, page, serve};
 
 // ---- on its own servers -------------------------------------------------------------------------
@@ -242,7 +242,8 @@ fn a_server_that_refuses_connections_is_named() {
 
 #[test]
 fn a_server_that_never_answers_is_named() {
-    fails_on_page(1, "timed out", || {
+    // The other one has to answer in that time.
+    fails_in_time("5000", 1, "timed out", || {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {

@@ -35,6 +35,11 @@ pub(crate) fn query(first: &str, second: &str, out: &Path, arguments: &[&str]) -
 /// Checks that the system at `bad()` is named with `page` and `cause`, whether it is the first or
 /// the second, while the other one is sound; and that nothing was written.
 pub(crate) fn fails_on_page(page: u64, cause: &str, bad: impl Fn() -> String) {
+    fails_in_time("60000", page, cause, bad);
+}
+
+/// The same where a page may take so many milliseconds.
+pub(crate) fn fails_in_time(limit: &str, page: u64, cause: &str, bad: impl Fn() -> String) {
     for name in ["first", "second"] {
         let (bad, good) = (bad(), serve(vec![filled(1, true), filled(2, false)]));
         let (first, second) = if name == "first" {
@@ -43,7 +48,7 @@ pub(crate) fn fails_on_page(page: u64, cause: &str, bad: impl Fn() -> String) {
             (&good, &bad)
         };
         let dir = TempDir::new().unwrap();
-        let limits = ["--timeout-ms", "2000", "--max-pages", "3"];
+        let limits = ["--timeout-ms", limit, "--max-pages", "3"];
         let run = query(first, second, &dir.path().join("merged.jsonl"), &limits);
         assert_eq!(run.code, Some(1), "{run:?}");
         let errors: Vec<_> = run

@@ -28,7 +28,7 @@ use crate::platform::failpoint::{Failpoint, Plan};
 use crate::platform::refusals;
 
 /// A run that takes longer counts as hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often a test tries to reach a point that is seldom reached.
 const ATTEMPTS: usize = 100;

@@ -14,7 +14,7 @@ use crate::platform::refusals;
 use crate::{Options, Pool, PoolBuilder};
 
 /// A test that takes longer counts as hanging.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Runs `test`; ends the process if it hangs.
 fn watched<R>(what: &str, test: impl FnOnce() -> R) -> R {
