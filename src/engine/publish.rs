@@ -19,7 +19,6 @@
 use crate::engine::frame::Frame;
 use crate::engine::node::Node;
 use crate::engine::seat::Seat;
-use crate::engine::share::EAGER;
 use crate::engine::shared::Run;
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
@@ -49,8 +48,6 @@ impl Seat {
                 frame.give_away();
             }
             None => Self::with(scope.core(), |seat| {
-                // Perhaps the home has not spawned yet, and so has not started them.
-                seat.core.start_workers();
                 seat.inject(Run::new(scope, PendingList::of(child), 0));
             }),
         });
@@ -116,9 +113,7 @@ impl Seat {
             if self.core.is_orphan() {
                 return false;
             }
-            if self.core.start_workers() {
-                self.eager.set(EAGER);
-            }
+            self.core.start_watchdog();
             self.slot().requests.are_wanted(&self.core.idle)
         });
         let eager = self.eager.get();
@@ -152,14 +147,14 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn offer(&self) {
-        self.give(Reason::Unasked, || self.core.has_workers());
+        self.give(Reason::Unasked, || !self.core.is_orphan());
     }
 
     /// Publishes all that this thread holds, because what it does next may take long.
     #[cold]
     #[inline(never)]
     pub(crate) fn offer_all(&self) {
-        while self.give(Reason::Unasked, || self.core.has_workers()) {}
+        while self.give(Reason::Unasked, || !self.core.is_orphan()) {}
     }
 
     /// Publishes some of what this thread holds, if it holds anything and somebody wants it.
@@ -208,10 +203,7 @@ impl Seat {
     pub(crate) fn expose_all(&self) {
         Frame::with_current(|current| {
             let Some(current) = current else { return };
-            let could_be_taken = |frame: &&Frame<'_>| {
-                frame.seat.core.start_workers();
-                frame.seat.core.has_workers()
-            };
+            let could_be_taken = |frame: &&Frame<'_>| !frame.seat.core.is_orphan();
             let giving: Vec<_> = current.holders().filter(could_be_taken).collect();
             for frame in giving.into_iter().rev() {
                 frame.expose_all_of(frame.settle());

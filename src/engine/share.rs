@@ -109,6 +109,7 @@ impl Seat {
     /// Puts a run where idle workers and its nursery's home look.
     pub(crate) fn inject(&self, run: Run) {
         self.core.check_process();
+        self.core.start_watchdog();
         run.scope()
             .tally(|numbers| _ = numbers[Counter::Injected].add(1));
         self.tally()[Counter::Injected].add(1);
