@@ -15,7 +15,7 @@ use crate::platform::cpus;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::{self, Process};
-use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak, lock};
 use crate::platform::thread::Thread;
 use crate::protocol::idle::{Field, Idle};
@@ -157,8 +157,11 @@ pub(crate) struct Core {
     /// The index of the next spare.
     next_spare: AtomicUsize,
     all_threads: Threads<Thread>,
-    /// How many workers have started, without spares.
+    /// How many workers have started, and how many the system has refused, without spares.
     workers_started: AtomicUsize,
+    workers_refused: AtomicUsize,
+    /// Whether somebody has tried to start the first worker.
+    has_begun: AtomicBool,
     /// How many times a worker that slept was roused.
     wake_ups: Common,
     /// Whether the watchdog was started, if there is to be one.
@@ -188,6 +191,8 @@ impl Core {
             next_spare: AtomicUsize::new(config.threads),
             all_threads: Threads::new(),
             workers_started: AtomicUsize::new(0),
+            workers_refused: AtomicUsize::new(0),
+            has_begun: AtomicBool::new(false),
             config,
             wake_ups: Common::default(),
             is_watched: OnceLock::new(),
@@ -236,6 +241,28 @@ impl Core {
     /// Asks the layer above what it knows about a nursery that is open.
     pub(crate) fn describe(&self, scope: &Node) -> Facts {
         (self.config.describe)(scope)
+    }
+
+    /// Starts the first worker and the watchdog, if nobody has tried that yet; returns whether the worker is
+    /// on its way. So a pool whose threads are refused is known before anything is exposed in vain.
+    #[inline]
+    pub(crate) fn begin(self: &Arc<Self>) -> bool {
+        !self.has_begun.load(Ordering::Relaxed) && self.begin_now()
+    }
+
+    #[cold]
+    fn begin_now(self: &Arc<Self>) -> bool {
+        if self.is_over() || self.has_begun.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let is_coming = self.idle.wake_one(&**self);
+        self.start_watchdog();
+        is_coming
+    }
+
+    /// Whether there are workers in this process that have started, or could start.
+    pub(crate) fn has_workers(&self) -> bool {
+        self.workers_refused.load(Ordering::Relaxed) < self.threads() && !self.is_orphan()
     }
 
     /// How many workers have started, without spares.
@@ -405,8 +432,12 @@ impl Field for Core {
         let slot = lock(&self.workers).get(&worker).cloned();
         let Some(slot) = slot else {
             let is_started = self.start_worker(worker).is_some();
-            self.workers_started
-                .fetch_add(is_started.into(), Ordering::Relaxed);
+            let count = if is_started {
+                &self.workers_started
+            } else {
+                &self.workers_refused
+            };
+            count.fetch_add(1, Ordering::Relaxed);
             return is_started;
         };
         self.wake_ups.add(1);
@@ -445,6 +476,10 @@ impl fmt::Debug for Core {
         out.field("name", &self.config.name)
             .field("threads", &self.config.threads)
             .field("workers_started", &self.workers_started())
+            .field(
+                "workers_refused",
+                &self.workers_refused.load(Ordering::Relaxed),
+            )
             .field("computing", &computing)
             .field("searching", &searching)
             .field("asleep", &asleep)

@@ -110,11 +110,7 @@ impl Seat {
         self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
             self.slot().requests.clear();
-            if self.core.is_orphan() {
-                return false;
-            }
-            self.core.start_watchdog();
-            self.slot().requests.are_wanted(&self.core.idle)
+            self.has_workers() && self.slot().requests.are_wanted(&self.core.idle)
         });
         let eager = self.eager.get();
         if has_given && eager > 0 && self.core.idle.is_searched() {
@@ -147,14 +143,20 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn offer(&self) {
-        self.give(Reason::Unasked, || !self.core.is_orphan());
+        self.give(Reason::Unasked, || self.has_workers());
     }
 
     /// Publishes all that this thread holds, because what it does next may take long.
     #[cold]
     #[inline(never)]
     pub(crate) fn offer_all(&self) {
-        while self.give(Reason::Unasked, || !self.core.is_orphan()) {}
+        while self.give(Reason::Unasked, || self.has_workers()) {}
+    }
+
+    /// Whether there are workers that could take what this thread shows.
+    fn has_workers(&self) -> bool {
+        self.begin();
+        self.core.has_workers()
     }
 
     /// Publishes some of what this thread holds, if it holds anything and somebody wants it.
@@ -203,7 +205,7 @@ impl Seat {
     pub(crate) fn expose_all(&self) {
         Frame::with_current(|current| {
             let Some(current) = current else { return };
-            let could_be_taken = |frame: &&Frame<'_>| !frame.seat.core.is_orphan();
+            let could_be_taken = |frame: &&Frame<'_>| frame.seat.has_workers();
             let giving: Vec<_> = current.holders().filter(could_be_taken).collect();
             for frame in giving.into_iter().rev() {
                 frame.expose_all_of(frame.settle());

@@ -1,16 +1,14 @@
 //! The main loop of a worker.
 //!
 //! ```text
-//!   starting
-//!      v
-//!   sleeping ── roused (with a place) ──> searching ── found ──> running
-//!      ^                                   |     ^                  |
-//!      └───────────── announce ────────────┘     └──── ran dry ─────┘
+//!   starting ───── (with a place) ────────┐
+//!      │ stands aside for a start hook     v
+//!      └─> sleeping ── roused ───────> searching ── found ──> running
+//!             ^      (with a place)      |   ^                  |
+//!             └───────── announce ───────┘   └──── ran dry ─────┘
 //! ```
 //!
-//! A search comes to an end: see [`Patience`].
-//!
-//! A spare worker begins with a search, and ends when it has slept for [`RETIREMENT`].
+//! A search comes to an end: see [`Patience`]. A spare ends when it has slept for [`RETIREMENT`].
 
 use std::time::Duration;
 
@@ -43,11 +41,8 @@ const PAUSES: u32 = 32;
 /// not need the worker any more.
 pub(crate) fn main(core: Arc<Core>, index: usize) {
     let is_spare = index >= core.threads();
-    let seat = take_seat(
-        &core,
-        index,
-        if is_spare { Kind::Spare } else { Kind::Worker },
-    );
+    let kind = if is_spare { Kind::Spare } else { Kind::Worker };
+    let seat = take_seat(&core, index, kind);
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
         // The hook is user code and may take long, so nobody counts on the worker.
