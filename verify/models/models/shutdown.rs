@@ -44,7 +44,7 @@ impl Field for Core {
         let slot = &self.slots[worker];
         if !slot.has_started.swap(true, Ordering::Relaxed) {
             let core = self.this();
-            return self.start(move || core.be_worker());
+            return core.is_some_and(|core| self.start(move || core.be_worker()));
         }
         slot.is_asleep.store(false, Ordering::Release);
         slot.parker.unpark();
@@ -53,7 +53,7 @@ impl Field for Core {
 
     fn start_spare(&self) -> bool {
         let core = self.this();
-        self.start(move || core.be_spare())
+        core.is_some_and(|core| self.start(move || core.be_spare()))
     }
 }
 
@@ -76,8 +76,9 @@ impl Core {
         core
     }
 
-    fn this(&self) -> Arc<Self> {
-        self.me.lock().unwrap().clone().expect("until the end")
+    /// As a handle for a thread, until the end.
+    fn this(&self) -> Option<Arc<Self>> {
+        self.me.lock().unwrap().clone()
     }
 
     fn start(&self, main: impl FnOnce() + 'static) -> bool {
@@ -265,7 +266,7 @@ twins! {
     }
     shutdown_waits_for_a_worker_that_is_started_meanwhile {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;
-        nobody_has_its_handle: step("is started past the lock") => Race;
+        nobody_has_its_handle: step("is started past the lock") => Says("places and marks");
     }
     shutdown_waits_for_a_spare_that_is_started_meanwhile {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;

@@ -6,7 +6,7 @@ use loom::sync::{Arc, Mutex};
 use loom::thread::{self, JoinHandle};
 
 use super::idle::{Pool, REFUSED, SLEEPER};
-use super::{exhaustively, twins, within_bounds};
+use super::{twins, within_bounds};
 use crate::platform::planted;
 use crate::platform::sync::atomic::Ordering;
 use crate::protocol::idle::Field;
@@ -125,23 +125,23 @@ fn start_goes_on_without_a_worker_that_is_refused() {
     });
 }
 
-/// The only worker left is refused while another one falls asleep.
+/// All workers are refused: the wakers keep neither a place nor a mark.
 #[test]
-fn start_refused_is_no_end_of_waking() {
-    exhaustively(|| {
-        let pool = Pool::new(2);
+fn start_that_is_refused_leaves_nothing_behind() {
+    within_bounds(|| {
+        let pool = Pool::new(4);
+        pool.idle.enlist(REFUSED);
         pool.idle.enlist(REFUSED);
         pool.idle.take_place_anyway();
-        pool.idle.search();
-        let worker = {
+        pool.idle.take_place_anyway();
+        let other = {
             let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.announce(SLEEPER, &*pool))
+            thread::spawn(move || pool.expose())
         };
         pool.expose();
-        worker.join().unwrap();
-        assert!(!pool.is_asleep.load(Ordering::Relaxed), "woken");
-        let [computing, searching, ..] = pool.idle.snapshot();
-        assert_eq!([computing, searching], [1, 1], "the worker's");
+        other.join().unwrap();
+        let [computing, searching, asleep, ..] = pool.idle.snapshot();
+        assert_eq!([computing, searching, asleep], [2, 0, 0], "given back");
     });
 }
 
@@ -156,7 +156,7 @@ twins! {
     start_goes_on_without_a_worker_that_is_refused {
         the_worker_does_not_look_again: skipped("protocol/idle.rs", "announce", "self.look") => Deadlock;
     }
-    start_refused_is_no_end_of_waking {
-        the_waker_does_not_look_again: skipped("protocol/idle.rs", "wake_one", "has_visible_work") => Says("woken");
+    start_that_is_refused_leaves_nothing_behind {
+        a_mark: skipped("protocol/idle.rs", "wake_one", "searching.fetch_sub") => Says("given back");
     }
 }
