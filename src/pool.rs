@@ -38,8 +38,10 @@ const SPARES: usize = 64;
 /// pool of two compute on a hundred threads, while its workers sleep. If that is too many, limit the number
 /// of callers yourself.
 ///
-/// The threads start with the first child, not before. If the system refuses to start a thread, the pool does
-/// without it: the thread that opened a nursery can always do all of the work.
+/// A thread starts when there is work for it and a place is free: the first child starts one, and more follow
+/// while there is more to do. So a small nursery on a pool of 512 threads starts one thread. On a pool of one
+/// thread, a caller that computes has the only place, and no thread starts. If the system refuses to start a
+/// thread, the pool does without it: the thread that opened a nursery can always do all of the work.
 ///
 /// Most programs need only the [shared](Self::shared) pool and the free functions. Each free function that
 /// opens a nursery, forks, holds a race, or runs a function over items ([`for_each`](crate::for_each()),
@@ -147,9 +149,9 @@ impl Pool {
     /// # In tests
     ///
     /// Prefer a pool of your own in a test whose children may panic. `cargo test` captures the output of a
-    /// thread, including the text of a panic, for the test that started the thread. The first test that uses the
-    /// shared pool starts its threads. So if a child of another test panics on one of them, the text appears with
-    /// the first test; if the first test passes, the text does not appear at all. A pool of your own has
+    /// thread, including the text of a panic, for the test that started the thread. The first tests that use the
+    /// shared pool start its threads. So if a child of another test panics on one of them, the text appears with
+    /// the test that started the thread; if that test passes, the text does not appear at all. A pool of your own has
     /// threads that this test started. Or run the tests with `--nocapture`.
     ///
     /// # Examples
@@ -654,7 +656,7 @@ impl PoolBuilder {
 
     /// Makes the pool.
     ///
-    /// It starts no thread: the threads start with the first child.
+    /// It starts no thread: see [`Pool`].
     ///
     /// # Errors
     ///

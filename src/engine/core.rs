@@ -15,7 +15,7 @@ use crate::platform::cpus;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::{self, Process};
-use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak, lock};
 use crate::platform::thread::Thread;
 use crate::protocol::idle::{Field, Idle};
@@ -66,8 +66,8 @@ impl Stop {
 /// What a pool's threads run: the engine's layers above this one.
 #[derive(Clone, Copy)]
 pub(crate) struct Mains {
-    pub(crate) worker: fn(Arc<Core>, Arc<Slot>, Deque<Run>, usize),
-    pub(crate) spare: fn(Arc<Core>, usize),
+    /// A worker's or a spare's, by its index among the sleepers.
+    pub(crate) worker: fn(Arc<Core>, usize),
     pub(crate) watchdog: fn(&Core, Watchdog),
     /// Called when a pool has ended.
     pub(crate) timer_is_not_needed: fn(),
@@ -100,12 +100,7 @@ pub(crate) struct Config {
 pub(crate) type Roster = roster::Roster<Slot, Deque<Run>, Numbers>;
 
 impl Roster {
-    fn add(&self, owner: String, asleep: bool) -> (Arc<Slot>, Deque<Run>) {
-        let deque = Deque::new_lifo();
-        self.add_slot(Slot::new(deque.stealer(), owner, asleep), deque)
-    }
-
-    /// A slot for a guest: a free one if there is one.
+    /// A slot for a thread that comes: a free one if there is one.
     pub(crate) fn check_in(&self, owner: String) -> (Arc<Slot>, Deque<Run>) {
         // The last holder may have cleared the request flag.
         match self.take_free(|slot| slot.requests.renew()) {
@@ -113,7 +108,10 @@ impl Roster {
                 slot.rename(owner);
                 (slot, deque)
             }
-            None => self.add(owner, false),
+            None => {
+                let deque = Deque::new_lifo();
+                self.add_slot(Slot::new(deque.stealer(), owner), deque)
+            }
         }
     }
 
@@ -153,16 +151,18 @@ pub(crate) struct Core {
     pub(crate) roster: Roster,
     pub(crate) injector: Injector<Run>,
     pub(crate) blocking: Blocking,
-    /// The workers' slots, by their index among the sleepers; set by the first child.
-    workers: OnceLock<Vec<Arc<Slot>>>,
-    /// The slots of spare workers, by indices that come after the workers'.
-    spares: Mutex<BTreeMap<usize, Arc<Slot>>>,
+    /// The slots of the workers that have started, by their indices among the sleepers. The indices of
+    /// spares come after those of the other workers.
+    workers: Mutex<BTreeMap<usize, Arc<Slot>>>,
     /// The index of the next spare.
     next_spare: AtomicUsize,
     all_threads: Threads<Thread>,
-    /// Workers that are there or about to be started. Set before anybody finds `workers` set.
-    living: AtomicUsize,
-    /// How many times a worker was roused.
+    /// How many workers have started, and how many the system has refused, without spares.
+    workers_started: AtomicUsize,
+    workers_refused: AtomicUsize,
+    /// Whether somebody has tried to start the first worker.
+    has_begun: AtomicBool,
+    /// How many times a worker that slept was roused.
     wake_ups: Common,
     /// Whether the watchdog was started, if there is to be one.
     is_watched: OnceLock<()>,
@@ -175,18 +175,24 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(config: Config) -> Arc<Self> {
+        let idle = Idle::new(config.threads, config.spares);
+        // Workers that have not started are sleepers. The first of them is started first.
+        (0..config.threads)
+            .rev()
+            .for_each(|worker| idle.enlist(worker));
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             process: Process::this(),
-            idle: Idle::new(config.threads, config.spares),
+            idle,
             roster: Roster::default(),
             injector: Injector::new(),
             blocking: Blocking::new(config.blocking_threads),
-            workers: OnceLock::new(),
-            spares: Mutex::default(),
+            workers: Mutex::default(),
             next_spare: AtomicUsize::new(config.threads),
             all_threads: Threads::new(),
-            living: AtomicUsize::new(0),
+            workers_started: AtomicUsize::new(0),
+            workers_refused: AtomicUsize::new(0),
+            has_begun: AtomicBool::new(false),
             config,
             wake_ups: Common::default(),
             is_watched: OnceLock::new(),
@@ -237,14 +243,31 @@ impl Core {
         (self.config.describe)(scope)
     }
 
-    /// Whether there are workers in this process, or workers on their way that will find what is
-    /// exposed now: see `idle`, proof, 6.
-    pub(crate) fn has_workers(&self) -> bool {
-        self.workers_started() > 0 && !self.is_orphan()
+    /// Starts the first worker and the watchdog, if nobody has tried that yet; returns whether the worker is
+    /// on its way. So a pool whose threads are refused is known before anything is exposed in vain.
+    #[inline]
+    pub(crate) fn begin(self: &Arc<Self>) -> bool {
+        !self.has_begun.load(Ordering::Relaxed) && self.begin_now()
     }
 
+    #[cold]
+    fn begin_now(self: &Arc<Self>) -> bool {
+        if self.is_over() || self.has_begun.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let is_coming = self.idle.wake_one(&**self);
+        self.start_watchdog();
+        is_coming
+    }
+
+    /// Whether there are workers in this process that have started, or could start.
+    pub(crate) fn has_workers(&self) -> bool {
+        self.workers_refused.load(Ordering::Relaxed) < self.threads() && !self.is_orphan()
+    }
+
+    /// How many workers have started, without spares.
     pub(crate) fn workers_started(&self) -> usize {
-        self.living.load(Ordering::Relaxed)
+        self.workers_started.load(Ordering::Relaxed)
     }
 
     /// What the pool's threads have done so far.
@@ -311,45 +334,20 @@ impl Core {
         self.all_threads.start(start, Thread::is_over)
     }
 
-    /// Starts the workers, once; true for the caller that does. The pool does without a thread that
-    /// is refused.
-    pub(crate) fn start_workers(self: &Arc<Self>) -> bool {
-        self.workers.get().is_none() && self.start_workers_now()
-    }
-
+    /// Starts a worker or spare with this index, which has a place and the searcher's mark. The pool does
+    /// without a thread that is refused.
     #[cold]
-    fn start_workers_now(self: &Arc<Self>) -> bool {
-        if self.is_over() {
-            return false;
-        }
-        failpoint::reach(Failpoint::WorkersStart);
-        let mut deques = Vec::new();
-        self.workers.get_or_init(|| {
-            let names = (0..self.config.threads).map(|index| self.worker_name(index));
-            let (slots, new) = names.map(|name| self.roster.add(name, true)).unzip();
-            deques = new;
-            self.living.store(self.config.threads, Ordering::Relaxed);
-            self.idle.expect(self.config.threads);
-            slots
-        });
-        // Only the caller that made the slots has deques to hand out.
-        let has_begun = !deques.is_empty();
-        for (index, deque) in deques.into_iter().enumerate() {
-            let core = Arc::clone(self);
-            let slot = Arc::clone(self.worker(index));
-            let name = self.worker_name(index);
-            let main = self.config.mains.worker;
-            let started = self.start_thread(name, move || main(core, slot, deque, index));
-            if started.is_none() {
-                failpoint::reach(Failpoint::WorkerRefused);
-                self.living.fetch_sub(1, Ordering::Relaxed);
-                self.idle.note_refused();
-                self.worker(index).rename("refused".to_owned());
-                self.worker(index).set_doing(Doing::Away);
-            }
-        }
-        self.start_watchdog();
-        has_begun
+    fn start_worker(&self, index: usize) -> Option<()> {
+        let core = self.me.upgrade()?;
+        failpoint::reach(Failpoint::WorkerStarts);
+        let name = match index.checked_sub(self.threads()) {
+            None => format!("{}-{index}", self.name()),
+            Some(spare) => format!("{}-spare-{}", self.name(), spare + 1),
+        };
+        let main = self.config.mains.worker;
+        let started = self.start_thread(name, move || main(core, index));
+        failpoint::reach_if(started.is_none(), Failpoint::WorkerRefused);
+        started
     }
 
     /// Starts the watchdog, once, if there is to be one. The pool does without it if it is refused.
@@ -375,42 +373,19 @@ impl Core {
         self.roster.held().any(waits)
     }
 
-    fn worker_name(&self, index: usize) -> String {
-        format!("{}-{index}", self.config.name)
-    }
-
-    /// Starts a worker in the place of an absent one; none if the system refuses it.
-    fn start_spare_now(&self) -> Option<()> {
-        let core = self.me.upgrade()?;
-        let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
-        let spare = self.config.mains.spare;
-        let name = format!("{}-spare-{}", self.name(), index - self.threads() + 1);
-        self.start_thread(name, move || spare(core, index))?;
-        if !hooks::have_start(self.hooks()) {
-            // A spare with a hook has to be roused after the hook: then it is counted.
-            self.note_compensation();
-        }
-        failpoint::reach(Failpoint::SpareStarted);
-        Some(())
-    }
-
     /// Counts that a spare stands in for an absent worker.
     pub(crate) fn note_compensation(&self) {
         self.compensations.add(1);
     }
 
-    /// Notes the slot of a spare that has started.
-    pub(super) fn note_spare(&self, index: usize, slot: &Arc<Slot>) {
-        lock(&self.spares).insert(index, Arc::clone(slot));
+    /// Notes the slot of a worker that has started.
+    pub(super) fn note_worker(&self, index: usize, slot: &Arc<Slot>) {
+        lock(&self.workers).insert(index, Arc::clone(slot));
     }
 
     /// Forgets a spare that ends.
     pub(crate) fn forget_spare(&self, index: usize) {
-        lock(&self.spares).remove(&index);
-    }
-
-    fn worker(&self, index: usize) -> &Arc<Slot> {
-        &self.workers.get().expect("set before any worker is named")[index]
+        lock(&self.workers).remove(&index);
     }
 
     /// Ends the workers and side threads and waits for them, destructors of their thread-locals
@@ -453,23 +428,42 @@ impl Field for Core {
         failpoint::reach(Failpoint::RequestSet);
     }
 
-    fn rouse(&self, worker: usize) {
+    fn rouse(&self, worker: usize) -> bool {
+        let slot = lock(&self.workers).get(&worker).cloned();
+        let Some(slot) = slot else {
+            let is_started = self.start_worker(worker).is_some();
+            let count = if is_started {
+                &self.workers_started
+            } else {
+                &self.workers_refused
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+            return is_started;
+        };
         self.wake_ups.add(1);
         failpoint::reach(Failpoint::WorkerRoused);
-        let spare = lock(&self.spares).get(&worker).cloned();
-        if spare.is_some() {
+        if worker >= self.threads() {
             self.note_compensation();
         }
-        let slot = spare.as_ref().unwrap_or_else(|| self.worker(worker));
         // ORDERING: Release; partner: the Acquire in `worker::sleep`. No model: the token orders
         // the same, except for a sleeper that an old token has woken.
         slot.asleep.store(false, Ordering::Release);
         slot.parker.unpark();
+        true
     }
 
     #[cold]
     fn start_spare(&self) -> bool {
-        self.start_spare_now().is_some()
+        let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
+        if self.start_worker(index).is_none() {
+            return false;
+        }
+        if !hooks::have_start(self.hooks()) {
+            // A spare with a hook has to be roused after the hook: then it is counted.
+            self.note_compensation();
+        }
+        failpoint::reach(Failpoint::SpareStarted);
+        true
     }
 }
 
@@ -481,7 +475,11 @@ impl fmt::Debug for Core {
         let mut out = f.debug_struct("Pool");
         out.field("name", &self.config.name)
             .field("threads", &self.config.threads)
-            .field("workers_started", &self.living.load(Ordering::Relaxed))
+            .field("workers_started", &self.workers_started())
+            .field(
+                "workers_refused",
+                &self.workers_refused.load(Ordering::Relaxed),
+            )
             .field("computing", &computing)
             .field("searching", &searching)
             .field("asleep", &asleep)

@@ -33,7 +33,6 @@ pub(crate) mod worker;
 /// What the threads of a pool run.
 pub(crate) const MAINS: core::Mains = core::Mains {
     worker: worker::main,
-    spare: worker::spare,
     watchdog: watchdog::main,
     timer_is_not_needed: timer::dismiss,
 };

@@ -19,7 +19,6 @@
 use crate::engine::frame::Frame;
 use crate::engine::node::Node;
 use crate::engine::seat::Seat;
-use crate::engine::share::EAGER;
 use crate::engine::shared::Run;
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
@@ -49,8 +48,6 @@ impl Seat {
                 frame.give_away();
             }
             None => Self::with(scope.core(), |seat| {
-                // Perhaps the home has not spawned yet, and so has not started them.
-                seat.core.start_workers();
                 seat.inject(Run::new(scope, PendingList::of(child), 0));
             }),
         });
@@ -113,13 +110,7 @@ impl Seat {
         self.report_if_wanted();
         let has_given = self.give(Reason::Asked, || {
             self.slot().requests.clear();
-            if self.core.is_orphan() {
-                return false;
-            }
-            if self.core.start_workers() {
-                self.eager.set(EAGER);
-            }
-            self.slot().requests.are_wanted(&self.core.idle)
+            self.has_workers() && self.slot().requests.are_wanted(&self.core.idle)
         });
         let eager = self.eager.get();
         if has_given && eager > 0 && self.core.idle.is_searched() {
@@ -152,14 +143,20 @@ impl Seat {
     #[cold]
     #[inline(never)]
     fn offer(&self) {
-        self.give(Reason::Unasked, || self.core.has_workers());
+        self.give(Reason::Unasked, || self.has_workers());
     }
 
     /// Publishes all that this thread holds, because what it does next may take long.
     #[cold]
     #[inline(never)]
     pub(crate) fn offer_all(&self) {
-        while self.give(Reason::Unasked, || self.core.has_workers()) {}
+        while self.give(Reason::Unasked, || self.has_workers()) {}
+    }
+
+    /// Whether there are workers that could take what this thread shows.
+    fn has_workers(&self) -> bool {
+        self.begin();
+        self.core.has_workers()
     }
 
     /// Publishes some of what this thread holds, if it holds anything and somebody wants it.
@@ -208,10 +205,7 @@ impl Seat {
     pub(crate) fn expose_all(&self) {
         Frame::with_current(|current| {
             let Some(current) = current else { return };
-            let could_be_taken = |frame: &&Frame<'_>| {
-                frame.seat.core.start_workers();
-                frame.seat.core.has_workers()
-            };
+            let could_be_taken = |frame: &&Frame<'_>| frame.seat.has_workers();
             let giving: Vec<_> = current.holders().filter(could_be_taken).collect();
             for frame in giving.into_iter().rev() {
                 frame.expose_all_of(frame.settle());

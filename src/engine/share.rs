@@ -12,9 +12,16 @@ use crate::task::list::PendingList;
 const SWEEP: u32 = 32;
 /// How often a thread gives something while the worker that it has woken or started is on its way,
 /// which takes some 30 us. A recursion gets this deep before it comes to a long task.
-pub(super) const EAGER: u32 = 32;
+const EAGER: u32 = 32;
 
 impl Seat {
+    /// Starts the first worker, if nobody has tried that yet.
+    pub(super) fn begin(&self) {
+        if self.core.begin() {
+            self.eager.set(EAGER);
+        }
+    }
+
     /// Makes a run visible to thieves, and tells those that wait for one.
     pub(crate) fn show(&self, run: Run) {
         if self.deque().is_empty() {
@@ -109,6 +116,7 @@ impl Seat {
     /// Puts a run where idle workers and its nursery's home look.
     pub(crate) fn inject(&self, run: Run) {
         self.core.check_process();
+        self.begin();
         run.scope()
             .tally(|numbers| _ = numbers[Counter::Injected].add(1));
         self.tally()[Counter::Injected].add(1);

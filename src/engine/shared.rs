@@ -133,18 +133,14 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(stealer: Stealer<Run>, owner: String, asleep: bool) -> Self {
+    pub(crate) fn new(stealer: Stealer<Run>, owner: String) -> Self {
         Self {
             parker: Parker::new(),
             requests: Requests::new(),
             public: hints::AtomicU32::new(0),
             stolen: hints::AtomicU32::new(NONE_STOLEN),
-            asleep: AtomicBool::new(asleep),
-            doing: hints::AtomicU8::new(if asleep {
-                Doing::Sleeping as u8
-            } else {
-                Doing::Away as u8
-            }),
+            asleep: AtomicBool::new(false),
+            doing: hints::AtomicU8::new(Doing::Away as u8),
             stealer,
             owner: Mutex::new(owner),
             tally: CachePadded::default(),

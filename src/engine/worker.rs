@@ -1,16 +1,14 @@
 //! The main loop of a worker.
 //!
 //! ```text
-//!   arriving
-//!      v
-//!   sleeping ── roused (with a place) ──> searching ── found ──> running
-//!      ^                                   |     ^                  |
-//!      └───────────── announce ────────────┘     └──── ran dry ─────┘
+//!   starting ───── (with a place) ────────┐
+//!      │ stands aside for a start hook     v
+//!      └─> sleeping ── roused ───────> searching ── found ──> running
+//!             ^      (with a place)      |   ^                  |
+//!             └───────── announce ───────┘   └──── ran dry ─────┘
 //! ```
 //!
-//! A search comes to an end: see [`Patience`].
-//!
-//! A spare worker begins with a search, and ends when it has slept for [`RETIREMENT`].
+//! A search comes to an end: see [`Patience`]. A spare ends when it has slept for [`RETIREMENT`].
 
 use std::time::Duration;
 
@@ -18,10 +16,9 @@ use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::hooks;
 use crate::engine::seat::{Kind, Seat};
-use crate::engine::shared::{Doing, Run, Slot};
+use crate::engine::shared::{Doing, Run};
 use crate::engine::timer::RETIREMENT;
 use crate::platform::clock;
-use crate::platform::deque::Worker as Deque;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
@@ -40,27 +37,12 @@ const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
 const PAUSES: u32 = 32;
 
-/// Runs the worker of this slot until the pool shuts down.
-pub(crate) fn main(core: Arc<Core>, slot: Arc<Slot>, deque: Deque<Run>, index: usize) {
-    let _hooks = hooks::enter(core.hooks());
-    let seat = Seat::new(core, slot, deque, Kind::Worker);
-    // After the hook, which may take long: nobody counts on this worker before.
-    seat.core.idle.arrive(index, &*seat.core);
-    rouse_all_if_over(&seat.core);
-    run(&seat, index);
-}
-
-/// Rouses all workers if the pool ends. A worker calls this when it has joined the sleepers,
-/// because the end of the pool may have roused all of them before.
-fn rouse_all_if_over(core: &Core) {
-    if core.is_shut_down() {
-        core.idle.rouse_all(core);
-    }
-}
-
-/// Runs a spare worker, which starts with a place and a searcher's mark.
-pub(crate) fn spare(core: Arc<Core>, index: usize) {
-    let seat = spare_seat(&core, index);
+/// Runs a worker, which starts with a place and a searcher's mark, until the pool shuts down or does
+/// not need the worker any more.
+pub(crate) fn main(core: Arc<Core>, index: usize) {
+    let is_spare = index >= core.threads();
+    let kind = if is_spare { Kind::Spare } else { Kind::Worker };
+    let seat = take_seat(&core, index, kind);
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
         // The hook is user code and may take long, so nobody counts on the worker.
@@ -73,15 +55,25 @@ pub(crate) fn spare(core: Arc<Core>, index: usize) {
         rouse_all_if_over(&core);
     }
     run(&seat, index);
-    seat.slot().set_doing(Doing::Away);
-    core.forget_spare(index);
+    if is_spare {
+        seat.slot().set_doing(Doing::Away);
+        core.forget_spare(index);
+    }
 }
 
-/// A seat for a spare worker that has just started.
-fn spare_seat(core: &Arc<Core>, index: usize) -> Seat {
+/// Rouses all workers if the pool ends. A worker calls this when it has joined the sleepers,
+/// because the end of the pool may have roused all of them before.
+fn rouse_all_if_over(core: &Core) {
+    if core.is_shut_down() {
+        core.idle.rouse_all(core);
+    }
+}
+
+/// A seat for a worker that has just started.
+fn take_seat(core: &Arc<Core>, index: usize, kind: Kind) -> Seat {
     let (slot, deque) = core.roster.check_in(thread::own_name());
-    core.note_spare(index, &slot);
-    Seat::new(Arc::clone(core), slot, deque, Kind::Spare)
+    core.note_worker(index, &slot);
+    Seat::new(Arc::clone(core), slot, deque, kind)
 }
 
 fn run(seat: &Seat, index: usize) {

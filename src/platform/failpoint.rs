@@ -92,8 +92,8 @@ points! {
     WorkerRoused,
     /// A worker is one too many and stops after its present child.
     WorkerStandsDown,
-    /// The workers are about to be started.
-    WorkersStart,
+    /// A worker is about to be started.
+    WorkerStarts,
     /// A worker has been refused.
     WorkerRefused,
     /// A place has been given up, and nobody has been told.

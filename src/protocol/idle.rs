@@ -12,12 +12,11 @@
 //! | *expose*  | pusher              | work becomes visible, **fence**, [`Idle::wake_one`]        |
 //! | *find*    | searcher            | leaves `searching`; if another one may search: **fence**, looks, or arms all if it sees nothing and somebody could come |
 //! | *announce*| worker out of work  | joins `sleepers`, leaves `searching`, **fence**, arms all, *vacates*, looks once more |
-//! | *arrive*  | worker that has just started | leaves `coming`, joins `sleepers`, **fence**, arms all, looks |
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
 //! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could stand in for it: arms all, looks |
 //! | *retire*  | spare asleep for long | leaves `sleepers` and `spares`, **fence**, looks |
-//! | *stand aside* | spare that runs a start hook | *finds*, *vacates*; after the hook the rest of *arrive* |
+//! | *stand aside* | new worker with a start hook | *finds*, *vacates*; after the hook it joins `sleepers`, **fence**, arms all, looks |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
 //! thread, so that its next spawn exposes something.
@@ -54,14 +53,11 @@
 //!    last look sees what it exposed; or the pusher sees that a worker is absent. A spare that
 //!    retires leaves `spares` before `asleep`, and looks, so that a pusher that counted on it finds
 //!    another.
-//! 6. arrive is to a new worker what announce is to a worker that has run dry. While the first
-//!    workers start, nobody sleeps and a pusher wakes nobody. The worker that arrives looks behind
-//!    its fence and sees what was pushed, and it asks each thread once more that was asked before
-//!    and kept what it had. So threads push as soon as the start has begun (`Core::has_workers`): a
-//!    thread that kept its children until a worker lives could block before it shows them. A worker
-//!    arrives on its own thread, after the user's start hook. Nobody wakes it earlier, so neither a
-//!    slow hook nor a refused thread holds anybody up. While a worker is `coming`, threads push
-//!    what they are asked for. They need not, because the worker asks when it arrives.
+//! 6. A worker that has not started is a sleeper. To rouse it is to start its thread, with a place
+//!    and the searcher's mark. If the system refuses the thread, the worker is gone, and the waker
+//!    takes the next sleeper, or looks again like each waker that could wake nobody (2). A start
+//!    hook is user code that may take long: its worker stands aside before, so that nobody counts
+//!    on it, and is to others afterwards what a worker is that has run dry.
 //!
 //! Waiters do not take part: each parks for events of its own (see `engine::wait`) that unpark it
 //! directly. Models: `models::idle_*`, `models::start_*`.
@@ -82,8 +78,8 @@ pub(crate) trait Field {
     fn has_visible_work(&self) -> bool;
     /// Asks every thread to expose some of its private work.
     fn arm_all(&self);
-    /// Lets a worker that [`Idle::announce`]d itself go on.
-    fn rouse(&self, worker: usize);
+    /// Lets a worker go on that joined the sleepers, or starts the worker; false if it is refused.
+    fn rouse(&self, worker: usize) -> bool;
     /// Starts a spare worker, which has a place and the searcher's mark; false if it is refused.
     fn start_spare(&self) -> bool;
 }
@@ -99,8 +95,6 @@ pub(crate) struct Idle {
     computing: CachePadded<AtomicUsize>,
     searching: CachePadded<AtomicUsize>,
     asleep: CachePadded<AtomicUsize>,
-    /// Workers that are being started and have not arrived.
-    coming: AtomicUsize,
     absent: AtomicUsize,
     spares: AtomicUsize,
     /// How many spares it is worth asking the system for. Once the system has refused a spare, this
@@ -120,7 +114,6 @@ impl Idle {
             computing: CachePadded::default(),
             searching: CachePadded::default(),
             asleep: CachePadded::default(),
-            coming: AtomicUsize::new(0),
             absent: AtomicUsize::new(0),
             spares: AtomicUsize::new(0),
             likely_spares: AtomicUsize::new(most_spares),
@@ -277,7 +270,7 @@ impl Idle {
 
     /// Whether a worker could come if there is a place for it.
     fn could_somebody_come(&self) -> bool {
-        self.asleep.load(Ordering::Relaxed) > 0 || self.is_anybody_coming() || self.lacks_worker()
+        self.asleep.load(Ordering::Relaxed) > 0 || self.lacks_worker()
     }
 
     /// Whether a place is free; if not, the next place that is given back is handed over.
@@ -310,9 +303,11 @@ impl Idle {
             let mut is_refused = false;
             if has_place {
                 // The place and the searcher's mark go to the worker.
-                if let Some(worker) = self.pop_sleeper() {
-                    field.rouse(worker);
-                    return true;
+                while let Some(worker) = self.pop_sleeper() {
+                    if field.rouse(worker) {
+                        return true;
+                    }
+                    is_refused = true;
                 }
                 if self.add_spare() {
                     if field.start_spare() {
@@ -361,12 +356,7 @@ impl Idle {
 
     /// Whether a worker searches, or is on its way to a search.
     pub(crate) fn is_searched(&self) -> bool {
-        self.searching.load(Ordering::Relaxed) > 0 || self.is_anybody_coming()
-    }
-
-    /// Whether a worker is being started.
-    pub(crate) fn is_anybody_coming(&self) -> bool {
-        self.coming.load(Ordering::Relaxed) > 0
+        self.searching.load(Ordering::Relaxed) > 0
     }
 
     /// Notes that a worker with a place has run dry and searches.
@@ -397,23 +387,6 @@ impl Idle {
         }
     }
 
-    /// Notes that workers are about to be started: each will [`arrive`](Self::arrive) or be
-    /// [refused](Self::note_refused).
-    pub(crate) fn expect(&self, workers: usize) {
-        self.coming.fetch_add(workers, Ordering::Relaxed);
-    }
-
-    /// Notes that the system has refused a worker that was expected.
-    pub(crate) fn note_refused(&self) {
-        self.coming.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// The event *arrive*: an expected worker is there. The caller then waits to be roused.
-    pub(crate) fn arrive(&self, worker: usize, field: &impl Field) {
-        self.coming.fetch_sub(1, Ordering::Relaxed);
-        self.join_sleepers(worker, field);
-    }
-
     /// Adds a worker to the sleepers.
     pub(crate) fn enlist(&self, worker: usize) {
         let mut sleepers = lock(&self.sleepers);
@@ -434,14 +407,14 @@ impl Idle {
         self.look(field);
     }
 
-    /// The event *stand aside*: a spare leaves the search and gives its place back, and is not among
+    /// The event *stand aside*: a new worker leaves the search and gives its place back, and is not among
     /// the sleepers yet: until it [joins them](Self::join_sleepers) nobody wakes it.
     pub(crate) fn stand_aside(&self, field: &impl Field) {
         self.found(field);
         self.vacate(field);
     }
 
-    /// The second half of *arrive*, and of *stand aside*. The caller then waits to be roused.
+    /// The second half of *stand aside*. The caller then waits to be roused.
     pub(crate) fn join_sleepers(&self, worker: usize, field: &impl Field) {
         self.enlist(worker);
         failpoint::reach(Failpoint::WorkerAnnounced);
@@ -474,7 +447,11 @@ impl Idle {
         while let Some(worker) = self.pop_sleeper() {
             self.take_place_anyway();
             self.search();
-            field.rouse(worker);
+            if !field.rouse(worker) {
+                // It has not started, and will not.
+                self.searching.fetch_sub(1, Ordering::Relaxed);
+                self.computing.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 }

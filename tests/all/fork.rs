@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{Gate, REFUSED_STACK, outcome};
+use crate::common::{Gate, REFUSED_STACK, outcome, start_all_workers};
 use crate::processes::{STARTED, Split, end, exit, forked};
 use hatchery::{CancelReason, Options, Pool, PoolBuilder};
 
@@ -74,6 +74,7 @@ fn pool() -> &'static Pool {
 fn settled(pool: Pool) -> Pool {
     STARTED.store(0, Ordering::Relaxed);
     work_on(&pool);
+    start_all_workers(&pool);
     settle();
     pool
 }

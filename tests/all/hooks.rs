@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::alone;
-use crate::common::{Gate, caught, watched};
+use crate::common::{Gate, caught, start_all_workers, watched};
 use hatchery::{Options, Pool, PoolBuilder};
 
 /// Counts itself while it is alive, and what the hooks that have captured it were called with.
@@ -259,7 +259,9 @@ fn end_pools_in_a_forked_process() {
             let mut pool = Some(hooked(&census).spare_threads(0).build().unwrap());
             let options = Options::new().pool(pool.as_ref().unwrap());
             if is_used {
-                work_on(pool.as_ref().unwrap());
+                let pool = pool.as_ref().unwrap();
+                work_on(pool);
+                start_all_workers(pool);
                 // The threads are there, and no hook is being called.
                 while census.calls()[0] < 3 {
                     thread::yield_now();

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{Gate, on_every_pool, on_no_worker, on_pool, payload_of};
+use crate::common::{Gate, on_every_pool, on_no_worker, on_pool, payload_of, start_all_workers};
 use hatchery::Pool;
 
 /// Counts itself while it is alive.
@@ -305,7 +305,7 @@ fn l6_an_empty_nursery_starts_and_wakes_nobody() {
 
             // Threads that are started and asleep stay so. The first rounds may meet a thread that
             // is on its way to sleep, so a quiet round is waited for.
-            pool.nursery(|n| n.spawn(|| ()).join());
+            start_all_workers(pool);
             let is_quiet = || {
                 let before = switches(&name);
                 for _ in 0..1000 {

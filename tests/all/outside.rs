@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::common::{Gate, on_every_pool, on_pool, threads_named};
+use crate::common::{Gate, on_every_pool, on_pool, start_all_workers, threads_named};
 use hatchery::{Pool, PoolBuilder};
 
 /// A sum by children that a nursery runs, forks, and waits for.
@@ -66,6 +66,7 @@ fn free_once_held_are(pool: &Pool, expected: usize) -> usize {
 #[test]
 fn s8_ten_thousand_short_threads_leave_no_seat_and_no_thread_behind() {
     on_pool(builder().name("brief"), |pool| {
+        start_all_workers(pool);
         work_on(pool);
         let [held, _] = seats(pool);
         for _ in 0..10_000 {
@@ -86,6 +87,8 @@ fn s8_ten_thousand_short_threads_leave_no_seat_and_no_thread_behind() {
 #[test]
 fn s8_seats_are_as_many_as_threads_at_a_time() {
     on_pool(builder(), |pool| {
+        start_all_workers(pool);
+        let [held, _] = seats(pool);
         for _ in 0..50 {
             let all_here = &Barrier::new(8);
             thread::scope(|scope| {
@@ -97,7 +100,7 @@ fn s8_seats_are_as_many_as_threads_at_a_time() {
                 }
             });
             // But for the workers' own.
-            let free = free_once_held_are(pool, 2);
+            let free = free_once_held_are(pool, held);
             assert!(free <= 8, "{free} free seats");
         }
     });
@@ -106,6 +109,8 @@ fn s8_seats_are_as_many_as_threads_at_a_time() {
 #[test]
 fn a_seat_that_no_thread_holds_is_not_walked_by_searches() {
     on_pool(builder(), |pool| {
+        start_all_workers(pool);
+        let [held, _] = seats(pool);
         let before = pool.stats();
         for _ in 0..3 {
             let all_here = &Barrier::new(100);
@@ -117,7 +122,7 @@ fn a_seat_that_no_thread_holds_is_not_walked_by_searches() {
                     });
                 }
             });
-            assert_eq!(free_once_held_are(pool, 2), 100);
+            assert_eq!(free_once_held_are(pool, held), 100);
         }
         // What their holders have counted is not lost with them, nor counted again by the next ones.
         let (stats, children) = (pool.stats(), 3 * 100 * 101);

@@ -163,8 +163,7 @@ fn what_others_steal_is_run_elsewhere() {
             assert!(own.run_elsewhere >= 1, "{own:?}");
             assert!(own.stolen >= 1 && own.stolen <= stats.stolen, "{own:?}");
             assert!(stats.run_elsewhere >= own.run_elsewhere, "{stats:?}");
-            assert!(stats.wake_ups >= 1, "{stats:?}");
-            assert_eq!(stats.workers, threads);
+            assert!((1..=threads).contains(&stats.workers), "{stats:?}");
             assert!(adds_up(&stats), "{stats:?}");
         });
     }

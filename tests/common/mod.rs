@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Condvar, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hatchery::Pool;
@@ -49,6 +50,26 @@ pub(crate) fn on_no_worker(test: impl Fn(&Pool)) {
         .name("w0")
         .stack_size(REFUSED_STACK);
     on_pool(refused, test);
+}
+
+/// Has every worker of the pool start: the caller leaves its place to the workers while they compute.
+pub(crate) fn start_all_workers(pool: &Pool) {
+    while pool.stats().workers < pool.threads() {
+        let left = AtomicUsize::new(100);
+        pool.nursery(|n| {
+            for _ in 0..100 {
+                n.spawn(|| {
+                    thread::yield_now();
+                    left.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+            hatchery::block_in_place(|| {
+                while left.load(Ordering::Relaxed) > 0 {
+                    thread::yield_now();
+                }
+            });
+        });
+    }
 }
 
 /// Runs `test` on the pool under a watchdog.

@@ -44,6 +44,10 @@ pub(crate) mod core {
         }
 
         pub(crate) fn check_process(&self) {}
+
+        pub(crate) fn begin(&self) -> bool {
+            false
+        }
     }
 
     impl Field for Core {
@@ -56,10 +60,11 @@ pub(crate) mod core {
             self.slots.iter().for_each(|slot| slot.requests.arm());
         }
 
-        fn rouse(&self, worker: usize) {
+        fn rouse(&self, worker: usize) -> bool {
             // ORDERING: as in the real one.
             self.slots[worker].asleep.store(false, Ordering::Release);
             self.slots[worker].parker.unpark();
+            true
         }
 
         fn start_spare(&self) -> bool {

@@ -234,7 +234,6 @@ impl<'a> Frame<'a> {
             return;
         }
         if let Some(scope) = self.nursery() {
-            self.seat.core.start_workers();
             self.seat.inject(Run::new(scope, self.list.take(), 0));
         }
     }

@@ -173,7 +173,7 @@ fn s1_the_first_callers_may_block_whichever_worker_is_refused() {
                     user();
                 });
             });
-            assert_eq!(refusals::end(&prefix), 3);
+            assert!(refusals::end(&prefix) > 0, "a worker was asked for");
         }
     }
 }
@@ -272,11 +272,26 @@ fn a_worker_that_is_refused_leaves_its_place_to_the_others() {
             let is_helped =
                 || pool.nursery(|n| n.spawn_each(0..100, item).any(|runner| runner != home));
             while !is_helped() {}
-            let text = format!("{pool:?}");
-            assert!(
-                text.contains("workers_started: 1") && text.contains("refused"),
-                "{text}"
-            );
+            // The second worker is started when the first one has a place left beside it.
+            let leave_place = || {
+                let left = AtomicUsize::new(100);
+                pool.nursery(|n| {
+                    for _ in 0..100 {
+                        n.spawn(|| {
+                            thread::yield_now();
+                            left.fetch_sub(1, Ordering::Relaxed);
+                        });
+                    }
+                    crate::block_in_place(|| {
+                        while left.load(Ordering::Relaxed) > 0 {
+                            thread::yield_now();
+                        }
+                    });
+                });
+            };
+            while !format!("{pool:?}").contains("workers_started: 1, workers_refused: 1") {
+                leave_place();
+            }
         });
         assert_eq!(refusals::end(&prefix), 2);
     }
@@ -309,10 +324,10 @@ fn a_nursery_on_a_pool_that_has_ended_is_its_callers_work() {
     }
 }
 
-/// Workers, a side thread and the watchdog are each asked for while the pool ends.
+/// A worker, a side thread and the watchdog are each asked for while the pool ends.
 #[test]
 fn the_end_of_a_pool_waits_for_the_threads_that_start_meanwhile() {
-    static SEEN: [[AtomicBool; 3]; 4] = [const { [const { AtomicBool::new(false) }; 3] }; 4];
+    static SEEN: [[AtomicBool; 3]; 3] = [const { [const { AtomicBool::new(false) }; 3] }; 3];
     for (k, [is_asked, is_over, is_late]) in SEEN.iter().enumerate() {
         let name = format!("meanwhile-{k}");
         let prefix = format!("{name}-");

@@ -10,6 +10,8 @@ use crate::platform::planted;
 use crate::protocol::idle::{Field, Idle};
 
 pub(super) const SLEEPER: usize = 0;
+/// A worker that has not started, and whose thread the system refuses.
+pub(super) const REFUSED: usize = 1;
 
 /// A pool with one public queue, one thread that may be asked, and one that may sleep.
 pub(super) struct Pool {
@@ -36,10 +38,14 @@ impl Field for Pool {
         }
     }
 
-    fn rouse(&self, worker: usize) {
+    fn rouse(&self, worker: usize) -> bool {
+        if worker == REFUSED {
+            return false;
+        }
         assert_eq!(worker, SLEEPER);
         self.is_asleep.store(false, Ordering::Release);
         self.parker.unpark();
+        true
     }
 
     fn start_spare(&self) -> bool {

@@ -211,9 +211,10 @@ impl Field for Pool {
         }
     }
 
-    fn rouse(&self, _worker: usize) {
+    fn rouse(&self, _worker: usize) -> bool {
         self.is_asleep.store(false, Ordering::Release);
         self.parker.unpark();
+        true
     }
 
     fn start_spare(&self) -> bool {

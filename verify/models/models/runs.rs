@@ -50,7 +50,7 @@ impl Pool {
     /// something.
     pub(super) fn new(threads: usize, sharing: usize) -> Arc<Self> {
         let deques: Vec<_> = (0..threads).map(|_| Deque::new_lifo()).collect();
-        let slot = |deque: &Deque<_>| Slot::new(deque.stealer(), String::new(), false);
+        let slot = |deque: &Deque<_>| Slot::new(deque.stealer(), String::new());
         let core = crate::platform::sync::Arc::new(Core {
             idle: Idle::new(threads, 0),
             injector: Injector::new(),

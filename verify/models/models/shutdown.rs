@@ -1,7 +1,7 @@
 //! The end of a pool: nobody sleeps through it, and whoever was started is waited for.
 //!
-//! What the workers do here mirrors `worker::main`, `spare` and `work`; what the others do mirrors
-//! `Core::start_workers_now` and `Core::shut_down`.
+//! What the workers do here mirrors `worker::main` and `work`; what the others do mirrors `Core::rouse`,
+//! `Core::start_worker` and `Core::shut_down`.
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::sync::{Arc, Mutex};
@@ -18,6 +18,7 @@ const SPARE: usize = 1;
 
 /// A worker's slot.
 struct Slot {
+    has_started: AtomicBool,
     is_asleep: AtomicBool,
     parker: Parker,
 }
@@ -39,21 +40,27 @@ impl Field for Core {
 
     fn arm_all(&self) {}
 
-    fn rouse(&self, worker: usize) {
+    fn rouse(&self, worker: usize) -> bool {
         let slot = &self.slots[worker];
+        if !slot.has_started.swap(true, Ordering::Relaxed) {
+            let core = self.this();
+            return core.is_some_and(|core| self.start(move || core.be_worker()));
+        }
         slot.is_asleep.store(false, Ordering::Release);
         slot.parker.unpark();
+        true
     }
 
     fn start_spare(&self) -> bool {
-        let core = self.me.lock().unwrap().clone().expect("until the end");
-        self.start(move || core.be_spare())
+        let core = self.this();
+        core.is_some_and(|core| self.start(move || core.be_spare()))
     }
 }
 
 impl Core {
     fn new(spares: usize) -> Arc<Self> {
         let slot = || Slot {
+            has_started: AtomicBool::new(true),
             is_asleep: AtomicBool::new(true),
             parker: Parker::new(),
         };
@@ -65,10 +72,13 @@ impl Core {
             visible: AtomicUsize::new(0),
             end: Memory::new(0),
         });
-        if spares > 0 {
-            *core.me.lock().unwrap() = Some(Arc::clone(&core));
-        }
+        *core.me.lock().unwrap() = Some(Arc::clone(&core));
         core
+    }
+
+    /// As a handle for a thread, until the end.
+    fn this(&self) -> Option<Arc<Self>> {
+        self.me.lock().unwrap().clone()
     }
 
     fn start(&self, main: impl FnOnce() + 'static) -> bool {
@@ -78,14 +88,6 @@ impl Core {
         }
         let start = || Some(thread::spawn(main));
         self.threads.start(start, |_| false).is_some()
-    }
-
-    fn start_worker(core: &Arc<Self>) {
-        let same = Arc::clone(core);
-        core.idle.expect(1);
-        if !core.start(move || same.be_worker()) {
-            core.idle.note_refused();
-        }
     }
 
     /// The look behind the one that enlists.
@@ -121,17 +123,13 @@ impl Core {
         self.idle.vacate(self);
     }
 
+    /// A worker that comes with a place and a mark, and takes what there is.
     fn be_worker(&self) {
-        self.idle.arrive(WORKER, self);
-        if self.is_closed_at_last() {
-            self.idle.rouse_all(self);
-        }
-        self.sleep(WORKER);
+        self.visible.store(0, Ordering::Relaxed);
         self.search_in_vain(WORKER, false);
         self.end.write(1);
     }
 
-    /// One that comes with a place and a mark, and takes what there is.
     fn be_spare(&self) {
         self.visible.store(0, Ordering::Relaxed);
         self.search_in_vain(SPARE, false);
@@ -187,9 +185,16 @@ fn shutdown_finds_a_worker_that_stood_aside() {
 fn shutdown_waits_for_a_worker_that_is_started_meanwhile() {
     within_bounds(|| {
         let core = Core::new(0);
+        core.slots[WORKER]
+            .has_started
+            .store(false, Ordering::Relaxed);
+        core.idle.enlist(WORKER);
         let starter = {
             let core = Arc::clone(&core);
-            thread::spawn(move || Core::start_worker(&core))
+            thread::spawn(move || {
+                core.visible.store(1, Ordering::Relaxed);
+                core.idle.wake_one(&*core);
+            })
         };
         core.shut_down();
         // The worker is over, or there is none.
@@ -261,7 +266,7 @@ twins! {
     }
     shutdown_waits_for_a_worker_that_is_started_meanwhile {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;
-        nobody_has_its_handle: step("is started past the lock") => Race;
+        nobody_has_its_handle: step("is started past the lock") => Says("places and marks");
     }
     shutdown_waits_for_a_spare_that_is_started_meanwhile {
         it_does_not_look_again: step("does not look again behind the sleepers") => Deadlock;

@@ -1,146 +1,162 @@
-//! The start of a pool's workers: whatever is shown from its beginning on is found.
+//! The start of a pool's workers: a worker that has not started is a sleeper, and to rouse it is to start it.
 //!
-//! What is done here mirrors `Core::start_workers_now`, `worker::main` and `Seat::expose_all`.
+//! What is done here mirrors `Core::rouse` and `worker::main`.
 
 use loom::sync::{Arc, Mutex};
 use loom::thread::{self, JoinHandle};
 
-use super::idle::{Pool, SLEEPER};
-use super::{exhaustively, twins, within_bounds};
+use super::idle::{Pool, REFUSED, SLEEPER};
+use super::{twins, within_bounds};
 use crate::platform::planted;
-use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::atomic::Ordering;
+use crate::protocol::idle::Field;
 
-/// A pool of one worker that nobody has used, as `Core`.
+/// A pool of one worker that nobody has used.
 struct Core {
     pool: Arc<Pool>,
-    has_begun: Mutex<bool>,
-    living: AtomicUsize,
+    /// The worker's thread, once it has started.
+    worker: Mutex<Option<JoinHandle<()>>>,
+    /// What the worker does.
+    main: fn(&Pool),
 }
 
-impl Core {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            pool: Pool::new(3),
-            has_begun: Mutex::new(false),
-            living: AtomicUsize::new(0),
-        })
+impl Field for Core {
+    #[track_caller]
+    fn has_visible_work(&self) -> bool {
+        !planted::skips() && self.pool.visible.load(Ordering::Relaxed) > 0
     }
 
-    /// True for the caller that starts the worker.
-    fn begin(&self, finds_it_living: bool) -> bool {
-        let mut has_begun = self.has_begun.lock().unwrap();
-        if *has_begun {
-            return false;
+    #[track_caller]
+    fn arm_all(&self) {
+        if !planted::skips() {
+            self.pool.asked.store(true, Ordering::Relaxed);
         }
-        *has_begun = true;
-        self.pool.idle.expect(1);
-        if finds_it_living {
-            self.living.store(1, Ordering::Relaxed);
+    }
+
+    fn rouse(&self, worker: usize) -> bool {
+        let mut thread = self.worker.lock().unwrap();
+        if worker == REFUSED || thread.is_some() {
+            return self.pool.rouse(worker);
         }
+        let (pool, main) = (Arc::clone(&self.pool), self.main);
+        *thread = Some(thread::spawn(move || main(&pool)));
         true
     }
 
-    /// One caller with one child, which it has to show: it waits for that in a way of its own. `runs` is
-    /// what the worker does.
-    fn call(core: &Arc<Self>, runs: fn(&Self)) -> Option<JoinHandle<()>> {
-        let is_late = planted::step("what is shown is shown to the living");
-        core.pool.idle.take_place_anyway();
-        let worker = core.begin(!is_late).then(|| {
-            let same = Arc::clone(core);
-            let worker = thread::spawn(move || runs(&same));
-            if is_late {
-                core.living.store(1, Ordering::Relaxed);
-            }
-            worker
-        });
-        if core.living.load(Ordering::Relaxed) > 0 {
-            core.pool.expose();
-        }
-        worker
+    fn start_spare(&self) -> bool {
+        false
     }
 }
 
-/// Two threads use the pool first, at once: the worker runs both children.
+impl Core {
+    /// A pool of a worker that may start, and then of workers that are refused.
+    fn new(refused: usize, main: fn(&Pool)) -> Arc<Self> {
+        let pool = Pool::new(3);
+        pool.idle.enlist(SLEEPER);
+        // The last that joins the sleepers is roused first.
+        (0..refused).for_each(|_| pool.idle.enlist(REFUSED));
+        Arc::new(Self {
+            pool,
+            worker: Mutex::new(None),
+            main,
+        })
+    }
+
+    /// What a caller does that has one child, and waits for it in a way of its own.
+    fn call(&self) {
+        self.pool.idle.take_place_anyway();
+        self.pool.visible.fetch_add(1, Ordering::Release);
+        self.pool.idle.wake_one(self);
+    }
+
+    /// Two threads use the pool first, at once.
+    fn is_called_twice(core: &Arc<Self>) {
+        let other = {
+            let core = Arc::clone(core);
+            thread::spawn(move || core.call())
+        };
+        core.call();
+        other.join().unwrap();
+        let worker = core.worker.lock().unwrap().take();
+        worker.expect("has started").join().unwrap();
+    }
+}
+
+/// The worker runs both children, and is started once.
 #[test]
 fn start_is_one_for_all_who_come_first() {
     within_bounds(|| {
-        let core = Core::new();
-        let runs = |core: &Core| {
-            let pool = &core.pool;
-            pool.idle.arrive(SLEEPER, &**pool);
+        let main = |pool: &Pool| {
+            pool.work_once();
+            pool.idle.search();
+            pool.work_once();
+        };
+        Core::is_called_twice(&Core::new(0, main));
+    });
+}
+
+/// The worker has a start hook, so it stands aside before. Nobody counts on it, and it looks afterwards.
+#[test]
+fn start_waits_for_no_hook() {
+    within_bounds(|| {
+        let main = |pool: &Pool| {
+            pool.idle.stand_aside(pool);
+            pool.is_asleep.store(true, Ordering::Relaxed);
+            pool.idle.join_sleepers(SLEEPER, pool);
             pool.sleep();
             pool.work_once();
             pool.idle.search();
             pool.work_once();
         };
-        let other = {
-            let core = Arc::clone(&core);
-            thread::spawn(move || Core::call(&core, runs))
-        };
-        let worker = Core::call(&core, runs);
-        let workers = [worker, other.join().unwrap()];
-        for worker in workers.into_iter().flatten() {
-            worker.join().unwrap();
-        }
+        Core::is_called_twice(&Core::new(0, main));
     });
 }
 
-/// A thread that was asked before anybody could come, and has kept what it had, is asked again.
-#[test]
-fn start_asks_whoever_was_asked_before() {
-    exhaustively(|| {
-        let core = Core::new();
-        let pool = &core.pool;
-        assert!(core.begin(true), "the first");
-        let worker = {
-            let pool = Arc::clone(pool);
-            thread::spawn(move || pool.idle.arrive(SLEEPER, &*pool))
-        };
-        pool.answer_request();
-        worker.join().unwrap();
-        pool.assert_answered();
-    });
-}
-
-/// A worker that is refused is waited for by nobody: another one takes what was shown to it.
+/// A worker that is refused is waited for by nobody: another worker takes what was shown to it.
 #[test]
 fn start_goes_on_without_a_worker_that_is_refused() {
-    exhaustively(|| {
-        let core = Core::new();
-        let pool = &core.pool;
-        assert!(core.begin(true), "the first");
-        pool.idle.expect(1);
-        let starter = {
-            let pool = Arc::clone(pool);
-            thread::spawn(move || {
-                pool.idle.note_refused();
-                pool.idle.arrive(SLEEPER, &*pool);
-            })
+    within_bounds(|| {
+        let main = |pool: &Pool| {
+            pool.work_once();
+            pool.idle.search();
+            pool.work_once();
+        };
+        Core::is_called_twice(&Core::new(1, main));
+    });
+}
+
+/// All workers are refused: the wakers keep neither a place nor a mark.
+#[test]
+fn start_that_is_refused_leaves_nothing_behind() {
+    within_bounds(|| {
+        let pool = Pool::new(4);
+        pool.idle.enlist(REFUSED);
+        pool.idle.enlist(REFUSED);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        let other = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.expose())
         };
         pool.expose();
-        starter.join().unwrap();
-        assert!(!pool.is_asleep.load(Ordering::Relaxed), "woken");
-        assert!(
-            pool.take() && !pool.idle.is_anybody_coming(),
-            "there is no other"
-        );
+        other.join().unwrap();
+        let [computing, searching, asleep, ..] = pool.idle.snapshot();
+        assert_eq!([computing, searching, asleep], [2, 0, 0], "given back");
     });
 }
 
 twins! {
     start_is_one_for_all_who_come_first {
-        only_the_living_count: step("what is shown is shown to the living") => Deadlock;
-        who_arrives_does_not_look: skipped("protocol/idle.rs", "join_sleepers", "self.look") => Deadlock;
-        who_arrives_has_no_fence: relaxed("protocol/idle.rs", "join_sleepers", "fence") => Deadlock;
+        the_worker_does_not_look_again: skipped("protocol/idle.rs", "announce", "self.look") => Deadlock;
         who_shows_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Deadlock;
     }
-    start_asks_whoever_was_asked_before {
-        it_does_not: skipped("protocol/idle.rs", "join_sleepers", "arm_all") => Says("asked again");
-        who_arrives_has_no_fence: acqrel("protocol/idle.rs", "join_sleepers", "fence") => Says("shown to somebody");
-        who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
+    start_waits_for_no_hook {
+        the_worker_does_not_look: skipped("protocol/idle.rs", "join_sleepers", "self.look") => Deadlock;
     }
     start_goes_on_without_a_worker_that_is_refused {
-        who_arrives_does_not_look: skipped("protocol/idle.rs", "join_sleepers", "self.look") => Says("woken");
-        the_refused_is_waited_for: skipped("protocol/idle.rs", "note_refused", "fetch_sub") => Says("no other");
+        the_worker_does_not_look_again: skipped("protocol/idle.rs", "announce", "self.look") => Deadlock;
+    }
+    start_that_is_refused_leaves_nothing_behind {
+        a_mark: skipped("protocol/idle.rs", "wake_one", "searching.fetch_sub") => Says("given back");
     }
 }
