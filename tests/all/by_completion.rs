@@ -1,10 +1,10 @@
-//! The iterator of `by_completion`: its length, its end, and its name.
+//! The iterator of `by_completion`: its length, its end, its name, and what it has claimed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{on_every_pool, raise};
-use hatchery::ByCompletion;
+use crate::common::{Gate, Ledger, on_every_pool, on_pool, raise};
+use hatchery::{ByCompletion, Pool};
 
 #[test]
 fn by_completion_knows_how_many_are_left_and_stays_at_its_end() {
@@ -65,5 +65,51 @@ fn by_completion_is_stored_and_dropped_early() {
             assert!(stored.0.next().is_some());
         });
         assert_eq!(ran.into_inner(), 100);
+    });
+}
+
+/// Whoever waits for any child claims one and runs it. Another may have ended meanwhile, and is taken
+/// first; then the claimed one has ended, is still queued, and nobody joins it.
+#[test]
+fn l2_a_child_that_was_claimed_and_is_not_joined_is_dropped() {
+    on_pool(Pool::builder().threads(2), |pool| {
+        let values = &Ledger::default();
+        let gates: [Gate; 4] = Default::default();
+        let [is_first_started, is_last_started, is_first_over, is_dropped] = &gates;
+        pool.nursery(|n| {
+            // Who spawns hands over what others ask for.
+            let wait_for = move |gate: &Gate| {
+                while !gate.is_open() {
+                    n.spawn(|| {});
+                    std::thread::yield_now();
+                }
+            };
+            // From in here they are anybody's, and are not run while this one waits for them.
+            hatchery::nursery(|_| {
+                let items = (0..2).inspect(|i| {
+                    if *i == 1 {
+                        // Queued between the two.
+                        n.spawn(|| {
+                            is_first_over.open();
+                            is_dropped.wait();
+                        });
+                    }
+                });
+                let children = n.spawn_each(items, move |i| {
+                    if i == 0 {
+                        is_first_started.open();
+                        is_last_started.wait();
+                    } else {
+                        is_last_started.open();
+                        wait_for(is_first_over);
+                    }
+                    values.entry::<8>()
+                });
+                wait_for(is_first_started);
+                drop(children.by_completion().next());
+                is_dropped.open();
+            });
+        });
+        values.is_balanced(2);
     });
 }

@@ -204,14 +204,14 @@ fn a_thread_that_parks_for_itself_is_not_woken_by_the_pool() {
                 let sleeper = scope.spawn(|| {
                     // The pool knows this thread as one that has waited.
                     for _ in 0..20 {
-                        let slowly = || (0..100).for_each(|_| thread::yield_now());
+                        let slowly = || (0..10).for_each(|_| thread::yield_now());
                         pool.nursery(|n| n.spawn_blocking(slowly).join());
                     }
                     pool.nursery(|n| {
                         for _ in 0..20 {
                             n.spawn_blocking(|| {
                                 parked.wait();
-                                (0..100).for_each(|_| thread::yield_now());
+                                (0..10).for_each(|_| thread::yield_now());
                                 ended.fetch_add(1, Ordering::Relaxed);
                             });
                         }
