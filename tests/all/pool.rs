@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::alone;
-use crate::common::{REFUSED_STACK, on_pool, watched};
+use crate::common::{REFUSED_STACK, on_pool, start_all_workers, watched};
 use hatchery::{BuildPoolError, Pool};
 #[cfg(target_os = "linux")]
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -62,9 +62,9 @@ fn threads_have_the_pools_name_and_the_hooks_see_each_of_them_twice() {
         .name("named")
         .on_thread_start(note("start"))
         .on_thread_exit(note("exit"));
-    on_pool(builder, |pool| {
+    on_pool(builder.spare_threads(0), |pool| {
+        start_all_workers(pool);
         let side = pool.nursery(|n| {
-            n.spawn(|| ());
             n.spawn_blocking(|| thread::current().name().map(str::to_owned))
                 .join()
         });

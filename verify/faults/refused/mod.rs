@@ -320,7 +320,11 @@ fn a_nursery_on_a_pool_that_has_ended_is_its_callers_work() {
             assert!(runners.into_iter().all(|runner| runner == home));
         });
         let asked = refusals::end(&prefix);
-        assert_eq!(asked, if is_first { 0 } else { 2 }, "a worker and the watchdog");
+        assert_eq!(
+            asked,
+            if is_first { 0 } else { 2 },
+            "a worker and the watchdog"
+        );
     }
 }
 
