@@ -38,10 +38,12 @@ const SPARES: usize = 64;
 /// pool of two compute on a hundred threads, while its workers sleep. If that is too many, limit the number
 /// of callers yourself.
 ///
-/// A thread starts when there is work for it and a place is free: the first child starts one, and more follow
-/// while there is more to do. So a small nursery on a pool of 512 threads starts one thread. On a pool of one
-/// thread, a caller that computes has the only place, and no thread starts. If the system refuses to start a
-/// thread, the pool does without it: the thread that opened a nursery can always do all of the work.
+/// A worker's thread starts when there is work for it and a place is free. The first child starts one; more
+/// start while there is more to do. So a small nursery on a pool of 512 threads starts one thread, or a few if
+/// the pool has a start hook that takes long. On a pool of one thread, a caller that computes has the only place,
+/// and no thread starts. If the system refuses to start a thread, the pool does without it, and asks again later:
+/// the thread that opened a nursery can always do all of the work. If the system refuses the first threads, all
+/// of them, the pool does not ask again.
 ///
 /// Most programs need only the [shared](Self::shared) pool and the free functions. Each free function that
 /// opens a nursery, forks, holds a race, or runs a function over items ([`for_each`](crate::for_each()),
@@ -86,8 +88,8 @@ const SPARES: usize = 64;
 ///
 /// # `fork`
 ///
-/// A forked process has none of its parent's threads. The first nursery that it opens on a pool starts new
-/// threads.
+/// A forked process has none of its parent's threads. Nurseries that it opens on a pool start new threads when
+/// they need them.
 ///
 /// **Nurseries that were open during the fork** have only one thread in the new process, the thread that
 /// forked. That thread runs all children that it holds itself or spawns from then on, also blocking ones. The same
@@ -558,7 +560,8 @@ impl PoolBuilder {
     /// Sets a hook that each of the pool's threads that run children calls first, with the thread's name.
     ///
     /// Callers run children too, and do not call the hook: see [On which thread](crate#on-which-thread). If the hook
-    /// panics, the panic hook reports it, and the thread goes on.
+    /// panics, the panic hook reports it, and the thread goes on. The hook must not wait for the hooks of other
+    /// threads: these may never start.
     ///
     /// # Examples
     ///

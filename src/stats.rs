@@ -115,7 +115,8 @@ stats! {
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub struct PoolStats {
-        /// Times that a worker was woken to look for work.
+        /// Times that a sleeping worker was woken to look for work. The start of a worker does not count, unless the
+        /// pool has a start hook.
         pub wake_ups: u64,
         /// Times that a spare thread was started or called back, to take over for a thread that waits or blocks.
         pub spares_started: u64,

@@ -100,7 +100,7 @@ pub(crate) struct Config {
 pub(crate) type Roster = roster::Roster<Slot, Deque<Run>, Numbers>;
 
 impl Roster {
-    /// A slot for a thread that comes: a free one if there is one.
+    /// A slot for a new worker or guest: a free one if there is one.
     pub(crate) fn check_in(&self, owner: String) -> (Arc<Slot>, Deque<Run>) {
         // The last holder may have cleared the request flag.
         match self.take_free(|slot| slot.requests.renew()) {
@@ -115,7 +115,7 @@ impl Roster {
         }
     }
 
-    /// Takes a guest's slot back.
+    /// Takes the slot of a guest or spare back.
     pub(crate) fn check_out(&self, slot: Arc<Slot>, deque: Deque<Run>) {
         debug_assert!(deque.is_empty(), "a guest leaves nothing behind");
         self.put_free(slot, deque, |slot, departed| {
@@ -151,13 +151,14 @@ pub(crate) struct Core {
     pub(crate) roster: Roster,
     pub(crate) injector: Injector<Run>,
     pub(crate) blocking: Blocking,
-    /// The slots of the workers that have started, by their indices among the sleepers. The indices of
-    /// spares come after those of the other workers.
+    /// The slots of the workers that have started, by their indices among the sleepers. A sleeper without a
+    /// slot here has not started: a worker notes its slot before it joins the sleepers. The indices of spares
+    /// come after the indices of the other workers.
     workers: Mutex<BTreeMap<usize, Arc<Slot>>>,
     /// The index of the next spare.
     next_spare: AtomicUsize,
     all_threads: Threads<Thread>,
-    /// How many workers have started, and how many the system has refused, without spares.
+    /// How many workers have started, and how often the system has refused one, without spares.
     workers_started: AtomicUsize,
     workers_refused: AtomicUsize,
     /// Whether somebody has tried to start the first worker.
@@ -243,8 +244,9 @@ impl Core {
         (self.config.describe)(scope)
     }
 
-    /// Starts the first worker and the watchdog, if nobody has tried that yet; returns whether the worker is
-    /// on its way. So a pool whose threads are refused is known before anything is exposed in vain.
+    /// Tries to start the first worker, and starts the watchdog, if nobody has done so; returns whether the
+    /// worker is on its way. If a place is free, the pool thus learns before it exposes anything that all threads
+    /// are refused.
     #[inline]
     pub(crate) fn begin(self: &Arc<Self>) -> bool {
         !self.has_begun.load(Ordering::Relaxed) && self.begin_now()
@@ -262,7 +264,8 @@ impl Core {
 
     /// Whether there are workers in this process that have started, or could start.
     pub(crate) fn has_workers(&self) -> bool {
-        self.workers_refused.load(Ordering::Relaxed) < self.threads() && !self.is_orphan()
+        let could_start = || self.workers_refused.load(Ordering::Relaxed) < self.threads();
+        (self.workers_started() > 0 || could_start()) && !self.is_orphan()
     }
 
     /// How many workers have started, without spares.
@@ -276,7 +279,7 @@ impl Core {
             .read_with_departed(|slots, all| all.with(slots.iter().map(|slot| &*slot.tally)))
     }
 
-    /// Workers roused and blocked threads replaced so far.
+    /// How often sleeping workers were woken so far, and how often spares stood in.
     pub(crate) fn wakes(&self) -> [u64; 2] {
         [self.wake_ups.get(), self.compensations.get()]
     }
@@ -334,8 +337,8 @@ impl Core {
         self.all_threads.start(start, Thread::is_over)
     }
 
-    /// Starts a worker or spare with this index, which has a place and the searcher's mark. The pool does
-    /// without a thread that is refused.
+    /// Starts the worker or spare with this index. Its place and its searcher's mark are taken already. The pool
+    /// does without a thread that is refused.
     #[cold]
     fn start_worker(&self, index: usize) -> Option<()> {
         let core = self.me.upgrade()?;
@@ -431,6 +434,9 @@ impl Field for Core {
     fn rouse(&self, worker: usize) -> bool {
         let slot = lock(&self.workers).get(&worker).cloned();
         let Some(slot) = slot else {
+            if self.is_over() {
+                return false;
+            }
             let is_started = self.start_worker(worker).is_some();
             let count = if is_started {
                 &self.workers_started

@@ -153,7 +153,8 @@ impl Seat {
         while self.give(Reason::Unasked, || self.has_workers()) {}
     }
 
-    /// Whether there are workers that could take what this thread shows.
+    /// Starts the first worker if nobody has tried; returns whether there are workers that could take what
+    /// this thread shows.
     fn has_workers(&self) -> bool {
         self.begin();
         self.core.has_workers()

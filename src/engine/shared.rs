@@ -118,7 +118,7 @@ pub(crate) struct Slot {
     /// Runs stolen from the deque so far; wraps in a long life, which `share::is_between`
     /// allows for.
     stolen: hints::AtomicU32,
-    /// Set while a worker is enlisted among the sleepers.
+    /// Set while a worker that has started is among the sleepers.
     pub(crate) asleep: AtomicBool,
     doing: hints::AtomicU8,
     stealer: Stealer<Run>,

@@ -37,8 +37,8 @@ const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
 const PAUSES: u32 = 32;
 
-/// Runs a worker, which starts with a place and a searcher's mark, until the pool shuts down or does
-/// not need the worker any more.
+/// Runs a worker, which starts with a place and a searcher's mark, until the pool shuts down. A spare also ends
+/// when nobody has needed it for long.
 pub(crate) fn main(core: Arc<Core>, index: usize) {
     let is_spare = index >= core.threads();
     let kind = if is_spare { Kind::Spare } else { Kind::Worker };
@@ -47,8 +47,11 @@ pub(crate) fn main(core: Arc<Core>, index: usize) {
     if has_hook {
         // The hook is user code and may take long, so nobody counts on the worker.
         core.idle.stand_aside(&*core);
+        seat.slot().set_doing(Doing::Sleeping);
     }
     let _hooks = hooks::enter(core.hooks());
+    // The hook may have forked the process, and this one has none of the others.
+    core.check_process();
     if has_hook {
         seat.slot().asleep.store(true, Ordering::Relaxed);
         core.idle.join_sleepers(index, &*core);
@@ -211,7 +214,7 @@ fn execute(seat: &Seat, run: Run) {
     seat.core.check_process();
 }
 
-/// Sleeps until the worker is roused; false if a spare has waited long enough for that.
+/// Sleeps until the worker is roused, if it is asleep; false if a spare has waited long enough for that.
 fn sleep(seat: &Seat, index: usize) -> bool {
     let slot = seat.slot();
     slot.set_doing(Doing::Sleeping);

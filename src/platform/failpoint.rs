@@ -92,9 +92,9 @@ points! {
     WorkerRoused,
     /// A worker is one too many and stops after its present child.
     WorkerStandsDown,
-    /// A worker is about to be started.
+    /// A worker or spare is about to be started.
     WorkerStarts,
-    /// A worker has been refused.
+    /// A worker or spare has been refused.
     WorkerRefused,
     /// A place has been given up, and nobody has been told.
     PlaceGivenUp,

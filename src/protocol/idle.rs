@@ -54,10 +54,11 @@
 //!    retires leaves `spares` before `asleep`, and looks, so that a pusher that counted on it finds
 //!    another.
 //! 6. A worker that has not started is a sleeper. To rouse it is to start its thread, with a place
-//!    and the searcher's mark. If the system refuses the thread, the worker is gone, and the waker
-//!    takes the next sleeper, or looks again like each waker that could wake nobody (2). A start
-//!    hook is user code that may take long: its worker stands aside before, so that nobody counts
-//!    on it, and is to others afterwards what a worker is that has run dry.
+//!    and the searcher's mark. If the system refuses the thread, the waker tries the next sleeper. If
+//!    none is left, it stops, or looks again like each waker that could wake nobody (2). The refused
+//!    worker is a sleeper again when another worker falls asleep. A start hook is user code and may
+//!    take long. So its worker first gives place and mark back, and nobody counts on it. After the
+//!    hook it joins the sleepers like a worker that has run dry.
 //!
 //! Waiters do not take part: each parks for events of its own (see `engine::wait`) that unpark it
 //! directly. Models: `models::idle_*`, `models::start_*`.
@@ -78,10 +79,20 @@ pub(crate) trait Field {
     fn has_visible_work(&self) -> bool;
     /// Asks every thread to expose some of its private work.
     fn arm_all(&self);
-    /// Lets a worker go on that joined the sleepers, or starts the worker; false if it is refused.
+    /// Wakes a worker that has joined the sleepers, or starts it if it has no thread yet; false if the
+    /// thread is refused.
     fn rouse(&self, worker: usize) -> bool;
     /// Starts a spare worker, which has a place and the searcher's mark; false if it is refused.
     fn start_spare(&self) -> bool;
+}
+
+#[derive(Default)]
+struct Sleepers {
+    /// The last is woken first.
+    asleep: Vec<usize>,
+    /// Workers whose threads the system has refused. One of them is tried again each time that a worker falls
+    /// asleep, so that a moment of shortage costs the pool no worker for good.
+    refused: Vec<usize>,
 }
 
 /// The places and sleepers of one pool.
@@ -102,7 +113,7 @@ pub(crate) struct Idle {
     /// spare is refused, it may have to wait for the worker after it, too.
     likely_spares: AtomicUsize,
     refused: AtomicBool,
-    sleepers: Mutex<Vec<usize>>,
+    sleepers: Mutex<Sleepers>,
 }
 
 impl Idle {
@@ -118,11 +129,11 @@ impl Idle {
             spares: AtomicUsize::new(0),
             likely_spares: AtomicUsize::new(most_spares),
             refused: AtomicBool::new(false),
-            sleepers: Mutex::new(Vec::new()),
+            sleepers: Mutex::default(),
         }
     }
 
-    /// Threads that compute, search, sleep, are absent, or spare; for people to read.
+    /// Threads that compute, search, sleep or have not started, are absent, or spare; for people to read.
     pub(crate) fn snapshot(&self) -> [usize; 5] {
         let counts = [
             &*self.computing,
@@ -231,10 +242,10 @@ impl Idle {
     /// The event *retire*, of a spare that has slept for long; false if it was woken meanwhile.
     pub(crate) fn retire(&self, spare: usize, field: &impl Field) -> bool {
         let mut sleepers = lock(&self.sleepers);
-        let Some(at) = sleepers.iter().position(|sleeper| *sleeper == spare) else {
+        let Some(at) = sleepers.asleep.iter().position(|sleeper| *sleeper == spare) else {
             return false;
         };
-        sleepers.swap_remove(at);
+        sleepers.asleep.remove(at);
         // In this order: see the proof, 5.
         self.spares.fetch_sub(1, Ordering::Relaxed);
         self.asleep.fetch_sub(1, Ordering::Relaxed);
@@ -307,6 +318,7 @@ impl Idle {
                     if field.rouse(worker) {
                         return true;
                     }
+                    lock(&self.sleepers).refused.push(worker);
                     is_refused = true;
                 }
                 if self.add_spare() {
@@ -325,7 +337,8 @@ impl Idle {
             }
             // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2).
             fence(Ordering::SeqCst);
-            let is_hopeless = is_refused && self.asleep.load(Ordering::Relaxed) == 0;
+            let is_hopeless =
+                is_refused && self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker();
             if is_hopeless || !(field.has_visible_work() && self.has_place()) {
                 return false;
             }
@@ -387,11 +400,15 @@ impl Idle {
         }
     }
 
-    /// Adds a worker to the sleepers.
+    /// Adds a worker to the sleepers, and with it one that was refused before.
     pub(crate) fn enlist(&self, worker: usize) {
         let mut sleepers = lock(&self.sleepers);
-        sleepers.push(worker);
+        sleepers.asleep.push(worker);
         self.asleep.fetch_add(1, Ordering::Relaxed);
+        if let Some(refused) = sleepers.refused.pop() {
+            sleepers.asleep.insert(0, refused);
+            self.asleep.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The event *announce*: a searcher gives up. The caller then waits to be roused.
@@ -435,7 +452,7 @@ impl Idle {
 
     fn pop_sleeper(&self) -> Option<usize> {
         let mut sleepers = lock(&self.sleepers);
-        let worker = sleepers.pop();
+        let worker = sleepers.asleep.pop();
         if worker.is_some() {
             self.asleep.fetch_sub(1, Ordering::Relaxed);
         }

@@ -1,5 +1,5 @@
-//! The first use of a pool, by several threads at once: one of them starts the workers, the others find them
-//! started, and nobody waits for a worker that nobody wakes.
+//! The first use of a pool, by several threads at once: the first of them starts the first worker, and nobody
+//! waits for a worker that nobody wakes.
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};

@@ -255,7 +255,7 @@ fn s1_everything_completes_whichever_spare_is_refused() {
 }
 
 #[test]
-fn a_worker_that_is_refused_leaves_its_place_to_the_others() {
+fn a_worker_that_is_refused_leaves_its_place_to_the_others_and_is_tried_again() {
     for k in 0..2 {
         let name = format!("place-{k}");
         let prefix = format!("{name}-");
@@ -272,7 +272,7 @@ fn a_worker_that_is_refused_leaves_its_place_to_the_others() {
             let is_helped =
                 || pool.nursery(|n| n.spawn_each(0..100, item).any(|runner| runner != home));
             while !is_helped() {}
-            // The second worker is started when the first one has a place left beside it.
+            // Another worker is started when the first one has a place left beside it.
             let leave_place = || {
                 let left = AtomicUsize::new(100);
                 pool.nursery(|n| {
@@ -289,11 +289,11 @@ fn a_worker_that_is_refused_leaves_its_place_to_the_others() {
                     });
                 });
             };
-            while !format!("{pool:?}").contains("workers_started: 1, workers_refused: 1") {
+            while !format!("{pool:?}").contains("workers_started: 2, workers_refused: 1") {
                 leave_place();
             }
         });
-        assert_eq!(refusals::end(&prefix), 2);
+        assert_eq!(refusals::end(&prefix), 3);
     }
 }
 

@@ -142,7 +142,7 @@ impl Point {
                 assert_eq!(answer, work.answer, "the answer of {point}");
                 report
             };
-            // The first run starts the threads, and does not count.
+            // The first run starts most of the threads, and does not count.
             run();
             let mut sum = run();
             (1..runs).for_each(|_| sum.add(&run()));
