@@ -2,7 +2,7 @@
 
 use hatchery::join;
 
-use crate::common::{Ledger, pause, pool};
+use crate::common::{Ledger, beside, pause, pool};
 use crate::explore::Scenario;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -250,19 +250,22 @@ fn joined_by_a_child() {
     assert_eq!(sum, 32);
 }
 
-/// A pool with one thread, beside the one that opens the nursery.
+/// Two threads open nurseries on a pool of one thread.
 fn one_thread() {
     let ledger = Ledger::default();
     let pool = pool(1);
-    let sum: u32 = pool.nursery(|n| {
-        let children = [1, 2, 3].map(|i| {
-            let value = ledger.value();
-            n.spawn(move || (hatchery::nursery(|n| n.spawn(move || i).join()), value))
+    let work = || {
+        let sum: u32 = pool.nursery(|n| {
+            let children = [1, 2, 3].map(|i| {
+                let value = ledger.value();
+                n.spawn(move || (hatchery::nursery(|n| n.spawn(move || i).join()), value))
+            });
+            children.into_iter().map(|child| child.join().0).sum()
         });
-        children.into_iter().map(|child| child.join().0).sum()
-    });
-    ledger.check(3);
-    assert_eq!(sum, 6);
+        assert_eq!(sum, 6);
+    };
+    beside(work, work);
+    ledger.check(6);
 }
 
 fn handles_dropped_early() {

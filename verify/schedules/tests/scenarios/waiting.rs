@@ -87,7 +87,7 @@ fn blocking_children_talk() {
 /// Whoever waits runs them.
 fn without_side_threads() {
     let ledger = Ledger::default();
-    let built = Pool::builder().threads(1).blocking_threads(0).build();
+    let built = Pool::builder().threads(2).blocking_threads(0).build();
     let pool = built.expect("a pool");
     let sum = pool.nursery(|n| {
         let (a, b) = (ledger.value(), ledger.value());
