@@ -8,7 +8,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Gate, REFUSED_STACK, on_pool};
+use common::{Gate, REFUSED_STACK, on_pool, start_all_workers};
 use hatchery::{Options, Pool};
 
 const LOOKS: Duration = Duration::from_millis(10);
@@ -58,7 +58,8 @@ fn s9_an_idle_pool_is_not_woken_for_five_seconds_after_a_burst() {
             scope.spawn(move || {
                 let name = format!("quiet{threads}");
                 let builder = Pool::builder().threads(threads).name(&name);
-                on_pool(builder, |pool| {
+                on_pool(builder.spare_threads(0), |pool| {
+                    start_all_workers(pool);
                     stays_asleep(pool, &name);
                     let asleep = switches(&name).len();
                     assert!(asleep > threads, "workers and a side thread, not {asleep}");
