@@ -1,5 +1,6 @@
 //! Pools that have nothing to do: nobody runs.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +14,25 @@ const SOON: Duration = Duration::from_secs(3);
 /// Seconds after which nobody watches deadlines if there are none: twice what the thread waits for one.
 const REST: usize = 20;
 
+/// Has all workers of the pool start, and runs children.
 fn work(pool: &Pool) {
+    while pool.stats().workers < pool.threads() {
+        let left = AtomicUsize::new(100);
+        pool.nursery(|n| {
+            for _ in 0..100 {
+                n.spawn(|| {
+                    thread::yield_now();
+                    left.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+            // The workers get this thread's place meanwhile.
+            hatchery::block_in_place(|| {
+                while left.load(Ordering::Relaxed) > 0 {
+                    thread::yield_now();
+                }
+            });
+        });
+    }
     for _ in 0..100 {
         pool.nursery(|n| n.spawn_each(0..1000_u64, |i| i * i).for_each(drop));
     }
@@ -27,7 +46,10 @@ fn work(pool: &Pool) {
 pub(crate) fn idle(task: Task) {
     watched(task, |pool| {
         let builder = Pool::builder().threads(task.threads).name("timed");
-        let timed = builder.build().expect("a valid configuration");
+        let timed = builder
+            .spare_threads(0)
+            .build()
+            .expect("a valid configuration");
         work(pool);
         work(&timed);
         for timeout in [SOON, Duration::from_secs(1000)] {

@@ -91,11 +91,10 @@ fn main() {
 /// Runs `test` on a pool; ends the process if it hangs, with what waits there.
 fn watched<R>(task: Task, test: impl FnOnce(&Pool) -> R) -> R {
     let builder = Pool::builder().threads(task.threads).name("bounds");
-    // Each side thread that is interrupted keeps a chunk for as long as that takes.
-    let pool = builder
-        .blocking_threads(2)
-        .build()
-        .expect("a valid configuration");
+    // Each side thread that is interrupted keeps a chunk for as long as that takes; a spare would end while the
+    // pool is idle.
+    let builder = builder.blocking_threads(2).spare_threads(0);
+    let pool = builder.build().expect("a valid configuration");
     let (finished, is_finished) = channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(|| {
