@@ -70,6 +70,13 @@ pub(crate) fn start_all_workers(pool: &Pool) {
             });
         });
     }
+    // A worker that was started takes its seat a moment later.
+    let text = || format!("{pool:?}");
+    let name = text().split('"').nth(1).expect("the name").to_owned();
+    let is_there = |worker: usize| text().contains(&format!("owner: \"{name}-{worker}\""));
+    while !(0..pool.threads()).all(is_there) {
+        thread::yield_now();
+    }
 }
 
 /// Runs `test` on the pool under a watchdog.
