@@ -8,7 +8,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Gate, REFUSED_STACK, on_pool, start_all_workers};
+use common::workers::start_all_workers;
+use common::{Gate, REFUSED_STACK, on_pool};
 use hatchery::{Options, Pool};
 
 const LOOKS: Duration = Duration::from_millis(10);

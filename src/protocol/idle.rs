@@ -92,7 +92,7 @@ struct Sleepers {
     asleep: Vec<usize>,
     /// Workers whose threads the system has refused. One of them is tried again each time that a worker falls
     /// asleep, so that a moment of shortage costs the pool no worker for good.
-    refused: Vec<usize>,
+    without_thread: Vec<usize>,
 }
 
 /// The places and sleepers of one pool.
@@ -318,7 +318,7 @@ impl Idle {
                     if field.rouse(worker) {
                         return true;
                     }
-                    lock(&self.sleepers).refused.push(worker);
+                    lock(&self.sleepers).without_thread.push(worker);
                     is_refused = true;
                 }
                 if self.add_spare() {
@@ -405,8 +405,8 @@ impl Idle {
         let mut sleepers = lock(&self.sleepers);
         sleepers.asleep.push(worker);
         self.asleep.fetch_add(1, Ordering::Relaxed);
-        if let Some(refused) = sleepers.refused.pop() {
-            sleepers.asleep.insert(0, refused);
+        if let Some(again) = sleepers.without_thread.pop() {
+            sleepers.asleep.insert(0, again);
             self.asleep.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -68,8 +68,8 @@ fn by_completion_is_stored_and_dropped_early() {
     });
 }
 
-/// Whoever waits for any child claims one and runs it. Another may have ended meanwhile, and is taken
-/// first; then the claimed one has ended, is still queued, and nobody joins it.
+/// A thread that waits for any child claims a child and runs it. Another child may have ended meanwhile, and
+/// is taken first; then the claimed child has ended, is still queued, and nobody joins it.
 #[test]
 fn l2_a_child_that_was_claimed_and_is_not_joined_is_dropped() {
     on_pool(Pool::builder().threads(2), |pool| {

@@ -354,7 +354,8 @@ fn what_stands_behind_a_long_item_is_run_by_others() {
                 if is_known.load(Ordering::Relaxed) {
                     BEGUN.set(BEGUN.get() + 1);
                 }
-                // Its batch began when it was known: what stands behind an item is offered before the item.
+                // The batch of this item began when items were known to take long, so the thread offers what
+                // stands behind the item before it runs the item.
                 if BEGUN.get() > BATCH && !has_long.swap(true, Ordering::Relaxed) {
                     done.wait();
                 } else {

@@ -9,7 +9,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{Gate, REFUSED_STACK, outcome, start_all_workers};
+use crate::common::workers::start_all_workers;
+use crate::common::{Gate, REFUSED_STACK, outcome};
 use crate::processes::{STARTED, Split, end, exit, forked};
 use hatchery::{CancelReason, Options, Pool, PoolBuilder};
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::alone;
-use crate::common::{Gate, caught, start_all_workers, watched};
+use crate::common::workers::start_all_workers;
+use crate::common::{Gate, caught, watched};
 use hatchery::{Options, Pool, PoolBuilder};
 
 /// Counts itself while it is alive, and what the hooks that have captured it were called with.

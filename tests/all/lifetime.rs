@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{Gate, on_every_pool, on_no_worker, on_pool, payload_of, start_all_workers};
+use crate::common::workers::start_all_workers;
+use crate::common::{Gate, on_every_pool, on_no_worker, on_pool, payload_of};
 use hatchery::Pool;
 
 /// Counts itself while it is alive.

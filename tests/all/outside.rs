@@ -4,7 +4,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::common::{Gate, on_every_pool, on_pool, start_all_workers, threads_named};
+use crate::common::workers::start_all_workers;
+use crate::common::{Gate, on_every_pool, on_pool, threads_named};
 use hatchery::{Pool, PoolBuilder};
 
 /// A sum by children that a nursery runs, forks, and waits for.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::alone;
-use crate::common::{REFUSED_STACK, on_pool, start_all_workers, watched};
+use crate::common::workers::start_all_workers;
+use crate::common::{REFUSED_STACK, on_pool, watched};
 use hatchery::{BuildPoolError, Pool};
 #[cfg(target_os = "linux")]
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};

@@ -1,6 +1,8 @@
 //! What the tests share: a pool of every size, each under a watchdog.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod workers;
+
 use std::cell::Cell;
 use std::fmt::Display;
 use std::io::Write;
@@ -8,10 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Condvar, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use hatchery::Pool;
+use hatchery::{Pool, block_in_place};
 
 /// How long a test may take before it counts as hanging. Not a measurement: the slowest test
 /// takes a small part of it on a loaded machine.
@@ -50,33 +51,6 @@ pub(crate) fn on_no_worker(test: impl Fn(&Pool)) {
         .name("w0")
         .stack_size(REFUSED_STACK);
     on_pool(refused, test);
-}
-
-/// Has every worker of the pool start: the caller leaves its place to the workers while they compute.
-pub(crate) fn start_all_workers(pool: &Pool) {
-    while pool.stats().workers < pool.threads() {
-        let left = AtomicUsize::new(100);
-        pool.nursery(|n| {
-            for _ in 0..100 {
-                n.spawn(|| {
-                    thread::yield_now();
-                    left.fetch_sub(1, Ordering::Relaxed);
-                });
-            }
-            hatchery::block_in_place(|| {
-                while left.load(Ordering::Relaxed) > 0 {
-                    thread::yield_now();
-                }
-            });
-        });
-    }
-    // A worker that was started takes its seat a moment later.
-    let text = || format!("{pool:?}");
-    let name = text().split('"').nth(1).expect("the name").to_owned();
-    let is_there = |worker: usize| text().contains(&format!("owner: \"{name}-{worker}\""));
-    while !(0..pool.threads()).all(is_there) {
-        thread::yield_now();
-    }
 }
 
 /// Runs `test` on the pool under a watchdog.

@@ -38,7 +38,7 @@ pub(crate) fn fails_on_page(page: u64, cause: &str, bad: impl Fn() -> String) {
     fails_in_time("60000", page, cause, bad);
 }
 
-/// The same where a page may take so many milliseconds.
+/// Checks what [`fails_on_page`] checks, with a limit of `limit` milliseconds for each page.
 pub(crate) fn fails_in_time(limit: &str, page: u64, cause: &str, bad: impl Fn() -> String) {
     for name in ["first", "second"] {
         let (bad, good) = (bad(), serve(vec![filled(1, true), filled(2, false)]));

@@ -1,10 +1,13 @@
 //! Pools that have nothing to do: nobody runs.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[path = "../../../tests/common/workers.rs"]
+mod workers;
+
 use std::thread;
 use std::time::Duration;
 
-use hatchery::{Options, Pool};
+use hatchery::{Options, Pool, block_in_place};
+use workers::start_all_workers;
 
 use crate::measure::switches;
 use crate::{Task, planted, watched};
@@ -16,23 +19,7 @@ const REST: usize = 20;
 
 /// Has all workers of the pool start, and runs children.
 fn work(pool: &Pool) {
-    while pool.stats().workers < pool.threads() {
-        let left = AtomicUsize::new(100);
-        pool.nursery(|n| {
-            for _ in 0..100 {
-                n.spawn(|| {
-                    thread::yield_now();
-                    left.fetch_sub(1, Ordering::Relaxed);
-                });
-            }
-            // The workers get this thread's place meanwhile.
-            hatchery::block_in_place(|| {
-                while left.load(Ordering::Relaxed) > 0 {
-                    thread::yield_now();
-                }
-            });
-        });
-    }
+    start_all_workers(pool);
     for _ in 0..100 {
         pool.nursery(|n| n.spawn_each(0..1000_u64, |i| i * i).for_each(drop));
     }

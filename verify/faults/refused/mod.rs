@@ -1,6 +1,8 @@
 //! Tests: threads that the system refuses, and side threads that retire.
 
 mod retired;
+#[path = "../../../tests/common/workers.rs"]
+mod workers;
 
 use std::io::Write;
 use std::panic::resume_unwind;
@@ -11,7 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::platform::refusals;
-use crate::{Options, Pool, PoolBuilder};
+use crate::{Options, Pool, PoolBuilder, block_in_place};
+use workers::start_all_workers;
 
 /// A test that takes longer counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -272,26 +275,12 @@ fn a_worker_that_is_refused_leaves_its_place_to_the_others_and_is_tried_again() 
             let is_helped =
                 || pool.nursery(|n| n.spawn_each(0..100, item).any(|runner| runner != home));
             while !is_helped() {}
-            // Another worker is started when the first one has a place left beside it.
-            let leave_place = || {
-                let left = AtomicUsize::new(100);
-                pool.nursery(|n| {
-                    for _ in 0..100 {
-                        n.spawn(|| {
-                            thread::yield_now();
-                            left.fetch_sub(1, Ordering::Relaxed);
-                        });
-                    }
-                    crate::block_in_place(|| {
-                        while left.load(Ordering::Relaxed) > 0 {
-                            thread::yield_now();
-                        }
-                    });
-                });
-            };
-            while !format!("{pool:?}").contains("workers_started: 2, workers_refused: 1") {
-                leave_place();
-            }
+            start_all_workers(&pool);
+            let text = format!("{pool:?}");
+            assert!(
+                text.contains("workers_started: 2, workers_refused: 1"),
+                "{text}"
+            );
         });
         assert_eq!(refusals::end(&prefix), 3);
     }

@@ -82,16 +82,18 @@ impl Core {
     }
 }
 
+/// What a worker does that runs the children of both callers.
+fn run_both(pool: &Pool) {
+    pool.work_once();
+    pool.idle.search();
+    pool.work_once();
+}
+
 /// The worker runs both children, and is started once.
 #[test]
 fn start_is_one_for_all_who_come_first() {
     within_bounds(|| {
-        let main = |pool: &Pool| {
-            pool.work_once();
-            pool.idle.search();
-            pool.work_once();
-        };
-        Core::is_called_twice(&Core::new(0, main));
+        Core::is_called_twice(&Core::new(0, run_both));
     });
 }
 
@@ -104,9 +106,7 @@ fn start_waits_for_no_hook() {
             pool.is_asleep.store(true, Ordering::Relaxed);
             pool.idle.join_sleepers(SLEEPER, pool);
             pool.sleep();
-            pool.work_once();
-            pool.idle.search();
-            pool.work_once();
+            run_both(pool);
         };
         Core::is_called_twice(&Core::new(0, main));
     });
@@ -116,12 +116,7 @@ fn start_waits_for_no_hook() {
 #[test]
 fn start_goes_on_without_a_worker_that_is_refused() {
     within_bounds(|| {
-        let main = |pool: &Pool| {
-            pool.work_once();
-            pool.idle.search();
-            pool.work_once();
-        };
-        Core::is_called_twice(&Core::new(1, main));
+        Core::is_called_twice(&Core::new(1, run_both));
     });
 }
 
