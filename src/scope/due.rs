@@ -10,10 +10,13 @@
 //! 3. A thread that finds that the nursery is cancelled by the deadline of an outer nursery puts
 //!    that deadline in the place of the nursery's own, for good: lateness is measured from the
 //!    deadline that cancelled the nursery.
-//! 4. No clock is looked at under the lock, and no thread is started: a process that is forked
-//!    meanwhile would find the lock taken for ever. So what a thread says under the lock may have
-//!    become true before.
-//! 5. The timer waits for the new deadline before it forgets the old one. If it wakes up for the
+//! 4. A thread that moves the deadline reads the clock under the lock. If it had read an earlier
+//!    time, that time could be before a deadline that another thread has set meanwhile, and a
+//!    deadline that has passed would be moved. A thread that only looks reads the clock before
+//!    it takes the lock.
+//! 5. No thread is started under the lock: a process that is forked meanwhile would find the lock
+//!    taken for ever.
+//! 6. The timer waits for the new deadline before it forgets the old one. If it wakes up for the
 //!    old one all the same, it advances the epoch once more than anybody needs.
 //!
 //! Model: `models::mark_a_deadline_that_was_moved_is_seen`.
@@ -63,9 +66,8 @@ impl Due {
     pub(super) fn set(&self, at: Option<Instant>) -> bool {
         // It may start a thread.
         let watch = at.and_then(Watch::start);
-        let now = now();
         let mut present = lock(self.present.get());
-        let is_moved = present.passed(now).is_none();
+        let is_moved = present.passed(now()).is_none();
         let old = if is_moved {
             present.at = at;
             std::mem::replace(&mut present.watch, watch)
