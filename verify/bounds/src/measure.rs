@@ -155,9 +155,9 @@ impl Memory {
     }
 
     /// Fails if it has grown, but for what threads keep for later: 1 MiB of room for items and 1 MiB of
-    /// chunks each, if there is another thread to take some of its children.
+    /// chunks each, the opener among them, if there is another thread to take some of its children.
     pub(crate) fn is_flat(&self, threads: usize) {
-        let kept = (threads - 1) << 21;
+        let kept = if threads > 1 { threads << 21 } else { 0 };
         assert_eq!(self.samples, self.all);
         self.live.is_flat(5, (128 << 10) + kept);
         self.resident.is_flat(5, (4 << 20) + kept);
