@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hatchery::{Child, Nursery, OnFailure, Options, TryNursery};
 
-use crate::measure::{Memory, live};
+use crate::measure::{KEPT, Memory, live};
 use crate::{Task, leak, planted, watched};
 
 /// Children in a round, all of which have ended when it does.
@@ -256,8 +256,6 @@ pub(crate) fn partial_failures(task: Task) {
 /// A burst queues a hundred times as many children as outstand otherwise. The nursery keeps the memory
 /// for the next burst, which takes no more; it is given back when the nursery ends.
 pub(crate) fn burst(task: Task) {
-    /// What the pool's threads may keep: 1 MiB of chunks and 1 MiB of room for items each.
-    const KEPT: usize = 2 << 20;
     watched(task, |pool| {
         pool.nursery(|n| n.spawn_each(0..OUTSTANDING, tiny).for_each(drop));
         let before = live();

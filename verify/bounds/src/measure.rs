@@ -128,6 +128,10 @@ impl Level {
     }
 }
 
+/// What a thread of a pool, or one that opens nurseries, may keep for later: 1 MiB of chunks and 1 MiB of
+/// room for items.
+pub(crate) const KEPT: usize = 2 << 20;
+
 /// Memory, sampled.
 pub(crate) struct Memory {
     samples: usize,
@@ -154,10 +158,10 @@ impl Memory {
         self.samples += 1;
     }
 
-    /// Fails if it has grown, but for what threads keep for later: 1 MiB of room for items and 1 MiB of
-    /// chunks each, the opener among them, if there is another thread to take some of its children.
+    /// Fails if it has grown, but for what threads keep for later, the opener among them, if there is
+    /// another thread to take some of its children.
     pub(crate) fn is_flat(&self, threads: usize) {
-        let kept = if threads > 1 { threads << 21 } else { 0 };
+        let kept = if threads > 1 { threads * KEPT } else { 0 };
         assert_eq!(self.samples, self.all);
         self.live.is_flat(5, (128 << 10) + kept);
         self.resident.is_flat(5, (4 << 20) + kept);
