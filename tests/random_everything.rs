@@ -145,7 +145,7 @@ fn how_many_random_programs_fail() {
                 let wrong = wrong.to_string();
                 let law = wrong
                     .split(": ")
-                    .next()
+                    .nth(1)
                     .and_then(|text| text.rsplit(", ").next());
                 *laws.entry(law.unwrap_or("?").to_owned()).or_default() += 1;
             }

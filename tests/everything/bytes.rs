@@ -4,7 +4,8 @@
 //! fewer and smaller bytes are smaller programs, for whoever makes a failing one small.
 
 use crate::everything::program::{
-    Bombs, Deadline, End, Fate, How, Kind, Nest, Program, Step, TOKENS, Task, Terms, Then,
+    Bombs, Deadline, End, Fate, How, Input, Kind, Loop, Nest, Program, Step, TOKENS, Task, Terms,
+    Then, Verb,
 };
 
 /// Tasks that a program has, at most, more or less.
@@ -19,6 +20,7 @@ pub(crate) fn program(bytes: &[u8]) -> Program {
         left: TASKS,
         depth: 0,
         moods: 0,
+        has_loops: false,
     };
     reader.program()
 }
@@ -42,6 +44,8 @@ struct Reader<'b> {
     left: usize,
     depth: usize,
     moods: u8,
+    /// Whether there may be calls of `for_each`, `map` and `fold`.
+    has_loops: bool,
 }
 
 impl Reader<'_> {
@@ -74,7 +78,9 @@ impl Reader<'_> {
             true => Some(self.below(TOKENS)),
             false => None,
         };
-        let count = self.pick([1, 1, 1, 1, 2, 3]);
+        let count = self.byte();
+        self.has_loops = count >= 128;
+        let count = [1, 1, 1, 1, 2, 3][usize::from(count) % 6];
         let program = Program {
             roots: (0..count).map(|_| self.nest(true)).collect(),
             tokens,
@@ -110,6 +116,7 @@ impl Reader<'_> {
     fn nest(&mut self, is_root: bool) -> Nest {
         let kind = match is_root {
             true => self.pick([Kind::Total, Kind::Partial]),
+            false if self.has_loops && self.chance(2) => Kind::Loop(self.call()),
             false => self.pick([
                 Kind::Total,
                 Kind::Total,
@@ -129,6 +136,10 @@ impl Reader<'_> {
             Kind::Total | Kind::Partial => vec![self.body()],
             Kind::Fork => (0..2).map(|_| self.task()).collect(),
             Kind::JoinAll => (0..3).map(|_| self.task()).collect(),
+            Kind::Loop(_) => {
+                let count = self.below(9).min(self.left);
+                (0..count).map(|_| self.task()).collect()
+            }
             _ => self.tasks(),
         };
         self.depth -= 1;
@@ -138,6 +149,24 @@ impl Reader<'_> {
             terms,
             tasks,
             then: self.then(),
+        }
+    }
+
+    fn call(&mut self) -> Loop {
+        Loop {
+            verb: self.pick([Verb::ForEach, Verb::Map, Verb::Fold]),
+            input: self.pick([
+                Input::Range,
+                Input::Inclusive,
+                Input::Slice,
+                Input::SliceMut,
+                Input::Vec,
+                Input::Pair,
+                Input::Chunks(1),
+                Input::Chunks(2),
+                Input::Chunks(7),
+            ]),
+            stride: self.pick([1, 1, 3, 40]),
         }
     }
 

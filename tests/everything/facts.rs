@@ -206,8 +206,8 @@ impl<'p> Facts<'p> {
                 nest.maybe = nest.maybe.min(*at);
             }
             let (kind, continues) = (nest.nest.kind, nest.nest.terms.continues);
-            // A fork runs all of its sides, and cancels nothing.
-            if continues || kind.is_race() || kind.is_fork() {
+            // A fork runs all of its sides, a loop its items, and neither cancels anything.
+            if continues || kind.is_race() || kind.is_unskipped() {
                 continue;
             }
             match &task.ended {
@@ -262,7 +262,7 @@ impl<'p> Facts<'p> {
     pub(crate) fn may_skip(&self, nest: usize, before: Time) -> bool {
         let kind = self.nests[nest].nest.kind;
         match kind.is_total() {
-            true => !kind.is_fork() && self.nests[nest].maybe_panicked < before,
+            true => !kind.is_unskipped() && self.nests[nest].maybe_panicked < before,
             false => self.may_be_cancelled(nest, before),
         }
     }

@@ -8,6 +8,7 @@ mod bytes;
 mod cells;
 mod facts;
 mod ledger;
+mod loops;
 mod open;
 mod oracle;
 mod partial;

@@ -138,7 +138,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
         let pool = nest.terms.is_elsewhere.then_some(world.other);
         let guest = Place {
             innermost: nest.id,
-            role: match nest.kind.is_fork() {
+            role: match nest.kind.is_unskipped() {
                 true => side(),
                 false => Role::Child,
             },
@@ -154,6 +154,10 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
         };
         let ended = |result: Plain| result.map_err(Failure::from);
         match nest.kind {
+            Kind::Loop(call) => {
+                let results = guest.looped(nest, call, cells);
+                Ok(results.into_iter().map(ended).collect())
+            }
             Kind::Gather => {
                 let tasks = nest.tasks.iter();
                 let results = match pool {

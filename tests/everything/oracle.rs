@@ -131,7 +131,7 @@ impl Facts<'_> {
         ensure!("L1", in_time, "captures of task {id} outlived its nursery");
         // Whoever opened it has taken those that it returns.
         let is_returned = matches!(nest.nest.kind, Kind::Gather | Kind::Each)
-            || nest.nest.kind.is_fork()
+            || nest.nest.kind.is_unskipped()
             || nest.nest.kind.is_race();
         let value_dropped = accounts.values.when_dropped();
         let in_time = value_dropped.is_none_or(|at| at < opened.to);
@@ -145,6 +145,15 @@ impl Facts<'_> {
                 let at = task.spawned.unwrap_or(opened.from);
                 let must_skip = self.must_skip(task.nest, at);
                 ensure!("X2", !must_skip, "task {id} was started: {task:?}");
+            }
+            None if nest.nest.kind.as_loop().is_some() => {
+                // Induction over the items: whoever is the first to be left out is behind a panic.
+                let mut before = nest.children.iter().take_while(|item| **item != id);
+                let is_behind = before.any(|item| {
+                    let item = &self.tasks[*item];
+                    item.started.is_some() && item.thrown().is_some()
+                });
+                ensure!("E6", is_behind, "item {id} was left out: {task:?}");
             }
             None => {
                 let before = task.consumed.unwrap_or(opened.to);
@@ -179,7 +188,8 @@ impl Facts<'_> {
         let Some(opened) = &nest.opened else {
             return Ok(());
         };
-        if !nest.nest.kind.has_body() && nest.nest.kind != Kind::Each {
+        let kind = nest.nest.kind;
+        if !kind.has_body() && kind != Kind::Each && kind.as_loop().is_none() {
             return Ok(());
         }
         let started = nest.children.iter().map(|child| &self.tasks[*child]);
@@ -230,6 +240,7 @@ impl Facts<'_> {
             (Kind::Race | Kind::RaceEach, outcome) => self.check_race(nest, outcome),
             (Kind::Partial, outcome) => self.check_partial(nest, outcome),
             (_, Outcome::Results(results)) => self.check_results(nest, results),
+            (Kind::Loop(_), Outcome::Raised(thrown)) => self.check_first_raised(nest, thrown),
             (_, Outcome::Raised(thrown)) => self.check_raised(nest, thrown),
             _ => Err("it is of another kind".to_owned()),
         };
@@ -347,6 +358,16 @@ impl Facts<'_> {
             let is_first = first.as_ref() == Some(raised);
             ensure!("E3", is_first, "{first:?} comes first");
         }
+        Ok(())
+    }
+
+    /// Law E6: the panic that goes on is that of the first item that has panicked.
+    fn check_first_raised(&self, nest: &NestFacts<'_>, raised: &Thrown) -> Result<(), Wrong> {
+        let first = self.children(nest).find_map(TaskFacts::thrown);
+        // A nursery says what only the crate can read.
+        let is_told = matches!(raised, Thrown::Text(text) if text.starts_with("joined a child"));
+        let is_first = first == Some(raised) || first == Some(&Thrown::Other) && is_told;
+        ensure!("E6", is_first, "{first:?} comes first");
         Ok(())
     }
 

@@ -122,6 +122,38 @@ pub(crate) enum Kind {
     JoinAll,
     Race,
     RaceEach,
+    /// Its tasks are items.
+    Loop(Loop),
+}
+
+/// A call of `for_each`, `map` or `fold`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loop {
+    pub(crate) verb: Verb,
+    pub(crate) input: Input,
+    /// One item in so many is a task; the others do nothing.
+    pub(crate) stride: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    ForEach,
+    Map,
+    Fold,
+}
+
+/// What the items lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    Range,
+    Inclusive,
+    Slice,
+    SliceMut,
+    Vec,
+    /// A pair of a numbered `Vec` and a slice, which is shorter.
+    Pair,
+    /// Each of so many items.
+    Chunks(usize),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,6 +190,12 @@ impl Kind {
 
     pub(crate) fn is_fork(self) -> bool {
         matches!(self, Self::Fork | Self::JoinAll)
+    }
+
+    /// Whether no panic and no cancellation in it skips what has been given to it, but for the items
+    /// behind one that panics.
+    pub(crate) fn is_unskipped(self) -> bool {
+        self.is_fork() || self.as_loop().is_some()
     }
 }
 

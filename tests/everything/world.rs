@@ -172,6 +172,11 @@ impl<'p> World<'p> {
         self.ticket(|accounts| &accounts.captures, task, task.bombs.capture)
     }
 
+    /// The same, and it does not panic when it is dropped.
+    pub(crate) fn harmless(&self, task: &Task) -> Ticket {
+        self.ticket(|accounts| &accounts.captures, task, false)
+    }
+
     pub(crate) fn value(&self, task: &Task, sum: u64) -> Value {
         let ticket = self.ticket(|accounts| &accounts.values, task, task.bombs.value);
         Value { sum, ticket }
