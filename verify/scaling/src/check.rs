@@ -36,6 +36,9 @@ fn points(works: &[String]) -> Vec<Point> {
             if work.starts_with("uts") && way.name != "join" {
                 continue;
             }
+            if way.name == "for_each" && !works::is_list(work) {
+                continue;
+            }
             points.extend(CORES.map(|cores| Point {
                 work: work.clone(),
                 way,

@@ -24,7 +24,7 @@ pub(crate) struct Way {
 
 impl Way {
     /// The crate's ways.
-    pub(crate) const OWN: [Self; 3] = [
+    pub(crate) const OWN: [Self; 4] = [
         Self {
             name: "join",
             pool: |threads| Hatchery::start(threads, Verb::Join),
@@ -36,6 +36,10 @@ impl Way {
         Self {
             name: "spawn_each",
             pool: |threads| Hatchery::start(threads, Verb::Each),
+        },
+        Self {
+            name: "for_each",
+            pool: |threads| Hatchery::start(threads, Verb::ForEach),
         },
     ];
 
@@ -63,6 +67,8 @@ enum Verb {
     Spawn,
     /// A nursery with one call of `spawn_each`.
     Each,
+    /// A `fold`, which is a `for_each` that has a value.
+    ForEach,
 }
 
 /// A pool of hatchery's.
@@ -111,6 +117,12 @@ impl Contender for Hatchery {
                 children.into_iter().map(Child::join).sum()
             }),
             Verb::Each => self.pool.nursery(|n| n.spawn_each(0..count, f).sum()),
+            Verb::ForEach => self.pool.fold(
+                0..count,
+                || 0,
+                |sum, i| sum + f(i),
+                |left, right| left + right,
+            ),
         }
     }
 
@@ -122,7 +134,8 @@ impl Contender for Hatchery {
                 let children: Vec<_> = paced.map(|i| n.spawn(move || f(i))).collect();
                 children.into_iter().map(Child::join).sum()
             }),
-            Verb::Each => self.pool.nursery(|n| n.spawn_each(paced, f).sum()),
+            // A `for_each` does not wait for items.
+            Verb::Each | Verb::ForEach => self.pool.nursery(|n| n.spawn_each(paced, f).sum()),
         }
     }
 }

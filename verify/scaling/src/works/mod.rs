@@ -101,6 +101,18 @@ pub(crate) const ALL: &[(&str, &[u64], &str, Make)] = &[
     ),
 ];
 
+/// The programs whose children are lists of items.
+const LISTS: [&str; 8] = [
+    "flat",
+    "mandelbrot",
+    "matrix",
+    "phases",
+    "uneven",
+    "burst",
+    "periodic",
+    "nurseries",
+];
+
 /// Makes the program of this name, which may end in a colon and a size.
 pub(crate) fn find(name: &str, pool: Pool, cores: usize) -> Option<Work> {
     let (name, size) = match name.split_once(':') {
@@ -115,6 +127,12 @@ pub(crate) fn find(name: &str, pool: Pool, cores: usize) -> Option<Work> {
 pub(crate) fn is_known(name: &str) -> bool {
     let (bare, size) = name.split_once(':').unwrap_or((name, "0"));
     ALL.iter().any(|(of, ..)| *of == bare) && size.parse::<u64>().is_ok()
+}
+
+/// Whether all children of the program are known from the start.
+pub(crate) fn is_list(name: &str) -> bool {
+    let bare = name.split(':').next().unwrap_or_default();
+    LISTS.contains(&bare)
 }
 
 /// The names of all programs, with their sizes.
