@@ -230,7 +230,7 @@ impl<'p> Facts<'p> {
                     nest.opened = Some((from, to, outcome.clone()));
                     nest.parent = Some(*inside);
                     nest.opener = Some(id);
-                    if nest.nest.kind == Kind::Fork {
+                    if nest.nest.kind.is_plain() {
                         spawned = None;
                     }
                 }
@@ -310,8 +310,8 @@ impl<'p> Facts<'p> {
     fn add_inner_causes(&mut self, is_alone: bool) {
         for facts in &self.tasks {
             let nest = &mut self.nests[facts.nursery];
-            // A fork runs both sides, and cancels nothing.
-            if nest.nest.kind == Kind::Fork {
+            // A fork runs both sides, a `map` its items, and neither cancels anything.
+            if nest.nest.kind.is_plain() {
                 continue;
             }
             let is_body = facts.role == Role::Body;
@@ -370,7 +370,7 @@ impl NestFacts<'_> {
         match self.nest.kind {
             Kind::Partial(terms) => terms.continues,
             Kind::Race | Kind::RaceEach => true,
-            Kind::Total | Kind::Fork => false,
+            Kind::Total | Kind::Fork | Kind::Map | Kind::Fold => false,
         }
     }
 }
@@ -436,7 +436,7 @@ fn tasks(program: &Program) -> Vec<TaskFacts<'_>> {
             facts.role = match nest.kind {
                 Kind::Partial(_) => Role::Body,
                 Kind::Race | Kind::RaceEach => Role::Competitor,
-                Kind::Total | Kind::Fork => Role::Guest,
+                Kind::Total | Kind::Fork | Kind::Map | Kind::Fold => Role::Guest,
             };
         }
     });

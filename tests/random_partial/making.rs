@@ -74,6 +74,8 @@ impl Maker {
             Kind::Total,
             Kind::Total,
             Kind::Fork,
+            Kind::Map,
+            Kind::Fold,
             Kind::Race,
             Kind::RaceEach,
         ]);

@@ -63,16 +63,22 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
                 });
                 all_came_to(results)
             }
-            Kind::Fork => {
+            Kind::Fork | Kind::Map | Kind::Fold => {
                 let standing = match self.standing {
                     Standing::Direct => Standing::Fork,
                     standing => standing,
                 };
                 let place = self.guest(nest, standing);
-                let [a, b] = [0, 1].map(|side| &nest.tasks[side]);
-                let side = |task| move || place.execute(task, false, Vec::new());
-                let (a, b) = hatchery::join(side(a), side(b));
-                all_came_to(vec![a, b])
+                let run = |task| place.execute(task, false, Vec::new());
+                let tasks = &nest.tasks;
+                all_came_to(match nest.kind {
+                    Kind::Fork => {
+                        let (a, b) = hatchery::join(|| run(&tasks[0]), || run(&tasks[1]));
+                        vec![a, b]
+                    }
+                    Kind::Map => hatchery::map(tasks, run),
+                    _ => hatchery::fold(tasks, Vec::new, pushed(run), joined),
+                })
             }
         }));
         let (outcome, result) = match result {
@@ -97,6 +103,18 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
         self.standing = standing;
         self
     }
+}
+
+fn pushed<'w, A>(run: impl Fn(&'w Task) -> A) -> impl Fn(Vec<A>, &'w Task) -> Vec<A> {
+    move |mut all, task| {
+        all.push(run(task));
+        all
+    }
+}
+
+fn joined<A>(mut left: Vec<A>, right: Vec<A>) -> Vec<A> {
+    left.extend(right);
+    left
 }
 
 type CameTo = (Outcome, Result<(), Fail>);

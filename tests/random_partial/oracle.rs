@@ -151,7 +151,7 @@ impl Facts<'_> {
                     let may_be = self.may_be_cancelled(id, *to);
                     ensure!("X3", may_be, "nursery {id} is at {to}: {nest:?}");
                 }
-                Answer::Because(..) if nest.nest.kind == Kind::Fork => {}
+                Answer::Because(..) if nest.nest.kind.is_plain() => {}
                 Answer::Because(why, is_inherited) => {
                     let may_be = self
                         .reasons(id, *to)
@@ -198,7 +198,7 @@ impl Facts<'_> {
                 Ok(())
             }
             (Kind::Race | Kind::RaceEach, _) => self.check_partial(nest, outcome),
-            (Kind::Total | Kind::Fork, Outcome::All(results)) => {
+            (Kind::Total | Kind::Fork | Kind::Map | Kind::Fold, Outcome::All(results)) => {
                 let tasks = nest.nest.tasks.iter().zip(results);
                 for (task, result) in tasks {
                     let raw = self.tasks[task.id].ended.as_ref().map(|(_, raw)| raw);
@@ -221,24 +221,8 @@ impl Facts<'_> {
                 );
                 Ok(())
             }
-            (Kind::Fork, Outcome::Raised(text)) => {
-                let sides = nest.nest.tasks.iter();
-                let ended = sides.map(|task| self.tasks[task.id].ended.as_ref());
-                ensure!(
-                    "fork",
-                    ended.clone().all(|ended| ended.is_some()),
-                    "not all of {id} ran"
-                );
-                let first = ended.flatten().find_map(|(_, raw)| match raw {
-                    Raw::Panicked(own) => Some(own),
-                    _ => None,
-                });
-                ensure!(
-                    "fork",
-                    first == Some(text),
-                    "{first:?} goes first in {id}: {nest:?}"
-                );
-                Ok(())
+            (Kind::Fork | Kind::Map | Kind::Fold, Outcome::Raised(text)) => {
+                self.check_first_panic(nest, text.as_deref())
             }
             (Kind::Total, Outcome::Raised(text)) => {
                 let mut tasks = nest.nest.tasks.iter();
@@ -248,8 +232,26 @@ impl Facts<'_> {
                 ensure!("E1", is_anybodys, "nobody panicked in {id}: {nest:?}");
                 Ok(())
             }
-            (Kind::Total | Kind::Fork, outcome) => Err(format!("{id}: {outcome:?}")),
+            (_, outcome) => Err(format!("{id}: {outcome:?}")),
         }
+    }
+
+    /// Law E6: the first panic, in order, goes on, and all sides, or all items before it, have run.
+    fn check_first_panic(&self, nest: &NestFacts<'_>, raised: Option<&str>) -> Result<(), Wrong> {
+        let id = nest.nest.id;
+        let tasks = nest.nest.tasks.iter();
+        let mut ended = tasks.map(|task| self.tasks[task.id].ended.as_ref().map(|(_, raw)| raw));
+        if nest.nest.kind == Kind::Fork {
+            let have_run = ended.clone().all(|raw| raw.is_some());
+            ensure!("E6", have_run, "not all of {id} ran");
+        }
+        let first = ended.find(|raw| !matches!(raw, Some(Raw::Value | Raw::Failed(..))));
+        let is_first = match first {
+            Some(Some(Raw::Panicked(own))) => own.as_deref() == raised,
+            _ => false,
+        };
+        ensure!("E6", is_first, "{first:?} comes first in {id}: {nest:?}");
+        Ok(())
     }
 
     /// Law E3: the cause is the failure that has cancelled the nursery, or the first one.

@@ -127,8 +127,19 @@ pub(crate) enum Kind {
     Partial(Terms),
     Total,
     Fork,
+    /// Items of a `map`.
+    Map,
+    /// Items of a `fold`.
+    Fold,
     Race,
     RaceEach,
+}
+
+impl Kind {
+    /// Whether it is no nursery: nothing cancels it, and a panic is the first one in order.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self, Self::Fork | Self::Map | Self::Fold)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,7 +212,7 @@ impl Program {
                 is_calm &= terms.deadline != Some(Deadline::Passed);
                 continues &= terms.continues;
             }
-            Kind::Total | Kind::Fork => continues = false,
+            Kind::Total | Kind::Fork | Kind::Map | Kind::Fold => continues = false,
             Kind::Race | Kind::RaceEach => is_calm &= nest.tasks.is_empty(),
         });
         self.each_task(&mut |task| {

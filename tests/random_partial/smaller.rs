@@ -66,7 +66,7 @@ fn nests(nest: &Nest) -> Vec<Nest> {
         let plainer = plainer.into_iter().filter(|plainer| *plainer != terms);
         all.extend(plainer.map(|terms| with_kind(Kind::Partial(terms))));
     }
-    if matches!(nest.kind, Kind::Total | Kind::Race | Kind::RaceEach) {
+    if !matches!(nest.kind, Kind::Partial(_) | Kind::Fork) {
         all.extend((0..nest.tasks.len()).map(|place| {
             let mut fewer = nest.clone();
             fewer.tasks.remove(place);
