@@ -56,7 +56,6 @@ impl Run {
     ) -> Option<PendingList> {
         scope.note_runner(seat);
         failpoint::reach_if(scope.is_fork(), Failpoint::ForkStolen);
-        seat.is_thief.set(true);
         let only = self.children.only().map(Id::of);
         seat.slot().take_along(Id::of(scope), only, || {
             Frame::run_all(seat, scope, self.children, enough)

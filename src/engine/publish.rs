@@ -32,9 +32,6 @@ enum Reason {
     Unasked,
 }
 
-/// Forks that are shown unasked: of a balanced tree, seven eighths of what is left.
-const SHOWN: u32 = 3;
-
 impl Seat {
     /// Queues a child. If a frame of its nursery is on this thread, the child gets its position in
     /// the serial order; otherwise it goes to the injector.
@@ -70,9 +67,17 @@ impl Seat {
         self.slot().requests.are_made()
     }
 
-    /// Exposes work if somebody asked.
+    /// Exposes work if somebody asked, before a child, fork or stretch of items.
     #[inline]
-    pub(crate) fn answer_request(&self) {
+    pub(crate) fn answer_before_step(&self) {
+        if self.is_asked() {
+            self.answer_and_time_step();
+        }
+    }
+
+    /// Exposes work if somebody asked, at a spawn.
+    #[inline]
+    pub(crate) fn answer_at_spawn(&self) {
         if self.is_asked() {
             self.answer();
         }
@@ -87,37 +92,75 @@ impl Seat {
 
     #[cold]
     fn has_nothing_for_the_hungry(&self) -> bool {
-        self.answer();
-        if !self.is_asked() {
+        self.answer_and_time_step();
+        if !self.is_asked() || self.shows_enough() {
             return false;
         }
-        // Nothing was given.
+        // Nothing was given, or it is gone already.
         let requests = &self.slot().requests;
         requests.clear();
         let is_wanted = requests.are_wanted(&self.core.idle);
         if is_wanted {
             // The fork that follows answers.
             requests.renew();
+        } else {
+            self.steps.forget();
         }
         is_wanted
     }
 
+    /// Answers. If the request stands after that, times the next step, unless steps are short and this thread shows
+    /// nothing: then it pays for the clock in vain.
+    #[cold]
+    #[inline(never)]
+    fn answer_and_time_step(&self) {
+        self.answer();
+        if self.is_asked() && (self.shares() || self.steps.are_long()) {
+            self.steps.begin();
+        }
+    }
+
+    /// Gives something to those that ask. After a long step, the thread shows all that it holds: the next step may be
+    /// as long, and the thread answers nobody meanwhile.
     #[cold]
     #[inline(never)]
     fn answer(&self) {
         self.tally()[Counter::Answers].add(1);
         failpoint::reach(Failpoint::RequestAnswered);
         self.report_if_wanted();
-        let has_given = self.give(Reason::Asked, || {
-            self.slot().requests.clear();
-            self.has_workers() && self.slot().requests.are_wanted(&self.core.idle)
-        });
-        let eager = self.eager.get();
-        if has_given && eager > 0 && self.core.idle.is_searched() {
-            // Until the worker is there it cannot ask, and what comes next may take long.
-            self.eager.set(eager - 1);
-            self.slot().requests.renew();
+        if self.steps.end() {
+            self.offer_all();
+        } else {
+            self.give_to_the_hungry();
         }
+    }
+
+    /// Gives half of what the outermost frame holds, if that reaches somebody. If this thread shows enough already, it
+    /// leaves the request standing.
+    fn give_to_the_hungry(&self) {
+        let (requests, idle) = (&self.slot().requests, &self.core.idle);
+        // A worker on its way cannot ask yet, and what this thread does next may take long.
+        let is_eager = || self.eager.get() > 0 && idle.is_searched();
+        if !is_eager() && self.shows_enough() {
+            return;
+        }
+        let has_given = self.give(Reason::Asked, || {
+            requests.clear();
+            self.has_workers() && requests.are_wanted(idle)
+        });
+        if has_given && is_eager() {
+            self.eager.set(self.eager.get() - 1);
+            requests.renew();
+        }
+    }
+
+    /// Whether workers seem to want work and can take what this thread shows. That does not help an asker, who wants
+    /// children of its own nursery.
+    fn shows_enough(&self) -> bool {
+        self.shares()
+            && self.core.has_workers()
+            && self.core.idle.seems_hungry()
+            && !self.slot().requests.has_asker()
     }
 
     /// Publishes half of what the outermost frame holds, unless the deque holds `private` children
@@ -130,12 +173,12 @@ impl Seat {
         }
     }
 
-    /// Publishes the outermost fork, unless enough is public.
+    /// Publishes all that this thread holds, if other threads may come.
     #[cold]
     #[inline(never)]
     pub(crate) fn offer_forks(&self) {
-        if self.core.threads() > 1 && self.slot().public() < SHOWN {
-            self.offer();
+        if self.core.threads() > 1 {
+            self.offer_all();
         }
     }
 

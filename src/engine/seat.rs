@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::grain::Rhythm;
+use crate::engine::grain::{Rhythm, Steps};
 use crate::engine::shared::{Run, Slot, SlotRef};
 use crate::engine::tally::Tally;
 use crate::platform::deque::Worker as Deque;
@@ -42,12 +42,12 @@ pub(crate) struct Seat {
     pub(crate) runs: Cell<u32>,
     /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
-    /// Whether the forks behind long rows are coarse.
-    pub(crate) rows: Rhythm,
-    /// Whether this thread has taken a run from another thread, and no fork has begun since.
-    pub(crate) is_thief: Cell<bool>,
+    /// Whether forks are coarse.
+    pub(crate) forks: Rhythm,
     /// How many more times this thread gives for a worker that is on its way.
     pub(crate) eager: Cell<u32>,
+    /// How long this thread answers nobody.
+    pub(crate) steps: Steps,
     /// Children that have left others behind; wraps.
     pub(crate) left: Cell<u32>,
     /// Whether it is the turn of others, and this thread has not looked for them yet.
@@ -92,9 +92,9 @@ impl Seat {
             core,
             deque,
             claims: Cell::new(0),
-            rows: Rhythm::new(),
-            is_thief: Cell::new(false),
+            forks: Rhythm::new(),
             eager: Cell::new(0),
+            steps: Steps::new(),
             left: Cell::new(0),
             is_turn: Cell::new(false),
             spree: Cell::default(),

@@ -106,7 +106,7 @@ impl Seat {
 
     /// Runs a child that its handle has claimed.
     fn run_claimed(&self, scope: &Node, child: Running) {
-        self.answer_request();
+        self.answer_before_step();
         Frame::run_child(self, scope, child);
         self.forget_claimed(scope);
     }

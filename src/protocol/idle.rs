@@ -19,7 +19,7 @@
 //! | *stand aside* | new worker with a start hook | *finds*, *vacates*; after the hook it joins `sleepers`, **fence**, arms all, looks |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
-//! thread, so that its next spawn exposes something.
+//! thread, so that it exposes something at its next spawn or child, unless others can take what it shows.
 //!
 //! A worker is *absent* once it has said that it will do without its place: at once if it runs what
 //! may block, after a while if it parks in a wait. If all other workers are busy, places stay free; then a *spare* worker is started, if
@@ -48,7 +48,9 @@
 //!    only because somebody was `searching`. The last searcher that finds something looks, or asks
 //!    again, so one answer does not silence those that still sleep. (If it looks, and the work is
 //!    gone before a worker takes it, nobody has been asked again: what is private stays so until the
-//!    next event that arms.)
+//!    next event that arms.) While a thread shows something, and others seem to want it, it gives no more and
+//!    leaves its flag set. Nothing is lost by that: what it shows is visible (1 to 3), and because of the flag it
+//!    looks again at its next spawn or child.
 //! 5. leave is to a spare what announce is to a sleeper. Either the pusher comes first, and the
 //!    last look sees what it exposed; or the pusher sees that a worker is absent. A spare that
 //!    retires leaves `spares` before `asleep`, and looks, so that a pusher that counted on it finds
@@ -273,10 +275,12 @@ impl Idle {
         // partner: `announce`, which counts itself asleep before it arms. Model:
         // `models::idle_request_is_answered`.
         fence(Ordering::SeqCst);
-        if self.searching.load(Ordering::Relaxed) > 0 {
-            return true;
-        }
-        self.could_somebody_come() && self.has_place()
+        self.is_searched() || (self.could_somebody_come() && self.has_place())
+    }
+
+    /// Like [`Self::is_hungry`], without a fence, and without asking for the next free place: a hint.
+    pub(crate) fn seems_hungry(&self) -> bool {
+        self.is_searched() || (self.could_somebody_come() && self.has_free_place())
     }
 
     /// Whether a worker could come if there is a place for it.
@@ -286,14 +290,17 @@ impl Idle {
 
     /// Whether a place is free; if not, the next place that is given back is handed over.
     fn has_place(&self) -> bool {
-        let has_place = || self.computing.load(Ordering::Relaxed) < self.places;
-        if has_place() {
+        if self.has_free_place() {
             return true;
         }
         self.refused.store(true, Ordering::Relaxed);
         // ORDERING: SeqCst fence between the refusal and the last look; partner: `vacate`.
         fence(Ordering::SeqCst);
-        has_place()
+        self.has_free_place()
+    }
+
+    fn has_free_place(&self) -> bool {
+        self.computing.load(Ordering::Relaxed) < self.places
     }
 
     /// Wakes or starts one worker unless enough of them search already: the second half of *expose*.

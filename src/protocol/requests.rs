@@ -2,7 +2,7 @@
 //!
 //! | what     | set by                                  | taken back by                            |
 //! |----------|-----------------------------------------|------------------------------------------|
-//! | `asked`  | threads without work                    | its thread, before it looks for them     |
+//! | `asked`  | threads without work                    | its thread, before the look that counts  |
 //! | `asker`  | a waiter whose children it has taken    | its thread, once it has shown something  |
 //!
 //! Models: `models::publish_*`, `models::leapfrog_*`.
@@ -44,7 +44,7 @@ impl<W> Requests<W> {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Asks the owner to expose something at its next spawn or child.
+    /// Asks the owner to expose something at its next spawn or child, unless others can take what it shows.
     pub(crate) fn arm(&self) {
         // ORDERING: Relaxed; ordered by the fences of `idle` (proof, 4).
         if !self.are_made() {
@@ -87,7 +87,8 @@ impl<W> Requests<W> {
         self.arm();
     }
 
-    fn has_asker(&self) -> bool {
+    /// Whether a waiter asks.
+    pub(crate) fn has_asker(&self) -> bool {
         !self.asker.load(Ordering::Relaxed).is_null()
     }
 

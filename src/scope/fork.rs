@@ -250,7 +250,7 @@ where
     let _address = ptr::from_ref(&fork).expose_provenance();
     let left = fork.frame.occupy(|| {
         failpoint::reach(Failpoint::ForkBegins);
-        fork.frame.seat.answer_request();
+        fork.frame.seat.answer_before_step();
         fork.frame.show_forks();
         let left = catching(|| apart(a));
         if !fork.frame.is_latent() {
@@ -264,7 +264,7 @@ where
     failpoint::reach(Failpoint::ForkKept);
     // Other threads cannot take this fork any more: what they ask for now must come from the forks
     // around it.
-    fork.frame.seat.answer_request();
+    fork.frame.seat.answer_before_step();
     // SAFETY: latent to the end, so the closure is still there.
     second(left, unsafe { fork.side.take() })
 }

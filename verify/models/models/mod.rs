@@ -21,6 +21,7 @@ mod nursery;
 mod parker;
 mod permits;
 mod publish;
+mod requests;
 mod roster;
 mod runs;
 mod shutdown;

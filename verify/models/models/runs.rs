@@ -107,7 +107,8 @@ impl Thread {
         nursery.release(self);
     }
 
-    /// As `Seat::answer_request` with one frame that has something: `answer` and `give`.
+    /// As `Seat::answer_at_spawn` with one frame that has something, and nothing that is shown:
+    /// `give_to_the_hungry` and `give`.
     pub(super) fn answer_request(&self, nursery: &Node, list: &PendingList) {
         let requests = &self.slot().requests;
         if !requests.are_made() || list.is_empty() {
@@ -352,7 +353,7 @@ impl<'a> Fork<'a> {
         }
     }
 
-    /// As `Seat::answer_request` and `Frame::settle`.
+    /// As `Seat::answer_before_step` and `Frame::settle`.
     pub(super) fn answer_request(&self, seat: &Thread) {
         let requests = &seat.slot().requests;
         if requests.are_made() && self.handle.borrow().is_none() {
