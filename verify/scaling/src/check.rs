@@ -28,17 +28,17 @@ const HEADING: &str = "work,way,cores,efficiency\n";
 /// From the root of the repository.
 const FILE: &str = "verify/scaling/efficiencies.csv";
 
+/// Whether the program has efficiencies in this way.
+fn is_recorded(work: &str, way: Way) -> bool {
+    // In other ways this takes minutes of real time.
+    let is_quick = way.name == "join" || !work.starts_with("uts");
+    is_quick && works::runs(work, way)
+}
+
 fn points(works: &[String]) -> Vec<Point> {
     let mut points = Vec::new();
     for work in works {
-        for way in Way::OWN {
-            // In other ways this takes minutes of real time.
-            if work.starts_with("uts") && way.name != "join" {
-                continue;
-            }
-            if way.name == "for_each" && !works::is_list(work) {
-                continue;
-            }
+        for way in Way::OWN.into_iter().filter(|way| is_recorded(work, *way)) {
             points.extend(CORES.map(|cores| Point {
                 work: work.clone(),
                 way,
@@ -190,5 +190,13 @@ mod tests {
     fn what_is_written_is_read() {
         let text = format!("{HEADING}flat:1000,spawn,16,0.5700\n");
         assert_eq!(recorded(&text).get("flat:1000,spawn,16"), Some(&0.57));
+    }
+    #[test]
+    fn the_file_has_all_points_and_no_others() {
+        let recorded = recorded(include_str!("../efficiencies.csv"));
+        let points = points(&works::names());
+        let mut names: Vec<_> = points.iter().map(ToString::to_string).collect();
+        names.sort_unstable();
+        assert_eq!(recorded.into_keys().collect::<Vec<_>>(), names);
     }
 }

@@ -38,8 +38,8 @@ impl Way {
             pool: |threads| Hatchery::start(threads, Verb::Each),
         },
         Self {
-            name: "for_each",
-            pool: |threads| Hatchery::start(threads, Verb::ForEach),
+            name: "fold",
+            pool: |threads| Hatchery::start(threads, Verb::Fold),
         },
     ];
 
@@ -50,6 +50,11 @@ impl Way {
         #[cfg(hatchery_rayon)]
         all.extend(crate::peer::WAYS);
         all
+    }
+
+    /// Whether all children have to be there from the start, as the items of a list are.
+    pub(crate) fn takes_lists_only(self) -> bool {
+        self.name == "fold"
     }
 
     /// The way that has this name.
@@ -67,8 +72,8 @@ enum Verb {
     Spawn,
     /// A nursery with one call of `spawn_each`.
     Each,
-    /// A `fold`, which is a `for_each` that has a value.
-    ForEach,
+    /// One call of `fold`, without a nursery.
+    Fold,
 }
 
 /// A pool of hatchery's.
@@ -117,7 +122,7 @@ impl Contender for Hatchery {
                 children.into_iter().map(Child::join).sum()
             }),
             Verb::Each => self.pool.nursery(|n| n.spawn_each(0..count, f).sum()),
-            Verb::ForEach => self.pool.fold(
+            Verb::Fold => self.pool.fold(
                 0..count,
                 || 0,
                 |sum, i| sum + f(i),
@@ -134,8 +139,8 @@ impl Contender for Hatchery {
                 let children: Vec<_> = paced.map(|i| n.spawn(move || f(i))).collect();
                 children.into_iter().map(Child::join).sum()
             }),
-            // A `for_each` does not wait for items.
-            Verb::Each | Verb::ForEach => self.pool.nursery(|n| n.spawn_each(paced, f).sum()),
+            Verb::Each => self.pool.nursery(|n| n.spawn_each(paced, f).sum()),
+            Verb::Fold => unreachable!("programs that grow do not run in this way"),
         }
     }
 }

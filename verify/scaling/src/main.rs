@@ -83,9 +83,13 @@ impl Asked {
         }
     }
 
-    /// The points of these works; where nothing was named, all ways, these numbers of cores.
-    fn points(&self, cores: &[usize]) -> Vec<Point> {
-        let works = self.works();
+    /// The points of these works; where nothing was named, all ways in which they run, these numbers of cores.
+    ///
+    /// # Errors
+    ///
+    /// If a work that was named does not run in a way that was named.
+    fn points(&self, cores: &[usize]) -> Result<Vec<Point>, String> {
+        let are_named = !self.works.is_empty() && !self.ways.is_empty();
         let ways = if self.ways.is_empty() {
             Way::all()
         } else {
@@ -97,26 +101,22 @@ impl Asked {
             &*self.cores
         };
         let mut points = Vec::new();
-        for work in works {
+        for work in self.works() {
             for way in &ways {
-                let at = |cores: &usize| Point {
-                    work: work.clone(),
-                    way: *way,
-                    cores: *cores,
-                };
-                points.extend(cores.iter().map(at));
+                let at = |cores: &usize| Point::new(&work, *way, *cores);
+                match cores.iter().map(at).collect::<Result<Vec<_>, _>>() {
+                    Ok(of_all) => points.extend(of_all),
+                    Err(wrong) if are_named => return Err(wrong),
+                    Err(_) => {}
+                }
             }
         }
-        points
+        Ok(points)
     }
 
     fn point(&self) -> Result<Point, String> {
         match (&*self.works, &*self.ways, &*self.cores) {
-            ([work], [way], [cores]) => Ok(Point {
-                work: work.clone(),
-                way: *way,
-                cores: *cores,
-            }),
+            ([work], [way], [cores]) => Point::new(work, *way, *cores),
             _ => Err("needs a work, a way and a number of cores".to_owned()),
         }
     }
@@ -130,7 +130,7 @@ fn run() -> Result<(), String> {
         "costs" => table::costs(),
         "works" => table::works(),
         "table" => {
-            let points = asked.points(&[1, 2, 4, 8, 16, 32, 64]);
+            let points = asked.points(&[1, 2, 4, 8, 16, 32, 64])?;
             table::outcomes(&points, &point::measure_all(&points, &asked.options));
         }
         #[cfg(hatchery_rayon)]

@@ -121,6 +121,23 @@ impl fmt::Display for Point {
 }
 
 impl Point {
+    /// # Errors
+    ///
+    /// If the program does not run in this way.
+    pub(crate) fn new(work: &str, way: Way, cores: usize) -> Result<Self, String> {
+        if !works::runs(work, way) {
+            let name = way.name;
+            return Err(format!(
+                "{work} does not run by {name}: its children are no list of items"
+            ));
+        }
+        Ok(Self {
+            work: work.to_owned(),
+            way,
+            cores,
+        })
+    }
+
     /// Measures it in this process, which measures nothing else.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use laboratory::{Report, TABLE};
 
 use crate::point::{Outcome, PARTS, Point};
-use crate::works;
+use crate::works::{self, Program};
 
 /// Places that are shown.
 const PLACES: usize = 16;
@@ -19,7 +19,10 @@ pub(crate) fn costs() {
 /// The programs.
 pub(crate) fn works() {
     println!("| work | sizes | what |\n|---|---|---|");
-    for (name, sizes, what, _) in works::ALL {
+    for Program {
+        name, sizes, what, ..
+    } in works::ALL
+    {
         let sizes: Vec<_> = sizes.iter().map(u64::to_string).collect();
         println!("| {name} | {} | {what} |", sizes.join(", "));
     }
