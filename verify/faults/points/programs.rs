@@ -6,7 +6,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::loops::loops;
+use super::loops::{self, loops};
 use super::threads::{claims, naps, parks, refused, retires};
 use super::world::{Value, Why, World, raise};
 use crate::{FailureKind, Failures, Nursery, Pool};
@@ -36,7 +36,7 @@ pub(super) const ALL: [Program; 16] = [
     program("flat", flat, 2 * 252),
     program("forks", forks, 64 + 40),
     program("each", each, 3 * 19_900),
-    program("loops", loops, 2 + 120),
+    program("loops", loops, loops::EXPECTED),
     program("partial", partial, 2 * 120 + 28),
     program("blocking", blocking, 66 + 10 + 5 + 7),
     program("limited", limited, 2 * 66 + 6),
