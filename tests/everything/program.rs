@@ -192,8 +192,8 @@ impl Kind {
         matches!(self, Self::Fork | Self::JoinAll)
     }
 
-    /// Whether no panic and no cancellation in it skips what has been given to it, but for the items
-    /// behind one that panics.
+    /// Whether it runs all that it is given, even when cancelled. But a loop may leave out items behind one
+    /// that panics.
     pub(crate) fn is_unskipped(self) -> bool {
         self.is_fork() || self.as_loop().is_some()
     }
