@@ -23,7 +23,7 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct TaskFacts<'p> {
     pub(crate) task: &'p Task,
-    /// The nursery it is a task of: that of a guest is total, or a fork.
+    /// The nursery it is a task of: that of a guest is total, or a fork or a loop.
     pub(crate) nursery: usize,
     pub(crate) role: Role,
     pub(crate) path: Vec<Step>,
@@ -48,7 +48,7 @@ pub(crate) enum Role {
     Body,
     Child,
     Competitor,
-    /// In a total nursery or a fork, on behalf of a task around that.
+    /// In a total nursery, a fork or a loop, on behalf of a task around that.
     Guest,
 }
 
@@ -310,7 +310,7 @@ impl<'p> Facts<'p> {
     fn add_inner_causes(&mut self, is_alone: bool) {
         for facts in &self.tasks {
             let nest = &mut self.nests[facts.nursery];
-            // A fork runs both sides, a `map` its items, and neither cancels anything.
+            // Whoever fails in a fork or a loop cancels nothing.
             if nest.nest.kind.is_plain() {
                 continue;
             }
@@ -369,8 +369,7 @@ impl NestFacts<'_> {
     pub(crate) fn continues(&self) -> bool {
         match self.nest.kind {
             Kind::Partial(terms) => terms.continues,
-            Kind::Race | Kind::RaceEach => true,
-            Kind::Total | Kind::Fork | Kind::Map | Kind::Fold => false,
+            kind => !kind.is_total(),
         }
     }
 }
@@ -435,8 +434,8 @@ fn tasks(program: &Program) -> Vec<TaskFacts<'_>> {
             facts.is_nested = matches!(nest.kind, Kind::Partial(_));
             facts.role = match nest.kind {
                 Kind::Partial(_) => Role::Body,
-                Kind::Race | Kind::RaceEach => Role::Competitor,
-                Kind::Total | Kind::Fork | Kind::Map | Kind::Fold => Role::Guest,
+                kind if kind.is_total() => Role::Guest,
+                _ => Role::Competitor,
             };
         }
     });

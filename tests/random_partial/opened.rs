@@ -77,7 +77,8 @@ impl<'s, 'o: 's, 'w: 'o> Place<'s, '_, 'o, '_, 'w> {
                         vec![a, b]
                     }
                     Kind::Map => hatchery::map(tasks, run),
-                    _ => hatchery::fold(tasks, Vec::new, pushed(run), joined),
+                    Kind::Fold => hatchery::fold(tasks, Vec::new, pushed(run), joined),
+                    _ => unreachable!("the arm around this is for these three"),
                 })
             }
         }));

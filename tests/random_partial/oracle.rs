@@ -198,7 +198,7 @@ impl Facts<'_> {
                 Ok(())
             }
             (Kind::Race | Kind::RaceEach, _) => self.check_partial(nest, outcome),
-            (Kind::Total | Kind::Fork | Kind::Map | Kind::Fold, Outcome::All(results)) => {
+            (kind, Outcome::All(results)) if kind.is_total() => {
                 let tasks = nest.nest.tasks.iter().zip(results);
                 for (task, result) in tasks {
                     let raw = self.tasks[task.id].ended.as_ref().map(|(_, raw)| raw);
@@ -221,7 +221,7 @@ impl Facts<'_> {
                 );
                 Ok(())
             }
-            (Kind::Fork | Kind::Map | Kind::Fold, Outcome::Raised(text)) => {
+            (kind, Outcome::Raised(text)) if kind.is_plain() => {
                 self.check_first_panic(nest, text.as_deref())
             }
             (Kind::Total, Outcome::Raised(text)) => {

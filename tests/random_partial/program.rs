@@ -117,7 +117,7 @@ pub(crate) enum Then {
 pub(crate) struct Nest {
     pub(crate) id: usize,
     pub(crate) kind: Kind,
-    /// The body of a partial nursery, the children of a total one, the sides of a fork, competitors.
+    /// The body of a partial nursery, the children of a total one, the sides of a fork, items, competitors.
     pub(crate) tasks: Vec<Task>,
     pub(crate) then: Then,
 }
@@ -136,6 +136,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Whether panics of its tasks go on, and all else that they come to is a result.
+    pub(crate) fn is_total(self) -> bool {
+        match self {
+            Self::Total | Self::Fork | Self::Map | Self::Fold => true,
+            Self::Partial(_) | Self::Race | Self::RaceEach => false,
+        }
+    }
+
     /// Whether it is no nursery: nothing cancels it, and a panic is the first one in order.
     pub(crate) fn is_plain(self) -> bool {
         matches!(self, Self::Fork | Self::Map | Self::Fold)
@@ -212,8 +220,8 @@ impl Program {
                 is_calm &= terms.deadline != Some(Deadline::Passed);
                 continues &= terms.continues;
             }
-            Kind::Total | Kind::Fork | Kind::Map | Kind::Fold => continues = false,
-            Kind::Race | Kind::RaceEach => is_calm &= nest.tasks.is_empty(),
+            kind if kind.is_total() => continues = false,
+            _ => is_calm &= nest.tasks.is_empty(),
         });
         self.each_task(&mut |task| {
             fails |= task.end != End::Value;

@@ -75,7 +75,7 @@ pub(crate) enum Outcome {
     Value(usize, Vec<Seen>),
     /// Failures, late ones, and which of the failures is the cause.
     Failed(Vec<Seen>, Vec<Seen>, usize),
-    /// Of a total nursery or a fork.
+    /// Of a total nursery, a fork or a loop.
     All(Vec<Result<usize, Seen>>),
     Raised(Option<String>),
 }
