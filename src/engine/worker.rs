@@ -10,6 +10,7 @@
 //!
 //! A search comes to an end: see [`Patience`]. A spare ends when it has slept for [`RETIREMENT`].
 
+use std::mem;
 use std::time::Duration;
 
 use crate::engine::core::Core;
@@ -123,27 +124,25 @@ fn work(seat: &Seat, index: usize) -> bool {
 /// How long a worker searches before it sleeps.
 ///
 /// It may spin for [`SEARCH`] when it is woken. Each run gives it back the time that the run took, up to
-/// `SEARCH` in all. If others search, too, it spins only if it has computed for [`WAKE_COST`] since it was woken.
+/// `SEARCH` in all. If others search, too, it spins only if it has computed for [`WAKE_COST`] at a stretch.
 /// Otherwise, and when the time is over, it sleeps. Where searchers sleep at once beside others, 64 cores lose two
 /// fifths of `phases:100` by `spawn` in the laboratory.
 ///
-/// A worker that has computed for less than [`WAKE_COST`] was woken for nothing. It *naps* before it
+/// A worker that has not computed for [`WAKE_COST`] at a stretch was woken for nothing. It *naps* before it
 /// sleeps, and looks once more. While it naps it counts as a searcher and keeps its place, so nobody
 /// wakes another worker for as little. Beside other searchers it does not begin to nap, but a worker
 /// that has napped, and has not computed for long since, goes on.
-///
-/// A run that is found at the first look after another run counts as `SEARCH`: no clock is read.
 ///
 /// Without naps, a caller that opens a tiny nursery every few microseconds wakes a worker for each,
 /// at some 12 us per wake-up, and keeps it searching all the time. The price is that a long child
 /// may start up to [`LONGEST_NAP`] later after such nurseries.
 struct Patience {
-    /// When the worker was woken or last looked in vain, if it has not ended a run since.
-    since: Option<clock::Tick>,
+    /// When the worker was woken, last ended a run, or last looked in vain.
+    since: clock::Tick,
     /// How much longer it spins.
     left: Duration,
-    /// For how long it has computed, as far as that is less than [`WAKE_COST`].
-    computed: Duration,
+    /// Whether it has computed for [`WAKE_COST`] at a stretch.
+    has_computed: bool,
     next_nap: Duration,
     has_napped: bool,
 }
@@ -151,50 +150,49 @@ struct Patience {
 impl Patience {
     fn new(next_nap: Duration) -> Self {
         Self {
-            since: Some(clock::tick()),
+            since: clock::tick(),
             left: SEARCH,
-            computed: Duration::ZERO,
+            has_computed: false,
             next_nap,
             has_napped: false,
         }
     }
 
+    /// The time since this was asked last, or since the worker was woken.
+    fn lap(&mut self) -> Duration {
+        let now = clock::tick();
+        now - mem::replace(&mut self.since, now)
+    }
+
     /// Notes that the worker has run what it found.
     fn note_run(&mut self) {
-        let time = self
-            .since
-            .take()
-            .map_or(SEARCH, |since| clock::tick() - since);
+        let time = self.lap();
         self.left = (self.left + time).min(SEARCH);
-        self.computed = (self.computed + time).min(WAKE_COST);
         self.has_napped = false;
-        if self.computed == WAKE_COST {
+        if time >= WAKE_COST {
+            self.has_computed = true;
             self.next_nap = SHORTEST_NAP;
         }
     }
 
     /// Notes a look in vain; returns whether to look again at once. `is_alone` says that nobody else searches.
     fn may_spin(&mut self, is_alone: bool) -> bool {
-        let now = clock::tick();
-        if let Some(since) = self.since.replace(now) {
-            self.left = self.left.saturating_sub(now - since);
-        }
-        (is_alone || self.computed == WAKE_COST) && !self.left.is_zero()
+        self.left = self.left.saturating_sub(self.lap());
+        (is_alone || self.has_computed) && !self.left.is_zero()
     }
 
     /// Naps, if the worker was woken for nothing and has not just had a nap; returns whether it did. `is_alone` as
     /// before.
     fn try_nap(&mut self, is_alone: bool) -> bool {
         let is_first = self.next_nap == SHORTEST_NAP;
-        if self.has_napped || self.computed == WAKE_COST || (is_first && !is_alone) {
+        if self.has_napped || self.has_computed || (is_first && !is_alone) {
             return false;
         }
         failpoint::reach(Failpoint::WorkerNaps);
         thread::sleep(self.next_nap);
         self.next_nap = (self.next_nap * 2).min(LONGEST_NAP);
         self.has_napped = true;
-        self.computed = Duration::ZERO;
-        self.since = Some(clock::tick());
+        self.since = clock::tick();
         true
     }
 }
