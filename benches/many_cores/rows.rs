@@ -12,7 +12,7 @@ use crate::forecast;
 
 const ROUNDS_1_US: u32 = 10 * ROUNDS_100_NS;
 /// Phases, children of each for each thread, and how long one takes.
-const PHASES: u64 = 100;
+const PHASES: u64 = 20;
 const PHASE: u64 = 4;
 const ROUNDS_OF_PHASE: u32 = 25 * ROUNDS_1_US;
 
@@ -103,8 +103,8 @@ pub(crate) fn all<'a>(pools: &'a Pools, inputs: &'a Inputs) -> Vec<Row<'a>> {
             tree::contenders(pools, &inputs.tree),
         ),
         row(
-            "100 times 4 T children of 25 us",
-            Some("phases:100"),
+            "20 times 4 T children of 25 us",
+            Some("phases:20"),
             PHASES.wrapping_mul(flat::serial(PHASE * threads, ROUNDS_OF_PHASE)),
             phases(pools),
         ),

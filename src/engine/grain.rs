@@ -1,4 +1,4 @@
-//! Whether what happens again and again takes long each time, with few looks at the clock.
+//! Whether what happens again and again takes long each time.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use crate::platform::clock::{self, Tick};
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::sync::hints::AtomicBool;
 
-/// One event in this many is timed: it takes 25 ns to read the clock.
+/// Of coarse forks, and of batches, one in this many is timed: it takes 25 ns to read the clock.
 pub(crate) const TIMED: u32 = 8;
-/// One fork in this many is counted while forks are not coarse: a fork that nobody takes costs 6 ns.
+/// While forks are not coarse, one in this many is counted and timed: a fork that nobody takes costs 6 ns.
 const FINE: u32 = 64;
 /// From this time on an event is coarse: it is worth the 0.1 us that showing a fork costs. The time
 /// is much longer than it takes to get back what was taken, because the thread waits for that, too:
@@ -51,7 +51,7 @@ pub(crate) struct Rhythm {
     grain: Grain,
     /// How many events are left until the next that counts: each if they are coarse, one in [`FINE`] if not.
     left: Cell<u32>,
-    /// The events since `last`, up to the last that counts.
+    /// How many events were counted since the clock was read.
     untimed: Cell<u32>,
     /// The last time that the clock was read.
     last: Cell<Option<Tick>>,
@@ -60,7 +60,7 @@ pub(crate) struct Rhythm {
 impl Rhythm {
     pub(crate) fn new() -> Self {
         Self {
-            // Whether they are is known after a few events.
+            // Until something is known of them.
             grain: Grain::new(true),
             left: Cell::new(1),
             untimed: Cell::new(0),
@@ -68,7 +68,8 @@ impl Rhythm {
         }
     }
 
-    /// Notes that the event happens now; returns whether it is coarse.
+    /// Notes that the event happens now; returns whether it is coarse, perhaps because of a pause before it. While
+    /// events are not coarse, it looks at one in [`FINE`] only.
     #[inline]
     pub(crate) fn is_coarse(&self) -> bool {
         let left = self.left.get() - 1;
@@ -99,7 +100,8 @@ impl Rhythm {
     }
 }
 
-/// The steps of one thread, of which some are timed, by two looks at the clock. A step goes from the beginning of a
+/// The steps of one thread. While a request stands and the thread shows something, each is timed, by two looks at the
+/// clock. A step goes from the beginning of a
 /// child, fork or stretch of items to the next time that the thread answers a request. If the thread runs out of work
 /// and waits, that is part of the step.
 pub(crate) struct Steps {

@@ -96,21 +96,20 @@ impl Seat {
         if !self.is_asked() || self.shows_enough() {
             return false;
         }
-        // Nothing was given, or it is gone already.
+        // Nothing was given, or it is gone, or nobody seems to want it.
         let requests = &self.slot().requests;
         requests.clear();
         let is_wanted = requests.are_wanted(&self.core.idle);
+        // The fork that follows answers, and begins a step; or nobody asks.
+        self.steps.forget();
         if is_wanted {
-            // The fork that follows answers.
             requests.renew();
-        } else {
-            self.steps.forget();
         }
         is_wanted
     }
 
-    /// Answers. If the request stands after that, times the next step, unless steps are short and this thread shows
-    /// nothing: then it pays for the clock in vain.
+    /// Answers. If the request stands after that, times the step that begins. It does not if steps are short and this
+    /// thread shows nothing: it would read the clock in vain.
     #[cold]
     #[inline(never)]
     fn answer_and_time_step(&self) {
@@ -154,8 +153,8 @@ impl Seat {
         }
     }
 
-    /// Whether workers seem to want work and can take what this thread shows. That does not help an asker, who wants
-    /// children of its own nursery.
+    /// Whether this thread shows something, and workers seem to want it. A waiter that asks wants children of its own
+    /// nursery, so then it is not enough.
     fn shows_enough(&self) -> bool {
         self.shares()
             && self.core.has_workers()
@@ -173,15 +172,6 @@ impl Seat {
         }
     }
 
-    /// Publishes all that this thread holds, if other threads may come.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn offer_forks(&self) {
-        if self.core.threads() > 1 {
-            self.offer_all();
-        }
-    }
-
     /// Publishes half of what the outermost frame holds.
     #[cold]
     #[inline(never)]
@@ -189,11 +179,14 @@ impl Seat {
         self.give(Reason::Unasked, || self.has_workers());
     }
 
-    /// Publishes all that this thread holds, because what it does next may take long.
+    /// Publishes all that this thread holds, because what it does next may take long. In a pool that computes on one
+    /// thread, nobody would take it.
     #[cold]
     #[inline(never)]
     pub(crate) fn offer_all(&self) {
-        while self.give(Reason::Unasked, || self.has_workers()) {}
+        if self.core.threads() > 1 {
+            while self.give(Reason::Unasked, || self.has_workers()) {}
+        }
     }
 
     /// Starts the first worker if nobody has tried; returns whether there are workers that could take what

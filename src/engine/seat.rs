@@ -42,7 +42,7 @@ pub(crate) struct Seat {
     pub(crate) runs: Cell<u32>,
     /// Claims by handles since the deque was last swept or empty.
     pub(crate) claims: Cell<u32>,
-    /// Whether forks are coarse.
+    /// Whether forks are coarse, each with what is hidden in it.
     pub(crate) forks: Rhythm,
     /// How many more times this thread gives for a worker that is on its way.
     pub(crate) eager: Cell<u32>,

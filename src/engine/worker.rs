@@ -28,7 +28,7 @@ use crate::protocol::idle::Field;
 
 /// How long a searcher spins at most: about as long as it takes to wake a thread.
 const SEARCH: Duration = Duration::from_micros(50);
-/// A worker that computes for less than this time was woken for nothing: waking it costs more.
+/// A worker that never computes for this time at a stretch was woken for nothing: waking it costs more.
 const WAKE_COST: Duration = Duration::from_micros(10);
 /// How long a searcher naps that was woken for nothing. The time doubles with each nap in a row, up to
 /// [`LONGEST_NAP`].
@@ -36,6 +36,8 @@ const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
 const PAUSES: u32 = 32;
+/// The most of them beside other searchers, where they double from look to look: looks hold up those who work.
+const MOST_PAUSES: u32 = 256;
 
 /// Runs a worker, which starts with a place and a searcher's mark, until the pool shuts down. A spare also ends
 /// when nobody has needed it for long.
@@ -137,11 +139,11 @@ fn work(seat: &Seat, index: usize) -> bool {
 /// at some 12 us per wake-up, and keeps it searching all the time. The price is that a long child
 /// may start up to [`LONGEST_NAP`] later after such nurseries.
 struct Patience {
-    /// When the worker was woken, last ended a run, or last looked in vain.
+    /// When the worker was woken, or last ended a run, a look in vain or a nap.
     since: clock::Tick,
     /// How much longer it spins.
     left: Duration,
-    /// Whether it has computed for [`WAKE_COST`] at a stretch.
+    /// Whether it has computed for [`WAKE_COST`] at a stretch since it was woken.
     has_computed: bool,
     next_nap: Duration,
     has_napped: bool,
@@ -158,7 +160,7 @@ impl Patience {
         }
     }
 
-    /// The time since this was asked last, or since the worker was woken.
+    /// The time since `since`, which becomes now.
     fn lap(&mut self) -> Duration {
         let now = clock::tick();
         now - mem::replace(&mut self.since, now)
@@ -234,6 +236,7 @@ fn sleep(seat: &Seat, index: usize) -> bool {
 
 /// Looks for a run until it seems hopeless, or until this worker is one too many.
 fn search(seat: &Seat, patience: &mut Patience) -> Option<Run> {
+    let mut pauses = PAUSES;
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
             failpoint::reach(Failpoint::WorkerStandsDown);
@@ -245,7 +248,10 @@ fn search(seat: &Seat, patience: &mut Patience) -> Option<Run> {
         seat.core.arm_all();
         let is_alone = seat.core.idle.is_only_searcher();
         if patience.may_spin(is_alone) {
-            thread::pause(PAUSES);
+            thread::pause(pauses);
+            if !is_alone {
+                pauses = (2 * pauses).min(MOST_PAUSES);
+            }
         } else if seat.core.is_shut_down() || !patience.try_nap(is_alone) {
             return None;
         }

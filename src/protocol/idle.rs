@@ -19,7 +19,7 @@
 //! | *stand aside* | new worker with a start hook | *finds*, *vacates*; after the hook it joins `sleepers`, **fence**, arms all, looks |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
-//! thread, so that it exposes something at its next spawn or child, unless others can take what it shows.
+//! thread, so that it exposes something at its next spawn or child, unless it shows enough already.
 //!
 //! A worker is *absent* once it has said that it will do without its place: at once if it runs what
 //! may block, after a while if it parks in a wait. If all other workers are busy, places stay free; then a *spare* worker is started, if

@@ -2,7 +2,7 @@
 //!
 //! | what     | set by                                  | taken back by                            |
 //! |----------|-----------------------------------------|------------------------------------------|
-//! | `asked`  | threads without work                    | its thread, before the look that counts  |
+//! | `asked`  | threads without work                    | its thread, before it looks for them     |
 //! | `asker`  | a waiter whose children it has taken    | its thread, once it has shown something  |
 //!
 //! Models: `models::publish_*`, `models::leapfrog_*`.
@@ -44,7 +44,7 @@ impl<W> Requests<W> {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Asks the owner to expose something at its next spawn or child, unless others can take what it shows.
+    /// Asks the owner to expose something at its next spawn or child, unless it shows enough already.
     pub(crate) fn arm(&self) {
         // ORDERING: Relaxed; ordered by the fences of `idle` (proof, 4).
         if !self.are_made() {

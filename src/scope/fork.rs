@@ -251,7 +251,7 @@ where
     let left = fork.frame.occupy(|| {
         failpoint::reach(Failpoint::ForkBegins);
         fork.frame.seat.answer_before_step();
-        fork.frame.show_forks();
+        fork.frame.show_all_if_coarse();
         let left = catching(|| apart(a));
         if !fork.frame.is_latent() {
             fork.wait();

@@ -86,7 +86,8 @@ where
     let folded = Frame::with_current(|frame| {
         let frame = frame.expect("called where a frame is");
         if frame.seat.is_asked() && !frame.seat.shares() && piece.parts.len() > 1 {
-            // Perhaps the workers have not started, and cannot ask yet.
+            // Perhaps the workers have not started, and cannot ask yet. If this thread shows something, they take
+            // that first.
             return piece.split_in(frame, state);
         }
         piece.run_in(frame, state)

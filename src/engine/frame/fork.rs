@@ -10,8 +10,8 @@ use crate::engine::seat::Seat;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::task::record::Queued;
 
-/// The length of a row of latent forks from which on another fork is not worth offering: the forks
-/// in the row can give more than all that it holds.
+/// The length of a row of forks from which on another fork is not worth offering: the forks
+/// in the row can give more than all that it holds. Forks that were shown unasked count, too: most come back.
 const DEEP: u32 = 8;
 /// How many forks may be hidden behind such a row. Where the first closure recurses, as over a
 /// list, each hidden fork keeps its second closure from others until the thread comes to it; this
@@ -82,7 +82,7 @@ impl Frame<'_> {
         failpoint::reach(Failpoint::ForkShown);
     }
 
-    /// Hides a fork that is about to begin, if a long row of latent forks encloses it, so that it
+    /// Hides a fork that is about to begin, if a long row of forks encloses it, so that it
     /// is not worth offering. This is the innermost frame.
     ///
     /// The number of hidden forks does not wrap. A fork is hidden only while the row is shorter than
@@ -98,20 +98,19 @@ impl Frame<'_> {
         Some(Hidden(self))
     }
 
-    /// The number of latent forks in a row, from the outermost to what runs in this innermost
-    /// frame.
+    /// The number of forks in a row, from the outermost to what runs in this innermost frame: latent forks, and
+    /// those that were shown unasked.
     #[inline]
     fn forks_in_a_row(&self) -> u32 {
         self.forks.get() + u32::from(self.hidden.get())
     }
 
-    /// Shows the forks up to this one, which has just begun, without being asked, if forks are coarse: then this thread
-    /// answers nobody for long.
+    /// Publishes all that this thread holds, if forks are coarse: it answers nobody for long. The fork of this frame has
+    /// just begun.
     #[inline]
-    pub(crate) fn show_forks(&self) {
-        let seat = self.seat;
-        if seat.forks.is_coarse() {
-            seat.offer_forks();
+    pub(crate) fn show_all_if_coarse(&self) {
+        if self.seat.forks.is_coarse() {
+            self.seat.offer_all();
         }
     }
 

@@ -95,7 +95,7 @@ impl Pool {
         }
     }
 
-    /// The same, as `Seat::give_to_the_hungry`, if something of this thread's may be shown already.
+    /// As `Seat::give_to_the_hungry`: like [`Self::answer_request`], but what was shown before may still be there.
     pub(super) fn answer_unless_it_shows(&self) {
         let shows_enough = self.visible.load(Ordering::Relaxed) > 0 && self.idle.seems_hungry();
         if !shows_enough {

@@ -84,7 +84,7 @@ pub(crate) const ALL: &[Program] = &[
     },
     Program {
         name: "phases",
-        sizes: &[100],
+        sizes: &[20],
         what: "SIZE times 4 children of 25 us for each core, one time after the other",
         children: Children::Listed,
         make: lists::phases,
