@@ -1,6 +1,6 @@
 //! Places and wake-ups: nobody sleeps while work is visible and a place is free.
 
-use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::sync::Arc;
 use loom::thread;
 
