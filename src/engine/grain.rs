@@ -100,10 +100,9 @@ impl Rhythm {
     }
 }
 
-/// The steps of one thread. While a request stands and the thread shows something, each is timed, by two looks at the
-/// clock. A step goes from the beginning of a
-/// child, fork or stretch of items to the next time that the thread answers a request. If the thread runs out of work
-/// and waits, that is part of the step.
+/// The steps of one thread. A step goes from the beginning of a child, fork or stretch of items to the next time that
+/// the thread answers a request. If the thread runs out of work and waits, that is part of the step. While a request
+/// stands and the thread shows something, each step is timed, by two looks at the clock.
 pub(crate) struct Steps {
     /// When the present step has begun, if it is timed.
     begun: Cell<Option<Tick>>,
@@ -127,11 +126,6 @@ impl Steps {
     /// Begins a step that is timed.
     pub(crate) fn begin(&self) {
         self.begun.set(Some(clock::tick()));
-    }
-
-    /// Does not time the present step.
-    pub(crate) fn forget(&self) {
-        self.begun.set(None);
     }
 
     /// Ends the present step; returns whether it was timed and was long.

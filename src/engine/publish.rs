@@ -92,28 +92,32 @@ impl Seat {
 
     #[cold]
     fn has_nothing_for_the_hungry(&self) -> bool {
-        self.answer_and_time_step();
+        self.answer();
         if !self.is_asked() || self.shows_enough() {
+            self.time_step();
             return false;
         }
         // Nothing was given, or it is gone, or nobody seems to want it.
         let requests = &self.slot().requests;
         requests.clear();
         let is_wanted = requests.are_wanted(&self.core.idle);
-        // The fork that follows answers, and begins a step; or nobody asks.
-        self.steps.forget();
         if is_wanted {
+            // The fork that follows answers, and begins a step.
             requests.renew();
         }
         is_wanted
     }
 
-    /// Answers. If the request stands after that, times the step that begins. It does not if steps are short and this
-    /// thread shows nothing: it would read the clock in vain.
     #[cold]
     #[inline(never)]
     fn answer_and_time_step(&self) {
         self.answer();
+        self.time_step();
+    }
+
+    /// Times the step that begins, if the request still stands. It does not if steps are short and this thread shows
+    /// nothing: it would read the clock in vain.
+    fn time_step(&self) {
         if self.is_asked() && (self.shares() || self.steps.are_long()) {
             self.steps.begin();
         }

@@ -36,7 +36,8 @@ const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// Pause instructions between two looks of a spinning searcher.
 const PAUSES: u32 = 32;
-/// The most of them beside other searchers, where they double from look to look: looks hold up those who work.
+/// The most pause instructions between two looks. Beside other searchers the number doubles from look to look, because
+/// looks hold up the threads that compute.
 const MOST_PAUSES: u32 = 256;
 
 /// Runs a worker, which starts with a place and a searcher's mark, until the pool shuts down. A spare also ends
@@ -127,8 +128,8 @@ fn work(seat: &Seat, index: usize) -> bool {
 ///
 /// It may spin for [`SEARCH`] when it is woken. Each run gives it back the time that the run took, up to
 /// `SEARCH` in all. If others search, too, it spins only if it has computed for [`WAKE_COST`] at a stretch.
-/// Otherwise, and when the time is over, it sleeps. Where searchers sleep at once beside others, 64 cores lose two
-/// fifths of `phases:100` by `spawn` in the laboratory.
+/// Otherwise, and when the time is over, it sleeps. Where searchers sleep at once beside others, 64 cores lose nearly
+/// half of `phases:100` by `spawn` in the laboratory.
 ///
 /// A worker that has not computed for [`WAKE_COST`] at a stretch was woken for nothing. It *naps* before it
 /// sleeps, and looks once more. While it naps it counts as a searcher and keeps its place, so nobody
@@ -183,8 +184,8 @@ impl Patience {
         (is_alone || self.has_computed) && !self.left.is_zero()
     }
 
-    /// Naps, if the worker was woken for nothing and has not just had a nap; returns whether it did. `is_alone` as
-    /// before.
+    /// Naps, if the worker was woken for nothing and has not just had a nap; returns whether it did. `is_alone` says
+    /// that nobody else searches.
     fn try_nap(&mut self, is_alone: bool) -> bool {
         let is_first = self.next_nap == SHORTEST_NAP;
         if self.has_napped || self.has_computed || (is_first && !is_alone) {
