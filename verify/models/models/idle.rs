@@ -4,7 +4,7 @@ use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{exhaustively, twins, within_bounds};
+use super::{exhaustively, spawn_with, twins, within_bounds};
 use crate::platform::parker::Parker;
 use crate::platform::planted;
 use crate::protocol::idle::{Field, Idle};
@@ -62,6 +62,15 @@ impl Field for Pool {
 impl Pool {
     pub(super) fn new(places: usize) -> Arc<Self> {
         Self::with_spares(places, 0)
+    }
+
+    /// A pool in which this thread computes and another thread searches.
+    pub(super) fn searched(places: usize) -> Arc<Self> {
+        let pool = Self::new(places);
+        pool.idle.take_place_anyway();
+        pool.idle.take_place_anyway();
+        pool.idle.search();
+        pool
     }
 
     pub(super) fn with_spares(places: usize, spares: usize) -> Arc<Self> {
@@ -135,14 +144,8 @@ impl Pool {
 #[test]
 fn idle_push_wakes_or_is_seen() {
     exhaustively(|| {
-        let pool = Pool::new(2);
-        pool.idle.take_place_anyway();
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.work_once())
-        };
+        let pool = Pool::searched(2);
+        let worker = spawn_with(&pool, |pool| pool.work_once());
         pool.expose();
         worker.join().unwrap();
     });
@@ -152,20 +155,14 @@ fn idle_push_wakes_or_is_seen() {
 #[test]
 fn idle_aside_ends_with_a_look() {
     exhaustively(|| {
-        let pool = Pool::new(2);
-        pool.idle.take_place_anyway();
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                pool.idle.stand_aside(&*pool);
-                pool.is_asleep.store(true, Ordering::Relaxed);
-                pool.idle.join_sleepers(SLEEPER, &*pool);
-                pool.sleep();
-                pool.work_once();
-            })
-        };
+        let pool = Pool::searched(2);
+        let worker = spawn_with(&pool, |pool| {
+            pool.idle.stand_aside(pool);
+            pool.is_asleep.store(true, Ordering::Relaxed);
+            pool.idle.join_sleepers(SLEEPER, pool);
+            pool.sleep();
+            pool.work_once();
+        });
         pool.expose();
         worker.join().unwrap();
     });
@@ -175,19 +172,13 @@ fn idle_aside_ends_with_a_look() {
 #[test]
 fn idle_aside_asks_when_it_ends() {
     exhaustively(|| {
-        let pool = Pool::new(2);
-        pool.idle.take_place_anyway();
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                pool.idle.stand_aside(&*pool);
-                pool.is_asleep.store(true, Ordering::Relaxed);
-                pool.idle.join_sleepers(SLEEPER, &*pool);
-                pool.asked.load(Ordering::Relaxed)
-            })
-        };
+        let pool = Pool::searched(2);
+        let worker = spawn_with(&pool, |pool| {
+            pool.idle.stand_aside(pool);
+            pool.is_asleep.store(true, Ordering::Relaxed);
+            pool.idle.join_sleepers(SLEEPER, pool);
+            pool.asked.load(Ordering::Relaxed)
+        });
         // What a thread does that is asked.
         pool.asked.store(false, Ordering::Relaxed);
         let is_hungry = pool.idle.is_hungry();
@@ -206,17 +197,11 @@ fn idle_place_passes_on() {
         pool.idle.take_place_anyway();
         pool.idle.take_place_anyway();
         pool.idle.enlist(SLEEPER);
-        let leaver = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.vacate(&*pool))
-        };
-        let pusher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                pool.expose();
-                pool.idle.vacate(&*pool);
-            })
-        };
+        let leaver = spawn_with(&pool, |pool| pool.idle.vacate(pool));
+        let pusher = spawn_with(&pool, |pool| {
+            pool.expose();
+            pool.idle.vacate(pool);
+        });
         pool.sleep();
         pool.work_once();
         leaver.join().unwrap();
@@ -231,17 +216,11 @@ fn idle_failed_waker_looks_again() {
         let pool = Pool::new(1);
         pool.idle.take_place_anyway();
         pool.idle.enlist(SLEEPER);
-        let waker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.wake_one(&*pool))
-        };
-        let pusher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                pool.expose();
-                pool.idle.vacate(&*pool);
-            })
-        };
+        let waker = spawn_with(&pool, |pool| pool.idle.wake_one(pool));
+        let pusher = spawn_with(&pool, |pool| {
+            pool.expose();
+            pool.idle.vacate(pool);
+        });
         pool.sleep();
         pool.work_once();
         waker.join().unwrap();
@@ -259,18 +238,12 @@ fn searcher_leaves(computing: usize) {
     pool.idle.enlist(SLEEPER);
     pool.idle.take_place_anyway();
     pool.idle.search();
-    let searcher = {
-        let pool = Arc::clone(&pool);
-        thread::spawn(move || {
-            // Takes one of the two entries and is busy with it for ever.
-            assert!(pool.take());
-            pool.idle.found(&*pool);
-        })
-    };
-    let pusher = {
-        let pool = Arc::clone(&pool);
-        thread::spawn(move || pool.expose())
-    };
+    let searcher = spawn_with(&pool, |pool| {
+        // Takes one of the two entries and is busy with it for ever.
+        assert!(pool.take());
+        pool.idle.found(pool);
+    });
+    let pusher = spawn_with(&pool, |pool| pool.expose());
     pool.sleep();
     pool.work_once();
     searcher.join().unwrap();

@@ -38,8 +38,19 @@ mod tree;
 use std::mem::ManuallyDrop;
 
 use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
 
 use self::harness::{exhaustively, twins, within_bounds};
+
+/// Spawns a thread that calls `run` with what it shares with this thread.
+fn spawn_with<P: 'static, T: 'static>(
+    shared: &Arc<P>,
+    run: impl FnOnce(&P) -> T + 'static,
+) -> JoinHandle<T> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || run(&shared))
+}
 
 /// Plain memory, whose races the model reports.
 struct Memory<T>(UnsafeCell<T>);

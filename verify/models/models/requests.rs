@@ -1,23 +1,16 @@
 //! Requests: what a thread holds in private is shown to those that sleep, or asked for again.
 
 use crate::platform::sync::atomic::{Ordering, fence};
-use loom::sync::Arc;
 use loom::thread;
 
 use super::idle::{Pool, SLEEPER};
-use super::{exhaustively, twins, within_bounds};
+use super::{exhaustively, spawn_with, twins, within_bounds};
 
 #[test]
 fn idle_request_is_answered() {
     exhaustively(|| {
-        let pool = Pool::new(2);
-        pool.idle.take_place_anyway();
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.announce(SLEEPER, &*pool))
-        };
+        let pool = Pool::searched(2);
+        let worker = spawn_with(&pool, |pool| pool.idle.announce(SLEEPER, pool));
         pool.answer_request();
         worker.join().unwrap();
         fence(Ordering::SeqCst);
@@ -30,20 +23,14 @@ fn idle_request_is_answered() {
 #[test]
 fn idle_searcher_that_finds_asks_again() {
     within_bounds(|| {
-        let pool = Pool::new(3);
-        pool.idle.take_place_anyway();
+        let pool = Pool::searched(3);
         pool.idle.enlist(SLEEPER);
-        pool.idle.take_place_anyway();
-        pool.idle.search();
-        let searcher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                while !pool.take() {
-                    thread::yield_now();
-                }
-                pool.idle.found(&*pool);
-            })
-        };
+        let searcher = spawn_with(&pool, |pool| {
+            while !pool.take() {
+                thread::yield_now();
+            }
+            pool.idle.found(pool);
+        });
         pool.answer_request();
         searcher.join().unwrap();
         let is_asked_again = pool.asked.load(Ordering::Relaxed);
@@ -56,19 +43,13 @@ fn idle_searcher_that_finds_asks_again() {
 #[test]
 fn idle_request_stands_beside_what_is_shown() {
     within_bounds(|| {
-        let pool = Pool::new(3);
-        pool.idle.take_place_anyway();
+        let pool = Pool::searched(3);
         pool.idle.enlist(SLEEPER);
-        pool.idle.take_place_anyway();
-        pool.idle.search();
         pool.visible.store(1, Ordering::Relaxed);
-        let searcher = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                assert!(pool.take());
-                pool.idle.found(&*pool);
-            })
-        };
+        let searcher = spawn_with(&pool, |pool| {
+            assert!(pool.take());
+            pool.idle.found(pool);
+        });
         pool.answer_unless_it_shows();
         searcher.join().unwrap();
         pool.assert_answered();
@@ -82,13 +63,10 @@ fn idle_request_refused_for_want_of_a_place_is_repeated() {
         pool.idle.take_place_anyway();
         pool.idle.take_place_anyway();
         pool.idle.enlist(SLEEPER);
-        let leaver = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                pool.idle.vacate(&*pool);
-                pool.idle.vacate(&*pool);
-            })
-        };
+        let leaver = spawn_with(&pool, |pool| {
+            pool.idle.vacate(pool);
+            pool.idle.vacate(pool);
+        });
         pool.answer_request();
         leaver.join().unwrap();
         pool.assert_answered();

@@ -2,10 +2,9 @@
 
 use crate::platform::sync::atomic::Ordering;
 use loom::sync::Arc;
-use loom::thread;
 
 use super::idle::{Pool, SLEEPER};
-use super::{exhaustively, twins, within_bounds};
+use super::{exhaustively, spawn_with, twins, within_bounds};
 
 /// A pool of one place, whose worker computes and will leave, and that may have one spare.
 fn pool() -> Arc<Pool> {
@@ -18,10 +17,7 @@ fn pool() -> Arc<Pool> {
 fn idle_absent_worker_is_replaced() {
     exhaustively(|| {
         let pool = pool();
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.leave(&*pool))
-        };
+        let worker = spawn_with(&pool, |pool| pool.idle.leave(pool));
         pool.expose();
         worker.join().unwrap();
         assert_eq!(pool.spares.load(Ordering::Relaxed), 1, "one has come");
@@ -32,13 +28,10 @@ fn idle_absent_worker_is_replaced() {
 fn idle_long_wait_is_noticed() {
     exhaustively(|| {
         let pool = pool();
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                pool.idle.vacate(&*pool);
-                pool.idle.note_absent(&*pool);
-            })
-        };
+        let worker = spawn_with(&pool, |pool| {
+            pool.idle.vacate(pool);
+            pool.idle.note_absent(pool);
+        });
         pool.expose();
         worker.join().unwrap();
         assert_eq!(pool.spares.load(Ordering::Relaxed), 1, "one has come");
@@ -50,10 +43,7 @@ fn idle_long_wait_is_noticed() {
 fn idle_absent_worker_asks() {
     exhaustively(|| {
         let pool = pool();
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.leave(&*pool))
-        };
+        let worker = spawn_with(&pool, |pool| pool.idle.leave(pool));
         pool.answer_request();
         worker.join().unwrap();
         let has_come = pool.spares.load(Ordering::Relaxed) == 1;
@@ -70,10 +60,7 @@ fn idle_as_many_spares_come_as_workers_are_absent() {
         let pool = Pool::with_spares(2, 3);
         pool.idle.take_place_anyway();
         pool.idle.take_place_anyway();
-        let workers = [(); 2].map(|()| {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.leave(&*pool))
-        });
+        let workers = [(); 2].map(|()| spawn_with(&pool, |pool| pool.idle.leave(pool)));
         pool.expose();
         for worker in workers {
             worker.join().unwrap();
@@ -99,10 +86,7 @@ fn idle_retired_spare_is_replaced() {
         assert_eq!(pool.spares.swap(0, Ordering::Relaxed), 1);
         pool.visible.store(0, Ordering::Relaxed);
         pool.idle.announce(SLEEPER, &*pool);
-        let spare = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.retire(SLEEPER, &*pool))
-        };
+        let spare = spawn_with(&pool, |pool| pool.idle.retire(SLEEPER, pool));
         pool.expose();
         let is_gone = spare.join().unwrap();
         let is_awake = !pool.is_asleep.load(Ordering::Relaxed);
@@ -124,14 +108,8 @@ fn idle_refused_spare_is_not_waited_for() {
         pool.idle.take_place_anyway();
         pool.idle.take_place_anyway();
         pool.idle.search();
-        let leaver = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.leave(&*pool))
-        };
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.idle.announce(SLEEPER, &*pool))
-        };
+        let leaver = spawn_with(&pool, |pool| pool.idle.leave(pool));
+        let worker = spawn_with(&pool, |pool| pool.idle.announce(SLEEPER, pool));
         pool.expose();
         leaver.join().unwrap();
         worker.join().unwrap();

@@ -6,7 +6,7 @@ use loom::sync::{Arc, Mutex};
 use loom::thread::{self, JoinHandle};
 
 use super::idle::{Pool, REFUSED, SLEEPER};
-use super::{twins, within_bounds};
+use super::{spawn_with, twins, within_bounds};
 use crate::platform::planted;
 use crate::platform::sync::atomic::Ordering;
 use crate::protocol::idle::Field;
@@ -129,10 +129,7 @@ fn start_that_is_refused_leaves_nothing_behind() {
         pool.idle.enlist(REFUSED);
         pool.idle.take_place_anyway();
         pool.idle.take_place_anyway();
-        let other = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.expose())
-        };
+        let other = spawn_with(&pool, |pool| pool.expose());
         pool.expose();
         other.join().unwrap();
         let [computing, searching, asleep, ..] = pool.idle.snapshot();
