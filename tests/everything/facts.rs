@@ -206,7 +206,7 @@ impl<'p> Facts<'p> {
                 nest.maybe = nest.maybe.min(*at);
             }
             let (kind, continues) = (nest.nest.kind, nest.nest.terms.continues);
-            // Whoever fails in a fork or a loop cancels nothing.
+            // A failure in a fork or a loop cancels nothing.
             if continues || kind.is_race() || kind.is_unskipped() {
                 continue;
             }

@@ -24,8 +24,8 @@ type Results = Vec<(usize, Plain)>;
 type Filled<'w, 'c> = (&'w Task, Cell<'c>, Capture);
 
 impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
-    /// Calls `for_each`, `map` or `fold` with items of which some are the tasks of the nest; returns what
-    /// these have come to. The place is that of the tasks.
+    /// Calls `for_each`, `map` or `fold` with items of which some are the tasks of the nest; returns the
+    /// results of the tasks. The tasks run in this place.
     pub(crate) fn looped(self, nest: &'w Nest, call: Loop, cells: &mut [u64]) -> Vec<Plain> {
         let (world, tasks) = (self.world, &nest.tasks);
         let Loop {

@@ -147,7 +147,7 @@ impl Facts<'_> {
                 ensure!("X2", !must_skip, "task {id} was started: {task:?}");
             }
             None if nest.nest.kind.as_loop().is_some() => {
-                // Induction over the items: whoever is the first to be left out is behind a panic.
+                // By induction: the first item that was left out comes after an item that panicked.
                 let mut before = nest.children.iter().take_while(|item| **item != id);
                 let is_behind = before.any(|item| {
                     let item = &self.tasks[*item];
@@ -361,10 +361,9 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// Law E6: the panic that goes on is that of the first item that has panicked.
+    /// Law E6: of all items that have panicked, the panic of the first one goes on.
     fn check_first_raised(&self, nest: &NestFacts<'_>, raised: &Thrown) -> Result<(), Wrong> {
         let first = self.children(nest).find_map(TaskFacts::thrown);
-        // A join on a skipped child of a nursery around the loop stays unreadable up to that nursery's end.
         let is_first = first == Some(raised);
         ensure!("E6", is_first, "{first:?} comes first");
         Ok(())

@@ -131,7 +131,7 @@ pub(crate) enum Kind {
 pub(crate) struct Loop {
     pub(crate) verb: Verb,
     pub(crate) input: Input,
-    /// One item in so many is a task; the others do nothing.
+    /// The last item of each `stride` items is a task; the others do nothing.
     pub(crate) stride: usize,
 }
 
@@ -152,7 +152,7 @@ pub(crate) enum Input {
     Vec,
     /// A pair of a numbered `Vec` and a slice, which is shorter.
     Pair,
-    /// Each of so many items.
+    /// Chunks of this many items.
     Chunks(usize),
 }
 

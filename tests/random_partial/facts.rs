@@ -23,7 +23,7 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct TaskFacts<'p> {
     pub(crate) task: &'p Task,
-    /// The nursery it is a task of: that of a guest is total, or a fork or a loop.
+    /// The nursery of the task. The nursery of a guest is total, or a fork or a loop.
     pub(crate) nursery: usize,
     pub(crate) role: Role,
     pub(crate) path: Vec<Step>,
@@ -310,7 +310,7 @@ impl<'p> Facts<'p> {
     fn add_inner_causes(&mut self, is_alone: bool) {
         for facts in &self.tasks {
             let nest = &mut self.nests[facts.nursery];
-            // Whoever fails in a fork or a loop cancels nothing.
+            // A failure in a fork or a loop cancels nothing.
             if nest.nest.kind.is_plain() {
                 continue;
             }

@@ -191,6 +191,7 @@ mod tests {
         let text = format!("{HEADING}flat:1000,spawn,16,0.5700\n");
         assert_eq!(recorded(&text).get("flat:1000,spawn,16"), Some(&0.57));
     }
+
     #[test]
     fn the_file_has_all_points_and_no_others() {
         let recorded = recorded(include_str!("../efficiencies.csv"));
