@@ -20,6 +20,7 @@
 //! |-------|-----|
 //! | run a few different things and get their values | [`nursery()`], [`Nursery::spawn`], [`Child::join`] |
 //! | run one function over the items of an iterator, as children | [`Nursery::spawn_each`] |
+//! | the same over an iterator that is long or has no end, some items at a time | [`Nursery::spawn_buffered`] |
 //! | run one function over numbers, a slice or a `Vec`, at next to no cost for an item | [`for_each()`], [`map`], [`fold`] |
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
@@ -115,7 +116,7 @@
 //! | a child that calls a checkpoint ([`checkpoint()`], [`TryNursery::checkpoint`]) | is told | is told | what it returns; an error counts as [late](Failures::late), and [`TryNursery::on_late`] can receive it |
 //! | a child that has ended | | | its value or its failure |
 //! | a blocking child in a system call | goes on | goes on | its value: end what it waits for, or let it call a checkpoint now and then |
-//! | the iterator of a `spawn_each` | is run to its end | is not asked for further items | the children so far; if there may be more items, one more child that says cancelled |
+//! | the iterator of a `spawn_each` or `spawn_buffered` | goes on | is not asked for further items | the children so far; if there may be more items, one more child that says cancelled |
 //! | a closure of a [`join`], an item of a [`for_each()`] | runs | runs | its value |
 //! | the body | goes on | goes on | its value, unless a child was skipped for another reason than the nursery's own `cancel` |
 //! | a nursery inside | is told, and runs all children if it is total | is cancelled if it is partial | its own outcome |
@@ -187,6 +188,7 @@ mod faults;
 pub use platform::shuttled::control;
 
 mod boxed;
+mod buffered;
 mod cancel;
 mod child;
 mod dump;
@@ -207,6 +209,7 @@ mod try_nursery;
 
 pub use self::{
     boxed::BoxedError,
+    buffered::Buffered,
     cancel::{CancelReason, CancelToken, Cancelled, checkpoint},
     child::{ByCompletion, Child, Children},
     dump::{

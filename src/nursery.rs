@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
+use crate::buffered::{Buffered, Function};
 use crate::child::{Child, Children};
 use crate::options::Options;
 use crate::pool::{self, Pool};
@@ -315,6 +316,67 @@ impl<'scope> Nursery<'scope, '_> {
         T: Send + 'scope,
     {
         Children::new(self.nest.spawn_each(items.into_iter(), f))
+    }
+
+    /// Spawns one child per item as values are taken, with at most `most` items outstanding at a time.
+    ///
+    /// The returned iterator is lazy. Each call of `next` takes items, and spawns a child for each, until `most`
+    /// items are outstanding: taken, but without their value handed out. Then it joins the oldest child and returns
+    /// its value. So the values come in the order of the items, the iterator `items` need not end, and the nursery
+    /// keeps memory for `most` items and values only. `0` means `1`.
+    ///
+    /// Between two calls of `next` no items are taken, and the children that are outstanding may run. Let
+    /// `most` be a few times the number of [`threads`](crate::threads()), and larger if the items differ much in
+    /// how long they take: behind a long item at most `most` values wait.
+    ///
+    /// Items are not spawned in batches. If all of them are there and their values fit into memory,
+    /// [`spawn_each`](Self::spawn_each) costs less for an item.
+    ///
+    /// If the returned iterator is dropped early, it takes no more items. The children that it has spawned are
+    /// children of the nursery like any other.
+    ///
+    /// # Blocking
+    ///
+    /// Each call of `next` may call `items`, and waits as [`Child::join`] does.
+    ///
+    /// # Panics
+    ///
+    /// `next` panics as [`Child::join`] does, if the oldest child panicked or was dropped unrun. The following calls
+    /// go on with the following items.
+    ///
+    /// `next` panics if the iterator `items` panics. Then `items` is dropped and not asked again. The children that
+    /// were spawned before are outstanding, and the following calls return their values.
+    ///
+    /// # Cancellation
+    ///
+    /// A total nursery runs its children although it is cancelled, so the iterator goes on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let first = hatchery::nursery(|n| {
+    ///     let squares = n.spawn_buffered(8, 0_u64.., |i| i * i); // without an end
+    ///     squares.filter(|square| square % 1000 == 444).take(2).collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(first, [38 * 38, 462 * 462]);
+    /// ```
+    pub fn spawn_buffered<I, F, T>(
+        &'scope self,
+        most: usize,
+        items: I,
+        f: F,
+    ) -> Buffered<'scope, I::IntoIter, T>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'scope,
+        F: Fn(I::Item) -> T + Send + Sync + 'scope,
+        T: Send + 'scope,
+    {
+        let function = Function::new(f);
+        Buffered::total(most, items.into_iter(), move |item| {
+            let call = function.with(item);
+            self.spawn(|| call.run())
+        })
     }
 
     /// Spawns a child that may block: on I/O, in a sleep, on a lock, or on a sibling.

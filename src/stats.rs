@@ -18,7 +18,7 @@ macro_rules! stats {
         #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[non_exhaustive]
         pub struct $name {
-            /// Children spawned: one per item for `spawn_each`.
+            /// Children spawned: one per item for `spawn_each` and `spawn_buffered`.
             pub spawned: u64,
             /// Children run on the thread that opened their nursery, those that run now included.
             pub run_by_opener: u64,
@@ -85,8 +85,8 @@ stats! {
     /// The numbers of a pool since it was made, and its present threads.
     ///
     /// [`Pool::stats`](crate::Pool::stats) returns them. A `spawn` or `spawn_blocking` counts as one child, a
-    /// `spawn_each` as one child per item. The closures of a [`join`](crate::join()) and the items of a
-    /// [`for_each`](crate::for_each()) do not count.
+    /// `spawn_each` or `spawn_buffered` as one child per item. The closures of a [`join`](crate::join()) and the
+    /// items of a [`for_each`](crate::for_each()) do not count.
     /// [`Display`](fmt::Display) writes the numbers in one line.
     ///
     /// # When a child is counted

@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Instant;
 
+use crate::buffered::{Buffered, Function};
 use crate::child::{Child, Children};
 use crate::failure::{Failure, FailureKind, Failures, Whose};
 use crate::options::Options;
@@ -538,6 +539,66 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
             },
         };
         Children::new(self.nest.spawn_each(items, child))
+    }
+
+    /// Spawns one child per item as values are taken, see
+    /// [`Nursery::spawn_buffered`](crate::Nursery::spawn_buffered).
+    ///
+    /// At most `most` items are outstanding at a time, and `0` means `1`. The returned iterator yields one `Result`
+    /// per child, as [`Child::join`] returns it. Collecting it into a `Result` stops at the first failure. The
+    /// function `f` learns of a cancellation from the free [`checkpoint`](crate::checkpoint()).
+    ///
+    /// # Cancellation
+    ///
+    /// The iterator takes no items once the nursery is cancelled. It yields the results of the children that are
+    /// outstanding. One more child then represents the items that it did not take: it is never started, and its
+    /// `Result` says [cancelled](FailureKind::Cancelled). If the [`size_hint`](Iterator::size_hint) of `items` says
+    /// that no items are left, there is no such child.
+    ///
+    /// # Blocking
+    ///
+    /// Each call of `next` may call `items`, and waits as [`Child::join`] does.
+    ///
+    /// # Panics
+    ///
+    /// `next` panics if the iterator `items` panics, see
+    /// [`Nursery::spawn_buffered`](crate::Nursery::spawn_buffered). The panic of a child is in its `Result`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let words = ["1", "2", "three", "4"].into_iter().cycle(); // without an end
+    /// let failed = hatchery::try_nursery(|n| {
+    ///     for number in n.spawn_buffered(2, words, str::parse::<i32>) {
+    ///         assert!(number? < 3);
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!(failed.unwrap_err().to_string(), "child 2: invalid digit found in string");
+    /// ```
+    #[track_caller]
+    pub fn spawn_buffered<I, F, T>(
+        &'scope self,
+        most: usize,
+        items: I,
+        f: F,
+    ) -> Buffered<'scope, I::IntoIter, Result<T, Failure<E>>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'scope,
+        F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'scope,
+        T: Send + 'scope,
+    {
+        let spawned_at = Location::caller();
+        let function = Function::new(f);
+        let spawn = move |item: Option<I::Item>| {
+            let call = item.map(|item| function.with(item));
+            self.spawn_as::<PLAIN, _, _>(Class::Compute, spawned_at, || match call {
+                Some(call) => call.run().map_err(Failure::from),
+                None => unreachable!("cancelled for good"),
+            })
+        };
+        Buffered::partial(most, items.into_iter(), || self.is_cancelled(), spawn)
     }
 
     /// Cancels the nursery and the nurseries inside it.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::rc::Rc;
@@ -89,6 +90,11 @@ fn handles() -> impl IntoIterator<Item = Row> {
         ByCompletion<'static, u8>: Unpin UnwindSafe RefUnwindSafe;
         ByCompletion<'static, Local>: Unpin UnwindSafe RefUnwindSafe;
         ByCompletion<'static, Torn>: Unpin UnwindSafe RefUnwindSafe;
+        Buffered<'static, Range<u8>, u8>: Unpin UnwindSafe RefUnwindSafe;
+        Buffered<'static, Range<u8>, Local>: Unpin UnwindSafe RefUnwindSafe;
+        Buffered<'static, Range<u8>, Torn>: Unpin UnwindSafe RefUnwindSafe;
+        // It has the iterator.
+        Buffered<'static, std::slice::IterMut<'static, u8>, u8>: Unpin RefUnwindSafe;
     }
 }
 

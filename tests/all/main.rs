@@ -15,6 +15,8 @@ mod processes;
 mod accounts;
 mod auto_traits;
 mod block_in_place;
+mod buffered;
+mod buffered_failures;
 mod by_completion;
 mod cancel;
 mod cancellation;
