@@ -303,6 +303,42 @@ fn s8_forks_that_others_take_leave_no_memory_behind() {
     });
 }
 
+/// Each child lies between others that are outstanding, so no memory is ever free of children.
+#[test]
+fn s8_an_iteration_without_an_end_takes_memory_for_what_is_outstanding() {
+    const ITEMS: usize = 1_000_000;
+    /// Far less than one word for each item.
+    const MOST: usize = SLACK / 4;
+    /// Takes that many values, and looks at the memory meanwhile.
+    fn grown(values: impl Iterator<Item = [usize; 2]>, items: usize) -> usize {
+        let (mut first, mut most) = (0, 0);
+        for (i, value) in values.take(items).enumerate() {
+            assert_eq!(value, [i; 2]);
+            if i % 1000 == 999 {
+                most = most.max(IN_USE.load(Ordering::Relaxed));
+            }
+            if i == items / 100 {
+                first = most;
+            }
+        }
+        most - first
+    }
+    let _alone = ALONE.lock();
+    on_every_pool(|pool| {
+        let total = pool.nursery(|n| grown(n.spawn_buffered(16, 0.., |i| [i; 2]), ITEMS));
+        let partial = pool.try_nursery::<(), _, _>(|n| {
+            let results = n.spawn_buffered(16, 0.., |i| Ok([i; 2]));
+            Ok(grown(results.map(Result::unwrap), ITEMS / 10))
+        });
+        let in_a_child = pool.nursery(|n| {
+            let child = n.spawn(|| grown(n.spawn_buffered(16, 0.., |i| [i; 2]), ITEMS / 10));
+            child.join()
+        });
+        let grown = [total, partial.unwrap(), in_a_child];
+        assert!(grown.iter().all(|&grown| grown < MOST), "{grown:?} bytes");
+    });
+}
+
 /// Nothing is kept for an item, neither by the thread that calls nor by threads that take part.
 #[test]
 fn s8_items_that_are_folded_take_no_memory() {
