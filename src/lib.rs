@@ -32,6 +32,7 @@
 //! | stop after some time or on a signal, limit how many children run at once | [`Options`], [`CancelToken`] |
 //! | clean up although the nursery is cancelled | [`shield()`] |
 //! | use other threads than the shared ones | [`Pool`] |
+//! | set the number of the shared threads, their stack size and so on | [`PoolBuilder::build_shared`] |
 //! | know how many threads compute here | [`threads`] |
 //! | see what a program does, or why it hangs | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
 //!
@@ -193,6 +194,7 @@ mod cancel;
 mod child;
 mod dump;
 mod dump_text;
+mod environment;
 mod failure;
 mod for_each;
 mod gather;

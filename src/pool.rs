@@ -2,8 +2,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, Write};
-use std::num::{IntErrorKind, NonZero};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
@@ -12,16 +10,13 @@ use crate::engine::core::{Config, Core, Watchdog};
 use crate::engine::frame::Frame;
 use crate::engine::hooks::{self, Hooks};
 use crate::engine::{MAINS, blocking};
+use crate::environment;
 use crate::platform::cpus;
 use crate::platform::lazy::Lazy;
 use crate::platform::process::{self, PerProcess};
-use crate::platform::sync::atomic::{AtomicBool, Ordering};
-use crate::platform::sync::{Arc, statics};
+use crate::platform::sync::Arc;
 use crate::scope::{self, Seat};
 use crate::stats::PoolStats;
-
-/// The environment variable that sets how many threads a pool has, unless its builder says so.
-const VARIABLE: &str = "HATCHERY_THREADS";
 
 /// The smallest stack of a pool's thread, in bytes: a child of a nursery in a child is 9 KiB down in
 /// a debug build, and the 16 KiB that Linux gives at least overflowed.
@@ -57,6 +52,19 @@ const SPARES: usize = 64;
 /// assert_eq!((a, b), (2, 4));
 /// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
+///
+/// # Environment
+///
+/// Two environment variables hold for every pool whose builder does not set the number itself, the shared
+/// pool among them. A process reads them when it makes the pool.
+///
+/// | variable | a whole number of | what it sets |
+/// |---|---|---|
+/// | `HATCHERY_THREADS` | threads | [`PoolBuilder::threads`], but at most [`MAX_THREADS`](Self::MAX_THREADS) |
+/// | `HATCHERY_STACK_SIZE` | bytes | [`PoolBuilder::stack_size`] |
+///
+/// The number is at least 1, and stands alone: `8388608`, and not `8M`. Any other value is ignored. Unless it is
+/// empty, the process writes a message to its standard error, once for each variable.
 ///
 /// # The end of a pool
 ///
@@ -117,6 +125,9 @@ pub struct Pool {
 /// The core of a pool in the process that made the pool, and in each process forked from it.
 type Cores = PerProcess<Arc<Core>>;
 
+/// The pool that the free functions use.
+static SHARED: Lazy<Pool> = Lazy::new();
+
 /// The core of a pool in this process.
 #[inline]
 fn core(cores: &Cores) -> &Arc<Core> {
@@ -139,14 +150,14 @@ impl Pool {
 
     /// Returns the pool that the free functions use; it lives as long as the process.
     ///
-    /// It has one thread for each CPU that this process may use. CPU quotas count (a quota of one and a half CPUs
-    /// makes one thread), and so does the CPU affinity of the process, on Linux the affinity of the main thread.
-    /// The affinity of the thread that uses the pool first does not matter: the pool's threads may run
+    /// By default it has one thread for each CPU that this process may use. CPU quotas count (a quota of one and a
+    /// half CPUs makes one thread), and so does the CPU affinity of the process, on Linux the affinity of the main
+    /// thread. The affinity of the thread that uses the pool first does not matter: the pool's threads may run
     /// wherever the main thread may.
     ///
-    /// If the environment variable `HATCHERY_THREADS` is a positive whole number, the pool has that many
-    /// threads instead, at most [`MAX_THREADS`](Self::MAX_THREADS). Any other value is ignored. Unless it is
-    /// empty, the process writes a message to its standard error, once.
+    /// To configure it, call [`PoolBuilder::build_shared`] before its first use. The first use is the first call of
+    /// this function, or of a free function that no nursery is around. [Environment variables](Self#environment) set
+    /// its number of threads and their stack size, too.
     ///
     /// # In tests
     ///
@@ -176,20 +187,13 @@ impl Pool {
     /// ```
     #[must_use]
     pub fn shared() -> &'static Self {
-        static SHARED: Lazy<Pool> = Lazy::new();
         SHARED.get_or(Self::new_shared)
     }
 
     #[cold]
     #[inline(never)]
     fn new_shared() -> Self {
-        if cfg!(hatchery_shuttle) {
-            panic!("this pool would outlive the execution");
-        }
-        let threads = default_threads(|| cpus::with_those_of_process(cpus::count));
-        let mut builder = Self::builder().threads(threads);
-        builder.on_all_cpus = true;
-        match builder.build() {
+        match Self::builder().make_shared() {
             Ok(pool) => pool,
             Err(error) => panic!("the shared pool: {error}"),
         }
@@ -439,7 +443,7 @@ impl fmt::Debug for Pool {
 /// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
 #[derive(Default)]
-#[must_use = "a builder does nothing until `build`"]
+#[must_use = "a builder does nothing until `build` or `build_shared`"]
 pub struct PoolBuilder {
     threads: Option<usize>,
     blocking_threads: Option<usize>,
@@ -456,8 +460,8 @@ pub struct PoolBuilder {
 impl PoolBuilder {
     /// Sets how many threads compute at the same time.
     ///
-    /// By default `HATCHERY_THREADS` gives the number, see [`Pool::shared`]. If the variable is not set, the pool has
-    /// one thread for each CPU that the [building](Self::build) thread may use.
+    /// By default `HATCHERY_THREADS` gives the number, see [`Pool`](Pool#environment). If the variable is not set, the
+    /// pool has one thread for each CPU that the [building](Self::build) thread may use.
     ///
     /// Each thread of the pool inherits the CPU affinity of the thread that starts it. So a pool stays on some
     /// CPUs if only threads that are restricted to them use it. (The shared pool differs in this.)
@@ -516,9 +520,10 @@ impl PoolBuilder {
     /// Sets the stack size, in bytes, of the pool's threads that run children.
     ///
     /// A caller's thread runs children too, on the stack that it has: see
-    /// [On which thread](crate#on-which-thread). By default the threads have the standard library's stack size. A
-    /// smaller size than waiting needs is raised to what it needs. If the system refuses the size, the pool has no
-    /// threads, and callers do all the work.
+    /// [On which thread](crate#on-which-thread). By default `HATCHERY_STACK_SIZE` gives the size, see
+    /// [`Pool`](Pool#environment). If the variable is not set, the threads have the stack size of the standard library's
+    /// threads. A smaller size than waiting needs is raised to what it needs. If the system refuses the size, the pool
+    /// has no threads, and callers do all the work.
     ///
     /// # Examples
     ///
@@ -677,8 +682,67 @@ impl PoolBuilder {
     /// assert_eq!(error, BuildPoolError::ZeroThreads);
     /// ```
     pub fn build(self) -> Result<Pool, BuildPoolError> {
-        let threads = self.threads;
-        let threads = threads.unwrap_or_else(|| default_threads(cpus::count));
+        self.make(cpus::count)
+    }
+
+    /// Makes the [shared](Pool::shared) pool, which the free functions use.
+    ///
+    /// A program calls it at its start, before the first use of the shared pool. It starts no thread. A library
+    /// should leave the shared pool to the program, and build a pool of its own if it needs one.
+    ///
+    /// What the builder does not set is as in a shared pool that nobody has configured: by default it has
+    /// one thread for each CPU that the process may use. A process that is forked later has the shared pool
+    /// with the same configuration. The shared pool never ends, so the exit hook is called only by threads that
+    /// end earlier, such as idle side threads.
+    ///
+    /// # Errors
+    ///
+    /// - If the configuration is invalid, see [`BuildPoolError`]. Then the shared pool is not made, and can still be
+    ///   configured.
+    /// - [`BuildPoolError::SharedPoolExists`] if the shared pool was used or configured before. It stays as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{BuildPoolError, Pool};
+    ///
+    /// fn main() -> Result<(), BuildPoolError> {
+    ///     Pool::builder().threads(3).stack_size(16 << 20).build_shared()?;
+    ///     assert_eq!(hatchery::threads(), 3);
+    ///
+    ///     let again = Pool::builder().threads(2).build_shared();
+    ///     assert_eq!(again, Err(BuildPoolError::SharedPoolExists));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn build_shared(self) -> Result<(), BuildPoolError> {
+        let new = self.make_shared()?;
+        let cores = Arc::clone(&new.cores);
+        let shared = SHARED.get_or(|| new);
+        if Arc::ptr_eq(&shared.cores, &cores) {
+            Ok(())
+        } else {
+            Err(BuildPoolError::SharedPoolExists)
+        }
+    }
+
+    /// Makes a pool that may be the shared one.
+    fn make_shared(mut self) -> Result<Pool, BuildPoolError> {
+        if cfg!(hatchery_shuttle) {
+            panic!("this pool would outlive the execution");
+        }
+        self.on_all_cpus = true;
+        self.make(|| cpus::with_those_of_process(cpus::count))
+    }
+
+    /// Makes a pool, with that many threads if neither the builder nor the environment sets a number.
+    fn make(self, cpus: impl FnOnce() -> usize) -> Result<Pool, BuildPoolError> {
+        let by_default = || {
+            environment::threads()
+                .unwrap_or_else(cpus)
+                .min(Pool::MAX_THREADS)
+        };
+        let threads = self.threads.unwrap_or_else(by_default);
         if threads == 0 {
             return Err(BuildPoolError::ZeroThreads);
         }
@@ -689,6 +753,7 @@ impl PoolBuilder {
         if name.contains('\0') {
             return Err(BuildPoolError::NulInName { name });
         }
+        let stack_size = self.stack_size.or_else(environment::stack_size);
         process::at_forks(scope::forget_foreign_stack);
         let hooks = Arc::new(self.hooks);
         let core = Core::new(Config {
@@ -696,7 +761,7 @@ impl PoolBuilder {
             blocking_threads: self.blocking_threads.unwrap_or(blocking::MOST),
             spares: self.spares.unwrap_or(SPARES),
             name,
-            stack_size: self.stack_size.map(|bytes| bytes.max(LEAST_STACK)),
+            stack_size: stack_size.map(|bytes| bytes.max(LEAST_STACK)),
             inherits_signals: self.inherits_signals,
             on_all_cpus: self.on_all_cpus,
             hooks: Arc::downgrade(&hooks),
@@ -711,38 +776,6 @@ impl PoolBuilder {
             cores: Arc::new(Cores::new(core)),
             hooks: Some(hooks),
         })
-    }
-}
-
-/// How many threads a pool has if its builder sets no number.
-fn default_threads(cpus: impl FnOnce() -> usize) -> usize {
-    let threads = asked_for().unwrap_or_else(cpus);
-    threads.min(Pool::MAX_THREADS)
-}
-
-statics! {
-    /// Whether this process has written that it ignores the variable.
-    static IS_SAID: AtomicBool = AtomicBool::new(false);
-}
-
-/// How many threads the environment variable asks for.
-fn asked_for() -> Option<usize> {
-    let value = std::env::var_os(VARIABLE).filter(|value| !value.is_empty())?;
-    let value = value.to_string_lossy();
-    match value.trim().parse::<NonZero<usize>>() {
-        Ok(threads) => Some(threads.get()),
-        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Some(usize::MAX),
-        Err(_) => {
-            if !IS_SAID.swap(true, Ordering::Relaxed) {
-                // Without a standard error the message is lost.
-                let _ = writeln!(
-                    io::stderr(),
-                    "hatchery: {VARIABLE} is ignored: it should be a whole number of threads, at least 1, \
-                     and is {value:?}"
-                );
-            }
-            None
-        }
     }
 }
 
@@ -762,7 +795,7 @@ impl fmt::Debug for PoolBuilder {
     }
 }
 
-/// Why [`PoolBuilder::build`] refuses a configuration.
+/// Why [`PoolBuilder::build`] or [`PoolBuilder::build_shared`] refuses a configuration.
 ///
 /// # Examples
 ///
@@ -788,6 +821,8 @@ pub enum BuildPoolError {
         /// The name that the builder was given.
         name: String,
     },
+    /// The shared pool was used before, or configured before, and cannot be configured any more.
+    SharedPoolExists,
 }
 
 impl fmt::Display for BuildPoolError {
@@ -802,6 +837,9 @@ impl fmt::Display for BuildPoolError {
             Self::NulInName { name } => {
                 write!(f, "a thread name cannot contain a NUL byte: {name:?}")
             }
+            Self::SharedPoolExists => f.write_str(
+                "the shared pool exists already: it can be configured once, before its first use",
+            ),
         }
     }
 }

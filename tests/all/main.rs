@@ -61,6 +61,7 @@ mod results;
 mod scale;
 mod scheduling;
 mod several_pools;
+mod shared_pool;
 mod shield;
 mod side_threads;
 mod stacks;

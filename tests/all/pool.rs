@@ -221,9 +221,9 @@ fn a_nursery_in_a_thread_local_destructor_works() {
 }
 
 /// Runs the test `name` of this file in a process of its own, with the variable set.
-fn with_variable(name: &str, value: &str) -> (bool, String) {
+fn with_variable(name: &str, variable: &str, value: &str) -> (bool, String) {
     let run = alone::alone(module_path!(), name, |this| {
-        this.env("HATCHERY_THREADS", value);
+        this.env(variable, value);
     });
     (run.code == Some(0), run.stdout + &run.stderr)
 }
@@ -243,7 +243,7 @@ fn print_the_pools_threads() {
 
 #[test]
 fn the_environment_variable_sets_the_threads_of_pools_that_set_no_number() {
-    let run = |value| with_variable("print_the_pools_threads", value);
+    let run = |value| with_variable("print_the_pools_threads", "HATCHERY_THREADS", value);
     let most = format!("{0} {0}", Pool::MAX_THREADS);
     let cpus = format!("{0} {0}", Pool::shared().threads());
     let beyond = "9".repeat(30);
@@ -269,6 +269,69 @@ fn the_environment_variable_sets_the_threads_of_pools_that_set_no_number() {
         );
         assert_eq!(text.matches(&reason).count(), 1, "{value:?}: {text}");
     }
+}
+
+#[test]
+#[ignore = "run by the tests of the variable, in a process of its own"]
+fn print_which_pools_have_threads() {
+    let has_threads = |pool: &Pool| {
+        let home = thread::current().id();
+        pool.nursery(|n| n.spawn_blocking(|| thread::current().id()).join()) != home
+    };
+    let [unset, set] = [Pool::builder(), Pool::builder().stack_size(1 << 20)];
+    let [unset, set] = [unset, set].map(|builder| builder.threads(2).build().unwrap());
+    let shared = Pool::shared();
+    let have_threads = [shared, &unset, &set].map(has_threads);
+    println!("have threads: {have_threads:?}");
+}
+
+/// A size that the system refuses leaves the pools without threads that take it from the variable.
+#[test]
+fn the_environment_variable_sets_the_stack_size_of_pools_that_set_none() {
+    let run = |value: &str| {
+        with_variable(
+            "print_which_pools_have_threads",
+            "HATCHERY_STACK_SIZE",
+            value,
+        )
+    };
+    let refused = REFUSED_STACK.to_string();
+    for (value, expected) in [
+        (&*refused, [false, false, true]),
+        (&format!(" {refused} "), [false, false, true]),
+        ("1", [true; 3]),
+        ("4194304", [true; 3]),
+        ("", [true; 3]),
+    ] {
+        let (ok, text) = run(value);
+        let expected = format!("have threads: {expected:?}\n");
+        assert!(ok && text.contains(&expected), "{value:?}: {text}");
+        assert!(!text.contains("HATCHERY_STACK_SIZE"), "{value:?}: {text}");
+    }
+    let beyond = "9".repeat(30);
+    for value in ["0", "-1", "8M", "8 MiB", "1.5", " ", &beyond] {
+        let (ok, text) = run(value);
+        let expected = "have threads: [true, true, true]\n";
+        assert!(ok && text.contains(expected), "{value:?}: {text}");
+        let reason = format!(
+            "hatchery: HATCHERY_STACK_SIZE is ignored: it should be a whole number of bytes, at least 1, and is {value:?}\n"
+        );
+        assert_eq!(text.matches(&reason).count(), 1, "{value:?}: {text}");
+    }
+}
+
+#[test]
+#[ignore = "run by the test of both, in a process of its own"]
+fn print_the_threads_of_a_shared_pool_that_was_configured() {
+    Pool::builder().name("ours").build_shared().unwrap();
+    println!("threads={}", hatchery::threads());
+}
+
+#[test]
+fn the_environment_variable_holds_for_a_shared_pool_that_was_configured_without_a_number() {
+    let name = "print_the_threads_of_a_shared_pool_that_was_configured";
+    let (ok, text) = with_variable(name, "HATCHERY_THREADS", "7");
+    assert!(ok && text.contains("threads=7\n"), "{text}");
 }
 
 /// The CPUs that the calling thread may run on.
@@ -317,11 +380,11 @@ fn print_what_a_pinned_caller_gets() {
 #[test]
 fn a_pinned_first_caller_leaves_the_shared_pool_all_cpus_of_the_process() {
     let cpus = own_cpus().len().min(Pool::shared().threads());
-    let (ok, text) = with_variable("print_what_a_pinned_caller_gets", "");
+    let (ok, text) = with_variable("print_what_a_pinned_caller_gets", "HATCHERY_THREADS", "");
     assert!(ok && text.contains(&format!("threads={cpus}\n")), "{text}");
     let restricted = thread::spawn(|| {
         pin();
-        with_variable("print_what_a_pinned_caller_gets", "")
+        with_variable("print_what_a_pinned_caller_gets", "HATCHERY_THREADS", "")
     });
     let (ok, text) = restricted.join().unwrap();
     assert!(ok && text.contains("threads=1\n"), "{text}");
