@@ -267,7 +267,7 @@ impl PoolSnapshot {
 /// What a watchdog prints.
 pub(crate) fn print(core: &Core, after: Duration) {
     let text = format!(
-        "nothing has moved for {after:?}\n{}",
+        "nothing has moved for {after:?}: no child was spawned or has begun\n{}",
         PoolSnapshot::of(core)
     );
     // There is nobody to tell if it cannot be written.

@@ -637,16 +637,19 @@ impl PoolBuilder {
         self
     }
 
-    /// Adds a watchdog: a thread that prints a [dump](Pool::dump) if the pool hangs.
+    /// Adds a watchdog: a thread that prints a [dump](Pool::dump) if the pool may hang.
     ///
-    /// It prints the dump to the standard error if, for the time `after`, no child was spawned, begun or taken
-    /// by another thread, while some thread sleeps or [blocks](crate::block_in_place) in a nursery. So it also
-    /// reports a single child that takes longer than `after` while a thread waits for it. It prints the next
-    /// dump only after something has moved in between.
+    /// It prints the dump to the standard error if, for the time `after`, a nursery of the pool was open and no
+    /// child was spawned, begun or taken by another thread. It does not matter what the threads do meanwhile:
+    /// whether they wait in a nursery, or a body or child blocks or spins. It prints the next dump only after
+    /// something has moved in between.
     ///
-    /// The watchdog's thread, `NAME-watchdog`, starts with the first child that may leave its thread. It wakes up
-    /// once in that time, but at most about a thousand times a second, and wakes no worker. By default there is
-    /// no watchdog.
+    /// The report says no more than that. A child that computes for longer than `after` is reported, too, and so is a
+    /// body that does so, or that waits for work from outside. So choose a time longer than the longest child takes.
+    /// A thread that runs user code all the while does not answer, and its nurseries are missing in the dump.
+    ///
+    /// The watchdog's thread, `NAME-watchdog`, starts with the pool's first nursery. It wakes up once in that time, but
+    /// at most about a thousand times a second, and wakes no worker. By default there is no watchdog.
     ///
     /// # Examples
     ///

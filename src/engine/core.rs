@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ptr;
 use std::time::Duration;
 
 use crate::engine::blocking::Blocking;
@@ -244,22 +245,19 @@ impl Core {
         (self.config.describe)(scope)
     }
 
-    /// Tries to start the first worker, and starts the watchdog, if nobody has done so; returns whether the
-    /// worker is on its way. If a place is free, the pool thus learns before it exposes anything that all threads
-    /// are refused.
+    /// Tries to start the first worker, if nobody has done so; returns whether it is on its way. If a place is free,
+    /// the pool thus learns before it exposes anything that all threads are refused.
     #[inline]
-    pub(crate) fn begin(self: &Arc<Self>) -> bool {
+    pub(crate) fn begin(&self) -> bool {
         !self.has_begun.load(Ordering::Relaxed) && self.begin_now()
     }
 
     #[cold]
-    fn begin_now(self: &Arc<Self>) -> bool {
+    fn begin_now(&self) -> bool {
         if self.is_over() || self.has_begun.swap(true, Ordering::Relaxed) {
             return false;
         }
-        let is_coming = self.idle.wake_one(&**self);
-        self.start_watchdog();
-        is_coming
+        self.idle.wake_one(self)
     }
 
     /// Whether there are workers in this process that have started, or could start.
@@ -370,10 +368,14 @@ impl Core {
         });
     }
 
-    /// Whether some thread is parked in a nursery, or blocks in one.
-    pub(super) fn is_anybody_waiting(&self) -> bool {
-        let waits = |slot: &Slot| matches!(slot.doing(), Doing::Waiting | Doing::Blocking);
-        self.roster.held().any(waits)
+    /// Whether a nursery, fork or loop of the pool is open, whatever its thread does. The outermost one was opened
+    /// by a thread that is no worker, and that thread is not away before it ends. A worker says nothing: it may
+    /// have taken nothing yet.
+    pub(super) fn is_anything_open(&self) -> bool {
+        let workers = lock(&self.workers);
+        let is_worker = |slot| workers.values().any(|worker| ptr::eq(&**worker, slot));
+        let mut slots = self.roster.held();
+        slots.any(|slot| slot.doing() != Doing::Away && !is_worker(slot))
     }
 
     /// Counts that a spare stands in for an absent worker.

@@ -102,6 +102,8 @@ impl Seat {
             let other = frame?.seat;
             other.is_active().then(|| other.step_aside())
         });
+        // From here on there is something to watch.
+        self.core.start_watchdog();
         self.slot().set_doing(Doing::Running);
         self.take_place();
         // A thread that went to sleep before may not have asked this seat.

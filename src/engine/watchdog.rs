@@ -13,20 +13,20 @@ const SHORTEST: Duration = Duration::from_millis(1);
 #[derive(Default)]
 struct Memory {
     moves: Numbers,
-    was_anybody_waiting: bool,
+    was_anything_open: bool,
     has_reported: bool,
 }
 
 impl Memory {
-    /// Notes what a look finds, and returns whether to report: somebody has waited since the last
-    /// look, nothing has moved since then, and nothing was reported since something last moved.
-    fn look(&mut self, moves: Numbers, is_anybody_waiting: bool) -> bool {
+    /// Notes what a look finds, and returns whether to report: something has been open since the last look,
+    /// nothing has moved since then, and nothing was reported since something last moved.
+    fn look(&mut self, moves: Numbers, is_anything_open: bool) -> bool {
         let has_moved = moves != self.moves;
-        let waits = is_anybody_waiting && self.was_anybody_waiting;
-        let reports = waits && !has_moved && !self.has_reported;
+        let is_open = is_anything_open && self.was_anything_open;
+        let reports = is_open && !has_moved && !self.has_reported;
         *self = Self {
             moves,
-            was_anybody_waiting: is_anybody_waiting,
+            was_anything_open: is_anything_open,
             has_reported: reports || self.has_reported && !has_moved,
         };
         reports
@@ -38,7 +38,7 @@ pub(crate) fn main(core: &Core, watchdog: Watchdog) {
     let every = watchdog.every.max(SHORTEST);
     let mut memory = Memory::default();
     while !core.stop.wait(every) {
-        if memory.look(core.numbers(), core.is_anybody_waiting()) {
+        if memory.look(core.numbers(), core.is_anything_open()) {
             (watchdog.on_stall)(core, every);
         }
         // A thread that runs short children answers before the next look, and has moved by that.
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_report_if_nobody_waits_or_somebody_has_just_begun_to() {
+    fn it_does_not_report_if_nothing_is_open_or_was_open_at_the_last_look() {
         let mut memory = Memory::default();
         assert!(!memory.look(moves(1), false));
         assert!(!memory.look(moves(1), false));

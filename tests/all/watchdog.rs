@@ -1,8 +1,9 @@
 //! A pool that was asked to says so when nothing moves.
 
+use std::cell::Cell;
 use std::env;
-use std::io::{BufRead, BufReader, Write, stdin};
-use std::process::{ChildStdin, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Write, stdin};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -10,8 +11,6 @@ use crate::alone;
 use crate::common::{Gate, on_pool, threads_left, threads_named};
 use hatchery::{Options, Pool, PoolBuilder};
 
-/// Set in the process that hangs for the test.
-const HANGS: &str = "HATCHERY_HANGS";
 const SOON: Duration = Duration::from_millis(20);
 
 fn watched_pool(threads: usize) -> PoolBuilder {
@@ -31,22 +30,18 @@ fn next_line() -> String {
     line
 }
 
-/// Waits for a blocking child that waits for a line from the test.
-fn hang(pool: &Pool, name: &str) {
-    let (gate, is_there) = (Gate::default(), Gate::default());
+/// A way to hang until the gate opens.
+type Way = fn(&Options, &Gate);
+
+/// Hangs in this way on a thread with this name, until the test says that it is over.
+fn hang(pool: &Pool, name: &str, way: Way) {
+    let gate = Gate::default();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let options = Options::new().pool(pool).name(name);
-            options.nursery(|n| {
-                let child = n.spawn_blocking(|| {
-                    is_there.open();
-                    gate.wait();
-                });
-                // From here on nothing moves.
-                is_there.wait();
-                child.join();
-            });
-        });
+        let options = Options::new().pool(pool).name(name);
+        let thread = thread::Builder::new().name(name.to_owned());
+        let gate = &gate;
+        let hang = move || way(&options, gate);
+        thread.spawn_scoped(scope, hang).unwrap();
         while next_line() == MOVE {
             pool.nursery(|n| n.spawn(|| ()).join());
         }
@@ -54,11 +49,116 @@ fn hang(pool: &Pool, name: &str) {
     });
 }
 
+/// Waits for a blocking child, which waits for the test.
+fn waits(options: &Options, gate: &Gate) {
+    let is_there = Gate::default();
+    options.nursery(|n| {
+        let child = n.spawn_blocking(|| {
+            is_there.open();
+            gate.wait();
+        });
+        // From here on nothing moves.
+        is_there.wait();
+        child.join();
+    });
+}
+
+/// Ways to hang in which no thread need be parked in a nursery, or in which nothing was spawned.
+const WAYS: [(&str, Way); 7] = [
+    ("body", |options, gate| {
+        options.nursery(|n| {
+            (0..3).for_each(|_| drop(n.spawn(|| ())));
+            gate.wait();
+        });
+    }),
+    ("spin", |options, gate| {
+        options.nursery(|n| {
+            n.spawn(|| ());
+            while !gate.is_open() {
+                std::hint::spin_loop();
+            }
+        });
+    }),
+    ("child", |options, gate| {
+        options.nursery(|n| drop(n.spawn(|| gate.wait())));
+    }),
+    ("both", |options, gate| {
+        options.nursery(|n| {
+            n.spawn(|| gate.wait());
+            gate.wait();
+        });
+    }),
+    ("empty", |options, gate| options.nursery(|_| gate.wait())),
+    ("items", |options, gate| {
+        options.for_each(0..3, |_| gate.wait());
+    }),
+    ("elsewhere", |options, gate| {
+        let other = Pool::builder().threads(1).build().unwrap();
+        options.nursery(|_| other.nursery(|_| gate.wait()));
+    }),
+];
+
+/// A process that hangs for a test.
+struct Hanging {
+    process: Child,
+    input: ChildStdin,
+    lines: Lines<BufReader<ChildStderr>>,
+}
+
+impl Hanging {
+    /// Starts the ignored test `name` of this file.
+    fn start(name: &str) -> Self {
+        let mut process = Command::new(env::current_exe().unwrap())
+            .arg(alone::full_name(module_path!(), name))
+            .args(["--exact", "--ignored", "--nocapture"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            input: process.stdin.take().unwrap(),
+            lines: BufReader::new(process.stderr.take().unwrap()).lines(),
+            process,
+        }
+    }
+
+    fn tell(&mut self, line: &str) {
+        self.input.write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Reads what the process prints, up to the line that is wanted: the hang is over then. Each report says in its
+    /// first two lines that it is one, and of which pool.
+    ///
+    /// A thread that gets no time for long does not answer, or has not come to its wait. So after each report
+    /// something moves, and the watchdog looks once more.
+    fn until(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        loop {
+            let line = self.lines.next().expect("it hangs for ever").unwrap();
+            assert!(!line.starts_with("pool \"quiet"), "nothing is open there");
+            if line.starts_with("nothing has moved for") {
+                self.tell(MOVE);
+            } else if is_wanted(line.trim_start()) {
+                break;
+            }
+        }
+        self.tell(GO_ON);
+    }
+
+    fn end(mut self) {
+        drop(self.input);
+        self.lines.for_each(|line| drop(line.unwrap()));
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+#[test]
+#[ignore = "hangs for a test, in a process of its own"]
 fn hang_twice_on_every_pool() {
     for threads in [1, 2, 4] {
         on_pool(watched_pool(threads), |pool| {
             for round in 1..=2 {
-                hang(pool, &format!("w{threads} round {round}"));
+                hang(pool, &format!("w{threads} round {round}"), waits);
             }
         });
     }
@@ -66,51 +166,55 @@ fn hang_twice_on_every_pool() {
 
 #[test]
 fn every_hang_is_printed_with_its_nursery() {
-    if env::var_os(HANGS).is_some() {
-        return hang_twice_on_every_pool();
-    }
-    let mut process = Command::new(env::current_exe().unwrap())
-        .arg(alone::full_name(
-            module_path!(),
-            "every_hang_is_printed_with_its_nursery",
-        ))
-        .args(["--exact", "--nocapture"])
-        .env(HANGS, "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = process.stdin.take().unwrap();
-    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let tell = |input: &mut ChildStdin, line: &str| input.write_all(line.as_bytes()).unwrap();
+    let mut hanging = Hanging::start("hang_twice_on_every_pool");
     for threads in [1, 2, 4] {
         for round in 1..=2 {
             let name = format!("\"w{threads} round {round}\"");
             // How many lines are left of the two threads that are in it, in whatever order.
-            let mut inside = 0;
-            loop {
-                let line = lines.next().expect("it hangs for ever").unwrap();
-                if line.starts_with("nothing has moved for") {
-                    // A thread that gets no time for long does not answer, or has not begun to wait. So
-                    // something moves, and the watchdog looks once more.
-                    tell(&mut input, MOVE);
-                    inside = 0;
-                } else if line.contains(&name) {
-                    inside = 2;
-                } else if inside > 0 {
-                    if line.contains("waits in the body for blocking child #1, which w") {
-                        break;
-                    }
-                    inside -= 1;
+            let inside = Cell::new(0);
+            hanging.until(|line| {
+                if line.contains(&name) {
+                    inside.set(2);
+                    return false;
                 }
-            }
-            tell(&mut input, GO_ON);
+                let is_inside = inside.get() > 0;
+                inside.set(usize::from(inside.get() == 2));
+                is_inside && line.contains("waits in the body for blocking child #1, which w")
+            });
         }
     }
-    drop(input);
-    lines.for_each(|line| drop(line.unwrap()));
-    assert!(process.wait().unwrap().success());
+    hanging.end();
+}
+
+#[test]
+#[ignore = "hangs for a test, in a process of its own"]
+fn hang_in_every_way() {
+    // Threads that have used them are still here.
+    let quiet = |name: &str| watched_pool(2).name(name).build().unwrap();
+    let [unused, used] = ["quiet and unused", "quiet and used"].map(quiet);
+    used.nursery(|n| {
+        n.spawn(|| ());
+        n.spawn_blocking(|| ()).join();
+    });
+    for threads in [1, 2, 4] {
+        for (name, way) in WAYS {
+            let pool = watched_pool(threads);
+            on_pool(pool, |pool| hang(pool, &format!("{name} {threads}"), way));
+        }
+    }
+    drop((unused, used));
+}
+
+#[test]
+fn what_is_open_and_does_not_move_is_printed_whatever_its_thread_does() {
+    let mut hanging = Hanging::start("hang_in_every_way");
+    for threads in [1, 2, 4] {
+        for (name, _) in WAYS {
+            let thread = format!("guest {name} {threads} ");
+            hanging.until(|line| line.starts_with(&thread));
+        }
+    }
+    hanging.end();
 }
 
 #[test]
