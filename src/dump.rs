@@ -17,9 +17,10 @@ use crate::stats::{NurseryStats, PoolStats};
 /// A snapshot is meant for looking at a program that hangs. [`Display`](std::fmt::Display) writes it for
 /// people. With the feature `serde` of this crate it can be serialized, and so can all its parts.
 ///
-/// Nurseries and children have numbers, from 1 on, which hold in this snapshot only. What a failure calls
-/// `child 1` is another number, a [`ChildId`](crate::ChildId), which only partial nurseries give to their
-/// children.
+/// Nurseries and children have numbers, from 1 on, which hold in this snapshot only; the text writes `#1` for
+/// a child. Children of partial nurseries also have a [`ChildId`](crate::ChildId), which is what failures call them,
+/// and the text writes it as they do: `child 1`. Only the thread that runs a child knows its id. So the snapshot
+/// has the ids of children that have failed, and of children whose threads have answered, and no others.
 ///
 /// Each thread reports its own part, one thread after the other. In a busy pool the parts of a snapshot may be
 /// a moment apart.
@@ -83,6 +84,11 @@ pub struct NurserySnapshot {
     pub name: Option<String>,
     /// Why it is cancelled, if it is.
     pub cancelled: Option<String>,
+    /// What failed first, and in which way, if anything has failed, as in `child 1 panicked: "disk full"`.
+    ///
+    /// In a partial nursery `1` is the [`ChildId`](crate::ChildId). A long message is cut. Of an error only the type is
+    /// known.
+    pub failed: Option<String>,
     /// The thread that opened it.
     pub opened_by: Option<String>,
     /// The thread that was the last to take children of it.
@@ -130,6 +136,9 @@ pub struct ThreadSnapshot {
     pub part: Option<NurseryPart>,
     /// The number of the child that the thread runs, if it may be told apart from others.
     pub child: Option<usize>,
+    /// The [`ChildId`](crate::ChildId) of the child that the thread runs, as text, if it is a child of a partial
+    /// nursery and the thread has answered.
+    pub child_id: Option<String>,
     /// How many calls of [`join`](crate::join()) are open that no other thread takes part in.
     pub open_joins: usize,
     /// What the thread waits for.
@@ -351,6 +360,7 @@ impl NurserySnapshot {
             is_join: seen.is_fork,
             name: seen.facts.name.as_deref().map(str::to_owned),
             cancelled: seen.facts.cancelled.clone(),
+            failed: seen.facts.failed.clone(),
             opened_by: owner(seen.home),
             last_taken_by: seen.runner.and_then(owner),
             unstarted: seen.unstarted,
@@ -372,6 +382,10 @@ impl ThreadSnapshot {
             (None, Some((id, _))) => nurseries.place(id, false),
             (None, None) => None,
         };
+        let seen = report.zip(innermost).and_then(|(report, (id, _))| {
+            let mut nurseries = report.nurseries.iter();
+            nurseries.find(|seen| seen.id == *id)
+        });
         let waits = report.and_then(|report| report.waits);
         let waits_for = waits.and_then(|(id, what)| {
             let until = WaitUntil::of(what, survey, children);
@@ -392,6 +406,7 @@ impl ThreadSnapshot {
             nursery: place.map(|(nursery, _)| nursery),
             part: place.map(|(_, part)| part),
             child: only.map(|only| number_child(children, only)),
+            child_id: seen.and_then(|seen| seen.facts.running.clone()),
             open_joins: report.map_or(0, |report| report.forks),
             waits_for,
             is_cut_short: report.is_some_and(|report| report.is_cut_short),

@@ -51,6 +51,9 @@ impl fmt::Display for NurserySnapshot {
         if let Some(reason) = &self.cancelled {
             write!(f, "; cancelled {reason}")?;
         }
+        if let Some(failed) = &self.failed {
+            write!(f, "; {failed}")?;
+        }
         if let Some(runner) = &self.last_taken_by {
             write!(f, "; {runner} was the last to take some")?;
         }
@@ -67,12 +70,13 @@ impl fmt::Display for ThreadSnapshot {
             ThreadState::Blocks => write!(f, "{name} blocks")?,
             ThreadState::Runs => write!(f, "{name} runs")?,
         }
-        match (self.part, self.child) {
-            (Some(NurseryPart::Child), Some(child)) => write!(f, " in child #{child}")?,
-            (Some(NurseryPart::Child), None) => f.write_str(" in a child")?,
-            (Some(NurseryPart::Body), _) => f.write_str(" in the body")?,
-            (Some(NurseryPart::Join), _) => f.write_str(" in the join")?,
-            (None, _) => {}
+        match (self.part, &self.child_id, self.child) {
+            (Some(NurseryPart::Child), Some(id), _) => write!(f, " in child {id}")?,
+            (Some(NurseryPart::Child), None, Some(number)) => write!(f, " in child #{number}")?,
+            (Some(NurseryPart::Child), None, None) => f.write_str(" in a child")?,
+            (Some(NurseryPart::Body), ..) => f.write_str(" in the body")?,
+            (Some(NurseryPart::Join), ..) => f.write_str(" in the join")?,
+            (None, ..) => {}
         }
         if self.open_joins > 0 {
             write!(f, ", {} joins inside it", self.open_joins)?;

@@ -5,6 +5,7 @@
 mod listing;
 mod summary;
 
+use std::any::type_name;
 #[cfg(doc)]
 use std::error::Error;
 use std::mem;
@@ -13,7 +14,7 @@ use std::vec;
 
 use crate::panicked::Panic;
 use crate::protocol::nursery_id::NurseryId;
-use crate::scope::{Cancelled, ChildId, Told, discard};
+use crate::scope::{Cancelled, ChildId, How, Told, discard};
 use listing::Level;
 use summary::Summary;
 
@@ -320,6 +321,15 @@ impl<E> Failure<E> {
             FailureKind::Cancelled(_) | FailureKind::Late(_) => true,
             FailureKind::Nested(failures) => failures.inner.is_consequence,
             FailureKind::Error(_) | FailureKind::Panic(_) => false,
+        }
+    }
+
+    /// In which way the task failed, for people who look while its nursery is open.
+    pub(crate) fn how(&self) -> How {
+        match self.kind() {
+            FailureKind::Panic(panic) => How::panicked(panic.message()),
+            FailureKind::Nested(_) => How::Nested,
+            _ => How::ReturnedError(type_name::<E>()),
         }
     }
 

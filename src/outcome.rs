@@ -168,7 +168,7 @@ impl<T, E: Send> Collect<Result<T, Failure<E>>> for Left<'_, E> {
         &self,
         rank: Rank,
         completion: Completion<Result<T, Failure<E>>>,
-        fail: impl FnOnce() -> bool,
+        fail: impl FnOnce(&Payload) -> bool,
     ) {
         let dropped = match completion {
             Completion::Done(Ok(value)) => catching(|| drop(value)),
@@ -180,7 +180,8 @@ impl<T, E: Send> Collect<Result<T, Failure<E>>> for Left<'_, E> {
             Completion::Skipped => unreachable!("children of a partial nursery ask themselves"),
         };
         if let Err(payload) = dropped {
-            self.add_dropped(rank, payload, fail());
+            let has_cancelled = fail(&payload);
+            self.add_dropped(rank, payload, has_cancelled);
         }
     }
 }

@@ -1,12 +1,11 @@
 //! A panic as a failure: its payload, its text, and where the child was spawned.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::panic::{Location, resume_unwind};
 
 use crate::platform::sync::{Mutex, PoisonError};
-use crate::scope::{Payload, discard};
+use crate::scope::{Payload, discard, message_of};
 
 /// A panic of a child or of the body, caught by a partial nursery.
 ///
@@ -41,14 +40,9 @@ struct Caught {
 
 impl Panic {
     pub(crate) fn new(payload: Payload, spawned_at: Option<&'static Location<'static>>) -> Self {
-        let text = |payload: &(dyn Any + Send)| {
-            let text = payload.downcast_ref::<&str>().copied();
-            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-                .map(str::to_owned)
-        };
         Self {
             inner: Box::new(Caught {
-                message: text(&*payload),
+                message: message_of(&*payload).map(str::to_owned),
                 payload: Mutex::new(Some(payload)),
                 spawned_at,
             }),

@@ -12,8 +12,8 @@ use crate::outcome::Left;
 use crate::panicked::Panic;
 use crate::pool::{self, Pool};
 use crate::scope::{
-    CancelReason, Cancelled, ChildId, Class, Origin, PartialNest, Payload, Seat, Task, Terms, Told,
-    catching,
+    CancelReason, Cancelled, ChildId, Class, How, Origin, PartialNest, Payload, Seat, Task, Terms,
+    Told, catching, message_of,
 };
 use crate::stats::NurseryStats;
 
@@ -212,6 +212,8 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
                 Err(self.noted(failure, CancelReason::BodyFailed))
             }
             Err(payload) => {
+                self.nest
+                    .note_failed(None, || How::panicked(message_of(&*payload)));
                 let has_cancelled = self.nest.fail(CancelReason::BodyPanicked);
                 Err(self.nest.collector().panicked(payload, has_cancelled))
             }
@@ -252,7 +254,11 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
 
     /// Cancels the nursery for a failure, unless it is cancelled already or the failure is a consequence.
     fn noted(&self, failure: Failure<E>, reason: CancelReason) -> Failure<E> {
-        if failure.is_cancellation() || !self.nest.fail(reason) {
+        if failure.is_cancellation() {
+            return failure;
+        }
+        self.nest.note_failed(failure.child(), || failure.how());
+        if !self.nest.fail(reason) {
             return failure;
         }
         failure.which_cancelled(true)
@@ -291,6 +297,8 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         spawned_at: Option<&'static Location<'static>>,
         child: Option<ChildId>,
     ) -> Failure<E> {
+        self.nest
+            .note_failed(child.as_ref(), || How::panicked(message_of(&*payload)));
         let has_cancelled = self.nest.note_panicked();
         let panic = FailureKind::Panic(Panic::new(payload, spawned_at));
         Failure::whose(panic, self.whose(child)).which_cancelled(has_cancelled)

@@ -90,6 +90,11 @@ impl Node {
         self.rare.get()
     }
 
+    /// What the layer above keeps here, if it keeps anything.
+    pub(crate) fn above(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.rare.peek()?.above.get().map(|above| &**above)
+    }
+
     /// Counts something that does not happen in most nurseries. A fork counts nothing, because
     /// nobody asks for its numbers.
     pub(crate) fn tally(&self, count: impl FnOnce(&NowAndThen)) {

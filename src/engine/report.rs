@@ -46,6 +46,10 @@ pub(crate) struct Facts {
     pub(crate) name: Option<Arc<str>>,
     /// Why it is cancelled, if it is.
     pub(crate) cancelled: Option<String>,
+    /// What failed first, if anything has failed.
+    pub(crate) failed: Option<String>,
+    /// The id of the child of it that the calling thread runs, if that is known and no other nursery is in between.
+    pub(crate) running: Option<String>,
 }
 
 /// A nursery, as one thread sees it.

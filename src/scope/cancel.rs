@@ -605,6 +605,8 @@ pub(crate) fn describe(node: &Node) -> Facts {
     Facts {
         name: scope.terms().and_then(|terms| terms.name.clone()),
         cancelled: scope.known_reason().map(|reason| reason.to_string()),
+        failed: scope.failed_first(),
+        running: lineage::running(scope).map(|child| child.to_string()),
     }
 }
 

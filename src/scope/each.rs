@@ -197,7 +197,7 @@ where
             }
             self.note_begun(seat, items);
             if !is_well {
-                scope.note_panic();
+                scope.note_panic(None);
             }
             frame.run_spawned(spawned, &scope.node);
         }
@@ -212,7 +212,7 @@ where
         self.scope.node.note_skipped(seat, 1);
         if !is_well {
             self.scope.note_known_skip();
-            self.scope.note_panic();
+            self.scope.note_panic(None);
         }
     }
 

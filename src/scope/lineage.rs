@@ -479,6 +479,14 @@ fn origin_in_child(scope: &Scope, body: &Spawned) -> Origin {
     }
 }
 
+/// The child of the nursery that this code is part of, if that is a partial nursery. Code of a nursery that was
+/// opened in the child is not part of it here.
+pub(super) fn running(scope: &Scope) -> Option<ChildId> {
+    // SAFETY: by the invariant of `CURRENT`.
+    let task = unsafe { CURRENT.get().as_ref() }?;
+    (ptr::eq(task.scope, scope) && is_innermost(task)).then(|| task.id())?
+}
+
 /// Whether nothing but forks in this task is on top of it.
 ///
 /// In a forked process, this thread keeps tasks of other threads' nurseries. Their frames are no

@@ -15,7 +15,7 @@ use crate::engine::seat::Seat;
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::scope::panics::catching;
-use crate::scope::{CancelReason, Scope, Terms};
+use crate::scope::{CancelReason, Scope, Terms, message_of};
 use crate::task::arena::Arena;
 use crate::task::placement;
 use crate::task::record::{Class, Completion, Handle, Outcome, Payload, Rank, Running, Vtable};
@@ -83,7 +83,8 @@ impl<'scope> Nest<'scope, '_> {
         stage.set().occupy(|| {
             failpoint::reach(Failpoint::NurseryOpened);
             let result = catching(body);
-            if result.is_err() {
+            if let Err(payload) = &result {
+                scope.note_panic_of_body(payload);
                 scope.fail(CancelReason::BodyPanicked);
             }
             failpoint::reach(Failpoint::NurseryClosing);
@@ -331,7 +332,7 @@ impl Scope {
     #[inline(never)]
     fn panicked(&self, child: &Running, payload: Payload) -> Outcome {
         failpoint::reach(Failpoint::ChildPanicked);
-        self.note_panic();
+        self.note_panic(message_of(&*payload));
         // SAFETY: the callers have moved the closure out.
         unsafe { child.store_payload(payload) }
     }

@@ -14,7 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::platform::sync::{Mutex, lock};
-use crate::scope::{CancelReason, Scope};
+use crate::scope::first::First;
+use crate::scope::{CancelReason, How, Scope, Who, message_of};
 use crate::task::completion::lose;
 use crate::task::record::{Completion, Payload, Rank};
 
@@ -58,7 +59,7 @@ impl Skipped {
 /// The panics that nobody has joined.
 #[derive(Default)]
 pub(super) struct Panics {
-    kept: Mutex<Kept>,
+    pub(super) kept: Mutex<Kept>,
     /// Panicked children whose payload is still in their slot.
     unclaimed: AtomicUsize,
     /// Children dropped unrun that somebody has joined, or whose destructor has panicked instead.
@@ -66,9 +67,11 @@ pub(super) struct Panics {
 }
 
 #[derive(Default)]
-struct Kept {
+pub(super) struct Kept {
     /// The panic to raise: a real panic rather than a skipped child, and of these the smallest rank.
     first: Option<Raised>,
+    /// What failed first, for people to read: a failure of any kind, joined or not.
+    pub(super) failed_first: Option<First>,
 }
 
 struct Raised {
@@ -80,8 +83,9 @@ struct Raised {
 }
 
 impl Scope {
-    /// Notes that a child has panicked and leaves its payload to its handle.
-    pub(super) fn note_panic(&self) {
+    /// Notes that a child has panicked and leaves its payload to its handle; `message` is its text, if that is at hand.
+    pub(super) fn note_panic(&self, message: Option<&str>) {
+        self.note_failed(Who::SomeChild, || How::panicked(message));
         self.fail(CancelReason::ChildPanicked);
         self.count_panic();
         // ORDERING: Relaxed: read after the last child has been counted.
@@ -94,7 +98,7 @@ impl Scope {
             Completion::Skipped => {}
             Completion::Done(value) => {
                 if let Err(payload) = catching(|| drop(value)) {
-                    let has_cancelled = self.fail(CancelReason::ChildPanicked);
+                    let has_cancelled = self.fail_in_destructor(&payload);
                     self.count_panic();
                     self.keep(rank, payload, has_cancelled);
                 }
@@ -104,6 +108,12 @@ impl Scope {
                 self.keep(rank, payload, false);
             }
         }
+    }
+
+    /// Notes that the destructor of a value has panicked; true if that has cancelled the nursery.
+    pub(super) fn fail_in_destructor(&self, payload: &Payload) -> bool {
+        self.note_failed(Who::Destructor, || How::panicked(message_of(&**payload)));
+        self.fail(CancelReason::ChildPanicked)
     }
 
     /// Keeps a panic for the end of the scope.

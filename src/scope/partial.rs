@@ -9,14 +9,14 @@ use crate::engine::seat::Seat;
 use crate::scope::cancel::{CancelReason, Cancelled, Terms};
 use crate::scope::lineage::{self, Origin, Spawned, Task, Told};
 use crate::scope::nest::{Nest, Policy};
-use crate::scope::{Batches, Class, Handle, Numbers, Payload, Scope};
+use crate::scope::{Batches, ChildId, Class, Handle, How, Numbers, Payload, Scope, Who};
 use crate::task::record::{Completion, Rank};
 
 /// Takes what children leave and nobody joins; called from any thread.
 pub(crate) trait Collect<T>: Sync {
     /// Takes what one child has left. If dropping it panics, this calls `fail`, which fails the
     /// nursery and says whether that has cancelled it.
-    fn collect(&self, rank: Rank, completion: Completion<T>, fail: impl FnOnce() -> bool);
+    fn collect(&self, rank: Rank, completion: Completion<T>, fail: impl FnOnce(&Payload) -> bool);
 }
 
 /// The terms of a partial nursery, and its collector.
@@ -47,7 +47,7 @@ impl<K: Collect<T>, T> Policy<T> for Collected<K> {
     fn dispose(scope: &Scope, rank: Rank, completion: Completion<T>) {
         // SAFETY: by the invariant; `hold` has set a pointer to the whole.
         let partial = unsafe { &*scope.terms_at().cast::<Partial<K>>() };
-        let fail = || scope.fail(CancelReason::ChildPanicked);
+        let fail = |payload: &Payload| scope.fail_in_destructor(payload);
         partial.collector.collect(rank, completion, fail);
     }
 }
@@ -167,6 +167,12 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
     /// Cancels the nursery; true for exactly one caller.
     pub(crate) fn cancel(&self) -> bool {
         self.nest.scope().cancel()
+    }
+
+    /// Notes a failure for people to read, if it is the first: of a child, or of the body.
+    pub(crate) fn note_failed(&self, child: Option<&ChildId>, how: impl FnOnce() -> How) {
+        let who = child.map_or(Who::Body, |child| Who::Child(child.clone()));
+        self.nest.scope().note_failed(who, how);
     }
 
     /// Counts a child that has begun here and is dropped unrun.

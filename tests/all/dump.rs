@@ -10,7 +10,7 @@ use hatchery::{
 };
 
 /// A snapshot whose text lists the same nurseries.
-fn dump(pool: &Pool) -> PoolSnapshot {
+pub(crate) fn dump(pool: &Pool) -> PoolSnapshot {
     let dump = pool.dump();
     let text = dump.to_string();
     let headings: Vec<_> = text.lines().map(str::trim_start).collect();
@@ -26,7 +26,7 @@ fn dump(pool: &Pool) -> PoolSnapshot {
     dump
 }
 
-fn named<'a>(dump: &'a PoolSnapshot, name: &str) -> Option<&'a NurserySnapshot> {
+pub(crate) fn named<'a>(dump: &'a PoolSnapshot, name: &str) -> Option<&'a NurserySnapshot> {
     let mut nurseries = dump.nurseries.iter();
     nurseries.find(|nursery| nursery.name.as_deref() == Some(name))
 }
@@ -38,7 +38,7 @@ fn state_of(dump: &PoolSnapshot, is_wanted: impl Fn(&str) -> bool) -> Option<&Th
 }
 
 /// Asks until the snapshot is as it will be once all threads have come to rest.
-fn once(pool: &Pool, is_so: impl Fn(&PoolSnapshot) -> bool) -> PoolSnapshot {
+pub(crate) fn once(pool: &Pool, is_so: impl Fn(&PoolSnapshot) -> bool) -> PoolSnapshot {
     loop {
         let dump = dump(pool);
         if is_so(&dump) {

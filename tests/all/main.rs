@@ -27,6 +27,7 @@ mod compiles;
 mod deadlines;
 mod destructors;
 mod dump;
+mod dump_children;
 mod each;
 mod each_failures;
 mod ends;
