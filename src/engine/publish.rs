@@ -293,20 +293,16 @@ impl Frame<'_> {
         }
     }
 
-    /// Exposes the newer half of the list, or the older half if that is due: see `turns`. The part
-    /// encloses no part that others could still take: see `frame::shown`.
+    /// Exposes the newer half of the list, or the older half if that is due: see `turns`.
     fn show_some(&self, scope: &Node, reason: Reason) {
-        let mut older = self.list.len() / 2;
-        if self.is_showing() {
-            let new_from = self.len_before_new();
-            if new_from < self.list.len() {
-                older = older.max(new_from);
-            }
-        } else if matches!(reason, Reason::Asked) && self.seat.is_spree(self) {
-            let half = self.list.len().div_ceil(2);
-            return self.expose(scope, self.list.split_oldest(half));
-        }
-        self.expose(scope, self.list.split_behind(older));
+        let len = self.list.len();
+        let is_asked = matches!(reason, Reason::Asked);
+        let part = if is_asked && !self.is_showing() && self.seat.is_spree(self) {
+            self.list.split_oldest(len.div_ceil(2))
+        } else {
+            self.list.split_behind(len / 2)
+        };
+        self.expose(scope, part);
     }
 
     fn expose(&self, scope: &Node, children: PendingList) {

@@ -72,6 +72,15 @@ impl Run {
         self.children.begin()..self.children.end()
     }
 
+    /// Splits off the children before this number as a run of their own.
+    pub(crate) fn split_before(&self, number: u32) -> Self {
+        self.scope().count.add(1);
+        Self {
+            scope: self.scope,
+            children: self.children.split_oldest(self.children.len_before(number)),
+        }
+    }
+
     /// The same run, as if it had been cut in front of this number.
     pub(crate) fn renumbered(self, number: u32) -> Self {
         self.children.renumber(number);

@@ -1,6 +1,7 @@
 //! Law R5, and that age wins: the serial order of what was shown and comes back, and no child waits for
 //! ever behind others that spawn without end.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -159,6 +160,36 @@ fn r5_half_of_a_long_list_comes_back_where_it_was() {
             }
         });
         assert!(log.into_inner().unwrap().into_iter().eq(0..1000));
+    });
+}
+
+/// Spawns a child for each of these numbers, which notes it.
+fn spawn_all<'s>(n: &'s Nursery<'s, '_>, numbers: Range<usize>, note: &'s (impl Fn(usize) + Sync)) {
+    for number in numbers {
+        n.spawn(move || note(number));
+    }
+}
+
+/// A body that has spawned eight children shows the newer half, and spawns three more. Then its children show
+/// more of what it holds: two of the three, and later what comes before that half together with what comes behind.
+#[test]
+fn r5_a_part_comes_back_into_the_middle_of_one_that_was_shown_later() {
+    alone(2, |pool| {
+        let log = Mutex::new(Vec::new());
+        let note = |number| log.lock().unwrap().push(number);
+        pool.nursery(|n| {
+            spawn_all(n, 0..2, &note);
+            n.spawn(|| {
+                note(2);
+                n.spawn(|| {
+                    note(3);
+                    spawn_all(n, 4..12, &note);
+                });
+                spawn_all(n, 12..19, &note);
+            });
+            spawn_all(n, 19..27, &note);
+        });
+        assert!(log.lock().unwrap().is_sorted(), "{log:?}");
     });
 }
 

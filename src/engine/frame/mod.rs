@@ -21,7 +21,6 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 pub(crate) use fork::Hidden;
-use shown::Positions;
 pub(crate) use stage::{Drained, Stage};
 
 use crate::engine::node::{Node, Part};
@@ -56,9 +55,9 @@ pub(crate) struct Frame<'a> {
     pub(crate) list: PendingList,
     /// The length at which the list is too long to be kept: see `publish`.
     most: Cell<u32>,
-    /// Where in the list the parts were that this frame has shown; set if it has shown some: see
-    /// the module `shown`.
-    positions: Cell<MaybeUninit<Positions>>,
+    /// The oldest part that this frame has shown comes before the child with this number in the
+    /// list; set if the frame has shown some: see the module `shown`.
+    oldest_shown: Cell<MaybeUninit<u32>>,
     /// How many parts of the list may be in the deque; [`shown::MANY`] stands for that many or
     /// more.
     shown: Cell<u8>,
@@ -122,7 +121,7 @@ impl<'a> Frame<'a> {
                 Part::Child => Self::most_in_child(seat),
                 _ => seat.most,
             }),
-            positions: Cell::new(MaybeUninit::uninit()),
+            oldest_shown: Cell::new(MaybeUninit::uninit()),
             shown: Cell::new(0),
             is_worn: Cell::new(false),
             came: Cell::new(None),
@@ -197,11 +196,12 @@ impl<'a> Frame<'a> {
         self.most.set(NOTHING);
     }
 
-    /// Where in the list the parts were that this frame has shown. It must have shown some.
-    fn positions(&self) -> Positions {
+    /// The number that the oldest part comes before which this frame has shown. It must have shown
+    /// some.
+    fn oldest_shown(&self) -> u32 {
         debug_assert!(self.shown.get() > 0);
         // SAFETY: set together with `shown`.
-        unsafe { self.positions.get().assume_init() }
+        unsafe { self.oldest_shown.get().assume_init() }
     }
 
     /// Queues a child at the end of the list.

@@ -7,12 +7,11 @@
 //! Each part carries the number that its first child had in the list (`PendingList`). So its
 //! position is known as long as the list has not been cut at an earlier position:
 //!
-//! 1. A part is cut from the end of the list. If the list has grown since the last part was shown,
-//!    and that part could still be taken, the new part begins after it. So no part encloses
-//!    another, and all that the list had before the part is still there, or has left the list at
-//!    its front.
-//! 2. A part that is cut from the end takes along the positions of earlier parts after it, because
-//!    there is nothing in between. So the parts are put in line in the order in which they were
+//! 1. A part is cut from the end of the list. So all that the list had before the part is still
+//!    there, or has left the list at its front.
+//! 2. A part that is cut from the end takes along the positions of earlier parts. Those at its end
+//!    come after it. If the list has grown since an earlier part was shown, the new part may enclose
+//!    that one; then it is split there. So the parts are put in line in the order in which they were
 //!    shown.
 //! 3. A part that is cut from the front (`show_some` in `publish`) is older than all that is left.
 //! 4. Thieves take the parts that were shown first, so the parts that are left are the last that
@@ -26,6 +25,7 @@
 //! positions are no longer exact.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use super::{Frame, Part};
 use crate::engine::node::Node;
@@ -35,16 +35,6 @@ use crate::task::list::{PendingList, is_before};
 /// The number of parts from which on they are not counted any more.
 pub(super) const MANY: u8 = u8::MAX;
 
-/// Where in the list the parts were that a frame has shown.
-#[derive(Clone, Copy)]
-pub(super) struct Positions {
-    /// The oldest part comes before the child with this number.
-    oldest: u32,
-    /// The part that was shown last comes before the child with this number: all that was shown
-    /// comes before what was appended since.
-    last: u32,
-}
-
 impl Frame<'_> {
     /// Notes that a part is about to be shown whose first child had this number.
     pub(in crate::engine) fn note_shown(&self, first: u32) {
@@ -52,16 +42,12 @@ impl Frame<'_> {
         let mut before = 0;
         if self.is_showing() {
             before = self.shown.get();
-            let former = self.positions().oldest;
+            let former = self.oldest_shown();
             if is_before(former, first) {
                 oldest = former;
             }
         }
-        let positions = Positions {
-            oldest,
-            last: first,
-        };
-        self.set_shown(positions, before.saturating_add(1));
+        self.set_shown(oldest, before.saturating_add(1));
         if self.part.get() == Part::Child {
             // Between two of its items a batch looks only whether its thread is asked. So it stops,
             // and what the item has shown starts before the next item.
@@ -69,8 +55,8 @@ impl Frame<'_> {
         }
     }
 
-    fn set_shown(&self, positions: Positions, shown: u8) {
-        self.positions.set(MaybeUninit::new(positions));
+    fn set_shown(&self, oldest: u32, shown: u8) {
+        self.oldest_shown.set(MaybeUninit::new(oldest));
         self.shown.set(shown);
         self.is_worn.set(true);
     }
@@ -85,16 +71,10 @@ impl Frame<'_> {
         self.shown.get() > 0 && self.seat.shares()
     }
 
-    /// How many children in the list come before all that was appended since this frame last showed
-    /// something. It is showing something now.
-    pub(in crate::engine) fn len_before_new(&self) -> u32 {
-        self.list.len_before(self.positions().last)
-    }
-
     /// Whether what was shown comes before all of the list, if it is still in the deque.
     #[inline]
     pub(in crate::engine) fn comes_to_shown(&self) -> bool {
-        self.shown.get() > 0 && self.list.len_before(self.positions().oldest) == 0
+        self.shown.get() > 0 && self.list.len_before(self.oldest_shown()) == 0
     }
 
     /// The number that the oldest child in the list will have when what was shown comes before it;
@@ -103,7 +83,7 @@ impl Frame<'_> {
     #[inline]
     pub(in crate::engine) fn next_shown(&self) -> u32 {
         if self.shown.get() > 0 {
-            self.positions().oldest
+            self.oldest_shown()
         } else {
             self.list.begin().wrapping_sub(u32::MAX / 2)
         }
@@ -161,9 +141,8 @@ impl Frame<'_> {
         }
         let are_some = !front.is_empty();
         self.list.prepend(&front);
-        if let (Some(&(oldest, _)), Some(&(last, _))) = (kept.first(), kept.last()) {
-            let positions = Positions { oldest, last };
-            self.set_shown(positions, u8::try_from(kept.len()).unwrap_or(MANY));
+        if let Some(&(oldest, _)) = kept.first() {
+            self.set_shown(oldest, u8::try_from(kept.len()).unwrap_or(MANY));
         }
         let kept = kept.into_iter().map(|(number, run)| run.renumbered(number));
         self.seat.put_back(kept);
@@ -178,11 +157,7 @@ impl Frame<'_> {
         };
         let number = run.numbers().start;
         if !all && is_before(self.list.begin(), number) {
-            let positions = Positions {
-                oldest: number,
-                last: number,
-            };
-            self.set_shown(positions, 1);
+            self.set_shown(number, 1);
             self.seat.put_back([run]);
             return false;
         }
@@ -223,19 +198,27 @@ impl Frame<'_> {
 }
 
 /// Puts some parts of one frame, given from the last that was shown to the first, in the order of
-/// the serial program, each with the number in the list that it comes before.
+/// the serial program, each with the number in the list that it comes before. A part that encloses
+/// others is split.
 fn in_line(runs: Vec<Run>) -> Vec<(u32, Run)> {
     let mut line: Vec<(u32, Run)> = Vec::with_capacity(runs.len());
     for run in runs.into_iter().rev() {
-        let numbers = run.numbers();
-        let is_behind = |(number, _): &(u32, Run)| is_before(numbers.start, *number);
+        let Range { start, end } = run.numbers();
+        let is_behind = |(number, _): &(u32, Run)| is_before(start, *number);
         let at = line.iter().position(is_behind).unwrap_or(line.len());
-        for (number, _) in &mut line[at..] {
-            if !is_before(numbers.end, *number) {
-                *number = numbers.start;
+        let mut behind = line.split_off(at).into_iter().peekable();
+        let is_inside = |(number, _): &(u32, Run)| is_before(*number, end);
+        while let Some((number, inside)) = behind.next_if(is_inside) {
+            if is_before(run.numbers().start, number) {
+                line.push((start, run.split_before(number)));
             }
+            line.push((start, inside));
         }
-        line.insert(at, (numbers.start, run));
+        line.push((start, run));
+        line.extend(behind.map(|(number, run)| {
+            let is_at_end = !is_before(end, number);
+            (if is_at_end { start } else { number }, run)
+        }));
     }
     line
 }
