@@ -69,13 +69,22 @@ pub(crate) fn watched_in<'p, R>(
     pools: impl IntoIterator<Item = &'p Pool>,
     test: impl FnOnce() -> R,
 ) -> R {
+    watched_for(PATIENCE, pools, test)
+}
+
+/// The same, with less patience.
+pub(crate) fn watched_for<'p, R>(
+    patience: Duration,
+    pools: impl IntoIterator<Item = &'p Pool>,
+    test: impl FnOnce() -> R,
+) -> R {
     let pools: Vec<_> = pools.into_iter().collect();
     let (finished, is_finished) = channel::<()>();
     let name = std::thread::current().name().unwrap_or("?").to_owned();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let mut begun = BEGUN.load(Ordering::Relaxed);
-            while is_finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            while is_finished.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
                 let before = begun;
                 begun = BEGUN.load(Ordering::Relaxed);
                 if begun != before {
