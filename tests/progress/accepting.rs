@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
@@ -13,6 +14,7 @@ visible! {
     one_item_of_spawn_each_ends_the_items
     each_of_three_items_is_sent_by_the_child_of_the_one_before
     each_of_a_hundred_items_is_sent_by_the_child_of_the_one_before
+    an_iterator_polls_until_the_child_of_the_item_before_has_run
     a_thread_outside_sends_an_item_when_the_one_before_was_answered
 }
 
@@ -71,6 +73,19 @@ fn children_send_the_items(host: Host<'_>, last: usize) {
     };
     let values = host.scope(|n| n.each(receiver.iter(), child));
     assert!(values.into_iter().eq((1..=last).map(|item| 2 * item)));
+}
+
+fn an_iterator_polls_until_the_child_of_the_item_before_has_run(host: Host<'_>) {
+    let ran = &AtomicUsize::new(0);
+    let items = (0..30).inspect(|item| {
+        while ran.load(Ordering::Relaxed) < *item {
+            thread::yield_now();
+        }
+    });
+    // Each finds how many there were before it.
+    let child = |_| ran.fetch_add(1, Ordering::Relaxed);
+    let values = host.scope(|n| n.each(items, child));
+    assert!(values.into_iter().eq(0..30));
 }
 
 fn a_thread_outside_sends_an_item_when_the_one_before_was_answered(host: Host<'_>) {

@@ -54,7 +54,11 @@ macro_rules! visible {
 macro_rules! blocked {
     ($($program:ident)*) => {
         tests! { plain_threads, WITHOUT_LIMIT, ON_PLAIN_THREADS, $($program)* }
-        tests! { pools, WITHOUT_LIMIT, ON_ALL_POOLS, $(
+        tests! { pools, WITHOUT_LIMIT, ON_POOLS, $(
+            #[ignore = "compensation for blocked threads is not there yet"]
+            $program
+        )* }
+        tests! { pools_of_one, WITHOUT_LIMIT, ON_POOLS_OF_ONE, $(
             #[ignore = "compensation for blocked threads is not there yet"]
             $program
         )* }
@@ -67,3 +71,4 @@ mod blocked;
 mod draining;
 mod nesting;
 mod polling;
+mod races;

@@ -1,7 +1,6 @@
 //! Runs a program on a host, in every setting, in a process of its own that a watchdog can end.
 
 use std::env;
-use std::fmt;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -16,12 +15,16 @@ use hatchery::{Pool, block_in_place};
 /// A program that takes longer in one setting hangs. Not a measurement: each takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Where a process finds the hosts that it is for.
+/// Where a process finds the host that it is for.
 const VARIABLE: &str = "HATCHERY_TEST_HOST";
+
+const PLAIN_THREADS: &str = "plain threads";
+const SHARED_POOL: &str = "the shared pool";
 
 /// How often a program runs in each setting: on a pool that has not been used, and on one that has.
 const ROUNDS: usize = 2;
 
+/// A program in a process for each case, where it runs in each setting.
 pub(crate) struct Test {
     pub(crate) name: &'static str,
     pub(crate) program: fn(Host<'_>),
@@ -29,57 +32,43 @@ pub(crate) struct Test {
     pub(crate) cases: &'static [Case],
 }
 
-/// One process.
+/// What one process is for.
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
-    /// The pool has so many threads; without a number, no pool is used at all.
-    threads: Option<usize>,
+    host: &'static str,
     on: On,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum On {
     AllCpus,
     OneCpu,
-    /// With that one thread, since `HATCHERY_THREADS` says so.
-    SharedPool,
 }
 
-use On::{AllCpus, OneCpu, SharedPool};
+use On::{AllCpus, OneCpu};
 
-const fn case(threads: usize, on: On) -> Case {
-    let threads = Some(threads);
-    Case { threads, on }
+const fn case(host: &'static str, on: On) -> Case {
+    Case { host, on }
 }
 
-pub(crate) const ON_PLAIN_THREADS: [Case; 2] = [
-    Case {
-        threads: None,
-        on: AllCpus,
-    },
-    Case {
-        threads: None,
-        on: OneCpu,
-    },
-];
+pub(crate) const ON_PLAIN_THREADS: [Case; 2] =
+    [case(PLAIN_THREADS, AllCpus), case(PLAIN_THREADS, OneCpu)];
 
 pub(crate) const ON_POOLS: [Case; 6] = [
-    case(2, AllCpus),
-    case(4, AllCpus),
-    case(8, AllCpus),
-    case(2, OneCpu),
-    case(4, OneCpu),
-    case(8, OneCpu),
+    case("a pool of 2", AllCpus),
+    case("a pool of 4", AllCpus),
+    case("a pool of 8", AllCpus),
+    case("a pool of 2", OneCpu),
+    case("a pool of 4", OneCpu),
+    case("a pool of 8", OneCpu),
 ];
 
-pub(crate) const ON_POOLS_OF_ONE: [Case; 3] =
-    [case(1, AllCpus), case(1, OneCpu), case(1, SharedPool)];
-
-pub(crate) const ON_ALL_POOLS: [Case; 9] = {
-    let [a, b, c] = ON_POOLS_OF_ONE;
-    let [d, e, f, g, h, i] = ON_POOLS;
-    [a, b, c, d, e, f, g, h, i]
-};
+/// The shared pool has one thread as well, since `HATCHERY_THREADS` says so.
+pub(crate) const ON_POOLS_OF_ONE: [Case; 3] = [
+    case("a pool of 1", AllCpus),
+    case("a pool of 1", OneCpu),
+    case(SHARED_POOL, AllCpus),
+];
 
 /// Where a program runs.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +94,8 @@ pub(crate) const EVERYWHERE: [Setting; 7] = [
     InAnItemOfSpawnEach,
     FurtherIn,
 ];
+
+pub(crate) const AT_THE_CALLER: [Setting; 1] = [AtTheCaller(Form::Total)];
 
 pub(crate) const WITHOUT_LIMIT: [Setting; 6] = [
     AtTheCaller(Form::Total),
@@ -165,73 +156,75 @@ impl Test {
         if let Ok(case) = env::var(VARIABLE) {
             return self.run_here(&case);
         }
-        let cases = thread::scope(|scope| {
+        let runs: Vec<_> = thread::scope(|scope| {
             let run = |case| scope.spawn(move || run_alone(self.name, case));
             let runs: Vec<_> = self.cases.iter().map(run).collect();
-            let runs = runs.into_iter().map(|run| run.join().unwrap());
-            self.cases.iter().zip(runs).collect::<Vec<_>>()
+            runs.into_iter().map(|run| run.join().unwrap()).collect()
         });
-        let failed = cases.iter().filter(|(_, run)| run.code != Some(0));
-        let failed: Vec<_> = failed
-            .map(|(case, run)| {
-                eprintln!("---- {case}\n{}{}", run.stdout, run.stderr);
-                let mut lines = run.stderr.lines();
-                let hangs = lines.find_map(|line| line.split_once(" hangs. "));
-                let hangs = hangs.map(|(_test, what)| format!("hangs. {what}"));
-                format!("{case}: {}", hangs.unwrap_or("fails".to_owned()))
-            })
-            .collect();
-        assert!(failed.is_empty(), "\n{}", failed.join("\n"));
+        let failures = self.cases.iter().zip(runs).filter_map(|(case, run)| {
+            let Case { host, on } = case;
+            let what = failure_of(&run)?;
+            eprintln!("---- {host}, {on:?}\n{}{}", run.stdout, run.stderr);
+            Some(format!("{host}, {on:?}: {what}"))
+        });
+        let failures: Vec<_> = failures.collect();
+        assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     }
 
     /// Runs the program on the host of that name, in every setting.
     fn run_here(&self, host: &str) {
-        let pools = || {
-            let of = |threads| Pool::builder().threads(threads).build().unwrap();
-            host.parse().ok().map(|threads| [of(threads), of(threads)])
-        };
-        let other;
-        let shared = if host == "shared" {
-            other = Pool::builder().build().unwrap();
-            Some([Pool::shared(), &other])
-        } else {
-            None
-        };
         for &setting in self.settings {
-            let own = pools();
-            let own = own.as_ref().map(|[pool, other]| [pool, other]);
-            let pools = shared.or(own);
-            let host = Host {
-                pools,
-                form: setting.form(),
-            };
-            for round in 1..=ROUNDS {
-                doing(format!("{setting:?}, round {round}"));
-                let watched = pools.into_iter().flatten();
-                watched_for(PATIENCE, watched, || setting.run(host, self.program));
-            }
+            let form = setting.form();
+            with_pools(host, |pools| {
+                for round in 1..=ROUNDS {
+                    doing(format!("{setting:?}, round {round}"));
+                    watched_for(PATIENCE, pools.into_iter().flatten(), || {
+                        setting.run(Host { pools, form }, self.program);
+                    });
+                }
+            });
+        }
+    }
+}
+
+/// Calls `f` with the pool of the host of that name and one more, unless its children are plain threads.
+fn with_pools(host: &str, f: impl FnOnce(Option<[&Pool; 2]>)) {
+    let pool = |threads| Pool::builder().threads(threads).build().unwrap();
+    match host {
+        PLAIN_THREADS => f(None),
+        SHARED_POOL => {
+            assert_eq!(Pool::shared().threads(), 1);
+            f(Some([Pool::shared(), &pool(1)]));
+        }
+        other => {
+            let threads = other.strip_prefix("a pool of ").unwrap();
+            let threads = threads.parse().unwrap();
+            f(Some([&pool(threads), &pool(threads)]));
         }
     }
 }
 
 /// Runs the test `name` in a process of its own, which is for that case alone.
 fn run_alone(name: &str, case: &Case) -> Run {
-    let mut this = Command::new(env::current_exe().unwrap());
     let (_program, name) = name.split_once("::").expect("a test in a module");
+    let mut this = Command::new(env::current_exe().unwrap());
     this.args([name, "--exact", "--include-ignored", "--nocapture"]);
     this.arg("--test-threads=1");
-    let host = match case {
-        Case { on: SharedPool, .. } => {
-            this.env("HATCHERY_THREADS", "1");
-            "shared".to_owned()
-        }
-        Case { threads, .. } => threads.map_or("plain".to_owned(), |threads| threads.to_string()),
-    };
-    this.env(VARIABLE, host);
+    this.env(VARIABLE, case.host).env("HATCHERY_THREADS", "1");
     if case.on == OneCpu {
         keep_one_cpu();
     }
     program::run(this)
+}
+
+/// What went wrong; that no test was found by that name, too.
+fn failure_of(run: &Run) -> Option<String> {
+    if run.code == Some(0) && run.stdout.contains(" 1 passed;") {
+        return None;
+    }
+    let mut lines = run.stderr.lines();
+    let hangs = lines.find_map(|line| line.split_once(" hangs. "));
+    Some(hangs.map_or("fails".to_owned(), |(_test, what)| format!("hangs. {what}")))
 }
 
 /// Keeps the calling thread, and all that comes of it, on the first of its CPUs.
@@ -250,18 +243,4 @@ fn keep_one_cpu() {
 #[cfg(not(target_os = "linux"))]
 fn keep_one_cpu() {
     println!("SKIPPED: no way to keep a process on one CPU here");
-}
-
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.threads {
-            Some(threads) => write!(f, "a pool of {threads}")?,
-            None => f.write_str("plain threads")?,
-        }
-        f.write_str(match self.on {
-            AllCpus => "",
-            OneCpu => " on one CPU",
-            SharedPool => ", which HATCHERY_THREADS sets",
-        })
-    }
 }
