@@ -70,5 +70,6 @@ mod beside;
 mod blocked;
 mod draining;
 mod nesting;
+mod pairs;
 mod polling;
 mod races;
