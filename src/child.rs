@@ -70,7 +70,9 @@ impl<T> Child<'_, T> {
     /// });
     /// ```
     ///
-    /// Join first and lock afterwards, or hold the lock around the whole nursery.
+    /// Join first and lock afterwards, or hold the lock around the whole nursery. It is the same with everything
+    /// that a sibling may wait for: what the body does after the `join` comes too late for it. Let the body do that
+    /// first, or spawn such a sibling with [`spawn_blocking`](crate::Nursery::spawn_blocking).
     ///
     /// # Panics
     ///
@@ -118,8 +120,10 @@ impl<T> Child<'_, T> {
 
     /// Returns whether the child has ended, so that [`join`](Self::join) would not wait.
     ///
-    /// It never blocks and runs no child. So do not wait in a loop for `true`: the child may need this thread to
-    /// start it.
+    /// It never blocks and runs no child. A loop may wait for `true`, for example to show progress: once the answer is
+    /// `false`, other threads can take all children that this thread has not started, and after 1 ms of such answers
+    /// another thread takes [the place](crate::Pool#threads-that-block) of this one. To wait and do nothing else,
+    /// [`join`](Self::join) is quicker.
     ///
     /// # Memory ordering
     ///

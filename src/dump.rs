@@ -6,8 +6,10 @@ use std::time::Duration;
 use crate::engine::core::Core;
 use crate::engine::node::Part;
 use crate::engine::report::{Id, Seen, WaitsFor};
+use crate::engine::revoke::Means;
 use crate::engine::shared::Doing;
 use crate::engine::survey::{Found, Survey};
+use crate::engine::watcher;
 use crate::scope::Class;
 use crate::stats::{NurseryStats, PoolStats};
 
@@ -48,12 +50,44 @@ pub struct PoolSnapshot {
     pub name: String,
     /// How many threads compute; see [`Pool::threads`](crate::Pool::threads).
     pub threads: usize,
+    /// How children are taken from a thread that holds them and does something else.
+    pub taking: Taking,
     /// What has happened in the pool so far.
     pub stats: PoolStats,
     /// The open nurseries, each before those that were opened in it.
     pub nurseries: Vec<NurserySnapshot>,
     /// The pool's threads, and others that have something open in the pool.
     pub thread_states: Vec<ThreadSnapshot>,
+}
+
+/// How a pool takes children from a thread that holds them and does something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum Taking {
+    /// The system executes a barrier on all threads of the process, so that these need no fences: `membarrier` on Linux,
+    /// `FlushProcessWriteBuffers` on Windows.
+    ProcessBarrier,
+    /// Each thread executes a fence whenever it uses its children: the system has no such barrier. A child costs some
+    /// 20 ns more.
+    Fences,
+    /// Not at all: the system has such barriers, but began to refuse them. A child may wait until its thread comes to its
+    /// next spawn or child.
+    Refused,
+}
+
+impl Taking {
+    fn now() -> Self {
+        match watcher::means() {
+            Means::Barrier => Self::ProcessBarrier,
+            Means::Fences => Self::Fences,
+            Means::Nothing => Self::Refused,
+        }
+    }
 }
 
 /// An open nursery, or a [`join`](crate::join()) that another thread may take part in.
@@ -262,6 +296,7 @@ impl PoolSnapshot {
         Self {
             name: core.name().to_owned(),
             threads: core.threads(),
+            taking: Taking::now(),
             stats: PoolStats::of(core),
             nurseries: nurseries
                 .0
@@ -289,7 +324,11 @@ struct Nurseries(Vec<(Id, NurserySnapshot)>);
 impl Nurseries {
     fn of(survey: &Survey) -> Self {
         let mut all: Vec<(&Seen, NurserySnapshot)> = Vec::new();
-        for report in survey.slots.iter().filter_map(|slot| slot.report.as_ref()) {
+        let reports = survey.slots.iter().filter_map(|slot| {
+            let answer = slot.report.as_deref();
+            answer.or(slot.looked_into.as_ref())
+        });
+        for report in reports {
             for seen in &report.nurseries {
                 match all.iter_mut().find(|(known, _)| known.id == seen.id) {
                     // Another thread has it open, too.

@@ -3,14 +3,25 @@
 use std::fmt;
 
 use crate::dump::{
-    AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, ThreadSnapshot, ThreadState, Wait,
-    WaitUntil,
+    AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, Taking, ThreadSnapshot, ThreadState,
+    Wait, WaitUntil,
 };
 
 impl fmt::Display for PoolSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, threads, .. } = self;
         writeln!(f, "pool {name:?}, {threads} threads: {}", self.stats)?;
+        match self.taking {
+            Taking::ProcessBarrier => {}
+            Taking::Fences => writeln!(
+                f,
+                "  the system has no barrier for all threads of a process"
+            )?,
+            Taking::Refused => writeln!(
+                f,
+                "  the system refuses barriers for all threads of a process"
+            )?,
+        }
         for nursery in &self.nurseries {
             write!(f, "{:indent$}", "", indent = 2 + 2 * nursery.depth)?;
             writeln!(f, "{nursery}")?;

@@ -12,7 +12,8 @@ use crate::scope;
 /// # Blocking
 ///
 /// `join` returns when both closures have ended. If another thread has taken `b`, the calling thread sleeps and
-/// runs no other code.
+/// runs no other code. `b` is no child, and may start only when `a` has ended: `a` must not wait for `b`. If they wait
+/// for each other, [spawn](crate::Nursery::spawn) them.
 ///
 /// # Panics
 ///

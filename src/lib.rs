@@ -24,7 +24,7 @@
 //! | run one function over numbers, a slice or a `Vec`, at next to no cost for an item | [`for_each()`], [`map`], [`fold`] |
 //! | collect results in the order of the calls | [`gather()`] |
 //! | split in two, recursively | [`join`] |
-//! | wait for I/O, sleep, take a lock, wait for a sibling | [`Nursery::spawn_blocking`] |
+//! | wait for I/O, sleep, wait for others for long or often | [`Nursery::spawn_blocking`] |
 //! | call something that blocks, in a child that computes | [`block_in_place`] |
 //! | let children fail, and get all failures back | [`try_nursery()`] |
 //! | collect results of children that may fail | [`try_gather()`] |
@@ -45,8 +45,56 @@
 //! unrelated code runs on the same stack meanwhile. There is one exception: if code in that call joins a child of
 //! an outer nursery, the thread waits in the outer nursery, and runs children of that.
 //!
-//! The depth of the stack is at most a constant times the nesting of tasks. Two kinds of programs can still hang,
-//! with this pool as with any other: see [`Nursery::spawn`] and [`Child::join`].
+//! The depth of the stack is at most a constant times the nesting of tasks.
+//!
+//! # What a child may wait for
+//!
+//! A program that ends when each child is a thread of [`std::thread::scope`] ends as well when the children run on a
+//! pool, even on a pool of one thread. Children may wait for each other, by channels, locks, barriers or condition
+//! variables. And the body may wait for them: it may take what they send, accept their connections, or look again and
+//! again whether a child has ended.
+//!
+//! ```
+//! use std::sync::mpsc::channel;
+//!
+//! let (sender, receiver) = channel();
+//! let sum: u32 = hatchery::nursery(|n| {
+//!     for i in 0..200 {
+//!         let sender = sender.clone();
+//!         n.spawn(move || sender.send(i));
+//!     }
+//!     receiver.iter().take(200).sum() // blocks this thread, so other threads run the children
+//! });
+//! assert_eq!(sum, 19_900);
+//! ```
+//!
+//! A child that has not started starts within 10 ms once a thread of its pool has a place and nothing to do, whatever
+//! the thread that spawned it does meanwhile. A thread that blocks keeps its place for at most 50 ms; then another
+//! thread [takes it](Pool#threads-that-block). So children that wait for each other are slow: each such wait may cost
+//! some 5 to 20 ms, and a thread. Children that block for long or often, or that must not lose these milliseconds,
+//! are for [`Nursery::spawn_blocking`]; a single call that blocks is for [`block_in_place`].
+//!
+//! These programs may still hang, or wait longer:
+//!
+//! - **Items of one batch.** The items of a [`spawn_each`](Nursery::spawn_each) run in batches, one item after the
+//!   other. If an item blocks, those behind it in its batch start only when it returns. So items that wait for
+//!   each other should be spawned with [`spawn`](Nursery::spawn). The items of [`for_each()`], [`map`] and [`fold`]
+//!   must not wait for each other either.
+//! - **The second closure of a [`join`]** is no child: the first closure must not wait for it. The same holds for
+//!   [`join_all`].
+//! - **What runs on top of a wait.** A thread that waits in [`Child::join`], or for another value of its children, may
+//!   run other children meanwhile, and goes on when these have ended. Such a child must not wait for what the thread
+//!   does after the `join`. For example, a body must not hold a lock across a `join` if children take that lock.
+//! - **Many blocked threads.** There are at most [`spare_threads`](PoolBuilder::spare_threads) to take over from
+//!   blocked threads, 64 by default.
+//! - **Limits.** A child of a nursery with a [limit](Options::limit) counts while it blocks, too: no more children may
+//!   wait for each other than the limit allows at a time.
+//! - **A foreign thread's `spawn_each`.** A thread that runs neither the body nor a child of a nursery may call
+//!   `spawn_each` on it. Then nobody sees a batch before it is complete. So the iterator must not wait for the children
+//!   of the items that it has just returned.
+//! - **Other systems.** The pool finds out on Linux only that a thread is blocked. On other systems one more thread
+//!   computes if children wait and none has begun for 100 ms, and the next one after twice that time. Where there are
+//!   no threads, or the system refuses them, children cannot wait for each other at all.
 //!
 //! # On which thread
 //!
@@ -71,7 +119,7 @@
 //! a runtime captures the runtime's handle and enters it.
 //!
 //! A thread that waits for another thread pool does not compute for this pool. So call a parallel function of rayon
-//! within [`block_in_place`], and another thread takes the child's place. A rayon thread that opens a nursery
+//! within [`block_in_place`], and another thread takes the child's place at once. A rayon thread that opens a nursery
 //! is a caller like any other, and runs no rayon jobs while it waits.
 //!
 //! # Recursive functions with a callback
@@ -215,8 +263,8 @@ pub use self::{
     cancel::{CancelReason, CancelToken, Cancelled, checkpoint},
     child::{ByCompletion, Child, Children},
     dump::{
-        AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, ThreadSnapshot, ThreadState,
-        Wait, WaitUntil,
+        AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, Taking, ThreadSnapshot,
+        ThreadState, Wait, WaitUntil,
     },
     failure::{Failure, FailureKind, Failures},
     for_each::{fold, for_each, map},

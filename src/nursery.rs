@@ -220,19 +220,23 @@ impl<'scope> Nursery<'scope, '_> {
     ///
     /// # Children that wait for each other
     ///
-    /// The children of a nursery may run one at a time, on a single thread. So two children that communicate
-    /// through a channel, a barrier or a condition variable may hang:
+    /// A child may wait for its siblings, and the body for its children, through a channel, a lock, a barrier or a
+    /// condition variable. A thread that blocks leaves its place to another one after some milliseconds:
     ///
-    /// ```no_run
+    /// ```
     /// let (sender, receiver) = std::sync::mpsc::channel();
-    /// hatchery::nursery(|n| {
-    ///     n.spawn(move || receiver.recv()); // may keep the only thread waiting for the sender
+    /// let received = hatchery::nursery(|n| {
+    ///     let received = n.spawn(move || receiver.recv()); // may block the only thread
     ///     n.spawn(move || sender.send(1));
+    ///     received.join()
     /// });
+    /// assert_eq!(received, Ok(1));
     /// ```
     ///
-    /// Spawn the child that waits with [`spawn_blocking`](Self::spawn_blocking), or return the value from one
-    /// child and [`join`](Child::join) it.
+    /// It costs nothing to return the value from one child and [`join`](Child::join) it. And
+    /// [`spawn_blocking`](Self::spawn_blocking) is quicker for a child that waits.
+    /// [What a child may wait for](crate#what-a-child-may-wait-for) says how long such waits take, and which may still
+    /// hang.
     ///
     /// # Children that may fail
     ///
@@ -273,16 +277,18 @@ impl<'scope> Nursery<'scope, '_> {
 
     /// Spawns one child per item, and returns an iterator over their values.
     ///
-    /// `spawn_each` is eager: it takes all items before it returns, so the iterator `items` must end. The
-    /// first children may run meanwhile, some of them on this thread. An error in a value that nobody takes is
-    /// lost, see [`spawn`](Self::spawn).
+    /// `spawn_each` is eager: it takes all items before it returns, so the iterator `items` must end. An item is a
+    /// child as soon as the iterator has returned it. So other threads may run the first children while the iterator
+    /// goes on or blocks, and the iterator may wait for them. `spawn_each` itself runs no child. An error in a value
+    /// that nobody takes is lost, see [`spawn`](Self::spawn).
     ///
     /// # Batches
     ///
     /// Items are cheap: they are spawned in batches, and a batch costs about as much as one child. Batches grow, but
     /// each remains a small part of all items. A slow iterator gets small batches, so that the first
     /// children start while it goes on. The items of a batch run one after the other; when another thread is
-    /// idle, the rest of the batch is split in two. If the items are numbers, a slice or a `Vec`, and you need no
+    /// idle, the rest of the batch is split in two between two items. So an item must not wait for another item: spawn
+    /// items that do with [`spawn`](Self::spawn). If the items are numbers, a slice or a `Vec`, and you need no
     /// children, [`for_each`](crate::for_each()), [`map`](crate::map()) and [`fold`](crate::fold()) cost less for an
     /// item.
     ///
@@ -379,7 +385,10 @@ impl<'scope> Nursery<'scope, '_> {
         })
     }
 
-    /// Spawns a child that may block: on I/O, in a sleep, on a lock, or on a sibling.
+    /// Spawns a child that blocks for long or often: on I/O, in a sleep, on a lock, or on a sibling.
+    ///
+    /// Any child [may block](crate#what-a-child-may-wait-for), but then it keeps its place in the pool for some
+    /// milliseconds. A child of `spawn_blocking` never has a place, and need not wait for one.
     ///
     /// The child runs on a *side thread*, which does not count among the threads that compute for the pool. A pool
     /// starts side threads on demand, up to the number set by
@@ -435,7 +444,7 @@ impl Nursery<'_, '_> {
     /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.nest.scope().cancelled().is_some()
+        self.nest.scope().poll()
     }
 
     /// Cancels the nursery and the nurseries inside it.
@@ -496,7 +505,9 @@ impl Nursery<'_, '_> {
 
     /// Returns the nursery's numbers so far: children spawned, run, dropped unrun and so on.
     ///
-    /// Any thread may ask, and the call takes nanoseconds.
+    /// Any thread may ask, as often as it likes. A thread of the nursery that asks again and again, and does nothing
+    /// else, leaves its unstarted children to other threads at once, and its place
+    /// [after 1 ms](Pool#threads-that-block).
     ///
     /// # Examples
     ///
@@ -508,7 +519,7 @@ impl Nursery<'_, '_> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> NurseryStats {
-        NurseryStats::new(self.nest.scope().numbers())
+        NurseryStats::new(self.nest.scope().poll_numbers())
     }
 }
 

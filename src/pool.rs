@@ -36,9 +36,10 @@ const SPARES: usize = 64;
 /// A worker's thread starts when there is work for it and a place is free. The first child starts one; more
 /// start while there is more to do. So a small nursery on a pool of 512 threads starts one thread, or a few if
 /// the pool has a start hook that takes long. On a pool of one thread, a caller that computes has the only place,
-/// and no thread starts. If the system refuses to start a thread, the pool does without it, and asks again later:
-/// the thread that opened a nursery can always do all of the work. If the system refuses the first threads, all
-/// of them, the pool does not ask again.
+/// and no thread starts unless the caller [blocks](Self#threads-that-block) or computes for long while children wait.
+/// If the system refuses to start a thread, the pool does without it, and asks again later: the thread that opened
+/// a nursery can always do all of the work. If the system refuses the first threads, all of them, the pool does not
+/// ask again.
 ///
 /// Most programs need only the [shared](Self::shared) pool and the free functions. Each free function that
 /// opens a nursery, forks, holds a race, or runs a function over items ([`for_each`](crate::for_each()),
@@ -52,6 +53,31 @@ const SPARES: usize = 64;
 /// assert_eq!((a, b), (2, 4));
 /// # Ok::<(), hatchery::BuildPoolError>(())
 /// ```
+///
+/// # Threads that block
+///
+/// A thread that waits in a nursery, or calls [`block_in_place`], gives its place up, and another thread computes
+/// meanwhile: a worker that sleeps, or else a *spare* thread. A thread that blocks in another way (in a channel, on a
+/// lock, in a system call) does not say so. The pool finds out if something waits to be started:
+///
+/// - **Blocked.** A thread that has had no CPU time between two looks, 5 ms apart, and of which the system says that it
+///   waits, lends its place to another thread. The system says so on Linux only. When the thread goes on, it
+///   computes beside the others, and takes its place back when it next spawns, waits or begins a child.
+/// - **Asks again and again.** A thread that calls [`Child::is_finished`](crate::Child::is_finished) in a loop, or
+///   `stats` of a nursery, lends its place after 1 ms of that.
+/// - **Spins.** A thread that loops until a child has set a flag looks like one that computes. If nothing has begun
+///   for 100 ms, one such thread lends its place, and another one 200 ms later, and so on, until one of them has its
+///   place again. So a pool whose children compute for longer than that may run some more of them at a time than
+///   [`threads`](Self::threads) says, also a pool of one thread.
+///
+/// [`PoolStats::places_lent`] counts how often that has happened, [`PoolStats::spares_started`] how many spare threads
+/// took over, and [`PoolBuilder::spare_threads`] sets how many there may be. A place that is lent is no error. But if
+/// the number grows all the time, consider `block_in_place` or
+/// [`spawn_blocking`](crate::Nursery::spawn_blocking): they lose no time.
+///
+/// A thread named `hatchery-watcher` looks, one for the process. The same thread takes unstarted children
+/// from threads that do something else, if a worker could run them. It sleeps while all children have started. What
+/// children may wait for, and where that ends: see [What a child may wait for](crate#what-a-child-may-wait-for).
 ///
 /// # Environment
 ///
@@ -76,10 +102,11 @@ const SPARES: usize = 64;
 /// On Windows, do not let a thread-local own the last handle of a pool. Its destructor runs under a lock of the
 /// system that ending threads need, so it would wait for ever.
 ///
-/// One thread belongs to no pool: it watches the deadlines of all nurseries. It ends when a pool ends while no
-/// nursery has a deadline, and otherwise after a while without deadlines. So after the end of the last
-/// pool, the process has no thread of this crate. There are two exceptions: a thread of the pool ended the
-/// pool itself, or a nursery with a deadline was opened afterwards.
+/// Two threads belong to no pool. One knows the deadlines of all nurseries. It ends when a pool ends while no nursery
+/// has a deadline, and otherwise after a while without deadlines. The other one is the
+/// [watcher](Self#threads-that-block). It ends when a pool ends while no other pool has unstarted children, and
+/// otherwise after a while without such children. So after the end of the last pool, the process has no thread of this crate. There are two exceptions:
+/// a thread of the pool ended the pool itself, or a nursery with a deadline was opened afterwards.
 ///
 /// # Signals
 ///
@@ -372,7 +399,9 @@ pub fn threads() -> usize {
 /// Calls `f`, which may block, while another thread computes in place of the calling thread.
 ///
 /// Use it around a call that waits, in a child or body that otherwise computes. If a child mostly waits,
-/// spawn it with [`spawn_blocking`](crate::Nursery::spawn_blocking).
+/// spawn it with [`spawn_blocking`](crate::Nursery::spawn_blocking). A call that waits without `block_in_place` keeps
+/// the place for some milliseconds longer, on systems other than Linux for much longer: see
+/// [`Pool`](Pool#threads-that-block).
 ///
 /// While `f` runs, other threads can take the children that this thread spawned and has not started. (They cannot
 /// take the remaining items of a batch of `spawn_each`, or of a loop of `for_each`, that this thread is running, nor
@@ -450,6 +479,7 @@ pub struct PoolBuilder {
     name: Option<String>,
     stack_size: Option<usize>,
     spares: Option<usize>,
+    keeps_places: bool,
     hooks: Hooks,
     inherits_signals: bool,
     /// Of the shared pool only.
@@ -482,7 +512,7 @@ impl PoolBuilder {
     ///
     /// Side threads exist in addition to the threads that compute. They start when they are needed, and end after
     /// some time without work. Children for which there is no side thread wait for one, or run on a thread that
-    /// waits for the end of their nursery. With `0` all of them run there. Children that wait for
+    /// waits for the end of their nursery. With `0` all of them run there. Blocking children that wait for
     /// each other, through a channel for example, need as many side threads as there are such children.
     ///
     /// The default allows dozens of side threads.
@@ -544,9 +574,10 @@ impl PoolBuilder {
 
     /// Sets the largest number of spare threads.
     ///
-    /// They take over for threads that wait or [block in place](crate::block_in_place). They start when they
-    /// are needed, and end after some time without need. If more threads block than there may be spare threads,
-    /// fewer threads compute meanwhile. The default allows dozens.
+    /// They take over for threads that wait, [block in place](crate::block_in_place), or
+    /// [block without saying so](Pool#threads-that-block). They start when they are needed, and end after some time
+    /// without need. If more threads block than there may be spare threads, fewer threads compute meanwhile, or none:
+    /// then children that wait for each other may hang. The default is 64.
     ///
     /// # Examples
     ///
@@ -559,6 +590,27 @@ impl PoolBuilder {
     /// ```
     pub fn spare_threads(mut self, most: usize) -> Self {
         self.spares = Some(most);
+        self
+    }
+
+    /// Sets whether the place of a thread that is blocked is lent to another thread, although the thread has not said so:
+    /// see [Threads that block](Pool#threads-that-block). By default it is.
+    ///
+    /// If not, no more than [`threads`](Self::threads) threads compute, however long they block or spin. A pool of one
+    /// thread is serial then. But children that wait for each other, or for what the body does after it has spawned
+    /// them, may wait for ever: use [`spawn_blocking`](crate::Nursery::spawn_blocking) or [`block_in_place`] for these.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder().threads(1).lend_places(false).build()?;
+    /// let squares = pool.gather(|g| (0..3).for_each(|i| drop(g.spawn(move || i * i))));
+    /// assert_eq!(squares, [0, 1, 4]);
+    /// assert_eq!(pool.stats().places_lent, 0);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    pub fn lend_places(mut self, lends: bool) -> Self {
+        self.keeps_places = !lends;
         self
     }
 
@@ -645,7 +697,9 @@ impl PoolBuilder {
     /// something has moved in between.
     ///
     /// The report says no more than that. A child that computes for longer than `after` is reported, too, and so is a
-    /// body that does so, or that waits for work from outside. So choose a time longer than the longest child takes.
+    /// body that does so, or that waits for work from outside. So choose a time longer than the longest child takes,
+    /// and a few tenths of a second at least: the pool itself acts on
+    /// [threads that block](Pool#threads-that-block) before that.
     /// A thread that runs user code all the while does not answer, and its nurseries are missing in the dump.
     ///
     /// The watchdog's thread, `NAME-watchdog`, starts with the pool's first nursery. It wakes up once in that time, but
@@ -757,12 +811,13 @@ impl PoolBuilder {
             return Err(BuildPoolError::NulInName { name });
         }
         let stack_size = self.stack_size.or_else(environment::stack_size);
-        process::at_forks(scope::forget_foreign_stack);
+        process::at_forks(scope::AT_FORKS);
         let hooks = Arc::new(self.hooks);
         let core = Core::new(Config {
             threads,
             blocking_threads: self.blocking_threads.unwrap_or(blocking::MOST),
             spares: self.spares.unwrap_or(SPARES),
+            lends_places: !self.keeps_places,
             name,
             stack_size: stack_size.map(|bytes| bytes.max(LEAST_STACK)),
             inherits_signals: self.inherits_signals,
@@ -790,6 +845,7 @@ impl fmt::Debug for PoolBuilder {
             .field("name", &self.name)
             .field("stack_size", &self.stack_size)
             .field("spare_threads", &self.spares)
+            .field("lend_places", &!self.keeps_places)
             .field("on_thread_start", &self.hooks.start.is_some())
             .field("on_thread_exit", &self.hooks.exit.is_some())
             .field("inherit_signal_mask", &self.inherits_signals)

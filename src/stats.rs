@@ -39,7 +39,8 @@ macro_rules! stats {
             /// Times that children went to the pool's common queue, because the queue of no thread could hold them.
             ///
             /// A thread without a part in their nursery had spawned them, or a thread left them behind when it was
-            /// about to sleep, or a thread had taken them by mistake.
+            /// about to sleep, or a thread had taken them by mistake, or they were taken from a thread that did something
+            /// else for long.
             pub injected: u64,
             /// Times that a thread went to sleep in a nursery or a `join`, because there was nothing that it could run.
             pub parked: u64,
@@ -120,6 +121,9 @@ stats! {
         pub wake_ups: u64,
         /// Times that a spare thread was started or called back, to take over for a thread that waits or blocks.
         pub spares_started: u64,
+        /// Times that the place of a thread was lent to another, because the thread was blocked without saying so, or
+        /// because nothing had begun for long: see [`Pool`](crate::Pool#threads-that-block).
+        pub places_lent: u64,
         /// Workers that were started so far, without spare threads.
         pub workers: usize,
         /// Spare threads that exist now.
@@ -152,14 +156,17 @@ stats! {
 
 impl PoolStats {
     pub(crate) fn of(core: &Core) -> Self {
-        let [wake_ups, spares_started] = core.wakes();
+        let [wake_ups, spares_started, places_lent, taken] = core.wakes();
+        let counted = Self::counted(core.numbers());
         Self {
+            injected: counted.injected + taken,
             wake_ups,
             spares_started,
+            places_lent,
             workers: core.workers_started(),
             spare_threads: core.idle.snapshot()[4],
             blocking_threads: core.blocking.snapshot()[2],
-            ..Self::counted(core.numbers())
+            ..counted
         }
     }
 }
@@ -174,7 +181,8 @@ impl fmt::Display for PoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_counted(f)?;
         write!(f, ", {} wake-ups, ", self.wake_ups)?;
-        write!(f, "{} spares started; ", self.spares_started)?;
+        write!(f, "{} spares started, ", self.spares_started)?;
+        write!(f, "{} places lent; ", self.places_lent)?;
         write!(f, "{} workers, ", self.workers)?;
         write!(f, "{} spare threads, ", self.spare_threads)?;
         write!(f, "{} blocking threads", self.blocking_threads)

@@ -678,7 +678,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.nest.cancelled().is_some()
+        self.nest.poll()
     }
 
     /// Returns an error if the nursery is cancelled.
@@ -734,7 +734,7 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> NurseryStats {
-        NurseryStats::new(self.nest.numbers())
+        NurseryStats::new(self.nest.poll_numbers())
     }
 }
 

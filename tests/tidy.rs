@@ -9,28 +9,35 @@ mod laws;
 mod layers;
 
 /// Files that may contain unsafe code.
-const UNSAFE: [&str; 23] = [
+const UNSAFE: [&str; 30] = [
     "src/engine/frame/fork.rs",
+    "src/engine/frame/holding.rs",
     "src/engine/frame/mod.rs",
     "src/engine/frame/stage.rs",
     "src/engine/limit.rs",
     "src/engine/links.rs",
+    "src/engine/revoke.rs",
     "src/engine/shared.rs",
+    "src/platform/activity.rs",
+    "src/platform/barrier.rs",
     "src/platform/cpus.rs",
     "src/platform/lazy.rs",
     "src/platform/process.rs",
     "src/protocol/roster.rs",
     "src/scope/cancel.rs",
+    "src/scope/filling.rs",
     "src/scope/fork.rs",
     "src/scope/lineage.rs",
     "src/scope/nest.rs",
     "src/scope/partial.rs",
     "src/task/arena.rs",
     "src/task/consume.rs",
+    "src/task/growing.rs",
     "src/task/list.rs",
     "src/task/memory.rs",
     "src/task/owned.rs",
     "src/task/placement.rs",
+    "src/task/private.rs",
     "src/task/record.rs",
     "src/task/slab.rs",
 ];

@@ -23,6 +23,7 @@ use crate::protocol::idle::{Field, Idle};
 use crate::protocol::injector::Injector;
 use crate::protocol::roster;
 use crate::protocol::threads::Threads;
+use crate::protocol::watch::Watch;
 
 /// How often to look, and what to do if nothing has moved.
 #[derive(Clone, Copy)]
@@ -70,8 +71,10 @@ pub(crate) struct Mains {
     /// A worker's or a spare's, by its index among the sleepers.
     pub(crate) worker: fn(Arc<Core>, usize),
     pub(crate) watchdog: fn(&Core, Watchdog),
+    /// Watches this pool from now on: see `watcher`. False if there is nobody to do so.
+    pub(crate) watch: fn(&Arc<Core>) -> bool,
     /// Called when a pool has ended.
-    pub(crate) timer_is_not_needed: fn(),
+    pub(crate) timer_is_not_needed: fn(&Core),
 }
 
 /// What a pool is made of.
@@ -89,6 +92,8 @@ pub(crate) struct Config {
     pub(crate) on_all_cpus: bool,
     /// Workers beyond `threads` that may stand in for absent workers.
     pub(crate) spares: usize,
+    /// Whether the places of blocked threads are lent that have not said that they block.
+    pub(crate) lends_places: bool,
     /// User code that runs on the threads; it belongs to the pool's handle.
     pub(crate) hooks: Weak<Hooks>,
     /// Tells what the layer above knows about a nursery.
@@ -144,10 +149,10 @@ impl Roster {
 /// One pool.
 pub(crate) struct Core {
     /// Itself, for new threads.
-    me: Weak<Self>,
+    pub(super) me: Weak<Self>,
     /// The process that the pool's threads belong to.
     process: Process,
-    config: Config,
+    pub(super) config: Config,
     pub(crate) idle: Idle,
     pub(crate) roster: Roster,
     pub(crate) injector: Injector<Run>,
@@ -167,12 +172,18 @@ pub(crate) struct Core {
     /// How many times a worker that slept was roused.
     wake_ups: Common,
     /// Whether the watchdog was started, if there is to be one.
-    is_watched: OnceLock<()>,
+    has_watchdog: OnceLock<()>,
     pub(super) stop: Stop,
     /// Where threads wait that have asked all threads what they have open.
     pub(super) answers: Answers,
     /// How many times a spare has stood in for an absent worker.
-    compensations: Common,
+    pub(super) compensations: Common,
+    /// How many times the place of a blocked thread was lent to another.
+    pub(super) lent: Common,
+    /// How many times children were taken from a thread that held them.
+    pub(super) taken: Common,
+    /// Whether the watcher looks at this pool.
+    pub(super) watch: Watch,
 }
 
 impl Core {
@@ -197,10 +208,13 @@ impl Core {
             has_begun: AtomicBool::new(false),
             config,
             wake_ups: Common::default(),
-            is_watched: OnceLock::new(),
+            has_watchdog: OnceLock::new(),
             stop: Stop::default(),
             answers: Answers::default(),
             compensations: Common::default(),
+            lent: Common::default(),
+            taken: Common::default(),
+            watch: Watch::new(),
         })
     }
 
@@ -277,9 +291,9 @@ impl Core {
             .read_with_departed(|slots, all| all.with(slots.iter().map(|slot| &*slot.tally)))
     }
 
-    /// How often sleeping workers were woken so far, and how often spares stood in.
-    pub(crate) fn wakes(&self) -> [u64; 2] {
-        [self.wake_ups.get(), self.compensations.get()]
+    /// How often sleeping workers were woken, spares stood in, places were lent and children were taken.
+    pub(crate) fn wakes(&self) -> [u64; 4] {
+        [&self.wake_ups, &self.compensations, &self.lent, &self.taken].map(Common::get)
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -359,7 +373,7 @@ impl Core {
         if self.is_over() {
             return;
         }
-        self.is_watched.get_or_init(|| {
+        self.has_watchdog.get_or_init(|| {
             let core = Arc::clone(self);
             let main = self.config.mains.watchdog;
             let name = format!("{}-watchdog", self.config.name);
@@ -376,11 +390,6 @@ impl Core {
         let is_worker = |slot| workers.values().any(|worker| ptr::eq(&**worker, slot));
         let mut slots = self.roster.held();
         slots.any(|slot| slot.doing() != Doing::Away && !is_worker(slot))
-    }
-
-    /// Counts that a spare stands in for an absent worker.
-    pub(crate) fn note_compensation(&self) {
-        self.compensations.add(1);
     }
 
     /// Notes the slot of a worker that has started.
@@ -402,7 +411,7 @@ impl Core {
         self.stop.end();
         self.blocking.close();
         self.all_threads.take().into_iter().for_each(Thread::join);
-        (self.config.mains.timer_is_not_needed)();
+        (self.config.mains.timer_is_not_needed)(self);
         failpoint::reach(Failpoint::ShutdownEnded);
     }
 }
@@ -472,6 +481,13 @@ impl Field for Core {
         }
         failpoint::reach(Failpoint::SpareStarted);
         true
+    }
+
+    #[inline]
+    fn watch(&self) {
+        if !self.watch.is_on() {
+            self.watch_now();
+        }
     }
 }
 

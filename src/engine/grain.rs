@@ -137,3 +137,30 @@ impl Steps {
         self.are_long()
     }
 }
+
+/// How long a thread looks in vain whether something is over before it lends its place. If more time than this passes
+/// between two looks, the thread has done something else.
+const VAIN: Duration = Duration::from_millis(1);
+
+/// Looks in a row that were in vain.
+#[derive(Clone, Copy)]
+pub(crate) struct VainLooks {
+    first: Tick,
+    last: Tick,
+}
+
+impl VainLooks {
+    /// What is known after one more look, which is now.
+    pub(crate) fn after(before: Option<Self>) -> Self {
+        let now = clock::tick();
+        let first = before
+            .filter(|before| now - before.last < VAIN)
+            .map_or(now, |before| before.first);
+        Self { first, last: now }
+    }
+
+    /// Whether the thread has looked for long.
+    pub(crate) fn are_many(self) -> bool {
+        self.last - self.first >= VAIN
+    }
+}

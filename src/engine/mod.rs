@@ -12,12 +12,15 @@ mod execute;
 pub(crate) mod frame;
 pub(crate) mod grain;
 pub(crate) mod hooks;
+mod lending;
 pub(crate) mod limit;
 mod links;
 pub(crate) mod node;
+pub(crate) mod polling;
 pub(crate) mod publish;
 pub(crate) mod report;
 mod reporting;
+pub(crate) mod revoke;
 pub(crate) mod seat;
 mod share;
 pub(crate) mod shared;
@@ -28,11 +31,13 @@ pub(crate) mod timer;
 pub(crate) mod turns;
 pub(crate) mod wait;
 pub(crate) mod watchdog;
+pub(crate) mod watcher;
 pub(crate) mod worker;
 
 /// What the threads of a pool run.
 pub(crate) const MAINS: core::Mains = core::Mains {
     worker: worker::main,
     watchdog: watchdog::main,
-    timer_is_not_needed: timer::dismiss,
+    watch: watcher::watch,
+    timer_is_not_needed: watcher::dismiss,
 };

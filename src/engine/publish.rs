@@ -22,6 +22,7 @@ use crate::engine::seat::Seat;
 use crate::engine::shared::Run;
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
+use crate::protocol::idle::Field;
 use crate::task::list::PendingList;
 use crate::task::record::Queued;
 
@@ -41,7 +42,7 @@ impl Seat {
             Some(frame) if frame.seat.is_active() => frame.queue(child),
             // This thread may block, and answers no requests meanwhile.
             Some(frame) => {
-                frame.list.push(child);
+                frame.push(child);
                 frame.give_away();
             }
             None => Self::with(scope.core(), |seat| {
@@ -130,6 +131,7 @@ impl Seat {
     fn answer(&self) {
         self.tally()[Counter::Answers].add(1);
         failpoint::reach(Failpoint::RequestAnswered);
+        self.regain_place();
         self.report_if_wanted();
         if self.steps.end() {
             self.offer_all();
@@ -149,7 +151,12 @@ impl Seat {
         }
         let has_given = self.give(Reason::Asked, || {
             requests.clear();
-            self.has_workers() && requests.are_wanted(idle)
+            let is_wanted = self.has_workers() && requests.are_wanted(idle);
+            if !is_wanted {
+                // Nobody asks again when a thread is blocked that has a place.
+                self.core.watch();
+            }
+            is_wanted
         });
         if has_given && is_eager() {
             self.eager.set(self.eager.get() - 1);
@@ -164,23 +171,6 @@ impl Seat {
             && self.core.has_workers()
             && self.core.idle.seems_hungry()
             && !self.slot().requests.has_asker()
-    }
-
-    /// Publishes half of what the outermost frame holds, unless the deque holds `private` children
-    /// already. One of this thread's frames holds `private` children; so while this thread runs a
-    /// long task, it hides no more than it shows.
-    pub(crate) fn offer_unless_shown(&self, private: u32) {
-        // If every frame holds a few children, the outer frames have shown more already.
-        if self.slot().public() < private {
-            self.offer();
-        }
-    }
-
-    /// Publishes half of what the outermost frame holds.
-    #[cold]
-    #[inline(never)]
-    fn offer(&self) {
-        self.give(Reason::Unasked, || self.has_workers());
     }
 
     /// Publishes all that this thread holds, because what it does next may take long. In a pool that computes on one
@@ -306,6 +296,10 @@ impl Frame<'_> {
     }
 
     fn expose(&self, scope: &Node, children: PendingList) {
+        if children.is_empty() {
+            // Another thread has taken them.
+            return;
+        }
         let first = children.begin();
         let run = Run::new(scope, children, self.seat.next_run_number());
         if !self.is_orderly() {

@@ -1,7 +1,7 @@
 //! What a thread writes into its report.
 
 use crate::engine::core::Core;
-use crate::engine::frame::Frame;
+use crate::engine::frame::{self, Frame};
 use crate::engine::node::Node;
 use crate::engine::report::{Id, Report, Seen, WaitsFor};
 use crate::engine::seat::Seat;
@@ -28,6 +28,20 @@ impl Report {
         if let Some((scope, waits_for)) = waits {
             report.add(core, scope, 0);
             report.waits = Some((Id::of(scope), waits_for));
+        }
+        report
+    }
+
+    /// What another thread has open in the pool and holds children of, by the chain of its frames (`frame::holding`). The
+    /// calling thread has revoked its lock.
+    pub(super) fn of_another(core: &Core, frames: *const ()) -> Self {
+        let mut report = Self::default();
+        frame::look_at(frames, core, FRAMES, |scope, unstarted| {
+            report.add(core, scope, unstarted as usize);
+        });
+        for seen in &mut report.nurseries {
+            // What this thread runs, and not the other one.
+            seen.facts.running = None;
         }
         report
     }

@@ -8,23 +8,21 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::grain::{Rhythm, Steps};
-use crate::engine::shared::{Run, Slot, SlotRef};
+use crate::engine::grain::{Rhythm, Steps, VainLooks};
+use crate::engine::shared::{Place, Run, Slot, SlotRef, ThreadRef};
 use crate::engine::tally::Tally;
+use crate::platform::activity::Activity;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::failpoint::{self, Failpoint};
-use crate::platform::sync::Arc;
+use crate::platform::sync::{Arc, lock};
 use crate::platform::thread;
+use crate::task::private::PrivateRef;
 
 /// How long a worker parks in a wait before a spare may stand in for it. Most waits of a recursion
 /// are shorter, or there is soon something to run below the awaited child, which a spare would take
 /// away from the worker. A list of 1000 forks took 1.2 to 1.5 times as long as without spares when
 /// a spare came at once, and 1.1 times as long when it came after this time.
 const SHORT_WAIT: Duration = Duration::from_millis(20);
-
-/// How many children a frame keeps to itself at first. An offer costs about as much as running this
-/// many empty children.
-const MOST: u32 = 8;
 
 /// The private side of one thread's part in one pool.
 pub(crate) struct Seat {
@@ -34,8 +32,6 @@ pub(crate) struct Seat {
     pub(crate) slot: SlotRef,
     /// The thread whose seat this is.
     pub(crate) thread: *const u8,
-    /// Children that a frame may keep to itself before it offers half: see `publish`.
-    pub(crate) most: u32,
     /// Shared work: this thread at one end, thieves at the other.
     deque: Deque<Run>,
     /// Runs pushed to the deque so far, less those that this thread took back.
@@ -48,6 +44,8 @@ pub(crate) struct Seat {
     pub(crate) eager: Cell<u32>,
     /// How long this thread answers nobody.
     pub(crate) steps: Steps,
+    /// The vain looks that came last, if there were any.
+    pub(crate) vain: Cell<Option<VainLooks>>,
     /// Children that have left others behind; wraps.
     pub(crate) left: Cell<u32>,
     /// Whether it is the turn of others, and this thread has not looked for them yet.
@@ -55,9 +53,6 @@ pub(crate) struct Seat {
     /// How often one of its frames has given in a row while the oldest child stayed the same: see
     /// `turns`.
     pub(crate) spree: Cell<Spree>,
-    /// Whether this thread has a place: a worker, or a guest with a nursery open. A thread may have
-    /// seats in several pools, but has a place in one of them at a time.
-    is_active: Cell<bool>,
     kind: Kind,
 }
 
@@ -81,24 +76,33 @@ pub(crate) enum Kind {
 
 impl Seat {
     pub(crate) fn new(core: Arc<Core>, own_slot: Arc<Slot>, deque: Deque<Run>, kind: Kind) -> Self {
+        *lock(&own_slot.thread) = Some(ThreadRef {
+            private: PrivateRef::own(),
+            activity: Activity::own(),
+            is_worker: kind != Kind::Guest,
+        });
+        // A worker starts with a place.
+        own_slot.set_place(if kind == Kind::Guest {
+            Place::None
+        } else {
+            Place::Held
+        });
         Self {
             slot: SlotRef::new(&own_slot),
             // A reused slot still has the count of its former owner.
             runs: Cell::new(own_slot.stolen()),
             own_slot,
             thread: thread::token(),
-            // In a pool that computes on one thread, nobody would take an offer.
-            most: if core.threads() > 1 { MOST } else { u32::MAX },
             core,
             deque,
             claims: Cell::new(0),
             forks: Rhythm::new(),
             eager: Cell::new(0),
             steps: Steps::new(),
+            vain: Cell::new(None),
             left: Cell::new(0),
             is_turn: Cell::new(false),
             spree: Cell::default(),
-            is_active: Cell::new(kind != Kind::Guest),
             kind,
         }
     }
@@ -137,26 +141,52 @@ impl Seat {
         self.kind != Kind::Guest
     }
 
-    /// Whether the seat's own thread will look at what lies in its deque.
+    /// Whether the seat's own thread has a place, and will look at what lies in its deque: a worker, or a guest with a
+    /// nursery open. A thread may have seats in several pools, but has a place in one of them at a time.
     #[inline]
     pub(crate) fn is_active(&self) -> bool {
-        self.is_active.get()
+        self.own_slot.has_place()
     }
 
     pub(super) fn take_place(&self) {
         self.core.idle.take_place_anyway();
-        self.is_active.set(true);
+        self.own_slot.set_place(Place::Held);
         if self.is_worker() {
             self.core.idle.note_return();
         }
     }
 
     pub(super) fn give_up_place(&self) {
-        self.is_active.set(false);
-        if self.is_worker() {
-            self.core.idle.leave(&*self.core);
-        } else {
-            self.core.idle.vacate(&*self.core);
+        if self.own_slot.set_place(Place::None) != Place::Lent {
+            self.core.leave(self.is_worker());
+        }
+    }
+
+    /// Takes a place again, if the place was lent while this thread was blocked or did not answer.
+    #[inline]
+    pub(crate) fn regain_place(&self) {
+        if !self.own_slot.holds_place() && self.is_active() {
+            self.take_place();
+        }
+    }
+
+    /// Lends the place of this thread, which goes on without one until it regains it.
+    pub(crate) fn lend_place(&self) {
+        self.core.lend(&self.own_slot, self.is_worker());
+    }
+
+    /// Notes that this worker has its place no longer: it is about to give it up by the protocol of places.
+    pub(crate) fn forget_place(&self) {
+        if self.own_slot.set_place(Place::None) == Place::Lent {
+            self.core.idle.take_place_anyway();
+            self.core.idle.note_return();
+        }
+    }
+
+    /// Notes that this worker has a place: it was roused.
+    pub(crate) fn note_place(&self) {
+        if !self.is_active() {
+            self.own_slot.set_place(Place::Held);
         }
     }
 
@@ -165,13 +195,17 @@ impl Seat {
     /// it for [`SHORT_WAIT`].
     pub(crate) fn park_without_place(&self, mut look: impl FnMut() -> GoOn) {
         let parker = &self.own_slot.parker;
-        if !self.is_active.replace(false) {
-            parker.park();
-            look();
-            return;
-        }
-        self.core.idle.vacate(&*self.core);
         let mut may_be_short = self.is_worker();
+        match self.own_slot.set_place(Place::None) {
+            Place::None => {
+                parker.park();
+                look();
+                return;
+            }
+            Place::Held => self.core.idle.vacate(&*self.core),
+            // It was given up before, and the worker was counted as absent.
+            Place::Lent => may_be_short = false,
+        }
         loop {
             if !may_be_short {
                 parker.park();
@@ -185,7 +219,7 @@ impl Seat {
                 GoOn::IfThereIsRoom if self.core.idle.try_take_place() => {}
                 GoOn::IfThereIsRoom => continue,
             }
-            self.is_active.set(true);
+            self.own_slot.set_place(Place::Held);
             if self.is_worker() && !may_be_short {
                 self.core.idle.note_return();
             }
@@ -223,7 +257,12 @@ pub(crate) enum GoOn {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if self.kind != Kind::Worker && !self.core.is_orphan() {
+        if self.core.is_orphan() {
+            // A thread that is not here may hold the lock.
+            return;
+        }
+        *lock(&self.own_slot.thread) = None;
+        if self.kind != Kind::Worker {
             let gone = Deque::new_lifo();
             let deque = std::mem::replace(&mut self.deque, gone);
             self.core.roster.check_out(self.shared_slot(), deque);

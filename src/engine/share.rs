@@ -2,8 +2,9 @@
 //!
 //! When a thread shares something, and what: see `publish`.
 
+use crate::engine::core::Core;
 use crate::engine::seat::Seat;
-use crate::engine::shared::Run;
+use crate::engine::shared::{Run, Slot};
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::task::list::PendingList;
@@ -122,13 +123,30 @@ impl Seat {
         self.tally()[Counter::Injected].add(1);
         // Once it is in the list, the run may be over and its nursery closed.
         let home = run.scope().home();
-        self.core.injector.push(run);
-        failpoint::reach(Failpoint::StrayPut);
-        self.core.idle.wake_one(&*self.core);
+        _ = hand_over(run, &self.core);
         // The home may be this thread itself: a waiter that gives a permit back after its last look
         // sends on what was held back, and is about to park. Model:
         // `models::limits_a_vain_look_loses_nothing`.
         home.leave_token(self.slot());
+    }
+}
+
+/// Puts a run where idle workers and its nursery's home look; returns whether a worker is on its way. The home is not
+/// told.
+fn hand_over(run: Run, core: &Core) -> bool {
+    core.injector.push(run);
+    failpoint::reach(Failpoint::StrayPut);
+    core.idle.wake_one(core)
+}
+
+/// Puts a run where idle workers and its nursery's home look, for a worker. The home is told only if there are none:
+/// a home that resumes takes a place, whether or not one is left. `slot` is a slot of the same pool, which lives meanwhile.
+pub(crate) fn hand_to_worker(run: Run, core: &Core, slot: &Slot) {
+    let home = run.scope().home();
+    run.scope()
+        .tally(|numbers| _ = numbers[Counter::Injected].add(1));
+    if !hand_over(run, core) && !core.has_workers() {
+        home.leave_token(slot);
     }
 }
 

@@ -13,12 +13,14 @@ use crossbeam_utils::CachePadded;
 use crate::engine::node::Node;
 use crate::engine::report::{Desk, Id};
 use crate::engine::tally::Tally;
+use crate::platform::activity::Activity;
 use crate::platform::deque::{Steal, Stealer};
 use crate::platform::parker::Parker;
-use crate::platform::sync::atomic::{AtomicBool, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::platform::sync::{Arc, Mutex, hints, lock};
 use crate::protocol::requests::Requests;
 use crate::task::list::PendingList;
+use crate::task::private::PrivateRef;
 
 /// Unstarted children of one nursery that left its private lists; one unit of its count.
 #[must_use]
@@ -114,6 +116,24 @@ impl Doing {
     ];
 }
 
+/// The owner of a slot, for the watcher.
+#[derive(Clone, Copy)]
+pub(crate) struct ThreadRef {
+    pub(crate) private: PrivateRef,
+    pub(crate) activity: Activity,
+    pub(crate) is_worker: bool,
+}
+
+/// Whether a thread has a place in its pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Place {
+    None,
+    Held,
+    /// It is counted as having none, and does not know yet: it takes one again when it comes back to the pool.
+    Lent,
+}
+
 /// The number that stands for no stolen runs. In tests it is close to where it wraps.
 const NONE_STOLEN: u32 = if cfg!(test) { u32::MAX - 9 } else { 0 };
 
@@ -136,6 +156,10 @@ pub(crate) struct Slot {
     pub(crate) tally: CachePadded<Tally>,
     /// Where others ask what the owner has open.
     pub(crate) desk: Desk,
+    /// The owner's thread, while there is one. It does not end while this is locked.
+    pub(crate) thread: Mutex<Option<ThreadRef>>,
+    /// Whether the owner has a place: see [`Slot::lend`].
+    place: AtomicU8,
     /// The nursery of the children that the owner has taken last, and the child, if it was only
     /// one; null if there is none.
     taken: [hints::AtomicPtr<()>; 2],
@@ -154,6 +178,8 @@ impl Slot {
             owner: Mutex::new(owner),
             tally: CachePadded::default(),
             desk: Desk::default(),
+            thread: Mutex::new(None),
+            place: AtomicU8::new(Place::None as u8),
             taken: Default::default(),
         }
     }
@@ -193,6 +219,42 @@ impl Slot {
     pub(crate) fn at(&self) -> Option<(Id, Option<Id>)> {
         let [scope, only] = self.taken.each_ref().map(|at| at.load(Ordering::Relaxed));
         Id::some(scope).map(|scope| (scope, Id::some(only)))
+    }
+
+    /// Whether the owner has a place, as far as it knows.
+    #[inline]
+    pub(crate) fn has_place(&self) -> bool {
+        self.place.load(Ordering::Relaxed) != Place::None as u8
+    }
+
+    /// Whether the owner has a place that nobody has lent.
+    pub(crate) fn holds_place(&self) -> bool {
+        self.place.load(Ordering::Relaxed) == Place::Held as u8
+    }
+
+    /// Whether the owner's place is lent.
+    pub(crate) fn has_lent(&self) -> bool {
+        self.place.load(Ordering::Relaxed) == Place::Lent as u8
+    }
+
+    /// Notes whether the owner has a place from now on; returns what was so before. The owner calls this.
+    pub(crate) fn set_place(&self, place: Place) -> Place {
+        // ORDERING: Relaxed: what counts is who comes first, the owner or the thread that lends.
+        match self.place.swap(place as u8, Ordering::Relaxed) {
+            0 => Place::None,
+            1 => Place::Held,
+            _ => Place::Lent,
+        }
+    }
+
+    /// Notes that the owner's place is lent; false if it has none, or others were first. The caller gives it up for the owner.
+    #[must_use]
+    pub(crate) fn lend(&self) -> bool {
+        let [held, lent] = [Place::Held, Place::Lent].map(|place| place as u8);
+        // ORDERING: Relaxed as in `set_place`.
+        self.place
+            .compare_exchange(held, lent, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 
     pub(crate) fn has_work(&self) -> bool {

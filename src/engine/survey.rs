@@ -6,6 +6,7 @@ use crate::engine::core::Core;
 use crate::engine::report::{Id, Report};
 use crate::engine::reporting;
 use crate::engine::shared::{Doing, Slot};
+use crate::engine::watcher;
 use crate::platform::clock;
 use crate::platform::sync::Arc;
 
@@ -18,6 +19,8 @@ pub(crate) struct Found {
     pub(crate) doing: Doing,
     /// None if the owner has not answered.
     pub(crate) report: Option<Arc<Report>>,
+    /// What could be learned of an owner that has not answered.
+    pub(crate) looked_into: Option<Report>,
     /// The nursery of the children that the owner has taken last, and the child, if it was only
     /// one.
     pub(crate) at: Option<(Id, Option<Id>)>,
@@ -86,19 +89,22 @@ impl Core {
             self.answers.wait();
         }
         Survey {
-            slots: asked.into_iter().map(Self::find).collect(),
+            slots: asked.into_iter().map(|asked| self.find(asked)).collect(),
             injected: self.injector.each(|run| Id::of(run.scope())),
             blocking: self.blocking.whose(),
         }
     }
 
-    fn find(asked: Asked) -> Found {
+    fn find(&self, asked: Asked) -> Found {
         let Asked { slot, report, .. } = asked;
+        let looks = report.is_none() && slot.doing() == Doing::Running;
+        let looked_into = looks.then(|| watcher::look_into(self, &slot)).flatten();
         Found {
             id: Id::of(Arc::as_ptr(&slot)),
             owner: slot.owner(),
             doing: slot.doing(),
             report,
+            looked_into,
             at: slot.at(),
         }
     }

@@ -24,7 +24,11 @@ pub(crate) const RETIREMENT: Duration = Duration::from_secs(10);
 #[cfg(test)]
 pub(crate) const RETIREMENT: Duration = Duration::from_millis(1);
 
-struct Timer {
+/// A thread that sleeps until the next of some deadlines.
+pub(super) struct Timer {
+    name: &'static str,
+    /// Called when a deadline has passed.
+    passed: fn(),
     deadlines: Deadlines,
     /// The present thread, and earlier threads that may not be over yet. Locked in the steps of
     /// `deadlines` only.
@@ -32,17 +36,24 @@ struct Timer {
 }
 
 statics! {
-    static TIMER: PerProcess<Timer> = PerProcess::first(Timer::new());
+    static TIMER: PerProcess<Timer> = PerProcess::first(Timer::of_epochs());
 }
 
 /// The timer of this process.
 fn own() -> &'static Timer {
-    TIMER.get(|_| Timer::new())
+    TIMER.get(|_| Timer::of_epochs())
 }
 
 impl Timer {
-    const fn new() -> Self {
+    const fn of_epochs() -> Self {
+        Self::new("hatchery-timer", || _ = EPOCH.advance())
+    }
+
+    /// A timer whose thread has this name, and calls `passed` when a deadline has passed.
+    pub(super) const fn new(name: &'static str, passed: fn()) -> Self {
         Self {
+            name,
+            passed,
             deadlines: Deadlines::new(RETIREMENT),
             threads: Mutex::new(Vec::new()),
         }
@@ -50,7 +61,7 @@ impl Timer {
 
     /// Starts the timer's thread with this number; false if the system refuses it.
     fn start(&'static self, number: u64) -> bool {
-        let name = "hatchery-timer".to_owned();
+        let name = self.name.to_owned();
         let Ok(thread) = Thread::start_aside(name, move || self.run(number)) else {
             return false;
         };
@@ -60,12 +71,36 @@ impl Timer {
         true
     }
 
+    /// Adds a deadline; none if there is no thread to sleep until then.
+    pub(super) fn add(&'static self, deadline: Instant) -> Option<Entry> {
+        #[cfg(test)]
+        if crate::platform::thread::refused::are() {
+            return None;
+        }
+        self.deadlines.add(deadline, |number| self.start(number))
+    }
+
+    /// Removes a deadline that nobody waits for any more.
+    pub(super) fn remove(&self, entry: &Entry) {
+        self.deadlines.remove(entry);
+    }
+
+    /// Ends the thread and waits for it, if there is no deadline.
+    pub(super) fn end(&self) {
+        let take = || std::mem::take(&mut *lock(&self.threads));
+        let threads = self.deadlines.dismiss(take).unwrap_or_default();
+        threads.into_iter().for_each(Thread::join);
+    }
+
     fn run(&self, number: u64) {
         let mut pending = self.deadlines.attend();
         loop {
             let now = clock::now();
             if pending.take_passed(now) {
-                EPOCH.advance();
+                drop(pending);
+                (self.passed)();
+                pending = self.deadlines.attend();
+                continue;
             }
             match self.deadlines.sleep(pending, number, now) {
                 Some(awake) => pending = awake,
@@ -77,10 +112,7 @@ impl Timer {
 
 /// Ends the timer's thread and waits for it, if there is no deadline.
 pub(crate) fn dismiss() {
-    let timer = own();
-    let take = || std::mem::take(&mut *lock(&timer.threads));
-    let threads = timer.deadlines.dismiss(take).unwrap_or_default();
-    threads.into_iter().for_each(Thread::join);
+    own().end();
 }
 
 /// A deadline that the timer's thread knows until this is dropped.
@@ -92,14 +124,8 @@ pub(crate) struct Watch {
 impl Watch {
     /// Makes the epoch advance at `deadline`; none if there is no thread to do so.
     pub(crate) fn start(deadline: Instant) -> Option<Self> {
-        #[cfg(test)]
-        if crate::platform::thread::refused::are() {
-            return None;
-        }
         let timer = own();
-        let entry = timer
-            .deadlines
-            .add(deadline, |number| timer.start(number))?;
+        let entry = timer.add(deadline)?;
         Some(Self { timer, entry })
     }
 }
@@ -107,7 +133,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if std::ptr::eq(self.timer, own()) {
-            self.timer.deadlines.remove(&self.entry);
+            self.timer.remove(&self.entry);
         }
     }
 }
@@ -125,9 +151,8 @@ mod tests {
     use super::*;
 
     impl Timer {
-        fn add(&'static self, after: Duration) -> Entry {
-            let start = |number| self.start(number);
-            let entry = self.deadlines.add(clock::now() + after, start);
+        fn add_after(&'static self, after: Duration) -> Entry {
+            let entry = self.add(clock::now() + after);
             entry.expect("a thread can be had")
         }
 
@@ -144,16 +169,16 @@ mod tests {
 
     #[test]
     fn the_thread_retires_and_another_one_comes_for_the_next_deadline() {
-        static TIMER: Timer = Timer::new();
+        static TIMER: Timer = Timer::of_epochs();
         for after in [FAR, Duration::ZERO, FAR] {
-            let entry = TIMER.add(after);
+            let entry = TIMER.add_after(after);
             TIMER.deadlines.remove(&entry);
             assert_eq!(TIMER.join(), 1, "after a deadline in {after:?}");
         }
         // It stays as long as there is a deadline, and does what it is for.
-        let far = TIMER.add(FAR);
+        let far = TIMER.add_after(FAR);
         let before = EPOCH.now();
-        TIMER.add(Duration::ZERO);
+        TIMER.add_after(Duration::ZERO);
         while EPOCH.now() == before {
             std::thread::yield_now();
         }
@@ -165,11 +190,11 @@ mod tests {
 
     #[test]
     fn deadlines_that_come_and_go_all_the_time_are_noticed_whoever_retires_meanwhile() {
-        static TIMER: Timer = Timer::new();
+        static TIMER: Timer = Timer::of_epochs();
         for round in 0..300 {
             let before = EPOCH.now();
-            let far = TIMER.add(FAR);
-            TIMER.add(Duration::from_micros(round * 7));
+            let far = TIMER.add_after(FAR);
+            TIMER.add_after(Duration::from_micros(round * 7));
             TIMER.deadlines.remove(&far);
             while EPOCH.now() == before {
                 std::thread::yield_now();

@@ -41,6 +41,7 @@ use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process;
 use crate::platform::thread::pause;
+use crate::task::list::PendingList;
 use crate::task::record::{Class, Handle, Running};
 
 /// How often a waiter looks before it parks, with pauses that double in between: about 4 us in all,
@@ -67,16 +68,6 @@ impl Seat {
     #[inline(never)]
     fn wait_for_the_rest(&self, body: &Frame<'_>, scope: &Node) {
         self.wait(body, scope, &End(body, scope));
-    }
-
-    /// Runs the oldest child of `scope` that this thread holds, if it holds more than `several`.
-    pub(crate) fn run_one_of_several(scope: &Node, several: u32) {
-        Frame::with_current(|frame| {
-            let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
-            if let Some(frame) = frame.filter(|frame| frame.list.len() > several) {
-                _ = frame.run_oldest();
-            }
-        });
     }
 
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
@@ -132,6 +123,7 @@ impl Seat {
 
     fn wait(&self, frame: &Frame<'_>, scope: &Node, awaited: &impl Awaited) {
         let helps = frame.is_body_of(scope);
+        frame.give_away_if_it_must();
         let mut has_parked = false;
         while !awaited.is_over() {
             if self.core.is_orphan() {
@@ -275,7 +267,9 @@ impl Seat {
         if own {
             Frame::with_current(|frame| {
                 if let Some(frame) = frame {
-                    run.take_back(self, &frame.list);
+                    let children = PendingList::new();
+                    run.take_back(self, &children);
+                    frame.append(&children);
                 }
             });
         } else {

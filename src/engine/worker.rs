@@ -49,6 +49,7 @@ pub(crate) fn main(core: Arc<Core>, index: usize) {
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
         // The hook is user code and may take long, so nobody counts on the worker.
+        seat.forget_place();
         core.idle.stand_aside(&*core);
         seat.slot().set_doing(Doing::Sleeping);
     }
@@ -86,6 +87,7 @@ fn run(seat: &Seat, index: usize) {
     let root = Frame::root(seat);
     if root.enter(|| work(seat, index)) {
         // The last search has left the place and the mark that came with the rousing.
+        seat.forget_place();
         seat.core.idle.found(&*seat.core);
         seat.core.idle.vacate(&*seat.core);
     }
@@ -118,6 +120,7 @@ fn work(seat: &Seat, index: usize) -> bool {
         if seat.core.is_shut_down() {
             return true;
         }
+        seat.forget_place();
         seat.slot().asleep.store(true, Ordering::Relaxed);
         seat.core.idle.announce(index, &*seat.core);
         rouse_all_if_over(&seat.core);
@@ -213,6 +216,7 @@ fn execute(seat: &Seat, run: Run) {
     // If a child has forked the process, the new one has no use for a worker, and has none of the
     // others.
     seat.core.check_process();
+    seat.regain_place();
 }
 
 /// Sleeps until the worker is roused, if it is asleep; false if a spare has waited long enough for that.
@@ -230,6 +234,7 @@ fn sleep(seat: &Seat, index: usize) -> bool {
             return false;
         }
     }
+    seat.note_place();
     slot.set_doing(Doing::Running);
     failpoint::reach(Failpoint::WorkerWoken);
     true

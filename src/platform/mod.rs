@@ -7,6 +7,8 @@
 //! `verify/door`. Users have nothing of all that.
 //! `tests/tidy.rs` has the list of the names that no other folder may use.
 
+pub(crate) mod activity;
+pub(crate) mod barrier;
 #[cfg(not(hatchery_loom))]
 pub(crate) mod clock;
 #[cfg(not(hatchery_loom))]
@@ -23,8 +25,19 @@ pub(crate) mod process;
 pub(crate) mod thread;
 #[cfg(hatchery_loom)]
 pub(crate) mod thread {
+    pub(crate) use loom::thread::yield_now;
     pub(crate) use std::thread::panicking;
     pub(crate) use std::thread_local;
+
+    /// As [`std::thread_local`], for what the model checker sees: each execution has its own.
+    macro_rules! modelled_local {
+        ($vis:vis static $name:ident: $type:ty = const $init:block;) => {
+            loom::thread_local!($vis static $name: $type = $init;);
+        };
+    }
+    pub(crate) use modelled_local;
+
+    pub(crate) fn pause(_times: u32) {}
 
     /// An address that belongs to this thread alone while it lives.
     pub(crate) fn token() -> *const u8 {
@@ -54,12 +67,20 @@ pub(crate) mod refusals;
 #[path = "../../verify/door/shuttled.rs"]
 pub(crate) mod shuttled;
 
-/// A cell that one thread at a time has the right to use, which the model checker checks.
+/// Cells that one thread at a time has the right to write.
 pub(crate) mod cell {
+    /// A pointer that other threads follow, which the model checker checks.
+    #[cfg(hatchery_loom)]
+    pub(crate) use crate::platform::atomic::AtomicPtr as Front;
+    /// A cell that only this thread may read, too, which the model checker checks.
     #[cfg(hatchery_loom)]
     pub(crate) use loom::cell::Cell;
     #[cfg(not(hatchery_loom))]
     pub(crate) use std::cell::Cell;
+    #[cfg(not(hatchery_loom))]
+    pub(crate) use std::sync::atomic::AtomicPtr as Front;
+    /// Cells that other threads may read at any time. They are real everywhere, so that they are no steps.
+    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32};
 }
 
 /// Shared-memory primitives.

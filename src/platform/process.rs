@@ -50,13 +50,24 @@ impl Process {
     }
 }
 
-/// What [`at_forks`] was told.
-static FORGET: Lazy<fn()> = Lazy::new();
+/// What a thread that forks the process does for it.
+#[derive(Clone, Copy)]
+pub(crate) struct AtForks {
+    /// Before the fork.
+    pub(crate) before: fn(),
+    /// After the fork, in this process.
+    pub(crate) after: fn(),
+    /// In the forked process, on its only thread, before `fork` returns there.
+    pub(crate) in_child: fn(),
+}
 
-/// Makes a forked process call `forget`, on its only thread, before `fork` returns there.
-pub(crate) fn at_forks(forget: fn()) {
+/// What [`at_forks`] was told.
+static AT_FORKS: Lazy<AtForks> = Lazy::new();
+
+/// Says what is done when this process is forked.
+pub(crate) fn at_forks(what: AtForks) {
     if !cfg!(hatchery_shuttle) {
-        FORGET.get_or(|| forget);
+        AT_FORKS.get_or(|| what);
     }
 }
 
@@ -216,19 +227,29 @@ mod signals {
 // Emscripten has no processes, and no `pthread_atfork`.
 #[cfg(all(unix, not(target_os = "emscripten")))]
 mod system {
-    use super::{FORGET, FORKS, Ordering, signals};
+    use super::{AT_FORKS, FORKS, Ordering, signals};
 
     pub(super) fn call_after_forks() {
+        extern "C" fn before() {
+            if let Some(what) = AT_FORKS.peek() {
+                (what.before)();
+            }
+        }
+        extern "C" fn after() {
+            if let Some(what) = AT_FORKS.peek() {
+                (what.after)();
+            }
+        }
         extern "C" fn in_child() {
             FORKS.fetch_add(1, Ordering::Relaxed);
             signals::restore();
-            if let Some(forget) = FORGET.peek() {
-                forget();
+            if let Some(what) = AT_FORKS.peek() {
+                (what.in_child)();
             }
         }
-        // SAFETY: the function may be called at any time. If it has no memory to remember this in,
+        // SAFETY: the functions may be called at any time. If it has no memory to remember this in,
         // a forked process waits for ever where it would have ended with a message.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) };
     }
 
     /// Writes past the lock of the standard error stream, which may be held for ever.

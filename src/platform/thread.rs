@@ -10,7 +10,7 @@ pub(crate) use std::thread::panicking;
 use std::thread::{Builder, JoinHandle};
 #[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 pub(crate) use std::{
-    thread::{current, sleep},
+    thread::{current, sleep, yield_now},
     thread_local,
 };
 
@@ -20,11 +20,14 @@ pub(crate) use super::shuttled::{pause, sleep, thread_local};
 #[cfg(hatchery_lab)]
 use laboratory::thread::{Builder, JoinHandle};
 #[cfg(hatchery_lab)]
-pub(crate) use laboratory::thread::{current, pause, sleep, thread_local};
-#[cfg(hatchery_shuttle)]
-pub(crate) use shuttle::thread::current;
+pub(crate) use laboratory::thread::{current, pause, sleep, thread_local, yield_now};
 #[cfg(hatchery_shuttle)]
 use shuttle::thread::{Builder, JoinHandle};
+#[cfg(hatchery_shuttle)]
+pub(crate) use shuttle::thread::{current, yield_now};
+
+/// The same, for what the model checker sees.
+pub(crate) use self::thread_local as modelled_local;
 
 use super::payload::lose;
 

@@ -86,6 +86,8 @@ pub(crate) trait Field {
     fn rouse(&self, worker: usize) -> bool;
     /// Starts a spare worker, which has a place and the searcher's mark; false if it is refused.
     fn start_spare(&self) -> bool;
+    /// Sees to it that somebody looks at the pool now and then, because there may be work that nobody can be woken for.
+    fn watch(&self) {}
 }
 
 #[derive(Default)]
@@ -202,6 +204,29 @@ impl Idle {
         self.look_for_spare(field);
     }
 
+    /// The event *leave*, for a thread that is blocked and has not said so. `take` says that it still has its place, and
+    /// notes that it has not any more. Returns what `take` does.
+    pub(crate) fn lend(
+        &self,
+        field: &impl Field,
+        is_worker: bool,
+        take: impl FnOnce() -> bool,
+    ) -> bool {
+        if is_worker {
+            // Before the thread can learn of it: it notes its return then.
+            self.count_absent();
+        }
+        let is_taken = take();
+        if is_taken {
+            // Its fence stands between leaving and looking, as in `leave`.
+            self.vacate(field);
+            self.look_for_spare(field);
+        } else if is_worker {
+            self.note_return();
+        }
+        is_taken
+    }
+
     fn count_absent(&self) {
         self.absent.fetch_add(1, Ordering::Relaxed);
         failpoint::reach(Failpoint::WorkerAbsent);
@@ -311,6 +336,7 @@ impl Idle {
             // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`.
             fence(Ordering::SeqCst);
             if self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker() {
+                field.watch();
                 return false;
             }
             if !self.add_searcher() {
@@ -347,6 +373,7 @@ impl Idle {
             let is_hopeless =
                 is_refused && self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker();
             if is_hopeless || !(field.has_visible_work() && self.has_place()) {
+                field.watch();
                 return false;
             }
         }
@@ -405,6 +432,9 @@ impl Idle {
                 field.arm_all();
             }
         }
+        if left == 0 {
+            field.watch();
+        }
     }
 
     /// Adds a worker to the sleepers, and with it one that was refused before.
@@ -429,6 +459,7 @@ impl Idle {
         // Its fence also stands between announcing and the last look; partner: `wake_one`.
         self.vacate(field);
         self.look(field);
+        field.watch();
     }
 
     /// The event *stand aside*: a new worker leaves the search and gives its place back, and is not among

@@ -4,6 +4,7 @@
 //! its file, and the models that explore them. A protocol asks for what it needs of its user in a
 //! trait or a closure, so that the models and the engine run the same code.
 
+pub(crate) mod biased;
 pub(crate) mod count;
 pub(crate) mod deadlines;
 pub(crate) mod epoch;
@@ -18,3 +19,4 @@ pub(crate) mod requests;
 pub(crate) mod roster;
 pub(crate) mod side;
 pub(crate) mod threads;
+pub(crate) mod watch;

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::limit::Limiter;
 use crate::engine::node::Node;
+use crate::engine::polling;
 use crate::engine::report::Facts;
 use crate::platform::clock;
 use crate::platform::failpoint::{self, Failpoint};
@@ -488,9 +489,16 @@ impl Scope {
         self.look()
     }
 
-    /// Why the nursery is cancelled, if it is. The asking task has been told then.
+    /// Whether the nursery is cancelled. The caller may ask this again and again.
+    pub(crate) fn poll(&self) -> bool {
+        polling::answer();
+        self.cancelled().is_some()
+    }
+
+    /// Why the nursery is cancelled, if it is. The asking task has been told then. It may ask this again and again.
     #[inline]
     pub(crate) fn ask(&self, told: Told) -> Option<Cancelled> {
+        polling::answer();
         if self.cancel.mark.is_known_clean(&EPOCH) {
             return None;
         }

@@ -25,8 +25,9 @@ use crate::scope::batches::{Batches, dispose_of};
 use crate::scope::fork::fork_in;
 use crate::scope::nest::{Nest, Policy, Total};
 use crate::scope::panics::{catching, discard};
-use crate::task::record::{Class, Completion, Handle, Payload, Rank};
-use crate::task::slab::{Done, Items, Stretch, Values};
+use crate::task::growing::{Filled, Growing};
+use crate::task::record::{Completion, Payload, Rank};
+use crate::task::slab::{Done, Stretch, Values};
 
 /// The most items in a batch. A batch costs 0.2 us besides its items; an empty item takes 0.8 ns.
 const MOST_ITEMS: u32 = 4096;
@@ -39,9 +40,6 @@ const PART_OF_ALL: usize = 32;
 const PART_OF_FORMER: usize = 8;
 /// How many times as large as the batch before it a batch is at most.
 const GROWTH: u32 = 8;
-/// If items need dropping, or are larger than their values: how many batches are kept before the oldest is run
-/// here.
-const BACKLOG: u32 = 64;
 
 /// What the batches of one `spawn_each` share.
 struct Shared<F> {
@@ -57,13 +55,22 @@ struct Shared<F> {
 /// The function of one `spawn_each`, for one user of it.
 ///
 /// The last user drops the function, under a catch.
-struct Function<'scope, F> {
+pub(super) struct Function<'scope, F> {
     scope: &'scope Scope,
     rank: Option<Rank>,
     shared: Option<Arc<Shared<F>>>,
 }
 
-impl<F> Function<'_, F> {
+impl<'scope, F> Function<'scope, F> {
+    /// The same function, for the batch with this rank.
+    pub(super) fn with_rank(&self, rank: Rank) -> Self {
+        Self {
+            scope: self.scope,
+            rank: Some(rank),
+            shared: self.shared.clone(),
+        }
+    }
+
     fn get(&self) -> &Shared<F> {
         self.shared.as_ref().expect("there until the end")
     }
@@ -80,7 +87,7 @@ impl<F> Drop for Function<'_, F> {
 }
 
 /// The policy of a batch: what nobody joins is disposed of item by item, each a child of policy `P`.
-struct Batched<P>(PhantomData<P>);
+pub(super) struct Batched<P>(PhantomData<P>);
 
 impl<P: Policy<T>, T> Policy<Values<T>> for Batched<P> {
     const ASKS: bool = true;
@@ -100,8 +107,8 @@ impl<P: Policy<T>, T> Policy<Values<T>> for Batched<P> {
 }
 
 /// A batch to be run.
-struct Batch<'scope, I, T, F> {
-    items: Items<I, T>,
+pub(super) struct Batch<'scope, I, T, F> {
+    items: Growing<I, T>,
     function: Function<'scope, F>,
     /// Whether to look how long its items take.
     is_timed: bool,
@@ -113,7 +120,15 @@ where
     T: Send,
     F: Fn(I) -> T + Sync,
 {
-    fn run(mut self) -> Values<T> {
+    pub(super) fn new(items: Growing<I, T>, function: Function<'scope, F>, is_timed: bool) -> Self {
+        Self {
+            items,
+            function,
+            is_timed,
+        }
+    }
+
+    pub(super) fn run(mut self) -> Values<T> {
         let (scope, is_timed) = (self.function.scope, self.is_timed);
         let shared = self.function.get();
         self.items.run(|stretch| {
@@ -333,8 +348,8 @@ impl<'scope> Nest<'scope, '_> {
         F: Fn(I::Item) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let is_heavy = mem::needs_drop::<I::Item>() || size_of::<I::Item>() > size_of::<T>();
         let scope = self.scope();
+        let has_others = self.node().core().threads() > 1;
         let mut batches = Box::new(Batches::new(scope, P::dispose));
         let mut function = Function {
             scope,
@@ -347,31 +362,40 @@ impl<'scope> Nest<'scope, '_> {
         };
         let mut batch_size = BatchSize::new::<I::Item, T>();
         let mut now = clock::tick();
+        // An item that came when its batch had been taken, and how many should follow it.
+        let mut left = None;
         let ended = loop {
-            let mut pulled = None;
-            let goes_on = catching(|| {
+            let pull = || {
                 let size = batch_size.size(items.size_hint());
-                let pulled = pulled.insert(Items::with_capacity(size));
-                pulled.fill(&mut items)
-            });
-            let started = mem::replace(&mut now, clock::tick());
-            if let Some(pulled) = pulled.filter(|pulled| pulled.len() > 0) {
-                let len = pulled.len();
-                batch_size.note(len, now - started);
-                let handle = self.spawn_batch::<P, _, _, _>(pulled, &function, batches.number());
-                function.rank = Some(handle.rank());
-                batches.push(handle, len);
-            }
-            match goes_on {
-                Ok(true) => {}
-                Ok(false) => break catching(|| drop(items)),
+                items.next().map(|first| (first, size))
+            };
+            let pulled = left
+                .take()
+                .map_or_else(|| catching(pull), |pulled| Ok(Some(pulled)));
+            let (first, size) = match pulled {
+                Ok(Some(pulled)) => pulled,
+                Ok(None) => break catching(|| drop(items)),
                 Err(payload) => {
                     discard(items);
                     break Err(payload);
                 }
-            }
-            if is_heavy {
-                Seat::run_one_of_several(self.node(), BACKLOG);
+            };
+            let is_timed = has_others && batches.number() % grain::TIMED as usize == 0;
+            let mut batch = self.open_batch::<P, I, _, _>(first, size, &function, is_timed);
+            let filled = catching(|| batch.fill(&mut items));
+            let started = mem::replace(&mut now, clock::tick());
+            let (handle, len) = self.close_batch::<P, _, _, _>(batch, &function, is_timed);
+            function.rank = Some(handle.rank());
+            batch_size.note(len, now - started);
+            batches.push(handle, len);
+            match filled {
+                Ok(Filled::Full) => {}
+                Ok(Filled::Taken(item)) => left = Some((item, size)),
+                Ok(Filled::End) => break catching(|| drop(items)),
+                Err(payload) => {
+                    discard(items);
+                    break Err(payload);
+                }
             }
         };
         if let Err(payload) = ended {
@@ -382,40 +406,6 @@ impl<'scope> Nest<'scope, '_> {
         }
         drop(function);
         batches
-    }
-
-    fn spawn_batch<P, I, F, T>(
-        &'scope self,
-        items: Items<I, T>,
-        function: &Function<'scope, F>,
-        number: usize,
-    ) -> Handle<Values<T>>
-    where
-        P: Policy<T>,
-        I: Send + 'scope,
-        F: Fn(I) -> T + Send + Sync + 'scope,
-        T: Send + 'scope,
-    {
-        let is_timed = self.node().core().threads() > 1 && number % grain::TIMED as usize == 0;
-        // The record counts as one child.
-        let others = u64::from(items.len()) - 1;
-        if others > 0 {
-            Seat::with(self.node().core(), |seat| {
-                self.node().note_more_spawned(seat, others);
-            });
-        }
-        self.spawn_with::<Batched<P>, _, _>(Class::Compute, move |rank| {
-            let batch = Batch {
-                items,
-                function: Function {
-                    scope: function.scope,
-                    rank: Some(rank),
-                    shared: function.shared.clone(),
-                },
-                is_timed,
-            };
-            move || batch.run()
-        })
     }
 }
 

@@ -4,6 +4,7 @@ mod batches;
 mod cancel;
 mod due;
 mod each;
+mod filling;
 mod first;
 mod fork;
 mod lineage;
@@ -34,10 +35,20 @@ use std::mem::offset_of;
 use crate::engine::frame::Frame;
 use crate::engine::limit;
 use crate::engine::node::Node;
+use crate::engine::polling;
 use crate::engine::tally::AtHome;
 pub(crate) use crate::engine::tally::Numbers;
+use crate::platform::process::AtForks;
+use crate::task::private;
 use cancel::Cancel;
 use panics::Panics;
+
+/// What a thread that forks the process does for it.
+pub(crate) const AT_FORKS: AtForks = AtForks {
+    before: private::before_fork,
+    after: private::after_fork,
+    in_child: forget_foreign_stack,
+};
 
 /// Calls `f`, which may block and unwind, without this thread's place in its pool.
 pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
@@ -50,7 +61,8 @@ pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
 
 /// Takes this thread out of other threads' nurseries, in a forked process: see
 /// [`Frame::forget_foreign_stack`].
-pub(crate) fn forget_foreign_stack() {
+fn forget_foreign_stack() {
+    private::after_fork_in_child();
     if Frame::forget_foreign_stack() {
         limit::forget_stack();
     }
@@ -127,6 +139,12 @@ impl Scope {
     /// What has happened in the nursery so far.
     pub(crate) fn numbers(&self) -> Numbers {
         self.node.numbers()
+    }
+
+    /// What has happened in the nursery, for a caller that may ask this again and again.
+    pub(crate) fn poll_numbers(&self) -> Numbers {
+        polling::note_vain_look();
+        self.numbers()
     }
 
     /// The nursery's panics, made by the first; most nurseries see none.

@@ -11,6 +11,7 @@ use std::ptr;
 
 use crate::engine::frame::{Frame, Stage};
 use crate::engine::node::Node;
+use crate::engine::polling;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
@@ -18,7 +19,9 @@ use crate::scope::panics::catching;
 use crate::scope::{CancelReason, Scope, Terms, message_of};
 use crate::task::arena::Arena;
 use crate::task::placement;
-use crate::task::record::{Class, Completion, Handle, Outcome, Payload, Rank, Running, Vtable};
+use crate::task::record::{
+    Class, Completion, Handle, Outcome, Payload, Queued, Rank, Running, Vtable,
+};
 
 /// One open nursery: what its children see, and the memory of the children that its opener spawns.
 ///
@@ -127,20 +130,43 @@ impl<'scope> Nest<'scope, '_> {
     {
         Frame::with_current(|frame| match frame {
             Some(frame) if class == Class::Compute && frame.is_home_of(self.node()) => {
-                let vtable = Typed::<F, T, P>::VTABLE;
-                // SAFETY: the home thread is the opener's. `run` waits for every child, so the
-                // scope and all that lives for `'scope` outlives the record; the vtable is of these
-                // types.
-                let (child, handle) = unsafe {
-                    self.arena
-                        .write(|| self.node().owner(), class, vtable, closure)
-                };
-                self.node().at_home.spawned.add(1);
+                // SAFETY: it is this thread.
+                let (child, handle) = unsafe { self.write_at_home::<P, _, _>(class, closure) };
                 frame.queue(child);
                 handle
             }
             _ => self.spawn_elsewhere::<P, _, _>(class, closure),
         })
+    }
+
+    /// Writes the record of a child, and counts it.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread has opened the nursery.
+    #[allow(clippy::inline_always, reason = "a few stores")]
+    #[inline(always)]
+    unsafe fn write_at_home<P, F, T>(
+        &'scope self,
+        class: Class,
+        closure: impl FnOnce(Rank) -> F,
+    ) -> (Queued, Handle<T>)
+    where
+        P: Policy<T>,
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let vtable = Typed::<F, T, P>::VTABLE;
+        debug_assert!(self.node().is_home());
+        // SAFETY: the caller promises that this is the opener's thread. `run` waits for every child, so the
+        // scope and all that lives for `'scope` outlives the record; the vtable is of these
+        // types.
+        let written = unsafe {
+            self.arena
+                .write(|| self.node().owner(), class, vtable, closure)
+        };
+        self.node().at_home.spawned.add(1);
+        written
     }
 
     /// Queues a child from anywhere.
@@ -156,25 +182,38 @@ impl<'scope> Nest<'scope, '_> {
         T: Send + 'scope,
     {
         let scope = self.node();
-        let vtable = Typed::<F, T, P>::VTABLE;
-        let (child, handle) = if scope.is_home() {
-            scope.at_home.spawned.add(1);
-            // SAFETY: as in `spawn_with`.
-            unsafe { self.arena.write(|| scope.owner(), class, vtable, closure) }
-        } else {
-            Seat::with(scope.core(), |seat| {
-                let owner = scope.owner_for(seat.slot);
-                let sequence = scope.foreign_sequence();
-                seat.tally()[Counter::Spawned].add(1);
-                // SAFETY: as in `spawn_with`.
-                unsafe { placement::single(owner, sequence, class, vtable, closure) }
-            })
-        };
+        let (child, handle) = self.write::<P, _, _>(class, closure);
         match class {
             Class::Compute => Seat::queue(scope, child),
             Class::Blocking => Seat::with(scope.core(), |seat| seat.queue_blocking(scope, child)),
         }
         handle
+    }
+
+    /// Writes the record of a child, wherever it is spawned, and counts it.
+    pub(super) fn write<P, F, T>(
+        &'scope self,
+        class: Class,
+        closure: impl FnOnce(Rank) -> F,
+    ) -> (Queued, Handle<T>)
+    where
+        P: Policy<T>,
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let scope = self.node();
+        if scope.is_home() {
+            // SAFETY: it is this thread.
+            return unsafe { self.write_at_home::<P, _, _>(class, closure) };
+        }
+        let vtable = Typed::<F, T, P>::VTABLE;
+        Seat::with(scope.core(), |seat| {
+            let owner = scope.owner_for(seat.slot);
+            let sequence = scope.foreign_sequence();
+            seat.tally()[Counter::Spawned].add(1);
+            // SAFETY: as in `write_at_home`.
+            unsafe { placement::single(owner, sequence, class, vtable, closure) }
+        })
     }
 }
 
@@ -379,7 +418,13 @@ impl<T> Held<T> {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        self.0.outcome().is_some()
+        let is_finished = self.0.outcome().is_some();
+        if is_finished {
+            polling::note_find();
+        } else {
+            polling::note_vain_look();
+        }
+        is_finished
     }
 }
 

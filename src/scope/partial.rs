@@ -198,8 +198,13 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
         self.nest.scope().count_late();
     }
 
-    pub(crate) fn numbers(&self) -> Numbers {
-        self.nest.scope().numbers()
+    pub(crate) fn poll_numbers(&self) -> Numbers {
+        self.nest.scope().poll_numbers()
+    }
+
+    /// Whether the nursery is cancelled. The caller may ask this again and again.
+    pub(crate) fn poll(&self) -> bool {
+        self.nest.scope().poll()
     }
 
     /// Notes that a child or the body has failed; true if that has cancelled the nursery.

@@ -22,7 +22,9 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use crate::task::record::{Handle, Header, Queued};
+use crate::platform::cell::{AtomicPtr, AtomicU32};
+use crate::platform::sync::atomic::Ordering;
+use crate::task::record::{Class, Handle, Header, Queued};
 
 /// Stale children worth a sweep: few enough not to hold memory, many enough to share its cost.
 const SWEEP: u64 = 32;
@@ -34,16 +36,24 @@ pub(crate) fn is_before(number: u32, other: u32) -> bool {
     number.wrapping_sub(other) > u32::MAX / 2
 }
 
+/// What [`PendingList::pop_next`] has taken.
+pub(crate) enum Next {
+    /// The only child in the list.
+    Last(Queued),
+    /// One of several.
+    First(Queued),
+}
+
 /// A list of unstarted children.
 // In this order, so that what a new list writes is one piece.
 #[repr(C)]
 pub(crate) struct PendingList {
-    oldest: Cell<*mut Header>,
+    oldest: AtomicPtr<Header>,
     /// The number of the oldest child. A list is never longer than half of the range of numbers: 2^31
     /// records take more than 50 GiB.
-    begin: Cell<u32>,
+    begin: AtomicU32,
     /// The number of the next child.
-    end: Cell<u32>,
+    end: AtomicU32,
     /// Claims since the last sweep: no fewer than there are stale children.
     /// As wide as it is so that a new list is few wide stores.
     claimed: Cell<u64>,
@@ -58,39 +68,64 @@ impl PendingList {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self {
-            oldest: Cell::new(ptr::null_mut()),
+            oldest: AtomicPtr::new(ptr::null_mut()),
             newest: Cell::new(MaybeUninit::uninit()),
-            begin: Cell::new(0),
-            end: Cell::new(0),
+            begin: AtomicU32::new(0),
+            end: AtomicU32::new(0),
             claimed: Cell::new(0),
         }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.oldest.get().is_null()
+        self.oldest().is_null()
     }
 
     #[inline]
     pub(crate) fn len(&self) -> u32 {
-        self.end.get().wrapping_sub(self.begin.get())
+        self.end().wrapping_sub(self.begin())
     }
 
     /// The number of the oldest child.
     #[inline]
     pub(crate) fn begin(&self) -> u32 {
-        self.begin.get()
+        self.begin.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn set_begin(&self, number: u32) {
+        self.begin.store(number, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn set_end(&self, number: u32) {
+        self.end.store(number, Ordering::Relaxed);
+    }
+
+    /// The oldest child's record; null if there is none.
+    #[inline]
+    fn oldest(&self) -> *mut Header {
+        // ORDERING: Acquire; partner: `set_oldest`. A thread that finds that another thread has emptied its list finds
+        // that the children are counted. Model: `models::biased_a_list_that_was_emptied_is_counted`.
+        self.oldest.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn set_oldest(&self, oldest: *mut Header) {
+        // ORDERING: Release; partner: `oldest`.
+        self.oldest.store(oldest, Ordering::Release);
     }
 
     /// The number of the next child.
+    #[inline]
     pub(crate) fn end(&self) -> u32 {
-        self.end.get()
+        self.end.load(Ordering::Relaxed)
     }
 
     /// How many children have a number before this one.
     #[inline]
     pub(crate) fn len_before(&self, number: u32) -> u32 {
-        let begin = self.begin.get();
+        let begin = self.begin();
         if is_before(number, begin) {
             return 0;
         }
@@ -99,13 +134,19 @@ impl PendingList {
 
     /// Gives the oldest child this number.
     pub(crate) fn renumber(&self, begin: u32) {
-        self.end.set(begin.wrapping_add(self.len()));
-        self.begin.set(begin);
+        self.set_end(begin.wrapping_add(self.len()));
+        self.set_begin(begin);
     }
 
     /// The address of the only child's record, if there is just one child.
     pub(crate) fn only(&self) -> Option<*const Header> {
-        (self.len() == 1).then(|| self.oldest.get().cast_const())
+        (self.len() == 1).then(|| self.oldest().cast_const())
+    }
+
+    /// The class of the oldest child, if there is one.
+    pub(crate) fn first_class(&self) -> Option<Class> {
+        let oldest = NonNull::new(self.oldest())?;
+        Some(Self::with(oldest, Queued::class))
     }
 
     /// A list of this one child.
@@ -122,14 +163,14 @@ impl PendingList {
         let child = child.into_raw();
         self.link_behind(child);
         self.newest.set(MaybeUninit::new(child.as_ptr()));
-        self.end.set(self.end.get().wrapping_add(1));
+        self.set_end(self.end().wrapping_add(1));
     }
 
     /// Links `child` behind the newest child, or as the oldest.
     #[inline]
     fn link_behind(&self, child: NonNull<Header>) {
         if self.is_empty() {
-            self.oldest.set(child.as_ptr());
+            self.set_oldest(child.as_ptr());
         } else {
             // SAFETY: by the invariant, in a list that is not empty.
             let newest = unsafe { self.newest.get().assume_init() };
@@ -152,42 +193,55 @@ impl PendingList {
     /// Takes the oldest child.
     #[inline]
     pub(crate) fn pop(&self) -> Option<Queued> {
-        let oldest = NonNull::new(self.oldest.get())?;
+        let oldest = NonNull::new(self.oldest())?;
         // SAFETY: by the invariant; it leaves the list here.
         let child = unsafe { Queued::from_raw(oldest) };
         let next = child.link().get().map_or(ptr::null_mut(), NonNull::as_ptr);
-        self.oldest.set(next);
-        self.begin.set(self.begin.get().wrapping_add(1));
+        self.set_oldest(next);
+        self.set_begin(self.begin().wrapping_add(1));
         Some(child)
     }
 
     /// Takes the only child, if there is just one.
     #[inline]
     pub(crate) fn pop_last(&self) -> Option<Queued> {
-        let oldest = NonNull::new(self.oldest.get())?;
+        let oldest = NonNull::new(self.oldest())?;
         if Self::with(oldest, |child| child.link().get().is_some()) {
             return None;
         }
-        self.oldest.set(ptr::null_mut());
-        self.begin.set(self.begin.get().wrapping_add(1));
+        self.set_oldest(ptr::null_mut());
+        self.set_begin(self.begin().wrapping_add(1));
         // SAFETY: by the invariant; it leaves the list here.
         Some(unsafe { Queued::from_raw(oldest) })
     }
 
-    /// Whether this is the handle of the oldest child, and has not claimed it.
+    /// Takes the oldest child if this is its handle, and has not claimed it.
     #[inline]
-    pub(crate) fn is_next<T>(&self, handle: &Handle<T>) -> bool {
-        handle.is_of(self.oldest.get()) && !handle.is_started()
+    pub(crate) fn pop_next<T>(&self, handle: &Handle<T>) -> Option<Next> {
+        let oldest = self.oldest();
+        if !handle.is_of(oldest) || handle.is_started() {
+            return None;
+        }
+        let oldest = NonNull::new(oldest)?;
+        // SAFETY: by the invariant; it leaves the list here.
+        let child = unsafe { Queued::from_raw(oldest) };
+        let next = child.link().get();
+        self.set_oldest(next.map_or(ptr::null_mut(), NonNull::as_ptr));
+        self.set_begin(self.begin().wrapping_add(1));
+        Some(match next {
+            None => Next::Last(child),
+            Some(_) => Next::First(child),
+        })
     }
 
     /// Puts all of `newer` behind what is here.
     pub(crate) fn append(&self, newer: &Self) {
-        let Some(first) = NonNull::new(newer.oldest.get()) else {
+        let Some(first) = NonNull::new(newer.oldest()) else {
             return;
         };
         self.link_behind(first);
         self.newest.set(newer.newest.get());
-        self.end.set(self.end.get().wrapping_add(newer.len()));
+        self.set_end(self.end().wrapping_add(newer.len()));
         self.claimed.set(self.claimed.get() + newer.claimed.get());
         newer.forget();
     }
@@ -196,8 +250,8 @@ impl PendingList {
     pub(crate) fn prepend(&self, older: &Self) {
         let here = self.take();
         let begin = here.begin().wrapping_sub(older.len());
-        self.begin.set(begin);
-        self.end.set(begin);
+        self.set_begin(begin);
+        self.set_end(begin);
         self.append(older);
         self.append(&here);
     }
@@ -205,10 +259,10 @@ impl PendingList {
     /// Takes all children. If they come back, they go where they were.
     pub(crate) fn take(&self) -> Self {
         let all = Self {
-            oldest: self.oldest.clone(),
+            oldest: AtomicPtr::new(self.oldest()),
             newest: self.newest.clone(),
-            begin: self.begin.clone(),
-            end: self.end.clone(),
+            begin: AtomicU32::new(self.begin()),
+            end: AtomicU32::new(self.end()),
             claimed: self.claimed.clone(),
         };
         self.forget();
@@ -216,22 +270,32 @@ impl PendingList {
     }
 
     fn forget(&self) {
-        self.oldest.set(ptr::null_mut());
-        self.end.set(self.begin.get());
+        self.set_oldest(ptr::null_mut());
+        self.set_end(self.begin());
         self.claimed.set(0);
     }
 
-    /// Notes that a handle has claimed a child, probably one in this list.
-    pub(crate) fn note_claim(&self) {
+    /// Notes that a handle has claimed a child, probably one in this list; returns whether it is time for
+    /// [`Self::sweep_before_end`].
+    pub(crate) fn note_claim(&self) -> bool {
         let claimed = self.claimed.get() + 1;
         self.claimed.set(claimed);
-        if claimed >= SWEEP && claimed * 2 >= self.len().into() {
-            let end = self.end.get();
-            self.sweep();
-            // Parts that were cut out of the list come back too early by as many children as are
-            // gone, and never too late.
-            self.renumber(end.wrapping_sub(self.len()));
-        }
+        claimed >= SWEEP && claimed * 2 >= self.len().into()
+    }
+
+    /// Releases the children that handles have claimed. The number of the last child stays: parts that were cut out
+    /// of the list come back too early by as many children as are gone, and never too late.
+    pub(crate) fn sweep_before_end(&self) {
+        let end = self.end();
+        self.sweep();
+        self.renumber(end.wrapping_sub(self.len()));
+    }
+
+    /// Puts all of `children`, which were taken from here, back with their numbers. The list is empty.
+    pub(crate) fn put_back(&self, children: &Self) {
+        self.set_begin(children.begin());
+        self.set_end(children.begin());
+        self.append(children);
     }
 
     /// Whether handles have claimed all of the children.
@@ -273,27 +337,26 @@ impl PendingList {
         if most >= self.len() {
             let all = self.take();
             // So that children that are put back stand where they stood.
-            self.begin.set(all.end.get());
-            self.end.set(all.end.get());
+            self.set_begin(all.end());
+            self.set_end(all.end());
             return all;
         }
         let oldest = Self::new();
-        oldest.begin.set(self.begin());
-        oldest.end.set(self.begin());
-        let Some(mut cut) = NonNull::new(self.oldest.get()).filter(|_| most > 0) else {
+        oldest.set_begin(self.begin());
+        oldest.set_end(self.begin());
+        let Some(mut cut) = NonNull::new(self.oldest()).filter(|_| most > 0) else {
             return oldest;
         };
         for _ in 1..most {
             cut = Self::with(cut, |child| child.link().get()).unwrap_or(cut);
         }
         let behind = Self::with(cut, |child| child.link().take());
-        oldest.oldest.set(self.oldest.get());
+        oldest.set_oldest(self.oldest());
         oldest.newest.set(MaybeUninit::new(cut.as_ptr()));
-        self.oldest
-            .set(behind.map_or(ptr::null_mut(), NonNull::as_ptr));
+        self.set_oldest(behind.map_or(ptr::null_mut(), NonNull::as_ptr));
         let begin = self.begin().wrapping_add(most);
-        oldest.end.set(begin);
-        self.begin.set(begin);
+        oldest.set_end(begin);
+        self.set_begin(begin);
         // Nobody knows where the stale children are: each part may have all of them.
         let claimed = self.claimed.get();
         oldest.claimed.set(claimed.min(most.into()));
@@ -316,7 +379,7 @@ impl PendingList {
 
     /// Whether `f` is true for each child; it is asked from the oldest one on, until it is not.
     fn all(&self, f: impl Fn(&Queued) -> bool) -> bool {
-        let mut next = NonNull::new(self.oldest.get());
+        let mut next = NonNull::new(self.oldest());
         while let Some(child) = next {
             let (is_so, behind) = Self::with(child, |child| (f(child), child.link().get()));
             if !is_so {

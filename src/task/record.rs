@@ -24,6 +24,8 @@ use crate::platform::witness::Witness;
 use crate::task::chunk::{ChunkHeader, Releaser, Storage};
 pub(crate) use crate::task::completion::{Completion, Payload};
 use crate::task::completion::{JoinedByOthers, Panicked};
+use crate::task::private::privately;
+pub(crate) use crate::task::rank::Rank;
 pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
 
@@ -186,6 +188,10 @@ impl Queued {
     /// Whether the handle has claimed the child, so that there is nothing left to take.
     pub(crate) fn is_stale(&self) -> bool {
         header(&self.0).state.is_started()
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        header(&self.0).kind.class
     }
 
     /// Whether this reference may go to another thread.
@@ -461,6 +467,13 @@ impl<T> Handle<T> {
         header(&self.0).state.is_private_and_unstarted()
     }
 
+    /// Calls `f`, which runs no user code, while the child is unstarted and no other thread can come to it; none if that
+    /// is over.
+    #[inline]
+    pub(crate) fn in_private<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        privately(|| self.is_private_and_unstarted().then(f))
+    }
+
     /// Whether this is a handle of the child that `queued` is a reference to.
     #[inline]
     pub(super) fn is_of(&self, queued: *const Header) -> bool {
@@ -526,10 +539,9 @@ impl<T> Handle<T> {
     /// Gives the right up, if the child is unstarted and was never shared.
     #[inline]
     pub(crate) fn abandon_in_private(self) -> Result<(), Self> {
-        if !self.is_private_and_unstarted() {
+        if !header(&self.0).state.drop_handle_in_private() {
             return Err(self);
         }
-        header(&self.0).state.drop_handle_in_private();
         failpoint::reach(Failpoint::ChildAbandoned);
         Ok(())
     }
@@ -560,23 +572,6 @@ impl<T> Handle<T> {
         let dispose = header(&self.0).vtable.dispose;
         // SAFETY: finished, so the slot is the handle's; the vtable was made for this record's types.
         unsafe { dispose(Running(self.0), self.owner(), outcome) };
-    }
-}
-
-/// The position of a child in the spawn order of its nursery: the chunk, the offset in it, and the
-/// item if the record holds several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank(u64, u32, u32);
-
-impl Rank {
-    #[inline]
-    pub(super) fn new(sequence: u64, offset: u32) -> Self {
-        Self(sequence, offset, 0)
-    }
-
-    /// The position of one of several items of a record.
-    pub(crate) fn of_item(self, item: u32) -> Self {
-        Self(self.0, self.1, item)
     }
 }
 

@@ -31,6 +31,7 @@ use std::slice;
 use crate::platform::thread;
 use crate::task::completion::{Completion, Payload, lose};
 use crate::task::consume::{Apart, Step, consume};
+use crate::task::growing::Filled;
 use crate::task::memory::Buffer;
 
 /// Whether a value fits exactly where its item was.
@@ -39,16 +40,16 @@ const fn in_place<I, T>() -> bool {
 }
 
 /// Items that nobody has consumed.
-pub(crate) struct Items<I, T> {
+pub(super) struct Items<I, T> {
     buffer: Buffer,
-    capacity: u32,
+    pub(super) capacity: u32,
     /// INVARIANT: the first `len` places hold an item.
-    len: u32,
+    pub(super) len: u32,
     types: PhantomData<(I, T)>,
 }
 
 impl<I, T> Items<I, T> {
-    pub(crate) fn with_capacity(capacity: u32) -> Self {
+    pub(super) fn with_capacity(capacity: u32) -> Self {
         let len = capacity as usize;
         let buffer = if in_place::<I, T>() {
             Buffer::of::<I, T>(len)
@@ -63,30 +64,41 @@ impl<I, T> Items<I, T> {
         }
     }
 
-    pub(crate) fn len(&self) -> u32 {
-        self.len
+    /// Where the first item is.
+    pub(super) fn start(&self) -> NonNull<I> {
+        self.buffer.start()
     }
 
-    /// Pulls items until there is no room left; false if there are no more items before that.
+    /// Adds an item. There is room for it.
+    pub(super) fn push(&mut self, item: I) {
+        let filled = self.fill(&mut Some(item).into_iter());
+        debug_assert!(matches!(filled, Filled::End | Filled::Full));
+    }
+
+    /// Pulls items while there are some and there is room.
     #[inline]
-    pub(crate) fn fill(&mut self, items: &mut impl Iterator<Item = I>) -> bool {
-        let at = self.buffer.start::<I>();
-        while self.len < self.capacity {
+    pub(super) fn fill(&mut self, items: &mut impl Iterator<Item = I>) -> Filled<I> {
+        let start = self.start();
+        let mut step = Step {
+            at: self.len as usize,
+            keep: |at| self.len = at,
+        };
+        while step.at < self.capacity as usize {
             let Some(item) = items.next() else {
-                return false;
+                return Filled::End;
             };
             // SAFETY: a place inside the room.
-            let place = unsafe { at.add(self.len as usize) };
+            let place = unsafe { start.add(step.at) };
             // SAFETY: as above, and no item is there.
             unsafe { place.write(item) };
-            self.len += 1;
+            step.at += 1;
         }
-        true
+        Filled::Full
     }
 
     /// Calls `run` with all of the items, and returns the values that it has made of them. No item is left then.
     #[inline]
-    pub(crate) fn run(
+    pub(super) fn run(
         &mut self,
         run: impl for<'brand> FnOnce(Stretch<'brand, I, T>) -> Done<'brand>,
     ) -> Values<T> {

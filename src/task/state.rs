@@ -22,8 +22,9 @@
 //!    not, and the handle is there. A thread that drops a handle and finds `FINISHED` empties the
 //!    slot first.
 //! 5. A record that is not `SHARED` has all of its references on the thread that spawned it. So its
-//!    transitions are plain loads and stores; most children never see another thread. Only that
-//!    thread shares the record, before it hands a queue reference over.
+//!    transitions are plain loads and stores; most children never see another thread. While such a record
+//!    stands in a list, the lock of what its thread holds in private guards these (`task::private`), and
+//!    the record is shared, with the lock, before its queue reference is handed over.
 //! 6. A child whose handle is gone has a queue reference or a run reference, one after the other.
 //!    So the thread that holds it needs no read-modify-write either.
 //! 7. A shared child that comes back to the thread that spawned it is as good as private: its queue
@@ -33,6 +34,7 @@
 
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
+use crate::task::private::privately;
 
 /// Somebody won the right to run (or skip) the child. Set once, by either claim.
 const STARTED: u8 = 1 << 0;
@@ -192,12 +194,19 @@ impl State {
         failpoint::reach(Failpoint::ChildFinished);
     }
 
-    /// Ends the handle reference of a child that [`Self::is_private_and_unstarted`].
+    /// Ends the handle reference of a child, if it [is private and unstarted](Self::is_private_and_unstarted);
+    /// returns whether it was.
     #[inline]
-    pub(crate) fn drop_handle_in_private(&self) {
-        debug_assert_eq!(self.now(), 0);
-        // ORDERING: Relaxed: see 5.
-        self.0.store(UNHANDLED, Ordering::Relaxed);
+    pub(crate) fn drop_handle_in_private(&self) -> bool {
+        privately(|| {
+            let is_so = self.is_private_and_unstarted();
+            if is_so {
+                debug_assert_eq!(self.now(), 0);
+                // ORDERING: Relaxed: see 5.
+                self.0.store(UNHANDLED, Ordering::Relaxed);
+            }
+            is_so
+        })
     }
 
     #[inline]
@@ -216,6 +225,10 @@ impl State {
         if now & (SHARED | UNHANDLED) == SHARED {
             return self.0.fetch_or(bits, ordering);
         }
+        if (now | bits) & (SHARED | UNQUEUED) == 0 {
+            // The handle has claimed the child, which stands in a list.
+            return self.set(bits, ordering);
+        }
         // ORDERING: Relaxed: see 5 and 6.
         self.0.store(now | bits, Ordering::Relaxed);
         now
@@ -224,13 +237,15 @@ impl State {
     /// Sets bits; returns what was there before.
     #[inline]
     fn set(&self, bits: u8, ordering: Ordering) -> u8 {
-        let now = self.now();
-        if now & SHARED == 0 {
-            // ORDERING: Relaxed: see 5.
-            self.0.store(now | bits, Ordering::Relaxed);
-            return now;
-        }
-        self.0.fetch_or(bits, ordering)
+        let in_private = privately(|| {
+            let now = self.now();
+            (now & SHARED == 0).then(|| {
+                // ORDERING: Relaxed: see 5.
+                self.0.store(now | bits, Ordering::Relaxed);
+                now
+            })
+        });
+        in_private.unwrap_or_else(|| self.0.fetch_or(bits, ordering))
     }
 
     /// Ends the queue reference and tries to win the right to run.

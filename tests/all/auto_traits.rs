@@ -145,6 +145,7 @@ fn settings_and_numbers() -> impl IntoIterator<Item = Row> {
         PoolSnapshot: Send Sync Unpin UnwindSafe RefUnwindSafe;
         NurserySnapshot: Send Sync Unpin UnwindSafe RefUnwindSafe;
         ThreadSnapshot: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        Taking: Send Sync Unpin UnwindSafe RefUnwindSafe;
         ThreadState: Send Sync Unpin UnwindSafe RefUnwindSafe;
         NurseryPart: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Wait: Send Sync Unpin UnwindSafe RefUnwindSafe;

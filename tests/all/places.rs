@@ -117,7 +117,13 @@ fn s6_at_most_as_many_threads_compute_as_there_are_places() {
                     });
                 }
             });
-            assert!(peak.load(Ordering::Relaxed) <= threads);
+            // On a machine with more to do than it has CPUs, a thread may wait for long for what another thread holds.
+            // What is taken from it is injected, and the caller may come back for that.
+            let stats = pool.stats();
+            let more = stats.places_lent + u64::from(stats.injected > 0);
+            let most = threads + usize::try_from(more).unwrap();
+            let peak = peak.load(Ordering::Relaxed);
+            assert!(peak <= most, "{peak} of {threads}: {stats}");
         });
     }
     // Without a worker the callers compute, each for itself.
@@ -132,4 +138,39 @@ fn s6_at_most_as_many_threads_compute_as_there_are_places() {
             }
         });
     });
+}
+
+/// Dumps of the pool take long enough for a place to be lent, because a blocked thread does not answer.
+#[test]
+fn s6_no_place_is_lent_by_a_pool_that_does_not_lend_places() {
+    for lends in [false, true] {
+        on_pool(Pool::builder().threads(1).lend_places(lends), |pool| {
+            let (sender, receiver) = channel();
+            let has_run = &Mutex::new(false);
+            thread::scope(|scope| {
+                let other = scope.spawn(move || {
+                    // If it lends, it does so in the end.
+                    let dumps = if lends && cfg!(target_os = "linux") {
+                        usize::MAX
+                    } else {
+                        5
+                    };
+                    let is_lent = (0..dumps).any(|_| pool.dump().stats.places_lent > 0);
+                    sender.send(is_lent).unwrap();
+                    is_lent
+                });
+                let seen = pool.nursery(|n| {
+                    n.spawn(|| *has_run.lock().unwrap() = true);
+                    receiver.recv().unwrap();
+                    *has_run.lock().unwrap()
+                });
+                let is_lent = other.join().unwrap();
+                assert!(lends || !(seen || is_lent));
+                if cfg!(target_os = "linux") {
+                    assert_eq!(is_lent, lends);
+                }
+            });
+            assert!(*has_run.lock().unwrap());
+        });
+    }
 }

@@ -88,6 +88,7 @@ fn as_many_children_as_there_are_places_wait_for_the_one_behind_them(host: Host<
     assert!(values.into_iter().eq(0..count));
 }
 
+/// They are so few that each is a batch of its own. Items of one batch may wait for none behind them.
 fn each_item_but_the_last_waits_for_the_last(host: Host<'_>) {
     let gate = &Gate::default();
     let item = |i| {

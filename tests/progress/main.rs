@@ -3,7 +3,8 @@
 //! Each program here is a plain function that spawns by way of a [`host::Host`]. So the same function runs on
 //! threads of `std::thread::scope`, as a control, and on pools of 1, 2, 4 and 8 threads; at its caller and in
 //! children, in total, partial and limited nurseries ([`running::Setting`]); on all CPUs and on one; and on the
-//! shared pool under `HATCHERY_THREADS=1`. Every program checks what it has computed.
+//! shared pool under `HATCHERY_THREADS=1`. Every program checks what it has computed. The tests in `laws` are one
+//! small program for each law that this is about.
 //!
 //! A program that hangs can only be ended together with its process. So each test starts this program once more
 //! for each pool, under a watchdog that says in which setting it hangs and what the pool does then.
@@ -37,16 +38,13 @@ macro_rules! tests {
     };
 }
 
-/// Programs whose unstarted children need only be seen: a thread of the pool has a place and nothing to do. On
-/// one thread this is so only once the place of a thread that blocks is another's.
+/// Programs in which as many threads block or compute as a pool of two has places: on such a pool it is enough that
+/// unstarted children can be taken. On a pool of one thread, the place of a thread that blocks has to be lent, too.
 macro_rules! visible {
-    ($($program:ident)*) => {
+    ($($(#[$ignored:meta])? $program:ident)*) => {
         tests! { plain_threads, EVERYWHERE, ON_PLAIN_THREADS, $($program)* }
-        tests! { pools, EVERYWHERE, ON_POOLS, $($program)* }
-        tests! { pools_of_one, EVERYWHERE, ON_POOLS_OF_ONE, $(
-            #[ignore = "compensation for blocked threads is not there yet"]
-            $program
-        )* }
+        tests! { pools, EVERYWHERE, ON_POOLS, $($(#[$ignored])? $program)* }
+        tests! { pools_of_one, EVERYWHERE, ON_POOLS_OF_ONE, $($(#[$ignored])? $program)* }
     };
 }
 
@@ -54,14 +52,8 @@ macro_rules! visible {
 macro_rules! blocked {
     ($($program:ident)*) => {
         tests! { plain_threads, WITHOUT_LIMIT, ON_PLAIN_THREADS, $($program)* }
-        tests! { pools, WITHOUT_LIMIT, ON_POOLS, $(
-            #[ignore = "compensation for blocked threads is not there yet"]
-            $program
-        )* }
-        tests! { pools_of_one, WITHOUT_LIMIT, ON_POOLS_OF_ONE, $(
-            #[ignore = "compensation for blocked threads is not there yet"]
-            $program
-        )* }
+        tests! { pools, WITHOUT_LIMIT, ON_POOLS, $($program)* }
+        tests! { pools_of_one, WITHOUT_LIMIT, ON_POOLS_OF_ONE, $($program)* }
     };
 }
 
@@ -69,6 +61,7 @@ mod accepting;
 mod beside;
 mod blocked;
 mod draining;
+mod laws;
 mod nesting;
 mod pairs;
 mod polling;

@@ -14,6 +14,7 @@ visible! {
     the_body_of_an_inner_scope_polls_a_child_of_the_outer_one
     each_child_in_its_turn_waits_for_the_forty_others
     each_child_in_its_turn_spins_until_the_forty_others_have_run
+    #[ignore = "the items of a batch run one after the other"]
     each_item_in_its_turn_waits_for_the_forty_others
     a_body_waits_for_children_of_two_pools_that_it_has_open
     a_child_waits_for_children_of_another_pool_and_of_its_own
@@ -126,7 +127,7 @@ fn each_child_in_its_turn_waits_for_the_forty_others(host: Host<'_>) {
     }
 }
 
-/// The items of `spawn_each` are children, too, though they go in batches.
+/// Items behind it in the same batch do not start before it ends.
 fn each_item_in_its_turn_waits_for_the_forty_others(host: Host<'_>) {
     for waiting in (0..RUN).map(Waiting::at) {
         let values = host.scope(|n| n.each(0..RUN, |i| waiting.child(i)));

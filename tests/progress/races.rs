@@ -12,10 +12,7 @@ use crate::host::{Handle, Host, Scope};
 
 tests! { plain_threads, AT_THE_CALLER, ON_PLAIN_THREADS, bodies_wait_for_one_to_three_children }
 tests! { pools, AT_THE_CALLER, ON_POOLS, bodies_wait_for_one_to_three_children }
-tests! { pools_of_one, AT_THE_CALLER, ON_POOLS_OF_ONE,
-    #[ignore = "compensation for blocked threads is not there yet"]
-    bodies_wait_for_one_to_three_children
-}
+tests! { pools_of_one, AT_THE_CALLER, ON_POOLS_OF_ONE, bodies_wait_for_one_to_three_children }
 
 const SCOPES: usize = if cfg!(debug_assertions) {
     5_000

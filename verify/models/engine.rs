@@ -45,8 +45,24 @@ pub(crate) mod core {
 
         pub(crate) fn check_process(&self) {}
 
+        pub(crate) fn has_workers(&self) -> bool {
+            true
+        }
+
         pub(crate) fn begin(&self) -> bool {
             false
+        }
+
+        pub(crate) fn leave(&self, is_worker: bool) {
+            if is_worker {
+                self.idle.leave(self);
+            } else {
+                self.idle.vacate(self);
+            }
+        }
+
+        pub(crate) fn lend(&self, slot: &Slot, is_worker: bool) {
+            _ = self.idle.lend(self, is_worker, || slot.lend());
         }
     }
 
@@ -91,6 +107,9 @@ pub(crate) mod grain {
             Self
         }
     }
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct VainLooks;
 
     pub(crate) struct Steps;
 

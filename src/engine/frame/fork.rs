@@ -78,7 +78,7 @@ impl Frame<'_> {
         self.part.set(Part::Body);
         self.forks.set(0);
         self.top.set(ptr::null());
-        self.list.push(child);
+        self.push(child);
         failpoint::reach(Failpoint::ForkShown);
     }
 

@@ -13,6 +13,7 @@
 
 mod after_fork;
 mod fork;
+mod holding;
 mod shown;
 mod stage;
 
@@ -21,20 +22,16 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 pub(crate) use fork::Hidden;
+use holding::Link;
+pub(in crate::engine) use holding::{holds, look_at, take_from};
 pub(crate) use stage::{Drained, Stage};
 
 use crate::engine::node::{Node, Part};
 use crate::engine::seat::{Came, Seat};
 use crate::engine::shared::{Run, SlotRef};
 use crate::platform::failpoint::{self, Failpoint};
-use crate::task::list::PendingList;
+use crate::task::private::Held;
 use crate::task::record::{Queued, Running};
-
-/// The value of `Frame::most` in a frame that may keep nothing: all that it spawns goes to the
-/// strays at once. This is for a child that may block, which may wait for what it spawned by means
-/// that the pool does not see, and answers no requests meanwhile; and for a body whose thread has
-/// no permit.
-const NOTHING: u32 = 1;
 
 /// One entry of this thread's stack of bodies and children.
 pub(crate) struct Frame<'a> {
@@ -52,16 +49,20 @@ pub(crate) struct Frame<'a> {
     /// How many hidden forks run in this frame. The number does not wrap: see `hide_fork`.
     hidden: Cell<u8>,
     /// Unstarted children of `scope` that this thread holds.
-    pub(crate) list: PendingList,
-    /// The length at which the list is too long to be kept: see `publish`.
-    most: Cell<u32>,
+    pub(crate) list: Held,
+    /// Its place among the frames of this thread that have such lists.
+    link: Link,
+    /// Whether the frame may keep children. If not, all that it spawns goes to the strays at once. This is for a child
+    /// that may block, which may wait for what it spawned by means that the pool does not see, and answers no requests
+    /// meanwhile; and for a body whose thread has no permit.
+    may_keep: Cell<bool>,
     /// The oldest part that this frame has shown comes before the child with this number in the
     /// list; set if the frame has shown some: see the module `shown`.
     oldest_shown: Cell<MaybeUninit<u32>>,
     /// How many parts of the list may be in the deque; [`shown::MANY`] stands for that many or
     /// more.
     shown: Cell<u8>,
-    /// Whether `most`, `is_orderly` or `shown` is not as [`Frame::new`] set it.
+    /// Whether `is_orderly` or `shown` is not as [`Frame::new`] set it.
     is_worn: Cell<bool>,
     /// Where the thread came from, if its seat has taken a place for as long as this frame is
     /// entered.
@@ -70,10 +71,8 @@ pub(crate) struct Frame<'a> {
     is_edge: Cell<bool>,
     /// The same as `scope` on the thread that opened that nursery; otherwise null.
     home_of: Cell<*const Node>,
-    /// Whether this is the frame of a [`Stage`], which has room for the frame on top.
-    is_stage: Cell<bool>,
-    /// In a stage: the frame on top, once there is one. In a latent fork: the function that turns
-    /// the fork into a nursery.
+    /// In a [`Stage`]: the frame on top, once there is one. In a frame on top of a stage: the stage. In a latent fork: the
+    /// function that turns the fork into a nursery.
     top: Cell<*const Frame<'static>>,
 }
 
@@ -92,12 +91,15 @@ fn waker(seat: &Seat, scope: &Node) -> impl FnOnce(Option<*const ()>) {
 
 /// On drop, makes the frame that this frame has interrupted the innermost again. It reads only then
 /// which frame that is, because it may have changed: see [`Frame::forget_foreign_stack`].
-struct Leave<'a>(&'a Cell<*const Frame<'static>>);
+struct Leave<'a, 'f>(&'a Frame<'f>);
 
-impl Drop for Leave<'_> {
+impl Drop for Leave<'_, '_> {
     #[inline]
     fn drop(&mut self) {
-        CURRENT.set(self.0.get());
+        CURRENT.set(self.0.outer.get());
+        if self.0.link.is_listed() {
+            self.0.unlist();
+        }
     }
 }
 
@@ -116,27 +118,18 @@ impl<'a> Frame<'a> {
             is_orderly: Cell::new(is_orderly),
             forks: Cell::new(0),
             hidden: Cell::new(0),
-            list: PendingList::new(),
-            most: Cell::new(match part {
-                Part::Child => Self::most_in_child(seat),
-                _ => seat.most,
-            }),
+            list: Held::new(),
+            link: Link::new(),
+            // Only children that may block run without a place.
+            may_keep: Cell::new(part != Part::Child || seat.is_active()),
             oldest_shown: Cell::new(MaybeUninit::uninit()),
             shown: Cell::new(0),
             is_worn: Cell::new(false),
             came: Cell::new(None),
             is_edge: Cell::new(false),
             home_of: Cell::new(ptr::null()),
-            is_stage: Cell::new(false),
             top: Cell::new(ptr::null()),
         }
-    }
-
-    /// How many children a child on this seat may keep to itself. Only children that may block run
-    /// without a place, and they keep none.
-    #[inline]
-    fn most_in_child(seat: &Seat) -> u32 {
-        if seat.is_active() { seat.most } else { NOTHING }
     }
 
     /// The bottom of a pool thread's stack.
@@ -162,10 +155,13 @@ impl<'a> Frame<'a> {
         if scope.is_on(seat) {
             frame.home_of.set(scope);
         }
-        let result = frame.enter(run);
-        if frame.shown.get() > 0 {
-            frame.take_back_all(scope);
-        }
+        let result = frame.enter(|| {
+            let result = run();
+            if frame.shown.get() > 0 {
+                frame.take_back_all(scope);
+            }
+            result
+        });
         if !frame.list.is_empty() {
             frame.bequeath(scope);
         }
@@ -176,8 +172,8 @@ impl<'a> Frame<'a> {
     /// child.
     fn bequeath(&self, scope: &Node) {
         Frame::nearest(scope, |outer| match outer {
-            Some(outer) if outer.most.get() > NOTHING || outer.seat.core.is_orphan() => {
-                outer.list.prepend(&self.list);
+            Some(outer) if outer.may_keep.get() || outer.seat.core.is_orphan() => {
+                outer.prepend(&self.list.take());
             }
             // No frame here may keep them: the joiner is a plain thread, say, or a child that may
             // block.
@@ -193,7 +189,7 @@ impl<'a> Frame<'a> {
     /// Lets this frame keep no children. It is the body of a limited nursery: the children need
     /// permits, and this thread has none.
     pub(crate) fn keep_nothing(&self) {
-        self.most.set(NOTHING);
+        self.may_keep.set(false);
     }
 
     /// The number that the oldest part comes before which this frame has shown. It must have shown
@@ -207,28 +203,30 @@ impl<'a> Frame<'a> {
     /// Queues a child at the end of the list.
     #[inline]
     pub(crate) fn queue(&self, child: Queued) {
-        self.list.push(child);
-        if self.list.len() >= self.most.get() {
-            self.offer();
+        self.push(child);
+        self.note_queued();
+    }
+
+    /// Shows some of the list if somebody asks, or hands all of it on if the frame may keep nothing.
+    #[inline]
+    pub(crate) fn note_queued(&self) {
+        if !self.may_keep.get() {
+            self.give_away();
         }
         self.seat.answer_at_spawn();
     }
 
-    /// Publishes children, because the backlog has doubled or may not be kept.
-    #[cold]
-    #[inline(never)]
-    fn offer(&self) {
-        if self.most.get() == NOTHING {
-            return self.give_away();
+    /// Hands on what this frame holds, if it may keep nothing. It holds something only while a batch is filled.
+    pub(crate) fn give_away_if_it_must(&self) {
+        if !self.may_keep.get() && !self.list.is_empty() {
+            self.give_away();
         }
-        let private = self.list.len();
-        self.most.set(private.saturating_mul(2));
-        self.is_worn.set(true);
-        self.seat.offer_unless_shown(private);
     }
 
     /// Hands all that this frame holds to the injector. If the pool is an orphan, it stays here: no
     /// other thread is in this process.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn give_away(&self) {
         if self.seat.core.is_orphan() {
             return;
@@ -277,9 +275,9 @@ impl<'a> Frame<'a> {
         }
         failpoint::reach(Failpoint::BlockInPlace);
         seat.expose_all();
-        let most = self.most.replace(NOTHING);
+        let may_keep = self.may_keep.replace(false);
         let result = seat.blocking(|| seat.without_place(f));
-        self.most.set(most);
+        self.may_keep.set(may_keep);
         result
     }
 
@@ -372,9 +370,8 @@ impl<'a> Frame<'a> {
     /// Runs `f` with this frame as the innermost.
     #[inline]
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
-        let outer = CURRENT.replace(ptr::from_ref(self).cast());
-        self.outer.set(outer);
-        let _leave = Leave(&self.outer);
+        self.outer.set(CURRENT.replace(ptr::from_ref(self).cast()));
+        let _leave = Leave(self);
         f()
     }
 

@@ -118,7 +118,7 @@ impl Frame<'_> {
         let begin = self.list.begin();
         let are_due = |(number, _): &&(u32, Run)| !is_before(begin, *number);
         let mut left = line.iter().take_while(are_due).count();
-        if self.seat.most < u32::MAX {
+        if self.seat.core.threads() > 1 {
             // The others stay in the deque, for threads that steal.
             left = left.div_ceil(2);
         }
@@ -140,7 +140,7 @@ impl Frame<'_> {
             self.bring_back(run, number, &front);
         }
         let are_some = !front.is_empty();
-        self.list.prepend(&front);
+        self.prepend(&front);
         if let Some(&(oldest, _)) = kept.first() {
             self.set_shown(oldest, u8::try_from(kept.len()).unwrap_or(MANY));
         }
@@ -164,7 +164,7 @@ impl Frame<'_> {
         let front = PendingList::new();
         self.bring_back(run, number, &front);
         let are_some = !front.is_empty();
-        self.list.prepend(&front);
+        self.prepend(&front);
         are_some
     }
 
@@ -185,15 +185,6 @@ impl Frame<'_> {
         let older = self.list.len_before(number);
         front.append(&self.list.split_oldest(older));
         run.take_back(self.seat, front);
-    }
-
-    /// Offers half of the list again, because what this frame has got back was public before.
-    pub(super) fn offer_again(&self) {
-        let hidden = self.list.len();
-        // In a pool that computes on one thread, nobody would take it.
-        if hidden > 1 && self.seat.most < u32::MAX {
-            self.seat.offer_unless_shown(hidden);
-        }
     }
 }
 

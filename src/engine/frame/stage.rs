@@ -8,7 +8,7 @@ use std::ptr::{self, NonNull};
 use super::{CURRENT, Frame, Part, waker};
 use crate::engine::node::Node;
 use crate::engine::seat::Seat;
-use crate::task::list::PendingList;
+use crate::task::list::{Next, PendingList};
 use crate::task::record::{Handle, Outcome, Queued, Step};
 
 /// The frame of a nursery's body or of a run, with room for one more frame. The children that run
@@ -22,7 +22,7 @@ pub(crate) struct Stage<'a> {
 impl<'a> Stage<'a> {
     #[inline]
     fn new(frame: Frame<'a>) -> Self {
-        frame.is_stage.set(true);
+        frame.link.make_stage();
         Self {
             frame,
             room: UnsafeCell::new(MaybeUninit::uninit()),
@@ -93,17 +93,15 @@ impl<'a> Frame<'a> {
             Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
         let stage = Stage::new(Frame::new(seat, scope, Part::Run, is_orderly));
         let frame = &stage.frame;
-        frame.list.append(&children);
-        // Children of a run are published again only when somebody asks.
-        frame.most.set(u32::MAX);
         let begun = Cell::new(0);
         let after = |has_begun| {
             begun.set(begun.get() + u64::from(has_begun));
             enough(false)
         };
-        stage
-            .set()
-            .enter(|| while frame.drain(scope, after) == Drained::Turn && !enough(true) {});
+        stage.set().enter(|| {
+            frame.append(&children);
+            while frame.drain(scope, after) == Drained::Turn && !enough(true) {}
+        });
         scope.note_begun(seat, begun.get());
         (!frame.list.is_empty()).then(|| frame.list.take())
     }
@@ -228,26 +226,29 @@ impl<'a> Frame<'a> {
     #[allow(clippy::inline_always, reason = "the common case of a join")]
     #[inline(always)]
     fn run_next_in_body<T>(&self, child: &Handle<T>) -> Option<Outcome> {
-        if self.part.get() != Part::Body || !self.list.is_next(child) {
+        if self.part.get() != Part::Body {
             return None;
         }
-        if let Some(last) = self.list.pop_last() {
-            self.note_begins_in_body();
-            if self.may_show() {
-                // The parts that the body shows do not belong to the child. If the child ran in
-                // this frame, it would run all that the frame shows before its next item.
-                return Some(self.run_apart(child, last));
+        match self.list.pop_next(child)? {
+            Next::Last(last) => {
+                self.note_begins_in_body();
+                if self.may_show() {
+                    // The parts that the body shows do not belong to the child. If the child ran in
+                    // this frame, it would run all that the frame shows before its next item.
+                    return Some(self.run_apart(child, last));
+                }
+                Some(self.in_place(|| child.run_alone(last, self.scope.get().cast())))
             }
-            return Some(self.in_place(|| child.run_alone(last, self.scope.get().cast())));
+            Next::First(queued) => {
+                self.note_begins_in_body();
+                let top = self.top().expect("a fork has one child only");
+                Some(self.with_top(top, || {
+                    let outcome = child.run_alone(queued, self.scope.get().cast());
+                    self.succeed(top);
+                    outcome
+                }))
+            }
         }
-        let top = self.top()?;
-        let queued = self.list.pop()?;
-        self.note_begins_in_body();
-        Some(self.with_top(top, || {
-            let outcome = child.run_alone(queued, self.scope.get().cast());
-            self.succeed(top);
-            outcome
-        }))
     }
 
     /// Runs a child that was taken out of this frame's list in a frame of its own. It is out of
@@ -263,10 +264,7 @@ impl<'a> Frame<'a> {
 
     /// [`Self::run_next_in_body`] in a child, or in a fork that has become a nursery.
     pub(crate) fn run_next<T>(&self, child: &Handle<T>) -> Option<Outcome> {
-        if !self.list.is_next(child) {
-            return None;
-        }
-        let queued = self.list.pop()?;
+        let (Next::Last(queued) | Next::First(queued)) = self.list.pop_next(child)?;
         self.seat.answer_before_step();
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         unsafe { &*self.scope.get() }.note_begun(self.seat, 1);
@@ -289,8 +287,6 @@ impl<'a> Frame<'a> {
     #[cold]
     #[inline(never)]
     fn refresh(&self) {
-        let most = self.list.len().saturating_mul(2);
-        self.most.set(most.max(self.seat.most));
         self.is_orderly.set(true);
         self.is_worn.set(false);
     }
@@ -309,9 +305,12 @@ impl<'a> Frame<'a> {
     /// Returns the clean frame on top of this stage; none if this is no stage.
     #[inline]
     fn top(&self) -> Option<&Frame<'_>> {
+        if !self.link.is_stage() {
+            return None;
+        }
         // SAFETY: null, or written by `open_top`.
         match unsafe { self.top.get().cast::<Frame<'_>>().as_ref() } {
-            None => self.open_top(),
+            None => Some(self.open_top()),
             top => top,
         }
     }
@@ -325,21 +324,20 @@ impl<'a> Frame<'a> {
     }
 
     #[inline(never)]
-    fn open_top(&self) -> Option<&Frame<'_>> {
-        if !self.is_stage.get() {
-            return None;
-        }
+    fn open_top(&self) -> &Frame<'_> {
         let stage = ptr::with_exposed_provenance::<Stage<'_>>(ptr::from_ref(self).addr());
         // SAFETY: the frame is at the front of a stage, which `set` has exposed before it was
         // entered.
         let room = NonNull::from(unsafe { &(*stage).room }).cast::<Frame<'_>>();
         let top = self.for_child();
         top.outer.set(ptr::from_ref(self).cast());
+        top.link.put_on_top();
+        top.top.set(ptr::from_ref(self).cast());
         // SAFETY: the room belongs to this entered frame, and nobody has used it yet.
         unsafe { room.write(top) };
         self.top.set(room.as_ptr().cast());
         // SAFETY: written above.
-        Some(unsafe { room.as_ref() })
+        unsafe { room.as_ref() }
     }
 
     /// Cleans up after the child on top, which has ended: what it has spawned and left goes before
@@ -353,18 +351,16 @@ impl<'a> Frame<'a> {
     #[cold]
     #[inline(never)]
     fn clean(&self, top: &Frame<'_>) -> bool {
-        let has_got_back =
-            top.shown.get() > 0 && top.nursery().is_some_and(|scope| top.take_back_all(scope));
+        if top.shown.get() > 0 {
+            top.nursery().inspect(|scope| _ = top.take_back_all(scope));
+        }
         let has_left = !top.list.is_empty();
         if has_left {
-            self.list.prepend(&top.list);
+            self.prepend(&top.list.take());
         }
-        top.most.set(Self::most_in_child(self.seat));
+        top.may_keep.set(self.seat.is_active());
         top.is_orderly.set(self.keeps_order());
         top.is_worn.set(false);
-        if has_got_back {
-            self.offer_again();
-        }
         has_left && self.seat.note_left()
     }
 }

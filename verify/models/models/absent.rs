@@ -1,11 +1,12 @@
 //! Workers that leave their places, and come back: all are counted.
 
 use loom::sync::Arc;
-use loom::sync::atomic::Ordering;
+use loom::sync::atomic::{AtomicU8, Ordering};
 use loom::thread;
 
 use super::idle::{Pool, SLEEPER};
-use super::{twins, within_bounds};
+use super::{exhaustively, spawn_with, twins, within_bounds};
+use crate::platform::planted::step;
 
 /// A worker blocks and comes back while a spare is started for it: all are counted, and the one too
 /// many stands down.
@@ -44,7 +45,47 @@ fn absent_a_worker_that_comes_back_and_a_spare_are_counted() {
     });
 }
 
+/// A worker's place is lent while the worker gives it up, or not, and takes a place again: all are counted.
+#[test]
+fn absent_a_place_is_lent_or_given_up() {
+    const NONE: u8 = 0;
+    const HELD: u8 = 1;
+    const LENT: u8 = 2;
+    exhaustively(|| {
+        let shared = Arc::new((Pool::with_spares(1, 1), AtomicU8::new(HELD)));
+        let (pool, place) = &*shared;
+        pool.idle.take_place_anyway();
+        let watcher = spawn_with(&shared, |(pool, place)| {
+            let lend = || {
+                // ORDERING: as in `Slot::lend`.
+                let is_lent =
+                    place.compare_exchange(HELD, LENT, Ordering::Relaxed, Ordering::Relaxed);
+                is_lent.is_ok()
+            };
+            _ = pool.idle.lend(&**pool, true, lend);
+        });
+        // As in `Seat::give_up_place` and `Seat::take_place`.
+        let come_back = || {
+            pool.idle.take_place_anyway();
+            place.store(HELD, Ordering::Relaxed);
+            pool.idle.note_return();
+        };
+        if place.swap(NONE, Ordering::Relaxed) != LENT || step("it does not look") {
+            pool.idle.leave(&**pool);
+        }
+        come_back();
+        watcher.join().unwrap();
+        if place.load(Ordering::Relaxed) == LENT {
+            come_back();
+        }
+        assert_eq!(pool.idle.snapshot(), [1, 0, 0, 0, 0], "computing to spare");
+    });
+}
+
 twins! {
+    absent_a_place_is_lent_or_given_up {
+        it_is_given_up_twice: step("it does not look") => Says("computing to spare");
+    }
     absent_a_worker_that_comes_back_and_a_spare_are_counted {
         a_place_is_lost: split("protocol/idle.rs", "take_place_anyway", "fetch_add")
             => Says("computing to spare");

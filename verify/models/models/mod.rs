@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "a cell whose every access the model checks")]
 
 mod absent;
+mod biased;
 mod count;
 mod deque;
 mod failures;

@@ -16,7 +16,8 @@ use crate::platform::parker::Parker;
 use crate::platform::planted;
 use crate::protocol::count::Count;
 use crate::task::completion::Completion;
-use crate::task::slab::{Done, Items, Stretch, Values};
+use crate::task::growing::{Filled, Growing};
+use crate::task::slab::{Done, Stretch, Values};
 use crate::task::state::{Finished, Outcome, State, Taken};
 
 const ITEMS: usize = 4;
@@ -40,10 +41,11 @@ impl Drop for Item {
 }
 
 impl Ledger {
-    fn items<T>(ledger: &Plain<Self>) -> Items<Item, T> {
-        let mut items = Items::with_capacity(4);
-        let mut all = (0..ITEMS).map(|number| Item(number, ledger.clone()));
-        assert!(items.fill(&mut all));
+    fn items<T>(ledger: &Plain<Self>) -> Growing<Item, T> {
+        let item = |number| Item(number, ledger.clone());
+        let (mut items, _tail) = Growing::of(item(0), 4);
+        let filled = items.fill(&mut (1..ITEMS).map(item));
+        assert!(matches!(filled, Filled::Full));
         items
     }
 
@@ -71,7 +73,7 @@ fn run<'brand, T>(
 
 /// Runs a batch of which another thread takes the second half, and whose items say that they were run.
 fn run_in_two<T>(
-    mut items: Items<Item, T>,
+    mut items: Growing<Item, T>,
     skips: impl Fn(u32) -> bool + Copy,
     f: impl Fn(Item) -> T,
 ) -> Values<T> {

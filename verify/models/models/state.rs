@@ -19,7 +19,7 @@ pub(super) struct Record {
 
 impl Record {
     /// A record that has not left its thread.
-    fn in_private() -> Arc<Self> {
+    pub(super) fn in_private() -> Arc<Self> {
         Arc::new(Self {
             state: State::new(),
             header: Memory::new(1),
@@ -72,7 +72,7 @@ impl Record {
     }
 
     /// What a handle does that is not joined.
-    fn abandon(&self) {
+    pub(super) fn abandon(&self) {
         let has_finished = self.state.outcome().is_some();
         if has_finished {
             self.empty();
@@ -86,7 +86,7 @@ impl Record {
     }
 
     /// What a thief, or the home thread itself, does with a queue reference.
-    fn take_and_run(&self) -> bool {
+    pub(super) fn take_and_run(&self) -> bool {
         self.look();
         match self.state.take_from_queue() {
             Taken::Run => {
@@ -263,7 +263,7 @@ fn state_claimed_and_abandoned_child_is_emptied_and_released_once() {
 fn state_abandoned_in_private_is_released_by_the_thief() {
     exhaustively(|| {
         let record = Record::in_private();
-        record.state.drop_handle_in_private();
+        assert!(record.state.drop_handle_in_private());
         record.state.share();
         let thief = {
             let record = Arc::clone(&record);

@@ -1,0 +1,53 @@
+//! A thread that asks again and again whether something is over.
+//!
+//! Such a thread neither blocks nor comes to its next spawn or child. So what it holds must not wait for that: the
+//! first vain look shows it to others. And after 1 ms of vain looks, the thread lends its place, because on a pool
+//! of one thread nobody else could run what it waits for.
+
+use crate::engine::frame::Frame;
+use crate::engine::grain::VainLooks;
+use crate::engine::seat::Seat;
+
+impl Seat {
+    /// Notes that this thread has looked in vain.
+    fn note_vain_look(&self) {
+        let looks = VainLooks::after(self.vain.get());
+        self.vain.set(Some(looks));
+        self.report_if_wanted();
+        self.offer_all();
+        if looks.are_many() && self.is_active() {
+            self.expose_all();
+            self.lend_place();
+        }
+    }
+}
+
+/// Notes that the calling thread has looked in vain whether something is over, and may look again.
+#[cold]
+#[inline(never)]
+pub(crate) fn note_vain_look() {
+    Frame::with_current(|frame| {
+        if let Some(frame) = frame {
+            frame.seat.note_vain_look();
+        }
+    });
+}
+
+/// Notes that the calling thread has found that something is over.
+pub(crate) fn note_find() {
+    Frame::with_current(|frame| {
+        if let Some(frame) = frame {
+            frame.seat.regain_place();
+        }
+    });
+}
+
+/// Answers requests, if the calling thread is asked: it looks, perhaps in a loop, whether it has to stop.
+#[inline]
+pub(crate) fn answer() {
+    Frame::with_current(|frame| {
+        if let Some(frame) = frame {
+            frame.seat.answer_before_step();
+        }
+    });
+}

@@ -1,0 +1,333 @@
+//! The watcher: a thread that takes children from threads that hide them and do something else.
+//!
+//! A child that a thread holds in private starts at the latest when the thread comes back to it, and is shown to
+//! others when the thread comes to its next spawn or child. A thread that blocks or computes meanwhile does neither.
+//! So, while there may be such a thread, the watcher looks every [`TICK`]. If a worker could come and nothing is
+//! visible, it revokes the locks of the threads (`task::private`), takes some of the oldest children of each, and
+//! hands them to the injector.
+//!
+//! # Law S10
+//!
+//! Claim: while a child has not started, and a thread of its pool has a place and nothing to do, the child is visible,
+//! or the watcher is awake, or the child's thread is in its spawn, and finds that it is asked.
+//!
+//! 1. A thread that has nothing to do searches, or sleeps after a search. The last thing that it does before it sleeps
+//!    is to wake the watcher (`Field::watch` in `Idle::announce`).
+//! 2. The watcher falls asleep only if it has found nothing unstarted for some ticks, and by the protocol of
+//!    `protocol::watch`: a thread that spawns later finds that it is asked.
+//! 3. A thread that lowers its flag and shows nothing, because nobody could come, wakes the watcher. So does a thread
+//!    that shows something and could wake nobody.
+//!
+//! Other threads do not revoke, so one thread does at a time. The watcher sleeps while nothing is unstarted: an idle
+//! pool has no ticks, nor has a pool with an open nursery of which all children have started.
+
+use std::time::Duration;
+
+use crate::engine::core::Core;
+use crate::engine::report::{Id, Report};
+use crate::engine::revoke::{Means, Revoker};
+use crate::engine::share;
+use crate::engine::shared::{Doing, Slot};
+use crate::engine::tally::Numbers;
+use crate::engine::timer::{self, Timer};
+use crate::platform::clock;
+use crate::platform::process::PerProcess;
+use crate::platform::sync::{Arc, Mutex, Weak, lock, statics};
+use crate::protocol::deadlines::Entry;
+use crate::protocol::idle::Field;
+
+/// The time between two looks. Law S10 allows twice as much.
+const TICK: Duration = Duration::from_millis(5);
+/// After so many looks that find nothing unstarted, a pool is not watched any more.
+const QUIET: u32 = 3;
+/// After so many looks at which something is unstarted, nobody could come, and nothing has begun, one place more is
+/// given; the next one after twice as many.
+const STILL: u32 = 20;
+/// Whether a scheduler plays the threads, and draws the order of their steps: then there is no watcher.
+const IS_PLAYED: bool = cfg!(hatchery_shuttle);
+/// How many portions are taken from one thread at a look. Between two of them the thread may go on.
+const PORTIONS: u32 = 16;
+
+struct Watcher {
+    timer: Timer,
+    watched: Mutex<Watched>,
+    revoker: Revoker,
+}
+
+/// What is watched.
+struct Watched {
+    pools: Vec<Pool>,
+    /// The next look.
+    next: Option<Entry>,
+}
+
+/// A pool that is watched.
+struct Pool {
+    core: Weak<Core>,
+    /// How many looks in a row have found nothing unstarted.
+    quiet: u32,
+    /// What the threads had computed at the last look, if something was unstarted and nobody could come.
+    seen: Vec<Seen>,
+    at: clock::Tick,
+    /// The first look.
+    begun: clock::Tick,
+    /// What had happened at the last look, and for how many looks nothing has.
+    moves: Numbers,
+    still: u32,
+    /// After so many such looks one place more is given.
+    patience: u32,
+    /// The thread whose place was given last for that reason.
+    lent: Option<Arc<Slot>>,
+}
+
+statics! {
+    static WATCHER: PerProcess<Watcher> = PerProcess::first(Watcher::new());
+}
+
+/// The watcher of this process.
+fn own() -> &'static Watcher {
+    WATCHER.get(|_| Watcher::new())
+}
+
+impl Watcher {
+    const fn new() -> Self {
+        Self {
+            timer: Timer::new("hatchery-watcher", look_at_all),
+            watched: Mutex::new(Watched {
+                pools: Vec::new(),
+                next: None,
+            }),
+            revoker: Revoker::new(),
+        }
+    }
+
+    /// Sets the time of the next look; false if there is no thread for it.
+    fn set_next(&'static self, watched: &mut Watched) -> bool {
+        if watched.next.is_none() {
+            watched.next = self.timer.add(clock::now() + TICK);
+        }
+        watched.next.is_some()
+    }
+
+    /// Takes children from the threads of a pool, if somebody could run them and nothing is visible; returns whether the
+    /// threads hold any.
+    fn take_hidden(&self, core: &Core) -> bool {
+        let slots = core.roster.to_vec();
+        let mut is_any = false;
+        for _ in 0..PORTIONS {
+            let is_wanted = core.idle.seems_hungry() && !core.has_visible_work();
+            let taken = self.revoker.revoke_all(core, &slots, is_wanted);
+            is_any |= taken.are_some;
+            if taken.runs.is_empty() {
+                break;
+            }
+            for (run, slot) in taken.runs {
+                core.note_taken();
+                share::hand_to_worker(run, core, &slot);
+            }
+        }
+        is_any
+    }
+}
+
+/// How children are taken from threads in this process.
+pub(crate) fn means() -> Means {
+    own().revoker.means()
+}
+
+/// What the owner of this slot has open in the pool and holds children of, or held some; none if that cannot be known.
+pub(super) fn look_into(core: &Core, slot: &Slot) -> Option<Report> {
+    own()
+        .revoker
+        .revoke(slot, |frames| Report::of_another(core, frames))
+}
+
+/// Looks at this pool from now on, until nothing has been unstarted for a while; false if there is no thread for it.
+pub(super) fn watch(core: &Arc<Core>) -> bool {
+    if !clock::IS_THERE || IS_PLAYED {
+        return true;
+    }
+    let watcher = own();
+    let mut watched = lock(&watcher.watched);
+    watched.pools.push(Pool::new(core));
+    if watcher.set_next(&mut watched) {
+        return true;
+    }
+    watched.pools.pop();
+    false
+}
+
+/// Forgets a pool that ends, and ends the threads that no pool needs any more.
+pub(super) fn dismiss(core: &Core) {
+    if !IS_PLAYED {
+        let watcher = own();
+        let mut watched = lock(&watcher.watched);
+        watched
+            .pools
+            .retain(|pool| !std::ptr::eq(pool.core.as_ptr(), core));
+        if watched.pools.is_empty() {
+            if let Some(next) = watched.next.take() {
+                watcher.timer.remove(&next);
+            }
+            drop(watched);
+            watcher.timer.end();
+        }
+    }
+    timer::dismiss();
+}
+
+fn look_at_all() {
+    let watcher = own();
+    let pools = {
+        let mut watched = lock(&watcher.watched);
+        watched.next = None;
+        std::mem::take(&mut watched.pools)
+    };
+    // Under no lock: a pool may end meanwhile, and waits for this thread.
+    let kept: Vec<_> = pools
+        .into_iter()
+        .filter_map(|pool| pool.look(watcher))
+        .collect();
+    let mut watched = lock(&watcher.watched);
+    watched.pools.extend(kept);
+    watched.pools.retain(|pool| {
+        let core = pool.core.upgrade();
+        core.is_some_and(|core| !core.is_over())
+    });
+    if !watched.pools.is_empty() {
+        // This is the thread for it.
+        watcher.set_next(&mut watched);
+    }
+}
+
+/// What a thread has been seen doing.
+struct Seen {
+    /// The thread's slot.
+    slot: Id,
+    cpu_time: Duration,
+    /// The same when something in the pool last began.
+    since: Duration,
+}
+
+impl Pool {
+    fn new(core: &Arc<Core>) -> Self {
+        Self {
+            core: Arc::downgrade(core),
+            quiet: 0,
+            seen: Vec::new(),
+            at: clock::tick(),
+            begun: clock::tick(),
+            moves: Numbers::default(),
+            still: 0,
+            patience: STILL,
+            lent: None,
+        }
+    }
+
+    /// Looks once; none if the pool need not be watched any more.
+    fn look(mut self, watcher: &Watcher) -> Option<Self> {
+        let core = self.core.upgrade().filter(|core| !core.is_over())?;
+        let is_unstarted = watcher.take_hidden(&core) || core.is_anything_queued();
+        if is_unstarted {
+            self.quiet = 0;
+            if core.idle.seems_hungry() {
+                self.forget();
+            } else {
+                self.judge(&core);
+            }
+            return Some(self);
+        }
+        self.forget();
+        self.quiet += 1;
+        if self.quiet < QUIET {
+            return Some(self);
+        }
+        self.quiet = 0;
+        let look = || watcher.take_hidden(&core) || core.is_anything_queued();
+        let has_ended = core.watch.end(|| core.arm_all(), look);
+        (!has_ended).then_some(self)
+    }
+
+    /// Lends the places of threads that are blocked and have not said so: nobody could come to what is unstarted.
+    fn judge(&mut self, core: &Core) {
+        let now = clock::tick();
+        let passed = now - std::mem::replace(&mut self.at, now);
+        // A thread that runs short children answers before the next look, and has moved by that.
+        let moves = core.numbers();
+        let is_still = moves == self.moves;
+        self.moves = moves;
+        self.still = if is_still { self.still + 1 } else { 0 };
+        let before = std::mem::take(&mut self.seen);
+        for slot in core.roster.to_vec() {
+            let thread = lock(&slot.thread);
+            let Some(owner) = *thread else { continue };
+            if !slot.holds_place() || slot.doing() != Doing::Running {
+                continue;
+            }
+            let id = Id::of(Arc::as_ptr(&slot));
+            // Where nobody says how much it computes, it counts as computing all the time.
+            let cpu_time = owner.activity.cpu_time().unwrap_or(now - self.begun);
+            let mut seen = Seen {
+                slot: id,
+                cpu_time,
+                since: cpu_time,
+            };
+            if let Some(before) = before.iter().find(|before| before.slot == id) {
+                let computed = cpu_time.saturating_sub(before.cpu_time);
+                if computed <= passed / 10 && owner.activity.is_blocked() {
+                    core.lend(&slot, owner.is_worker);
+                    // What others have shown there comes from nurseries whose homes may be parked.
+                    while let Some(run) = slot.steal() {
+                        core.note_taken();
+                        share::hand_to_worker(run, core, &slot);
+                    }
+                    continue;
+                }
+                if is_still {
+                    seen.since = before.since;
+                }
+            }
+            self.seen.push(seen);
+        }
+        self.lend_one_more(core);
+        core.arm_all();
+    }
+
+    /// Lends the place of one thread that computes, if nothing has begun for long.
+    fn lend_one_more(&mut self, core: &Core) {
+        if self.lent.as_ref().is_some_and(|slot| !slot.has_lent()) {
+            // It was worth it: the thread goes on.
+            self.lent = None;
+            self.patience = STILL;
+        }
+        if self.still < self.patience {
+            return;
+        }
+        // On a machine with more to do than it has CPUs, nothing may have begun because nobody had a CPU.
+        let enough = TICK * self.patience / 2;
+        let computes = |seen: &&Seen| seen.cpu_time.saturating_sub(seen.since) >= enough;
+        let Some(id) = self.seen.iter().find(computes).map(|seen| seen.slot) else {
+            return;
+        };
+        let mut slots = core.roster.to_vec().into_iter();
+        let Some(slot) = slots.find(|slot| Id::of(Arc::as_ptr(slot)) == id) else {
+            return;
+        };
+        let owner = *lock(&slot.thread);
+        if let Some(owner) = owner {
+            core.lend(&slot, owner.is_worker);
+        }
+        self.lent = Some(slot);
+        self.still = 0;
+        // Long children are no hang: not each of them is worth a thread.
+        self.patience *= 2;
+    }
+
+    /// Forgets what the threads were doing: somebody can come to what is unstarted, or nothing is.
+    fn forget(&mut self) {
+        self.seen.clear();
+        self.still = 0;
+        self.patience = STILL;
+        self.lent = None;
+    }
+}
