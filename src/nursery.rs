@@ -279,8 +279,9 @@ impl<'scope> Nursery<'scope, '_> {
     ///
     /// `spawn_each` is eager: it takes all items before it returns, so the iterator `items` must end. An item is a
     /// child as soon as the iterator has returned it. So other threads may run the first children while the iterator
-    /// goes on or blocks, and the iterator may wait for them. `spawn_each` itself runs no child. An error in a value
-    /// that nobody takes is lost, see [`spawn`](Self::spawn).
+    /// goes on or blocks, and the iterator may wait for them. If items need dropping, or are larger than their values,
+    /// `spawn_each` runs some itself between batches. An error in a value that nobody takes is lost, see
+    /// [`spawn`](Self::spawn).
     ///
     /// # Batches
     ///

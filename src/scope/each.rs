@@ -40,6 +40,9 @@ const PART_OF_ALL: usize = 32;
 const PART_OF_FORMER: usize = 8;
 /// How many times as large as the batch before it a batch is at most.
 const GROWTH: u32 = 8;
+/// If items need dropping, or are larger than their values: how many batches are kept before the oldest is run
+/// here. So a race over an iterator without an end ends where no other thread can come.
+const BACKLOG: u32 = 64;
 
 /// What the batches of one `spawn_each` share.
 struct Shared<F> {
@@ -348,6 +351,7 @@ impl<'scope> Nest<'scope, '_> {
         F: Fn(I::Item) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
+        let is_heavy = mem::needs_drop::<I::Item>() || size_of::<I::Item>() > size_of::<T>();
         let scope = self.scope();
         let has_others = self.node().core().threads() > 1;
         let mut batches = Box::new(Batches::new(scope, P::dispose));
@@ -396,6 +400,9 @@ impl<'scope> Nest<'scope, '_> {
                     discard(items);
                     break Err(payload);
                 }
+            }
+            if is_heavy {
+                Seat::run_one_of_several(self.node(), BACKLOG);
             }
         };
         if let Err(payload) = ended {
