@@ -21,6 +21,7 @@ pub(crate) fn light() {
     // The model checker knows no barrier of the whole process. Two fences say the same.
     #[cfg(hatchery_loom)]
     fence(Ordering::SeqCst);
+    // ORDERING: no instruction; partner: `heavy`. No model: models have the fence above.
     #[cfg(not(hatchery_loom))]
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
@@ -28,6 +29,8 @@ pub(crate) fn light() {
 /// The frequent side's barrier where the system has none for the other side.
 #[cold]
 pub(crate) fn full() {
+    // ORDERING: SeqCst fence in place of the heavy barrier's other half; partner: the fence in `heavy`. No model: in
+    // models `light` is a fence, too.
     fence(Ordering::SeqCst);
 }
 

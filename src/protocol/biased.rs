@@ -125,6 +125,7 @@ impl BiasedLock {
             if self.state.load(Ordering::Acquire) & REVOKED == 0 {
                 return;
             }
+            // ORDERING: Release as in `leave`. No model: nothing was done inside.
             self.is_inside.store(false, Ordering::Release);
             self.wait();
         }

@@ -106,13 +106,14 @@ impl PendingList {
     #[inline]
     fn oldest(&self) -> *mut Header {
         // ORDERING: Acquire; partner: `set_oldest`. A thread that finds that another thread has emptied its list finds
-        // that the children are counted. Model: `models::biased_a_list_that_was_emptied_is_counted`.
+        // that the children are counted. No model of the list itself, which is no step in models:
+        // `models::biased_a_list_that_was_emptied_is_counted` has a flag in its place.
         self.oldest.load(Ordering::Acquire)
     }
 
     #[inline]
     fn set_oldest(&self, oldest: *mut Header) {
-        // ORDERING: Release; partner: `oldest`.
+        // ORDERING: Release; partner: `oldest`. No model, as there.
         self.oldest.store(oldest, Ordering::Release);
     }
 
