@@ -479,7 +479,7 @@ pub struct PoolBuilder {
     name: Option<String>,
     stack_size: Option<usize>,
     spares: Option<usize>,
-    keeps_places: bool,
+    lends_places: Option<bool>,
     hooks: Hooks,
     inherits_signals: bool,
     /// Of the shared pool only.
@@ -610,7 +610,7 @@ impl PoolBuilder {
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub fn lend_places(mut self, lends: bool) -> Self {
-        self.keeps_places = !lends;
+        self.lends_places = Some(lends);
         self
     }
 
@@ -817,7 +817,7 @@ impl PoolBuilder {
             threads,
             blocking_threads: self.blocking_threads.unwrap_or(blocking::MOST),
             spares: self.spares.unwrap_or(SPARES),
-            lends_places: !self.keeps_places,
+            lends_places: self.lends_places.unwrap_or(true),
             name,
             stack_size: stack_size.map(|bytes| bytes.max(LEAST_STACK)),
             inherits_signals: self.inherits_signals,
@@ -845,7 +845,7 @@ impl fmt::Debug for PoolBuilder {
             .field("name", &self.name)
             .field("stack_size", &self.stack_size)
             .field("spare_threads", &self.spares)
-            .field("lend_places", &!self.keeps_places)
+            .field("lend_places", &self.lends_places)
             .field("on_thread_start", &self.hooks.start.is_some())
             .field("on_thread_exit", &self.hooks.exit.is_some())
             .field("inherit_signal_mask", &self.inherits_signals)

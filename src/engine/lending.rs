@@ -2,18 +2,8 @@
 
 use crate::engine::core::Core;
 use crate::engine::shared::Slot;
-use crate::protocol::idle::Field;
 
 impl Core {
-    /// Gives the place of a thread up, which says so.
-    pub(crate) fn leave(&self, is_worker: bool) {
-        if is_worker {
-            self.idle.leave(self);
-        } else {
-            self.idle.vacate(self);
-        }
-    }
-
     /// Lends the place of the thread with this slot, if it has one, because the thread is blocked or does not answer. The
     /// thread takes a place again at its next spawn or child.
     pub(crate) fn lend(&self, slot: &Slot, is_worker: bool) {
@@ -34,11 +24,6 @@ impl Core {
     /// Counts children that the watcher has taken from a thread, any number at once.
     pub(super) fn note_taken(&self) {
         self.taken.add(1);
-    }
-
-    /// Whether something is unstarted where all threads see it.
-    pub(super) fn is_anything_queued(&self) -> bool {
-        self.has_visible_work() || self.blocking.is_starved()
     }
 
     #[cold]

@@ -17,37 +17,35 @@ impl Seat {
         self.offer_all();
         if looks.are_many() && self.is_active() {
             self.expose_all();
-            self.lend_place();
+            self.core.lend(self.slot(), self.is_worker());
         }
     }
+}
+
+/// Calls `f` with the seat of the innermost frame on the calling thread, if there is one.
+#[inline]
+fn with_seat(f: impl FnOnce(&Seat)) {
+    Frame::with_current(|frame| {
+        if let Some(frame) = frame {
+            f(frame.seat);
+        }
+    });
 }
 
 /// Notes that the calling thread has looked in vain whether something is over, and may look again.
 #[cold]
 #[inline(never)]
 pub(crate) fn note_vain_look() {
-    Frame::with_current(|frame| {
-        if let Some(frame) = frame {
-            frame.seat.note_vain_look();
-        }
-    });
+    with_seat(Seat::note_vain_look);
 }
 
 /// Notes that the calling thread has found that something is over.
 pub(crate) fn note_find() {
-    Frame::with_current(|frame| {
-        if let Some(frame) = frame {
-            frame.seat.regain_place();
-        }
-    });
+    with_seat(Seat::regain_place);
 }
 
 /// Answers requests, if the calling thread is asked: it looks, perhaps in a loop, whether it has to stop.
 #[inline]
 pub(crate) fn answer() {
-    Frame::with_current(|frame| {
-        if let Some(frame) = frame {
-            frame.seat.answer_before_step();
-        }
-    });
+    with_seat(Seat::answer_before_step);
 }

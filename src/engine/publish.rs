@@ -57,7 +57,6 @@ impl Seat {
             return Self::queue(scope, child);
         }
         failpoint::reach(Failpoint::BlockingQueued);
-        self.core.start_watchdog();
         let run = Run::new(scope, PendingList::of(child), 0);
         self.submit_blocking(run);
     }

@@ -1,9 +1,7 @@
-//! Takes children out of the private lists of other threads.
+//! Revokes the locks of what other threads hold in private.
 #![allow(unsafe_code, reason = "promises that these threads are there")]
 
-use crate::engine::core::Core;
-use crate::engine::frame;
-use crate::engine::shared::{Run, Slot};
+use crate::engine::shared::Slot;
 use crate::platform::barrier;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Arc, Mutex, lock};
@@ -28,14 +26,6 @@ pub(crate) enum Means {
     Fences,
     /// Not at all: the system refuses barriers, which it had promised.
     Nothing,
-}
-
-/// What [`Revoker::revoke_all`] has found.
-pub(super) struct Taken {
-    /// Whether the threads hold children of the pool, or held them before.
-    pub(super) are_some: bool,
-    /// What was taken, each run with the slot of its former owner.
-    pub(super) runs: Vec<(Run, Arc<Slot>)>,
 }
 
 impl Revoker {
@@ -77,31 +67,12 @@ impl Revoker {
         }
     }
 
-    /// Revokes the lock of the owner of this slot, and calls `f`, which runs no user code, with its chain of frames; none
-    /// if there is no owner, or the lock cannot be had.
-    pub(super) fn revoke<R>(&self, slot: &Slot, f: impl FnOnce(*const ()) -> R) -> Option<R> {
+    /// Revokes the locks of the owners of these slots, all at once, and calls `f`, which runs no user code, with each slot
+    /// and its owner's chain of frames. A slot without an owner is left out, and so is an owner whose lock cannot be had.
+    pub(super) fn revoke(&self, slots: &[Arc<Slot>], mut f: impl FnMut(&Arc<Slot>, *const ())) {
         let _turn = lock(&self.turn);
         if !self.may_revoke() {
-            return None;
-        }
-        let thread = lock(&slot.thread);
-        let private = thread.map(|thread| thread.private)?;
-        // SAFETY: the thread does not end while its slot is locked that says that it is there, and nobody else has the
-        // turn.
-        let revoking = unsafe { private.announce() };
-        let has_barrier = self.has_barrier();
-        revoking.end(has_barrier, f)
-    }
-
-    /// Revokes the locks of all threads of a pool at once, and takes some children from each if that `is_wanted`.
-    pub(super) fn revoke_all(&self, core: &Core, slots: &[Arc<Slot>], is_wanted: bool) -> Taken {
-        let _turn = lock(&self.turn);
-        let mut taken = Taken {
-            are_some: false,
-            runs: Vec::new(),
-        };
-        if !self.may_revoke() {
-            return taken;
+            return;
         }
         // Locked to the end.
         let threads: Vec<_> = slots.iter().map(|slot| lock(&slot.thread)).collect();
@@ -119,13 +90,7 @@ impl Revoker {
         }
         let has_barrier = self.has_barrier();
         for (_, revoking, slot) in revoked {
-            let run = revoking.end(has_barrier, |frames| {
-                taken.are_some |= frame::holds(frames, core);
-                is_wanted.then(|| frame::take_from(frames, core))?
-            });
-            let run = run.flatten();
-            taken.runs.extend(run.map(|run| (run, Arc::clone(slot))));
+            _ = revoking.end(has_barrier, |frames| f(slot, frames));
         }
-        taken
     }
 }

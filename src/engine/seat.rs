@@ -157,8 +157,11 @@ impl Seat {
     }
 
     pub(super) fn give_up_place(&self) {
-        if self.own_slot.set_place(Place::None) != Place::Lent {
-            self.core.leave(self.is_worker());
+        match self.own_slot.set_place(Place::None) {
+            // It was given up before.
+            Place::Lent => {}
+            _ if self.is_worker() => self.core.idle.leave(&*self.core),
+            _ => self.core.idle.vacate(&*self.core),
         }
     }
 
@@ -168,11 +171,6 @@ impl Seat {
         if !self.own_slot.holds_place() && self.is_active() {
             self.take_place();
         }
-    }
-
-    /// Lends the place of this thread, which goes on without one until it regains it.
-    pub(crate) fn lend_place(&self) {
-        self.core.lend(&self.own_slot, self.is_worker());
     }
 
     /// Notes that this worker has its place no longer: it is about to give it up by the protocol of places.

@@ -18,16 +18,18 @@
 //! 3. A thread that lowers its flag and shows nothing, because nobody could come, wakes the watcher. So does a thread
 //!    that shows something and could wake nobody.
 //!
-//! Other threads do not revoke, so one thread does at a time. The watcher sleeps while nothing is unstarted: an idle
+//! A dump of a pool revokes locks, too; `revoke` lets one thread do so at a time. The watcher sleeps while nothing is unstarted: an idle
 //! pool has no ticks, nor has a pool with an open nursery of which all children have started.
 
+use std::slice;
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::report::{Id, Report};
+use crate::engine::frame;
+use crate::engine::report::Report;
 use crate::engine::revoke::{Means, Revoker};
 use crate::engine::share;
-use crate::engine::shared::{Doing, Slot};
+use crate::engine::shared::{Doing, Run, Slot};
 use crate::engine::tally::Numbers;
 use crate::engine::timer::{self, Timer};
 use crate::platform::clock;
@@ -38,10 +40,10 @@ use crate::protocol::idle::Field;
 
 /// The time between two looks. Law S10 allows twice as much.
 const TICK: Duration = Duration::from_millis(5);
-/// After so many looks that find nothing unstarted, a pool is not watched any more.
+/// The watcher stops looking at a pool after this many looks in a row that find nothing unstarted.
 const QUIET: u32 = 3;
-/// After so many looks at which something is unstarted, nobody could come, and nothing has begun, one place more is
-/// given; the next one after twice as many.
+/// How many looks in a row have to find a pool *still* before the watcher gives one place more: something is unstarted,
+/// nobody could come, and nothing has begun since the look before. The next place takes twice as many looks.
 const STILL: u32 = 20;
 /// Whether a scheduler plays the threads, and draws the order of their steps: then there is no watcher.
 const IS_PLAYED: bool = cfg!(hatchery_shuttle);
@@ -74,7 +76,7 @@ struct Pool {
     /// What had happened at the last look, and for how many looks nothing has.
     moves: Numbers,
     still: u32,
-    /// After so many such looks one place more is given.
+    /// How many such looks the watcher waits for before it gives one place more.
     patience: u32,
     /// The thread whose place was given last for that reason.
     lent: Option<Arc<Slot>>,
@@ -109,6 +111,12 @@ impl Watcher {
         watched.next.is_some()
     }
 
+    /// Whether something of a pool is unstarted. If somebody could run it and nothing is visible, this takes children from
+    /// the threads. A pool with something visible needs no barrier.
+    fn finds_unstarted(&self, core: &Core) -> bool {
+        core.has_visible_work() || self.take_hidden(core) || core.blocking.is_starved()
+    }
+
     /// Takes children from the threads of a pool, if somebody could run them and nothing is visible; returns whether the
     /// threads hold any.
     fn take_hidden(&self, core: &Core) -> bool {
@@ -116,18 +124,31 @@ impl Watcher {
         let mut is_any = false;
         for _ in 0..PORTIONS {
             let is_wanted = core.idle.seems_hungry() && !core.has_visible_work();
-            let taken = self.revoker.revoke_all(core, &slots, is_wanted);
-            is_any |= taken.are_some;
-            if taken.runs.is_empty() {
+            let mut taken = Vec::new();
+            self.revoker.revoke(&slots, |slot, frames| {
+                if is_wanted {
+                    let run = frame::take_from(frames, core);
+                    taken.extend(run.map(|run| (run, Arc::clone(slot))));
+                } else {
+                    is_any |= frame::holds(frames, core);
+                }
+            });
+            if taken.is_empty() {
                 break;
             }
-            for (run, slot) in taken.runs {
-                core.note_taken();
-                share::hand_to_worker(run, core, &slot);
+            is_any = true;
+            for (run, slot) in taken {
+                hand_over(run, core, &slot);
             }
         }
         is_any
     }
+}
+
+/// Counts children that were taken from the owner of this slot, and hands them to a worker.
+fn hand_over(run: Run, core: &Core, slot: &Slot) {
+    core.note_taken();
+    share::hand_to_worker(run, core, slot);
 }
 
 /// How children are taken from threads in this process.
@@ -136,10 +157,12 @@ pub(crate) fn means() -> Means {
 }
 
 /// What the owner of this slot has open in the pool and holds children of, or held some; none if that cannot be known.
-pub(super) fn look_into(core: &Core, slot: &Slot) -> Option<Report> {
-    own()
-        .revoker
-        .revoke(slot, |frames| Report::of_another(core, frames))
+pub(super) fn look_into(core: &Core, slot: &Arc<Slot>) -> Option<Report> {
+    let mut report = None;
+    own().revoker.revoke(slice::from_ref(slot), |_, frames| {
+        report = Some(Report::of_another(core, frames));
+    });
+    report
 }
 
 /// Looks at this pool from now on, until nothing has been unstarted for a while; false if there is no thread for it.
@@ -203,7 +226,7 @@ fn look_at_all() {
 /// What a thread has been seen doing.
 struct Seen {
     /// The thread's slot.
-    slot: Id,
+    slot: Arc<Slot>,
     cpu_time: Duration,
     /// The same when something in the pool last began.
     since: Duration,
@@ -227,8 +250,7 @@ impl Pool {
     /// Looks once; none if the pool need not be watched any more.
     fn look(mut self, watcher: &Watcher) -> Option<Self> {
         let core = self.core.upgrade().filter(|core| !core.is_over())?;
-        let is_unstarted = watcher.take_hidden(&core) || core.is_anything_queued();
-        if is_unstarted {
+        if watcher.finds_unstarted(&core) {
             self.quiet = 0;
             if core.idle.seems_hungry() {
                 self.forget();
@@ -243,7 +265,7 @@ impl Pool {
             return Some(self);
         }
         self.quiet = 0;
-        let look = || watcher.take_hidden(&core) || core.is_anything_queued();
+        let look = || watcher.finds_unstarted(&core);
         let has_ended = core.watch.end(|| core.arm_all(), look);
         (!has_ended).then_some(self)
     }
@@ -264,30 +286,30 @@ impl Pool {
             if !slot.holds_place() || slot.doing() != Doing::Running {
                 continue;
             }
-            let id = Id::of(Arc::as_ptr(&slot));
             // Where nobody says how much it computes, it counts as computing all the time.
             let cpu_time = owner.activity.cpu_time().unwrap_or(now - self.begun);
-            let mut seen = Seen {
-                slot: id,
-                cpu_time,
-                since: cpu_time,
-            };
-            if let Some(before) = before.iter().find(|before| before.slot == id) {
+            let mut since = cpu_time;
+            let is_same = |before: &&Seen| Arc::ptr_eq(&before.slot, &slot);
+            if let Some(before) = before.iter().find(is_same) {
                 let computed = cpu_time.saturating_sub(before.cpu_time);
                 if computed <= passed / 10 && owner.activity.is_blocked() {
                     core.lend(&slot, owner.is_worker);
                     // What others have shown there comes from nurseries whose homes may be parked.
                     while let Some(run) = slot.steal() {
-                        core.note_taken();
-                        share::hand_to_worker(run, core, &slot);
+                        hand_over(run, core, &slot);
                     }
                     continue;
                 }
                 if is_still {
-                    seen.since = before.since;
+                    since = before.since;
                 }
             }
-            self.seen.push(seen);
+            drop(thread);
+            self.seen.push(Seen {
+                slot,
+                cpu_time,
+                since,
+            });
         }
         self.lend_one_more(core);
         core.arm_all();
@@ -306,18 +328,14 @@ impl Pool {
         // On a machine with more to do than it has CPUs, nothing may have begun because nobody had a CPU.
         let enough = TICK * self.patience / 2;
         let computes = |seen: &&Seen| seen.cpu_time.saturating_sub(seen.since) >= enough;
-        let Some(id) = self.seen.iter().find(computes).map(|seen| seen.slot) else {
+        let Some(seen) = self.seen.iter().find(computes) else {
             return;
         };
-        let mut slots = core.roster.to_vec().into_iter();
-        let Some(slot) = slots.find(|slot| Id::of(Arc::as_ptr(slot)) == id) else {
-            return;
-        };
-        let owner = *lock(&slot.thread);
+        let owner = *lock(&seen.slot.thread);
         if let Some(owner) = owner {
-            core.lend(&slot, owner.is_worker);
+            core.lend(&seen.slot, owner.is_worker);
         }
-        self.lent = Some(slot);
+        self.lent = Some(Arc::clone(&seen.slot));
         self.still = 0;
         // Long children are no hang: not each of them is worth a thread.
         self.patience *= 2;

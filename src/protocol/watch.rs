@@ -44,8 +44,8 @@ impl Watch {
         self.is_on.store(false, Ordering::Relaxed);
     }
 
-    /// Ends the watch; false if it goes on. `ask` asks all threads, and `look` executes a heavy barrier and says whether
-    /// there is work.
+    /// Ends the watch; false if it goes on. `ask` asks all threads, and `look` says whether there is work,
+    /// and executes a heavy barrier before it says that there is none.
     pub(crate) fn end(&self, ask: impl FnOnce(), look: impl FnOnce() -> bool) -> bool {
         self.is_on.store(false, Ordering::Relaxed);
         ask();

@@ -85,7 +85,6 @@ impl<'scope> Nest<'scope, '_> {
         F: Fn(S::Item) -> T + Send + Sync + 'scope,
         T: Send + 'scope,
     {
-        let capacity = capacity.max(1);
         let (items, tail) = Growing::of(first, capacity);
         let at = Frame::nearest(self.node(), |frame| match frame {
             Some(frame) if !never_blocks::<S>() => {

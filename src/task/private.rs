@@ -159,8 +159,8 @@ impl PrivateRef {
 pub(crate) struct Revoking(NonNull<Private>);
 
 impl Revoking {
-    /// Calls `f`, which runs no user code and does not unwind, with the chain of frames, unless the owner keeps the lock for too long; then
-    /// gives the lock back. A heavy barrier was executed since [`PrivateRef::announce`], if `has_barrier`.
+    /// Calls `f`, which runs no user code and does not unwind, with the chain of frames, unless the owner keeps the lock
+    /// for too long; then gives the lock back. A heavy barrier was executed since [`PrivateRef::announce`], if `has_barrier`.
     pub(crate) fn end<R>(self, has_barrier: bool, f: impl FnOnce(*const ()) -> R) -> Option<R> {
         // SAFETY: by the contract of `announce`.
         let private = unsafe { self.0.as_ref() };

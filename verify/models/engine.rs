@@ -53,17 +53,6 @@ pub(crate) mod core {
             false
         }
 
-        pub(crate) fn leave(&self, is_worker: bool) {
-            if is_worker {
-                self.idle.leave(self);
-            } else {
-                self.idle.vacate(self);
-            }
-        }
-
-        pub(crate) fn lend(&self, slot: &Slot, is_worker: bool) {
-            _ = self.idle.lend(self, is_worker, || slot.lend());
-        }
     }
 
     impl Field for Core {

@@ -57,7 +57,7 @@ impl Link {
 
     #[inline]
     pub(super) fn is_stage(&self) -> bool {
-        self.flags.get() & STAGE != 0
+        self.has(STAGE)
     }
 
     /// Notes that this is the frame on top of a stage.
@@ -68,11 +68,13 @@ impl Link {
     /// Whether this frame, or the frame on top of it, is in the chain.
     #[inline]
     pub(super) fn is_listed(&self) -> bool {
-        self.flags.get() & (LISTED | TOP_LISTED) != 0
+        self.has(LISTED | TOP_LISTED)
     }
 
-    fn has(&self, flag: u8) -> bool {
-        self.flags.get() & flag != 0
+    /// Whether one of these flags is set.
+    #[inline]
+    fn has(&self, flags: u8) -> bool {
+        self.flags.get() & flags != 0
     }
 
     fn add(&self, flag: u8) {
@@ -95,24 +97,24 @@ impl Frame<'_> {
     /// Appends the newest child to the list.
     #[inline]
     pub(crate) fn push(&self, child: Queued) {
-        self.list.add(|list, chain| {
-            list.push(child);
-            self.enlist(chain);
-        });
+        self.add(|list| list.push(child));
     }
 
     /// Puts these children behind what is in the list.
     pub(crate) fn append(&self, newer: &PendingList) {
-        self.list.add(|list, chain| {
-            list.append(newer);
-            self.enlist(chain);
-        });
+        self.add(|list| list.append(newer));
     }
 
     /// Puts these children before what is in the list.
     pub(crate) fn prepend(&self, older: &PendingList) {
+        self.add(|list| list.prepend(older));
+    }
+
+    /// Calls `f`, which adds to the list, and sees to it that this frame is in the chain.
+    #[inline]
+    fn add(&self, f: impl FnOnce(&PendingList)) {
         self.list.add(|list, chain| {
-            list.prepend(older);
+            f(list);
             self.enlist(chain);
         });
     }
@@ -120,7 +122,7 @@ impl Frame<'_> {
     /// Puts this frame into the chain, unless it is there. With the lock.
     #[inline]
     fn enlist(&self, chain: &Chain) {
-        if self.link.flags.get() & LISTED == 0 {
+        if !self.link.has(LISTED) {
             debug_assert!(self.is_entered(), "it leaves the chain when it is left");
             self.link.next.set(MaybeUninit::new(chain.first().cast()));
             self.link.add(LISTED);
@@ -143,7 +145,7 @@ impl Frame<'_> {
     /// Takes this frame, and the frame on top of it, out of the chain.
     #[inline]
     pub(super) fn unlist(&self) {
-        let is_alone = self.link.flags.get() & (TOP_LISTED | ON_TOP) == 0;
+        let is_alone = !self.link.has(TOP_LISTED | ON_TOP);
         if !is_alone || !retract(ptr::from_ref(self).cast(), || self.link.next().cast()) {
             self.cut_out_all();
         }
