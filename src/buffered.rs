@@ -1,4 +1,4 @@
-//! One function over the items of an iterator, of which only so many are outstanding at a time.
+//! One function over the items of an iterator, with a bound on how many items are outstanding at a time.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -214,7 +214,8 @@ impl<F> Function<F> {
 
 /// A function with its argument.
 ///
-/// If neither is used, the item is dropped first: its destructor may panic, and that of the function then gives way.
+/// If neither is used, the item is dropped first. If the item's destructor panics, a panic in the function's destructor
+/// gives way to that panic.
 pub(crate) struct Call<A, F> {
     item: A,
     function: Function<F>,

@@ -1,7 +1,7 @@
 //! What failed first in a nursery, for people who look while the nursery is still open.
 //!
-//! The failure itself goes to whoever joins the child, or stays where the child has left it. So the nursery notes
-//! what can be said of it when it happens.
+//! The failure itself goes to the task that joins the child, or stays in the child's record. So the nursery notes what
+//! can be said of the failure when the failure happens.
 
 use std::any::Any;
 use std::fmt;

@@ -64,7 +64,7 @@ impl<I, T> Tail<I, T> {
     ///
     /// # Safety
     ///
-    /// `child` is the child that has the items, and it has not been joined. There is room for so many items.
+    /// `child` is the child that has the items, and it has not been joined. The batch has room for `most` items.
     #[inline]
     pub(crate) unsafe fn fill(
         &mut self,

@@ -1,4 +1,4 @@
-//! Where a child stands among those of its nursery.
+//! The position of a child among the children of its nursery.
 
 /// The position of a child in the spawn order of its nursery: the chunk, the offset in it, and the
 /// item if the record holds several.
