@@ -52,7 +52,6 @@ pub(crate) mod core {
         pub(crate) fn begin(&self) -> bool {
             false
         }
-
     }
 
     impl Field for Core {
