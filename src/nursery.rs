@@ -279,9 +279,10 @@ impl<'scope> Nursery<'scope, '_> {
     ///
     /// `spawn_each` is eager: it takes all items before it returns, so the iterator `items` must end. An item is a
     /// child as soon as the iterator has returned it. So other threads may run the first children while the iterator
-    /// goes on or blocks, and the iterator may wait for them. If items need dropping, or are larger than their values,
-    /// `spawn_each` runs some itself between batches. An error in a value that nobody takes is lost, see
-    /// [`spawn`](Self::spawn).
+    /// goes on or blocks, and the iterator may wait for them. `spawn_each` runs no items itself, so its caller may hold a
+    /// lock that they take. If many items are waiting and nobody runs them, another thread does, also on a pool of one
+    /// thread. (If the system refuses all threads, `spawn_each` runs some after all.) An error in a value that nobody takes
+    /// is lost, see [`spawn`](Self::spawn).
     ///
     /// # Batches
     ///

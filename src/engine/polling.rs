@@ -6,6 +6,7 @@
 
 use crate::engine::frame::Frame;
 use crate::engine::grain::VainLooks;
+use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 
 impl Seat {
@@ -15,10 +16,39 @@ impl Seat {
         self.vain.set(Some(looks));
         self.report_if_wanted();
         self.offer_all();
-        if looks.are_many() && self.is_active() {
+        if looks.are_many() {
+            self.lend_place();
+        }
+    }
+
+    /// Lends this thread's place, if it has one, and shows all that it holds.
+    fn lend_place(&self) {
+        if self.is_active() {
             self.expose_all();
             self.core.lend(self.slot(), self.is_worker());
         }
+    }
+}
+
+impl Seat {
+    /// Sees to it that children of `scope` begin, although this thread goes on spawning and none has begun for a while:
+    /// another thread runs them, even if that takes this thread's place. Only if the pool has no workers does this thread
+    /// run the oldest of those that it holds.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn let_others_run(scope: &Node) {
+        Frame::with_current(|frame| {
+            let Some(frame) = frame else { return };
+            let seat = frame.seat;
+            if seat.core.has_workers() {
+                seat.offer_all();
+                if !seat.core.idle.seems_hungry() {
+                    seat.lend_place();
+                }
+            } else if frame.is_of(scope) && seat.is_active() {
+                _ = frame.run_oldest();
+            }
+        });
     }
 }
 

@@ -80,6 +80,7 @@ impl Seat {
     pub(crate) fn answer_at_spawn(&self) {
         if self.is_asked() {
             self.answer();
+            self.tally()[Counter::AnswersAtSpawns].add(1);
         }
     }
 

@@ -86,6 +86,8 @@ pub(crate) enum Counter {
     Injected,
     /// Waits that came to park.
     Parked,
+    /// Requests answered at spawns.
+    AnswersAtSpawns,
     /// Requests answered: a sign of life of a thread whose nurseries are all open still. It is the last
     /// counter: [`COUNTERS`] goes by it.
     Answers,
@@ -143,6 +145,12 @@ impl Numbers {
             }
         }
         self
+    }
+
+    /// A number that changes when children begin or threads begin to wait, but not when threads only spawn.
+    pub(crate) fn begun(&self) -> u64 {
+        let answers = self[Counter::Answers].saturating_sub(self[Counter::AnswersAtSpawns]);
+        answers + self[Counter::BegunHere] + self[Counter::BegunElsewhere] + self[Counter::Parked]
     }
 
     /// Children dropped unrun, on any thread.

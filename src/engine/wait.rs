@@ -70,16 +70,6 @@ impl Seat {
         self.wait(body, scope, &End(body, scope));
     }
 
-    /// Runs the oldest child of `scope` that this thread holds, if it holds more than `several`.
-    pub(crate) fn run_one_of_several(scope: &Node, several: u32) {
-        Frame::with_current(|frame| {
-            let frame = frame.filter(|frame| frame.is_of(scope) && frame.seat.is_active());
-            if let Some(frame) = frame.filter(|frame| frame.list.len() > several) {
-                _ = frame.run_oldest();
-            }
-        });
-    }
-
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
     pub(crate) fn wait_for_child<T>(&self, scope: &Node, child: &Handle<T>) {
         if child.class() == Class::Compute

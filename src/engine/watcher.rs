@@ -30,7 +30,6 @@ use crate::engine::report::Report;
 use crate::engine::revoke::{Means, Revoker};
 use crate::engine::share;
 use crate::engine::shared::{Doing, Run, Slot};
-use crate::engine::tally::Numbers;
 use crate::engine::timer::{self, Timer};
 use crate::platform::clock;
 use crate::platform::process::PerProcess;
@@ -73,8 +72,8 @@ struct Pool {
     at: clock::Tick,
     /// The first look.
     begun: clock::Tick,
-    /// What had happened at the last look, and for how many looks nothing has.
-    moves: Numbers,
+    /// [`Numbers::begun`](crate::engine::tally::Numbers::begun) at the last look, and for how many looks it has been the same.
+    events: u64,
     still: u32,
     /// How many such looks the watcher waits for before it gives one place more.
     patience: u32,
@@ -240,7 +239,7 @@ impl Pool {
             seen: Vec::new(),
             at: clock::tick(),
             begun: clock::tick(),
-            moves: Numbers::default(),
+            events: 0,
             still: 0,
             patience: STILL,
             lent: None,
@@ -275,9 +274,9 @@ impl Pool {
         let now = clock::tick();
         let passed = now - std::mem::replace(&mut self.at, now);
         // A thread that runs short children answers before the next look, and has moved by that.
-        let moves = core.numbers();
-        let is_still = moves == self.moves;
-        self.moves = moves;
+        let begun = core.numbers().begun();
+        let is_still = begun == self.events;
+        self.events = begun;
         self.still = if is_still { self.still + 1 } else { 0 };
         let before = std::mem::take(&mut self.seen);
         for slot in core.roster.to_vec() {

@@ -84,6 +84,12 @@ impl<'scope, T> Batches<'scope, T> {
         Arc::clone(&self.ended)
     }
 
+    /// How many batches have ended, or are about to end.
+    pub(super) fn number_ended(&self) -> usize {
+        // ORDERING: Relaxed: a hint.
+        self.ended.load(Ordering::Relaxed)
+    }
+
     /// How many batches there have been.
     pub(super) fn number(&self) -> usize {
         self.unjoined.len()
@@ -175,8 +181,8 @@ impl<'scope, T> Batches<'scope, T> {
         if self.joined == self.unjoined.len() {
             return None;
         }
-        // ORDERING: Relaxed: if it comes too late, another batch is taken.
-        if self.ended.load(Ordering::Relaxed) == self.joined {
+        // If it comes too late, another batch is taken.
+        if self.number_ended() == self.joined {
             let front = self.take_front_if(|handle| handle.is_private_and_unstarted());
             if front.is_some() {
                 return front;

@@ -40,9 +40,11 @@ const PART_OF_ALL: usize = 32;
 const PART_OF_FORMER: usize = 8;
 /// How many times as large as the batch before it a batch is at most.
 const GROWTH: u32 = 8;
-/// If items need dropping, or are larger than their values: how many batches are kept before the oldest is run
-/// here. So a race over an iterator without an end ends where no other thread can come.
-const BACKLOG: u32 = 64;
+/// After this many batches the thread that spawns them looks whether any batch has ended. If none has since the last
+/// look, the thread lets others run some, so that an iterator without an end does not take all memory.
+const BACKLOG: usize = 1024;
+/// The same, if items need dropping, or are larger than their values.
+const HEAVY_BACKLOG: usize = 64;
 
 /// What the batches of one `spawn_each` share.
 struct Shared<F> {
@@ -352,6 +354,7 @@ impl<'scope> Nest<'scope, '_> {
         T: Send + 'scope,
     {
         let is_heavy = mem::needs_drop::<I::Item>() || size_of::<I::Item>() > size_of::<T>();
+        let backlog = if is_heavy { HEAVY_BACKLOG } else { BACKLOG };
         let scope = self.scope();
         let has_others = self.node().core().threads() > 1;
         let mut batches = Box::new(Batches::new(scope, P::dispose));
@@ -368,6 +371,7 @@ impl<'scope> Nest<'scope, '_> {
         let mut now = clock::tick();
         // An item that came when its batch had been taken, and how many should follow it.
         let mut left = None;
+        let mut ended_before = 0;
         let ended = loop {
             let pull = || {
                 let size = batch_size.size(items.size_hint());
@@ -401,8 +405,11 @@ impl<'scope> Nest<'scope, '_> {
                     break Err(payload);
                 }
             }
-            if is_heavy {
-                Seat::run_one_of_several(self.node(), BACKLOG);
+            if batches.number() % backlog == 0 {
+                let ended = batches.number_ended();
+                if mem::replace(&mut ended_before, ended) == ended {
+                    Seat::let_others_run(self.node());
+                }
             }
         };
         if let Err(payload) = ended {

@@ -1,12 +1,13 @@
 //! Laws S10 and S11, each as one small program. They assert no time: a watchdog says if one hangs.
 
 use std::hint::black_box;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::common::watched_for;
-use hatchery::Pool;
+use hatchery::{Options, Pool};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -51,4 +52,39 @@ fn s11_the_only_place_is_lent_while_its_thread_is_blocked() {
         });
         assert_eq!(received, 7);
     });
+}
+
+/// The items need dropping, so that many of them would take much memory; and they do not.
+#[test]
+fn s10_items_begin_while_an_iterator_without_an_end_is_pulled() {
+    for threads in [1, 2] {
+        twice_on_a_pool_of(threads, |pool| {
+            let options = Options::new().pool(pool);
+            let wins = |i: u64| if i == 3 { Ok(i) } else { Err(()) };
+            assert_eq!(
+                options
+                    .race_each((0..).map(Box::new), |i| wins(*i))
+                    .unwrap(),
+                3
+            );
+            assert_eq!(options.race_each(0.., wins).unwrap(), 3);
+        });
+    }
+}
+
+/// The thread that pulls the items runs none of them: it holds a lock that they take.
+#[test]
+fn s10_a_caller_may_hold_a_lock_that_its_items_take() {
+    for threads in [1, 2] {
+        twice_on_a_pool_of(threads, |pool| {
+            let sum = Mutex::new(0_u64);
+            let items = 200_000;
+            pool.nursery(|n| {
+                let holds = sum.lock().unwrap();
+                n.spawn_each((0..items).map(Box::new), |i| *sum.lock().unwrap() += *i);
+                drop(holds);
+            });
+            assert_eq!(sum.into_inner().unwrap(), items * (items - 1) / 2);
+        });
+    }
 }
