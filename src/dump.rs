@@ -54,6 +54,10 @@ pub struct PoolSnapshot {
     pub taking: Taking,
     /// What has happened in the pool so far.
     pub stats: PoolStats,
+    /// [Jobs](crate::submit()) that have not begun. Jobs that were given up may be among them.
+    pub jobs_waiting: usize,
+    /// Jobs that have begun and not ended. Each has a nursery below, without a nursery around it.
+    pub jobs_running: usize,
     /// The open nurseries, each before those that were opened in it.
     pub nurseries: Vec<NurserySnapshot>,
     /// The pool's threads, and others that have something open in the pool.
@@ -298,6 +302,8 @@ impl PoolSnapshot {
             threads: core.threads(),
             taking: Taking::now(),
             stats: PoolStats::of(core),
+            jobs_waiting: core.jobs.waiting(),
+            jobs_running: core.jobs.running(),
             nurseries: nurseries
                 .0
                 .into_iter()

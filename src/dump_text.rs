@@ -11,6 +11,13 @@ impl fmt::Display for PoolSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, threads, .. } = self;
         writeln!(f, "pool {name:?}, {threads} threads: {}", self.stats)?;
+        if self.jobs_waiting > 0 || self.jobs_running > 0 {
+            writeln!(
+                f,
+                "  {} jobs waiting, {} running",
+                self.jobs_waiting, self.jobs_running
+            )?;
+        }
         match self.taking {
             Taking::ProcessBarrier => {}
             Taking::Fences => writeln!(

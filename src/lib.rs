@@ -245,6 +245,7 @@ mod dump_text;
 mod environment;
 mod failure;
 mod for_each;
+mod gate;
 mod gather;
 mod indexed;
 mod jobs;
@@ -255,6 +256,7 @@ mod panicked;
 mod pool;
 mod race;
 mod stats;
+mod submit;
 mod try_nursery;
 
 pub use self::{
@@ -268,6 +270,7 @@ pub use self::{
     },
     failure::{Failure, FailureKind, Failures},
     for_each::{fold, for_each, map},
+    gate::{Gate, GateClosed, Inside, Refused},
     gather::{Gather, TryGather, gather, try_gather},
     indexed::{Chunks, Indexed, chunks, chunks_mut},
     jobs::{Jobs, join, join_all},
@@ -278,6 +281,7 @@ pub use self::{
     race::{Race, race, race_each},
     scope::ChildId,
     stats::{NurseryStats, PoolStats},
+    submit::{Submitted, submit, try_submit},
     try_nursery::{TryNursery, try_nursery},
 };
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
+use crate::engine::core::Core;
 use crate::engine::limit::Limiter;
 use crate::platform::sync::Arc;
 use crate::pool::{self, Home, Pool};
@@ -64,12 +65,12 @@ pub enum OnFailure {
 #[must_use = "options do nothing until a nursery is opened with them"]
 pub struct Options {
     name: Option<Arc<str>>,
-    timeout: Option<Duration>,
-    deadline: Option<Instant>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) deadline: Option<Instant>,
     tokens: Option<Arc<[Token]>>,
     on_failure: OnFailure,
     limit: Option<usize>,
-    is_shield: bool,
+    pub(crate) is_shield: bool,
     home: Option<Home>,
 }
 
@@ -293,17 +294,26 @@ impl Options {
 
     /// The terms of a nursery that is opened now.
     pub(crate) fn terms(&self) -> Terms {
-        // A time too far away to be named never comes.
-        let timeout = self.timeout.and_then(Terms::after);
-        let deadlines = [timeout, self.deadline];
         let mut terms = Terms::default();
         terms.name.clone_from(&self.name);
         terms.tokens.clone_from(&self.tokens);
         terms.limiter = self.limit.map(|max| Box::new(Limiter::new(max)));
         terms.is_shield = self.is_shield;
         terms.continues = self.on_failure == OnFailure::Continue;
-        terms.set_deadline(deadlines.into_iter().flatten().min());
+        terms.set_deadline(self.next_deadline());
         terms
+    }
+
+    /// The deadline of what begins now.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        // A time too far away to be named never comes.
+        let timeout = self.timeout.and_then(Terms::after);
+        [timeout, self.deadline].into_iter().flatten().min()
+    }
+
+    /// The core of the pool that the options name, else of the current one.
+    pub(crate) fn core(&self) -> Arc<Core> {
+        pool::core_of(self.home.as_ref())
     }
 }
 

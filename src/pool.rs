@@ -358,6 +358,17 @@ pub(crate) fn with<R>(home: Option<&Home>, f: impl FnOnce(&Seat) -> R) -> R {
     }
 }
 
+/// The core of that pool, else of the current one.
+pub(crate) fn core_of(home: Option<&Home>) -> Arc<Core> {
+    match home {
+        Some(home) => Arc::clone(core(&home.0)),
+        None => Frame::with_current(|current| match current {
+            Some(frame) => Arc::clone(&frame.seat.core),
+            None => Arc::clone(Pool::shared().core()),
+        }),
+    }
+}
+
 /// Calls `f` with this thread's seat in the current pool.
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(&Seat) -> R) -> R {

@@ -116,6 +116,9 @@ stats! {
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     pub struct PoolStats {
+        /// [Jobs](crate::submit()) that a worker has begun. Jobs that were joined, and begun by the thread that joined
+        /// them, do not count.
+        pub jobs: u64,
         /// Times that a sleeping worker was woken to look for work. The start of a worker does not count, unless the
         /// pool has a start hook.
         pub wake_ups: u64,
@@ -157,9 +160,11 @@ stats! {
 impl PoolStats {
     pub(crate) fn of(core: &Core) -> Self {
         let [wake_ups, spares_started, places_lent, taken] = core.wakes();
-        let counted = Self::counted(core.numbers());
+        let numbers = core.numbers();
+        let counted = Self::counted(numbers);
         Self {
             injected: counted.injected + taken,
+            jobs: numbers[Counter::Jobs],
             wake_ups,
             spares_started,
             places_lent,
@@ -180,6 +185,7 @@ impl NurseryStats {
 impl fmt::Display for PoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_counted(f)?;
+        write!(f, ", {} jobs", self.jobs)?;
         write!(f, ", {} wake-ups, ", self.wake_ups)?;
         write!(f, "{} spares started, ", self.spares_started)?;
         write!(f, "{} places lent; ", self.places_lent)?;

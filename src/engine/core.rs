@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::hooks::{self, Hooks};
+use crate::engine::jobs::Jobs;
 use crate::engine::node::Node;
 use crate::engine::report::{Answers, Facts};
 use crate::engine::shared::{Doing, Run, Slot};
@@ -156,6 +157,7 @@ pub(crate) struct Core {
     pub(crate) idle: Idle,
     pub(crate) roster: Roster,
     pub(crate) injector: Injector<Run>,
+    pub(crate) jobs: Jobs,
     pub(crate) blocking: Blocking,
     /// The slots of the workers that have started, by their indices among the sleepers. A sleeper without a
     /// slot here has not started: a worker notes its slot before it joins the sleepers. The indices of spares
@@ -199,6 +201,7 @@ impl Core {
             idle,
             roster: Roster::default(),
             injector: Injector::new(),
+            jobs: Jobs::new(),
             blocking: Blocking::new(config.blocking_threads),
             workers: Mutex::default(),
             next_spare: AtomicUsize::new(config.threads),
@@ -386,6 +389,9 @@ impl Core {
     /// by a thread that is no worker, and that thread is not away before it ends. A worker says nothing: it may
     /// have taken nothing yet.
     pub(super) fn is_anything_open(&self) -> bool {
+        if self.jobs.waiting() > 0 || self.jobs.running() > 0 {
+            return true;
+        }
         let workers = lock(&self.workers);
         let is_worker = |slot| workers.values().any(|worker| ptr::eq(&**worker, slot));
         let mut slots = self.roster.held();
@@ -411,6 +417,7 @@ impl Core {
         self.stop.end();
         self.blocking.close();
         self.all_threads.take().into_iter().for_each(Thread::join);
+        self.run_what_is_left();
         (self.config.mains.timer_is_not_needed)(self);
         failpoint::reach(Failpoint::ShutdownEnded);
     }
@@ -431,7 +438,7 @@ impl Field for Core {
         if self.is_orphan() {
             return false;
         }
-        self.injector.len() > 0 || self.roster.held().any(Slot::has_work)
+        self.injector.len() > 0 || self.jobs.waiting() > 0 || self.roster.held().any(Slot::has_work)
     }
 
     fn arm_all(&self) {
@@ -510,6 +517,8 @@ impl fmt::Debug for Core {
             .field("absent_workers", &absent)
             .field("spare_workers", &spare)
             .field("stray_runs", &self.injector.len())
+            .field("jobs_waiting", &self.jobs.waiting())
+            .field("jobs_running", &self.jobs.running())
             .field("blocking_children_queued", &queued)
             .field("side_threads", &living)
             .field("side_threads_ready", &ready);

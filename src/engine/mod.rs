@@ -12,6 +12,7 @@ mod execute;
 pub(crate) mod frame;
 pub(crate) mod grain;
 pub(crate) mod hooks;
+pub(crate) mod jobs;
 mod lending;
 pub(crate) mod limit;
 mod links;

@@ -53,6 +53,8 @@ pub(crate) struct Seat {
     /// How often one of its frames has given in a row while the oldest child stayed the same: see
     /// `turns`.
     pub(crate) spree: Cell<Spree>,
+    /// How often it has looked for something to do; wraps.
+    pub(super) looks: Cell<u32>,
     kind: Kind,
 }
 
@@ -103,6 +105,7 @@ impl Seat {
             left: Cell::new(0),
             is_turn: Cell::new(false),
             spree: Cell::default(),
+            looks: Cell::new(0),
             kind,
         }
     }

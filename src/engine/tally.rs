@@ -86,6 +86,8 @@ pub(crate) enum Counter {
     Injected,
     /// Waits that came to park.
     Parked,
+    /// Jobs that a worker has taken.
+    Jobs,
     /// Requests answered at spawns.
     AnswersAtSpawns,
     /// Requests answered: a sign of life of a thread whose nurseries are all open still. It is the last
@@ -150,7 +152,11 @@ impl Numbers {
     /// A number that changes when children begin or threads begin to wait, but not when threads only spawn.
     pub(crate) fn begun(&self) -> u64 {
         let answers = self[Counter::Answers].saturating_sub(self[Counter::AnswersAtSpawns]);
-        answers + self[Counter::BegunHere] + self[Counter::BegunElsewhere] + self[Counter::Parked]
+        answers
+            + self[Counter::BegunHere]
+            + self[Counter::BegunElsewhere]
+            + self[Counter::Parked]
+            + self[Counter::Jobs]
     }
 
     /// Children dropped unrun, on any thread.

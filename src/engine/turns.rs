@@ -77,6 +77,7 @@ impl Seat {
     /// Whether something waits that a worker at the bottom of its stack may run.
     pub(crate) fn sees_others(&self) -> bool {
         self.core.injector.len() > 0
+            || self.core.jobs.waiting() > 0
             || (self.is_to_steal() && self.core.roster.has_work_beyond(self.slot()))
     }
 

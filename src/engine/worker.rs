@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::hooks;
+use crate::engine::jobs::Job;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Doing, Run};
 use crate::engine::timer::RETIREMENT;
@@ -103,12 +104,13 @@ fn work(seat: &Seat, index: usize) -> bool {
             return false;
         }
         let mut patience = Patience::new(next_nap);
-        while let Some(run) = search(seat, &mut patience) {
+        while let Some(found) = search(seat, &mut patience) {
             seat.core.idle.found(&*seat.core);
-            execute(seat, run);
+            patience.note(&found);
+            execute(seat, found);
             while !seat.core.idle.is_crowded() {
-                let Some(run) = find_next(seat) else { break };
-                execute(seat, run);
+                let Some(found) = find_next(seat) else { break };
+                execute(seat, found);
             }
             patience.note_run();
             seat.core.idle.search();
@@ -125,6 +127,12 @@ fn work(seat: &Seat, index: usize) -> bool {
         seat.core.idle.announce(index, &*seat.core);
         rouse_all_if_over(&seat.core);
     }
+}
+
+/// What a worker has found to do.
+enum Found {
+    Run(Run),
+    Job(Arc<dyn Job>),
 }
 
 /// How long a worker searches before it sleeps.
@@ -170,6 +178,14 @@ impl Patience {
         now - mem::replace(&mut self.since, now)
     }
 
+    /// Notes what the worker has found: for a job it was not woken for nothing, however short the job is.
+    fn note(&mut self, found: &Found) {
+        if matches!(found, Found::Job(_)) {
+            self.has_computed = true;
+            self.next_nap = SHORTEST_NAP;
+        }
+    }
+
     /// Notes that the worker has run what it found.
     fn note_run(&mut self) {
         let time = self.lap();
@@ -203,8 +219,19 @@ impl Patience {
     }
 }
 
-/// Runs children until this worker is one too many, or it is the turn of others.
-fn execute(seat: &Seat, run: Run) {
+/// Runs a job, or children until this worker is one too many or it is the turn of others.
+fn execute(seat: &Seat, found: Found) {
+    match found {
+        Found::Run(run) => execute_run(seat, run),
+        Found::Job(job) => seat.run_job(&*job),
+    }
+    // If user code has forked the process, the new one has no use for a worker, and has none of the
+    // others.
+    seat.core.check_process();
+    seat.regain_place();
+}
+
+fn execute_run(seat: &Seat, run: Run) {
     let is_turn_of_others = |is_turn| {
         let is_so = is_turn && seat.sees_others();
         seat.is_turn.set(is_so);
@@ -213,10 +240,6 @@ fn execute(seat: &Seat, run: Run) {
     run.execute(seat, |is_turn| {
         seat.core.idle.is_crowded() || is_turn_of_others(is_turn)
     });
-    // If a child has forked the process, the new one has no use for a worker, and has none of the
-    // others.
-    seat.core.check_process();
-    seat.regain_place();
 }
 
 /// Sleeps until the worker is roused, if it is asleep; false if a spare has waited long enough for that.
@@ -240,16 +263,16 @@ fn sleep(seat: &Seat, index: usize) -> bool {
     true
 }
 
-/// Looks for a run until it seems hopeless, or until this worker is one too many.
-fn search(seat: &Seat, patience: &mut Patience) -> Option<Run> {
+/// Looks for something to do until it seems hopeless, or until this worker is one too many.
+fn search(seat: &Seat, patience: &mut Patience) -> Option<Found> {
     let mut pauses = PAUSES;
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
             failpoint::reach(Failpoint::WorkerStandsDown);
             return None;
         }
-        if let Some(run) = find(seat) {
-            return Some(run);
+        if let Some(found) = find(seat) {
+            return Some(found);
         }
         seat.core.arm_all();
         let is_alone = seat.core.idle.is_only_searcher();
@@ -264,25 +287,38 @@ fn search(seat: &Seat, patience: &mut Patience) -> Option<Run> {
     }
 }
 
-/// Takes the next run. If the last run was left because it was the turn of others, it takes theirs:
+/// Takes what is next. If the last run was left because it was the turn of others, it takes theirs:
 /// see `turns`.
-fn find_next(seat: &Seat) -> Option<Run> {
+fn find_next(seat: &Seat) -> Option<Found> {
     if !seat.is_turn.take() {
         return find(seat);
+    }
+    if let Some(job) = seat.take_job() {
+        return Some(Found::Job(job));
     }
     let stolen = if seat.is_to_steal() {
         steal(seat)
     } else {
         None
     };
-    stolen
-        .or_else(|| find_stray(seat))
-        .or_else(|| seat.pop())
-        .or_else(|| steal(seat))
+    let others = stolen.or_else(|| find_stray(seat));
+    let run = others.or_else(|| seat.pop()).or_else(|| steal(seat));
+    run.map(Found::Run)
+}
+
+/// Takes a run or a job, in this order unless it is the turn of jobs: see `jobs`.
+fn find(seat: &Seat) -> Option<Found> {
+    let job = || seat.take_job().map(Found::Job);
+    let run = || find_run(seat).map(Found::Run);
+    if seat.is_for_jobs() {
+        job().or_else(run)
+    } else {
+        run().or_else(job)
+    }
 }
 
 /// Takes a run: the newest of the own deque, else a stray, else the oldest of another thread.
-fn find(seat: &Seat) -> Option<Run> {
+fn find_run(seat: &Seat) -> Option<Run> {
     let own = seat.pop();
     own.or_else(|| find_stray(seat)).or_else(|| steal(seat))
 }

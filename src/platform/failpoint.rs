@@ -70,6 +70,10 @@ points! {
     StrayPut,
     /// A run has been taken out of the injector.
     StrayTaken,
+    /// A job is in its queue, and nobody has been told.
+    JobSubmitted,
+    /// A worker is about to run a job.
+    JobTaken,
     /// A run counts in its nursery, and nobody else can see it yet.
     CountAdded,
     /// A run no longer counts; others do.

@@ -1,0 +1,224 @@
+//! Jobs: closures that a pool runs and no stack waits for, with a place for what they leave.
+#![allow(
+    unsafe_code,
+    reason = "a caller that waits for its job lends it what it borrows"
+)]
+
+use std::mem;
+use std::task::Waker;
+
+use crate::engine::core::Core;
+use crate::engine::frame::Frame;
+use crate::engine::jobs;
+use crate::engine::polling;
+use crate::platform::sync::Arc;
+use crate::protocol::promise::{Ended, GivenUp, Promise};
+use crate::scope::panics::{catching, discard};
+use crate::scope::{Payload, Token, block_in_place};
+
+/// What a job leaves: a value or a panic.
+pub(crate) type Left<T> = Result<T, Payload>;
+
+/// A closure, and a place for what it leaves.
+struct Job<F, T> {
+    core: Arc<Core>,
+    promise: Promise<F, Left<T>>,
+}
+
+impl<F, T> jobs::Job for Job<F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    fn run(&self) {
+        let Some(closure) = self.promise.begin() else {
+            return;
+        };
+        self.core.jobs.count(|| {
+            let left = catching(closure);
+            match self.promise.end(left) {
+                Ended::Wanted(waker) => waker.into_iter().for_each(wake),
+                Ended::Unwanted(left) => discard(left),
+            }
+        });
+    }
+
+    fn is_stale(&self) -> bool {
+        !self.promise.is_waiting()
+    }
+}
+
+/// Wakes, which is user code. Its panic concerns nobody: the panic hook has reported it.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(payload) = catching(|| waker.wake()) {
+        discard(payload);
+    }
+}
+
+/// A job, as its reader knows it.
+trait Promised<T>: jobs::Job {
+    fn poll(&self, waker: &Waker) -> Option<Left<T>>;
+    fn wait(&self) -> Left<T>;
+    fn is_over(&self) -> bool;
+    /// Gives the job up; returns whether a thread runs it.
+    fn give_up(&self) -> bool;
+    fn detach(&self);
+}
+
+impl<F, T> Promised<T> for Job<F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    fn poll(&self, waker: &Waker) -> Option<Left<T>> {
+        self.promise.poll(waker)
+    }
+
+    fn wait(&self) -> Left<T> {
+        self.promise.wait()
+    }
+
+    fn is_over(&self) -> bool {
+        self.promise.is_over()
+    }
+
+    fn give_up(&self) -> bool {
+        let GivenUp {
+            closure,
+            value,
+            waker,
+            is_running,
+        } = self.promise.give_up();
+        drop(waker);
+        drop(value);
+        if closure.is_some() {
+            self.core.note_stale_job();
+        }
+        drop(closure);
+        is_running
+    }
+
+    fn detach(&self) {
+        drop(self.promise.detach());
+    }
+}
+
+/// The right to what a job leaves.
+pub(crate) struct Held<T> {
+    core: Arc<Core>,
+    /// Until the value was taken, or the job was given up or detached.
+    job: Option<Arc<dyn Promised<T>>>,
+    /// Cancels the nursery of the job.
+    token: Token,
+}
+
+impl<T> Held<T> {
+    /// Has a worker of the pool run the closure.
+    pub(crate) fn submit<F>(core: Arc<Core>, token: Token, closure: F) -> Self
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let job = Arc::new(Job {
+            core: Arc::clone(&core),
+            promise: Promise::new(closure),
+        });
+        let for_workers: Arc<dyn jobs::Job> = Arc::clone(&job) as _;
+        core.submit(&for_workers);
+        Self {
+            core,
+            job: Some(job),
+            token,
+        }
+    }
+
+    /// Takes what the job left if it is over; if not, the waker is woken when it is.
+    ///
+    /// # Panics
+    ///
+    /// If that was taken before.
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Option<Left<T>> {
+        self.core.check_process();
+        let job = self.job.as_ref().expect("polled after it was ready");
+        let left = job.poll(waker)?;
+        self.job = None;
+        Some(left)
+    }
+
+    /// Runs the job here, if nobody has begun it; waits for what it leaves.
+    pub(crate) fn wait(mut self) -> Left<T> {
+        let job = self.job.take().expect("the value was taken before");
+        wait_for(&self.core, &*job)
+    }
+
+    /// Cancels the nursery of the job.
+    pub(crate) fn cancel(&self) {
+        self.token.cancel();
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        let is_over = self.job.as_ref().is_none_or(|job| job.is_over());
+        if is_over {
+            polling::note_find();
+        } else {
+            polling::note_vain_look();
+        }
+        is_over
+    }
+
+    /// Lets the job run, and whatever it leaves be dropped.
+    pub(crate) fn detach(&mut self) {
+        if let Some(job) = self.job.take() {
+            job.detach();
+        }
+    }
+}
+
+/// On drop, gives the job up, and cancels it if a thread runs it.
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        if self.job.take().is_some_and(|job| job.give_up()) {
+            self.token.cancel();
+        }
+    }
+}
+
+/// Whether the calling thread is a worker of this pool, and runs something of it.
+pub(crate) fn is_worker_of(core: &Arc<Core>) -> bool {
+    Frame::with_current(|frame| {
+        frame.is_some_and(|frame| frame.seat.is_worker() && Arc::ptr_eq(&frame.seat.core, core))
+    })
+}
+
+fn wait_for<T>(core: &Core, job: &dyn Promised<T>) -> Left<T> {
+    if !job.is_stale() {
+        core.note_stale_job();
+        job.run();
+    }
+    if !job.is_over() {
+        // The thread that runs it is not in this process.
+        core.check_process();
+    }
+    if job.is_over() {
+        return job.wait();
+    }
+    block_in_place(|| job.wait())
+}
+
+/// Calls `f` on a worker of the pool, or here if there is none, and waits for what it leaves.
+pub(crate) fn install<F, T>(core: &Arc<Core>, f: F) -> Left<T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let job = Arc::new(Job {
+        core: Arc::clone(core),
+        promise: Promise::new(f),
+    });
+    let for_workers: Arc<dyn jobs::Job + '_> = Arc::clone(&job) as _;
+    // SAFETY: what `f` and its value borrow is used until the value is taken out of the promise, which this function
+    // waits for. From then on the job is *gone*: it owns nothing that borrows, and other threads only drop it.
+    let for_workers: Arc<dyn jobs::Job + 'static> = unsafe { mem::transmute(for_workers) };
+    core.submit(&for_workers);
+    block_in_place(|| job.promise.wait())
+}
