@@ -29,9 +29,9 @@ const SPARES: usize = 64;
 ///
 /// A pool of four threads has four *workers*. A *caller* is a thread that is not a worker and has a nursery of the
 /// pool open. A caller computes as well, and one worker stands down for each caller. So four threads compute at
-/// a time, unless there are more than four callers: no caller ever waits for its turn. A hundred callers of a
-/// pool of two compute on a hundred threads, while its workers sleep. If that is too many, limit the number
-/// of callers yourself.
+/// a time, unless there are more than four callers: no caller waits for its turn. A hundred callers of a
+/// pool of two compute on a hundred threads, while its workers sleep. If that is too many, set how many
+/// [`callers`](PoolBuilder::callers) may compute, or have them wait for workers ([`install`](Self::install)).
 ///
 /// A worker's thread starts when there is work for it and a place is free. The first child starts one; more
 /// start while there is more to do. So a small nursery on a pool of 512 threads starts one thread, or a few if
@@ -489,6 +489,7 @@ pub struct PoolBuilder {
     blocking_threads: Option<usize>,
     name: Option<String>,
     stack_size: Option<usize>,
+    callers: Option<usize>,
     spares: Option<usize>,
     lends_places: Option<bool>,
     hooks: Hooks,
@@ -583,6 +584,37 @@ impl PoolBuilder {
         self
     }
 
+    /// Sets how many callers may compute at the same time; further callers wait for their turn.
+    ///
+    /// A *caller* is a thread that is not a thread of the pool and has a nursery of the pool open, see [`Pool`]. By default
+    /// no caller waits. `0` means `1`. Callers come in in the order in which they came to wait. A caller whose body waits for
+    /// something keeps its turn, so it must not wait for a caller that has none.
+    ///
+    /// To let no caller compute at all, and all of them wait for workers, call [`Pool::install`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// use std::thread;
+    ///
+    /// let pool = hatchery::Pool::builder().threads(2).callers(3).build()?;
+    /// let inside = AtomicUsize::new(0);
+    /// thread::scope(|scope| {
+    ///     for _ in 0..20 {
+    ///         scope.spawn(|| pool.nursery(|_| {
+    ///             assert!(inside.fetch_add(1, Ordering::Relaxed) < 3);
+    ///             inside.fetch_sub(1, Ordering::Relaxed);
+    ///         }));
+    ///     }
+    /// });
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    pub fn callers(mut self, most: usize) -> Self {
+        self.callers = Some(most.max(1));
+        self
+    }
+
     /// Sets the largest number of spare threads.
     ///
     /// They take over for threads that wait, [block in place](crate::block_in_place), or
@@ -627,7 +659,9 @@ impl PoolBuilder {
 
     /// Sets a hook that each of the pool's threads that run children calls first, with the thread's name.
     ///
-    /// Callers run children too, and do not call the hook: see [On which thread](crate#on-which-thread). If the hook
+    /// Callers run children too, and do not call the hook: see [On which thread](crate#on-which-thread). What needs the
+    /// hook's preparations goes to [`Pool::install`]: it runs on a worker, and what it spawns runs on threads of the pool. If
+    /// the hook
     /// panics, the panic hook reports it, and the thread goes on. The hook must not wait for the hooks of other
     /// threads: these may never start.
     ///
@@ -828,6 +862,7 @@ impl PoolBuilder {
             threads,
             blocking_threads: self.blocking_threads.unwrap_or(blocking::MOST),
             spares: self.spares.unwrap_or(SPARES),
+            callers: self.callers,
             lends_places: self.lends_places.unwrap_or(true),
             name,
             stack_size: stack_size.map(|bytes| bytes.max(LEAST_STACK)),
@@ -855,6 +890,7 @@ impl fmt::Debug for PoolBuilder {
             .field("blocking_threads", &self.blocking_threads)
             .field("name", &self.name)
             .field("stack_size", &self.stack_size)
+            .field("callers", &self.callers)
             .field("spare_threads", &self.spares)
             .field("lend_places", &self.lends_places)
             .field("on_thread_start", &self.hooks.start.is_some())

@@ -27,6 +27,7 @@ const UNSAFE: [&str; 30] = [
     "src/scope/cancel.rs",
     "src/scope/filling.rs",
     "src/scope/fork.rs",
+    "src/scope/job.rs",
     "src/scope/lineage.rs",
     "src/scope/nest.rs",
     "src/scope/partial.rs",

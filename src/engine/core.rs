@@ -11,15 +11,16 @@ use crate::engine::jobs::Jobs;
 use crate::engine::node::Node;
 use crate::engine::report::{Answers, Facts};
 use crate::engine::shared::{Doing, Run, Slot};
+use crate::engine::stop::Stop;
 use crate::engine::tally::{Common, Numbers};
-use crate::platform::clock;
 use crate::platform::cpus;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak, lock};
+use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
 use crate::platform::thread::Thread;
+use crate::protocol::gate::Gate;
 use crate::protocol::idle::{Field, Idle};
 use crate::protocol::injector::Injector;
 use crate::protocol::roster;
@@ -31,39 +32,6 @@ use crate::protocol::watch::Watch;
 pub(crate) struct Watchdog {
     pub(crate) every: Duration,
     pub(crate) on_stall: fn(&Core, Duration),
-}
-
-/// Ends the watchdog's thread.
-#[derive(Default)]
-pub(crate) struct Stop {
-    is_over: Mutex<bool>,
-    bell: Condvar,
-}
-
-impl Stop {
-    pub(crate) fn end(&self) {
-        *lock(&self.is_over) = true;
-        self.bell.notify_all();
-    }
-
-    /// Waits for this time; true if the thread is told to end before.
-    pub(super) fn wait(&self, time: Duration) -> bool {
-        // A time too far away to be named never comes.
-        let end = clock::tick().checked_add(time);
-        let mut is_over = lock(&self.is_over);
-        while !*is_over {
-            let relock = PoisonError::into_inner;
-            is_over = match end.map(|end| end.saturating_duration_since(clock::tick())) {
-                None => self.bell.wait(is_over).unwrap_or_else(relock),
-                Some(Duration::ZERO) => return false,
-                Some(left) => {
-                    let waited = self.bell.wait_timeout(is_over, left);
-                    waited.unwrap_or_else(|error| error.into_inner()).0
-                }
-            };
-        }
-        true
-    }
 }
 
 /// What a pool's threads run: the engine's layers above this one.
@@ -91,6 +59,8 @@ pub(crate) struct Config {
     /// Whether these threads may run on all CPUs of the main thread, besides the CPUs of the thread
     /// that starts them.
     pub(crate) on_all_cpus: bool,
+    /// How many callers may compute at a time, if that is limited.
+    pub(crate) callers: Option<usize>,
     /// Workers beyond `threads` that may stand in for absent workers.
     pub(crate) spares: usize,
     /// Whether the places of blocked threads are lent that have not said that they block.
@@ -155,6 +125,8 @@ pub(crate) struct Core {
     process: Process,
     pub(super) config: Config,
     pub(crate) idle: Idle,
+    /// Where callers wait for their turn, if their number is limited.
+    pub(super) callers: Option<Gate>,
     pub(crate) roster: Roster,
     pub(crate) injector: Injector<Run>,
     pub(crate) jobs: Jobs,
@@ -199,6 +171,7 @@ impl Core {
             me: Weak::clone(me),
             process: Process::this(),
             idle,
+            callers: config.callers.map(Gate::new),
             roster: Roster::default(),
             injector: Injector::new(),
             jobs: Jobs::new(),

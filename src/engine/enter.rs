@@ -2,14 +2,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::task::{Wake, Waker};
 
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::seat::{Came, Kind, Seat};
-use crate::engine::shared::Doing;
+use crate::engine::shared::{Doing, Slot};
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::thread;
+use crate::protocol::gate::{Asked, Gate};
+
+/// Wakes a thread from a wait for its turn.
+struct Bell(Arc<Slot>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.parker.unpark();
+    }
+}
 
 /// How many frames are searched for a frame of a certain seat: a stack is as deep as nurseries are
 /// nested.
@@ -104,14 +115,34 @@ impl Seat {
         });
         // From here on there is something to watch.
         self.core.start_watchdog();
+        let is_counted = self.wait_for_turn();
         self.slot().set_doing(Doing::Running);
         self.take_place();
         // A thread that went to sleep before may not have asked this seat.
         self.slot().requests.renew();
-        came.set(Some(match other {
-            Some(()) => Came::FromAnotherPool,
-            None => Came::FromOutside,
+        came.set(Some(Came {
+            is_from_another_pool: other.is_some(),
+            is_counted,
         }));
+    }
+
+    /// Waits until there are few enough callers, if the pool limits them; returns whether this thread counts as one.
+    fn wait_for_turn(&self) -> bool {
+        let Some(callers) = &self.core.callers else {
+            return false;
+        };
+        if self.is_worker() || self.is_entered() || self.core.is_orphan() {
+            // It is inside already.
+            return false;
+        }
+        self.slot().set_doing(Doing::Blocking);
+        let bell = Waker::from(Arc::new(Bell(self.shared_slot())));
+        let mut asked = callers.ask(&bell);
+        while let Asked::InLine(number) = asked {
+            self.slot().parker.park();
+            asked = callers.ask_again(number, &bell);
+        }
+        true
     }
 
     /// Ends what [`Self::come`] has begun; the innermost frame is the same as it was then.
@@ -122,7 +153,11 @@ impl Seat {
             self.slot().set_doing(Doing::Away);
         }
         self.give_up_place();
-        if came == Came::FromAnotherPool {
+        if came.is_counted && !self.core.is_orphan() {
+            let next = self.core.callers.as_ref().and_then(Gate::leave);
+            next.into_iter().for_each(Waker::wake);
+        }
+        if came.is_from_another_pool {
             Frame::with_current(|frame| {
                 if let Some(frame) = frame {
                     frame.seat.take_place();

@@ -26,6 +26,8 @@ pub(crate) mod seat;
 mod share;
 pub(crate) mod shared;
 mod side_threads;
+mod stop;
+mod submitting;
 pub(crate) mod survey;
 pub(crate) mod tally;
 pub(crate) mod timer;

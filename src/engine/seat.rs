@@ -241,13 +241,13 @@ impl Seat {
     }
 }
 
-/// Where a thread had a place when it came to a seat.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Came {
-    /// The thread had no place.
-    FromOutside,
-    /// The thread had a place in another pool, which it takes again when it goes.
-    FromAnotherPool,
+/// How a thread came to a seat.
+#[derive(Clone, Copy)]
+pub(crate) struct Came {
+    /// Whether the thread had a place in another pool, which it takes again when it goes.
+    pub(super) is_from_another_pool: bool,
+    /// Whether the thread is one of the callers that a pool [limits](crate::engine::core::Config::callers).
+    pub(super) is_counted: bool,
 }
 
 /// Whether a thread that waited takes a place again if none is left.
