@@ -8,6 +8,7 @@ mod board;
 pub(crate) mod fib;
 pub(crate) mod figures;
 pub(crate) mod flat;
+pub(crate) mod forced;
 pub(crate) mod lend;
 pub(crate) mod mandelbrot;
 pub(crate) mod matrix;

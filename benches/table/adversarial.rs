@@ -1,5 +1,5 @@
-//! Programs that a scheduler can get wrong: a long task that hides what it spawned, lopsided trees,
-//! pools that sleep, more threads than CPUs.
+//! Programs that a scheduler can get wrong: a long task or a wait that hides what was spawned, lopsided
+//! trees, pools that sleep, more threads than CPUs.
 
 use std::hint::black_box;
 use std::sync::OnceLock;
@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::common::open::PAUSE;
 use crate::common::{
-    self, Contender, Pools, ROUNDS_100_NS, flat, hatchery_halves, queens, rayon_halves, work,
+    self, Contender, Pools, ROUNDS_100_NS, flat, forced, hatchery_halves, queens, rayon_halves,
+    work,
 };
 use crate::goals::Goal;
-use crate::measure::{Group, Row, Table};
+use crate::measure::{Group, Row, Table, Unit};
 use crate::periodic;
 
 const ROUNDS_1_MS: u32 = 10_000 * ROUNDS_100_NS;
@@ -29,12 +30,14 @@ const LIST: u64 = 1000;
 /// What the body does while its one child should start.
 const BODY_MS: u32 = 2;
 
-/// All adversarial rows, for pools of two threads.
+/// All adversarial rows, for pools of two threads if nothing else is said.
 pub(crate) fn all(table: &mut Table<'_>) {
     let pools = Pools::new(2);
     visibility_rows(table, &pools);
     list_rows(table, &pools);
     cold_rows(table, &pools);
+    forced_rows(table, &Pools::new(1));
+    forced_rows(table, &pools);
     periodic::all(table, &pools);
     drop(pools);
     // Four times as many threads as there are CPUs, or as the other rows have.
@@ -374,6 +377,19 @@ fn cold_rows(table: &mut Table<'_>, pools: &Pools) {
         ];
         (0, contenders)
     });
+}
+
+/// Children that their body does not come back to: when do they start?
+fn forced_rows(table: &mut Table<'_>, pools: &Pools) {
+    let children = forced::CHILDREN;
+    let name = |when| format!("{children} children that the body waits for by a channel: {when}");
+    let row = Row::new(
+        Group::Adversarial,
+        name("until the first one begins"),
+        pools.threads,
+    )
+    .second(name("until the last one begins"), Unit::Time("call"), None);
+    table.row(row, || (0, forced::contenders(pools)));
 }
 
 /// From waking a parked thread to its first instruction.
