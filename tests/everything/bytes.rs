@@ -21,6 +21,8 @@ pub(crate) fn program(bytes: &[u8]) -> Program {
         depth: 0,
         moods: 0,
         has_loops: false,
+        has_buffers: false,
+        has_waits: false,
     };
     reader.program()
 }
@@ -46,6 +48,11 @@ struct Reader<'b> {
     moods: u8,
     /// Whether there may be calls of `for_each`, `map` and `fold`.
     has_loops: bool,
+    /// Whether there may be calls of `spawn_buffered`.
+    has_buffers: bool,
+    /// Whether tasks may wait and not say so. Under a limit they might wait for each other, and in most programs
+    /// they do not, as it takes long.
+    has_waits: bool,
 }
 
 impl Reader<'_> {
@@ -80,11 +87,14 @@ impl Reader<'_> {
         };
         let count = self.byte();
         self.has_loops = count >= 128;
+        self.has_buffers = count % 128 >= 64;
+        self.has_waits = count % 16 == 15 && self.moods & Mood::Limits as u8 == 0;
         let count = [1, 1, 1, 1, 2, 3][usize::from(count) % 6];
         let program = Program {
             roots: (0..count).map(|_| self.nest(true)).collect(),
             tokens,
             switched,
+            may_wait: self.has_waits,
             tasks: 0,
             nests: 0,
         };
@@ -232,6 +242,7 @@ impl Reader<'_> {
     fn step(&mut self) -> Step {
         let most = if self.left == 0 { 4 } else { 16 };
         match self.below(most) {
+            0 | 3 | 14 | 15 if self.has_waits => Step::Wait(self.below(3)),
             0 => Step::Yield,
             1 => match self.chance(2) {
                 false => Step::Ask(None, self.then()),
@@ -262,7 +273,11 @@ impl Reader<'_> {
             11 => {
                 let up = self.up();
                 let fate = self.fate();
-                Step::Each(up, self.tasks(), fate)
+                let most = match self.has_buffers && self.chance(2) {
+                    true => Some(self.below(4)),
+                    false => None,
+                };
+                Step::Each(most, up, self.tasks(), fate)
             }
             12 => {
                 let count = self.below(3);

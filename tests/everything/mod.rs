@@ -6,6 +6,7 @@
 
 mod bytes;
 mod cells;
+mod each;
 mod facts;
 mod ledger;
 mod loops;

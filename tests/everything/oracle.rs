@@ -67,7 +67,7 @@ fn forgets(program: &Program) -> bool {
     program.each_step(&mut |step| {
         forgets |= matches!(
             step,
-            Step::Spawn(_, _, _, Fate::Forgotten) | Step::Each(_, _, Fate::Forgotten)
+            Step::Spawn(_, _, _, Fate::Forgotten) | Step::Each(_, _, _, Fate::Forgotten)
         );
     });
     forgets

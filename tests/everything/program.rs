@@ -13,6 +13,8 @@ pub(crate) struct Program {
     pub(crate) tokens: [bool; TOKENS],
     /// The one that yet another thread switches on meanwhile.
     pub(crate) switched: Option<usize>,
+    /// Whether tasks may wait and not say so. That needs pools whose threads can be replaced.
+    pub(crate) may_wait: bool,
     pub(crate) tasks: usize,
     pub(crate) nests: usize,
 }
@@ -51,7 +53,8 @@ pub(crate) type Up = usize;
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Spawn(How, Up, Task, Fate),
-    Each(Up, Vec<Task>, Fate),
+    /// Spawns children for items: all, or as values are asked for, so many at a time.
+    Each(Option<usize>, Up, Vec<Task>, Fate),
     /// Asks whether that nursery is cancelled; without one, the free function.
     Ask(Option<Up>, Then),
     Cancel(Up),
@@ -60,6 +63,9 @@ pub(crate) enum Step {
     Nest(Nest),
     /// Blocks in place, and does that meanwhile.
     Block(Vec<Step>),
+    /// Waits by a channel, and does not say so, until a child of the task's has ended or was dropped unrun: its
+    /// last one, or one that it spawned so many before that.
+    Wait(usize),
     /// Moves the clock by one hour.
     Forward,
     Yield,
@@ -173,6 +179,22 @@ pub(crate) enum Deadline {
     After(u64),
 }
 
+impl Fate {
+    /// What it means for the children of items: what becomes of failures, how many values are asked for, and
+    /// whether these come in the order of the items. Those that are spawned a few at a time always do so, and they
+    /// are spawned as the first value is asked for.
+    pub(crate) fn of_many(self, most: Option<usize>) -> (Then, usize, bool) {
+        match self {
+            Self::Joined(then) | Self::JoinedLast(then) => (then, usize::MAX, true),
+            Self::First(count) => (Then::Handle, count, true),
+            Self::FirstEnded(count) => (Then::Handle, count, most.is_some()),
+            Self::Dropped | Self::Kept | Self::Forgotten => {
+                (Then::Handle, usize::from(most.is_some()), true)
+            }
+        }
+    }
+}
+
 impl Kind {
     /// Whether children can be spawned into it by whoever runs in it.
     pub(crate) fn has_body(self) -> bool {
@@ -248,7 +270,7 @@ impl Numbers {
         for step in steps {
             match step {
                 Step::Spawn(_, _, child, _) => self.task(child),
-                Step::Each(_, items, _) => items.iter_mut().for_each(|item| self.task(item)),
+                Step::Each(_, _, items, _) => items.iter_mut().for_each(|item| self.task(item)),
                 Step::Nest(nest) => self.nest(nest),
                 Step::Block(inner) => self.steps(inner),
                 _ => {}
@@ -282,7 +304,7 @@ impl Task {
         f(self);
         each_step(&self.steps, &mut |step| match step {
             Step::Spawn(_, _, child, _) => child.each_task_dyn(f),
-            Step::Each(_, items, _) => items.iter().for_each(|item| item.each_task_dyn(f)),
+            Step::Each(_, _, items, _) => items.iter().for_each(|item| item.each_task_dyn(f)),
             _ => {}
         });
     }
@@ -295,7 +317,7 @@ impl Task {
     fn each_nest<'p>(&'p self, f: &mut dyn FnMut(&'p Nest)) {
         each_step(&self.steps, &mut |step| match step {
             Step::Spawn(_, _, child, _) => child.each_nest(f),
-            Step::Each(_, items, _) => items.iter().for_each(|item| item.each_nest(f)),
+            Step::Each(_, _, items, _) => items.iter().for_each(|item| item.each_nest(f)),
             Step::Nest(nest) => nest.each_nest(&mut |nest| f(nest)),
             _ => {}
         });
@@ -316,7 +338,8 @@ impl fmt::Debug for Nest {
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "tokens {:?}, switched {:?}", self.tokens, self.switched)?;
+        write!(f, "tokens {:?}, switched {:?}", self.tokens, self.switched)?;
+        writeln!(f, "{}", if self.may_wait { ", may wait" } else { "" })?;
         let mut roots = self.roots.iter();
         roots.try_for_each(|root| write_nest(f, root, 0))
     }
@@ -359,8 +382,12 @@ fn write_steps(f: &mut fmt::Formatter<'_>, steps: &[Step], depth: usize) -> fmt:
                 writeln!(f, "{indent}spawn {how:?}, {up} up, {fate:?}")?;
                 write_task(f, child, depth + 1)?;
             }
-            Step::Each(up, items, fate) => {
-                writeln!(f, "{indent}spawn_each, {up} up, {fate:?}")?;
+            Step::Each(most, up, items, fate) => {
+                match most {
+                    Some(most) => write!(f, "{indent}spawn_buffered {most}")?,
+                    None => write!(f, "{indent}spawn_each")?,
+                }
+                writeln!(f, ", {up} up, {fate:?}")?;
                 let mut items = items.iter();
                 items.try_for_each(|item| write_task(f, item, depth + 1))?;
             }

@@ -96,6 +96,7 @@ pub(crate) trait Outer<'w>: Sync {
         &self,
         up: usize,
         by: &'w Task,
+        most: Option<usize>,
         tasks: &'w [Task],
         joins: Joins,
     ) -> Result<u64, Failure<Fault>>;
@@ -174,6 +175,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
         let place = self.inside();
         let cell = self.cells.next();
         let capture = self.world.capture(task);
+        let end = self.world.end_of(task);
         let run = move |is_plain| {
             let mut cell = cell;
             write(&mut cell, task, STARTED);
@@ -182,6 +184,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
             let result = result.unwrap_or_else(|payload| resume_unwind(payload));
             // By name: rustc leaks what is being returned if a destructor panics at the brace.
             drop(capture);
+            drop(end);
             result
         };
         let plain = |result: Ended| {
@@ -287,12 +290,13 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Outer<'w> for Place<'s, 'e, 'o, 'w> {
         &self,
         up: usize,
         by: &'w Task,
+        most: Option<usize>,
         tasks: &'w [Task],
         joins: Joins,
     ) -> Result<u64, Failure<Fault>> {
         match (up, self.outer) {
-            (1.., Some(outer)) => outer.spawn_each(up - 1, by, tasks, joins),
-            _ => self.each_for(by, tasks, joins),
+            (1.., Some(outer)) => outer.spawn_each(up - 1, by, most, tasks, joins),
+            _ => self.each_for(by, most, tasks, joins),
         }
     }
 

@@ -121,15 +121,12 @@ impl Serial {
                         Fate::First(_) | Fate::FirstEnded(_) => self.told(told, Then::Handle),
                     }
                 }
-                Step::Each(up, items, fate) => {
+                Step::Each(most, up, items, fate) => {
                     let told = items.iter().map(|item| Some(self.child(*up, item)?.0));
                     let told: Vec<_> = told.collect::<Option<_>>()?;
-                    let (then, most) = match fate {
-                        Fate::Joined(then) | Fate::JoinedLast(then) => (*then, usize::MAX),
-                        Fate::First(most) => (Then::Handle, *most),
-                        _ => (Then::Handle, 0),
-                    };
-                    let mut told = told.into_iter().take(most);
+                    let (then, asked, is_in_order) = fate.of_many(*most);
+                    let asked = if is_in_order { asked } else { 0 };
+                    let mut told = told.into_iter().take(asked);
                     told.try_fold(0, |sum, told| Ok(mix(sum, self.told(told, then)?)))
                 }
                 Step::Nest(nest) => self.nest(nest)?,

@@ -4,11 +4,12 @@ use std::mem;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use hatchery::{Children, Failure};
+use hatchery::Failure;
 
+use crate::everything::each::Many;
 use crate::everything::ledger::Fault;
 use crate::everything::program::{End, Fate, How, Step, Task, Then, Up};
-use crate::everything::run::{Any, Ended, Handle, Outer, Place, Plain};
+use crate::everything::run::{Ended, Handle, Outer, Place};
 use crate::everything::seen::{Got, Raw, Seen, Thrown};
 use crate::everything::stack::{self, Role};
 use crate::everything::world::What;
@@ -29,14 +30,13 @@ pub(crate) struct Joins {
 
 /// What a task holds, and what it has been told.
 struct Hands<'s, 'w> {
+    /// The children that the task has spawned alone.
+    spawned: Vec<&'w Task>,
     kept: Vec<Handle<'s>>,
     kept_many: Vec<Many<'s>>,
     last: Vec<(&'w Task, Handle<'s>, Then)>,
     sum: u64,
 }
-
-/// The children of one call, as they come.
-type Many<'s> = Box<dyn Iterator<Item = (usize, Ended)> + 's>;
 
 /// Takes in what was told, in order.
 pub(crate) fn mix(sum: u64, told: u64) -> u64 {
@@ -51,6 +51,7 @@ pub(crate) fn of_error(task: usize) -> u64 {
 impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
     pub(crate) fn steps(self, task: &'w Task) -> Result<Value, Stop> {
         let mut hands = Hands {
+            spawned: Vec::new(),
             kept: Vec::new(),
             kept_many: Vec::new(),
             last: Vec::new(),
@@ -84,6 +85,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
         for step in steps {
             match step {
                 Step::Spawn(how, up, child, fate) => {
+                    hands.spawned.push(child);
                     if let (1.., Some(outer)) = (*up, self.outer) {
                         let joins = self.joins(*fate);
                         let told = outer.spawn(up - 1, task, *how, child, joins);
@@ -92,15 +94,15 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
                         self.spawn_own(task, *how, child, *fate, hands)?;
                     }
                 }
-                Step::Each(up, items, fate) => {
+                Step::Each(most, up, items, fate) => {
                     let joins = self.joins(*fate);
                     let told = match (*up, self.outer) {
-                        (1.., Some(outer)) => outer.spawn_each(up - 1, task, items, joins),
-                        _ if *fate == Fate::Kept => {
-                            hands.kept_many.push(self.many(task, items, joins).0);
+                        (1.., Some(outer)) => outer.spawn_each(up - 1, task, *most, items, joins),
+                        _ if *fate == Fate::Kept && most.is_none() => {
+                            hands.kept_many.push(self.many(task, None, items, joins));
                             Ok(0)
                         }
-                        _ => self.each_for(task, items, joins),
+                        _ => self.each_for(task, *most, items, joins),
                     };
                     hands.sum = mix(hands.sum, told.map_err(passed)?);
                 }
@@ -124,6 +126,11 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
                         threads::yield_now();
                         self.do_steps(task, inner, hands)
                     })?;
+                }
+                Step::Wait(before) => {
+                    if let Some(child) = hands.spawned.iter().rev().nth(*before) {
+                        self.world.wait_for(child);
+                    }
                 }
                 Step::Forward => {
                     let from = self.world.now();
@@ -234,7 +241,11 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
     }
 
     /// Unless that is the body of the nursery whose children these are.
-    fn waits(self, joins: Joins, children: RangeInclusive<usize>) -> Option<stack::Guard<'w>> {
+    pub(crate) fn waits(
+        self,
+        joins: Joins,
+        children: RangeInclusive<usize>,
+    ) -> Option<stack::Guard<'w>> {
         match joins.body_of == Some(self.own_id) {
             true => None,
             false if joins.is_side => Some(stack::help(self.world, self.own_id)),
@@ -243,7 +254,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
     }
 
     /// Writes down what a join has come to, and goes on with it.
-    fn joined(
+    pub(crate) fn joined(
         self,
         task: &Task,
         from: u64,
@@ -287,69 +298,6 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
         }
     }
 
-    /// The children of items, by turns or as they end.
-    fn many(self, by: &'w Task, items: &'w [Task], joins: Joins) -> (Many<'s>, usize) {
-        let fate = joins.fate;
-        let _some_may_run = self.waits(joins, ids(items));
-        let from = self.world.now();
-        let pulled = std::cell::Cell::new(0);
-        let source = items.iter().map(|task| {
-            pulled.set(pulled.get() + 1);
-            // It may run at once.
-            let (child, nest) = (task.id, self.own_id);
-            self.world.note(by, from, What::Spawned { child, nest });
-            (task, self.cells.next(), self.world.capture(task))
-        });
-        let ended = |result: Plain| result.map_err(Failure::from);
-        let many: Many<'s> = match self.own {
-            Any::Total(n) => {
-                let children = n.spawn_each(source, self.item());
-                by_turns(children, fate, move |(at, result)| (at, ended(result)))
-            }
-            Any::Partial(n) => by_turns(n.spawn_each(source, self.item()), fate, |ended| ended),
-        };
-        if fate == Fate::Forgotten {
-            for item in &items[..pulled.get()] {
-                let forgotten = What::Forgotten { child: item.id };
-                self.world.note(by, self.world.now(), forgotten);
-            }
-        }
-        (many, pulled.get())
-    }
-
-    /// Spawns a child for each item for that task, and does with them what is to be done at once.
-    pub(crate) fn each_for(
-        self,
-        by: &'w Task,
-        items: &'w [Task],
-        joins: Joins,
-    ) -> Result<u64, Failure<Fault>> {
-        let (mut many, pulled) = self.many(by, items, joins);
-        let _waits = self.waits(joins, ids(items));
-        let (then, most, is_in_order) = match joins.fate {
-            Fate::Dropped | Fate::Kept | Fate::Forgotten => return Ok(0),
-            Fate::Joined(then) | Fate::JoinedLast(then) => (then, usize::MAX, true),
-            Fate::First(most) => (Then::Handle, most, true),
-            Fate::FirstEnded(most) => (Then::Handle, most, false),
-        };
-        let mut sum = 0;
-        for nth in 0..most {
-            let from = self.world.now();
-            let (at, result) = match catch_unwind(AssertUnwindSafe(|| many.next())) {
-                Ok(None) => break,
-                // By turns, those that have panicked are not numbered.
-                Ok(Some((at, result))) => (Some(if is_in_order { nth } else { at }), Ok(result)),
-                Err(payload) => (is_in_order.then_some(nth), Err(payload)),
-            };
-            let child = at.filter(|at| *at < pulled).map(|at| items[at].id);
-            let told = self.joined(by, from, child, result, then);
-            let told = told.map_err(|stop| stop.0)?;
-            // In whatever order they came.
-            sum = if is_in_order { mix(sum, told) } else { 0 };
-        }
-        Ok(sum)
-    }
-
     fn ask(self, task: &Task, up: Option<Up>, then: Then) -> Result<(), Stop> {
         let from = self.world.now();
         let (nest, answer, failure) = match up {
@@ -379,28 +327,4 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
 fn passed(failure: Failure<Fault>) -> Stop {
     let seen = Seen::look(&failure);
     (failure, Raw::Passed(seen))
-}
-
-/// Of these tasks, and of what is in them.
-fn ids(items: &[Task]) -> RangeInclusive<usize> {
-    let ends = items.first().zip(items.last());
-    ends.map_or(0..=0, |(first, last)| first.id..=last.last)
-}
-
-fn by_turns<'s, T>(
-    children: Children<'s, T>,
-    fate: Fate,
-    ended: impl Fn((usize, T)) -> (usize, Ended) + 's,
-) -> Many<'s>
-where
-    T: 's,
-{
-    match fate {
-        Fate::FirstEnded(_) => Box::new(children.by_completion().map(ended)),
-        Fate::Forgotten => {
-            mem::forget(children);
-            Box::new(std::iter::empty())
-        }
-        _ => Box::new(children.enumerate().map(ended)),
-    }
 }

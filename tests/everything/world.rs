@@ -3,7 +3,9 @@
 //! Each task has a diary, which only it writes to. Entries bear the time at which something began
 //! and ended, from one clock: what has ended at a time has happened before what begins at a later one.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -94,6 +96,8 @@ pub(crate) struct World<'p> {
     pub(crate) nests: Vec<NestTrack>,
     pub(crate) limits: Vec<Option<usize>>,
     pub(crate) tokens: Vec<CancelToken>,
+    /// For each task, what its spawner may wait for: the other end of the channel is dropped with the task.
+    ends: Vec<Mutex<Option<Receiver<Infallible>>>>,
     /// What somebody else than a task has done.
     pub(crate) outside: Mutex<Vec<Entry>>,
     /// What was found out at once.
@@ -121,6 +125,7 @@ impl<'p> World<'p> {
             nests: (0..program.nests).map(|_| nest()).collect(),
             limits,
             tokens: program.tokens.map(|_| CancelToken::new()).into(),
+            ends: (0..program.tasks).map(|_| Mutex::default()).collect(),
             outside: Mutex::default(),
             wrong: Mutex::default(),
         };
@@ -155,6 +160,23 @@ impl<'p> World<'p> {
 
     pub(crate) fn blame(&self, wrong: String) {
         self.wrong.lock().unwrap().push(wrong);
+    }
+
+    /// What a task has to keep as long as it is there, if its spawner may wait for it.
+    pub(crate) fn end_of(&self, task: &Task) -> Option<Sender<Infallible>> {
+        self.program.may_wait.then(|| {
+            let (sender, receiver) = channel();
+            *self.ends[task.id].lock().unwrap() = Some(receiver);
+            sender
+        })
+    }
+
+    /// Waits until that task has ended, or was dropped unrun.
+    pub(crate) fn wait_for(&self, task: &Task) {
+        let end = self.ends[task.id].lock().unwrap().take();
+        if let Some(end) = end {
+            let Err(_gone) = end.recv();
+        }
     }
 
     /// A nursery, and those around it.
