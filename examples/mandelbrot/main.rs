@@ -2,9 +2,10 @@
 //!
 //! `cargo run --release --example mandelbrot -- --seconds 5` computes the picture in passes, each finer
 //! than the pass before, in a nursery with a timeout: see [`refine`]. The last complete pass is written
-//! in the end.
+//! in the end. Ctrl-C is the end as well: it cancels a token that the nursery heeds. A second Ctrl-C ends the
+//! program at once.
 //!
-//! Exit codes: 0, here is a picture; 1, there is none; 2, the command line is wrong.
+//! Exit codes: 0, here is a picture; 1, there is none; 2, the command line is wrong; 130, Ctrl-C came twice.
 
 mod fractal;
 mod options;
@@ -12,9 +13,10 @@ mod picture;
 mod refine;
 
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::Parser;
+use hatchery::CancelToken;
 
 use options::Options;
 use refine::Ended;
@@ -32,12 +34,21 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
-    let refined = refine::until(options.time, options.size, options.view, options.passes);
+    let interrupt = CancelToken::new();
+    cancel_on_ctrl_c(&interrupt).map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
+    let refined = refine::until(
+        options.time,
+        &interrupt,
+        options.size,
+        options.view,
+        options.passes,
+    );
     let Some(best) = refined.best else {
-        return Err(format!(
-            "{:?} was not enough for the first pass, there is no picture",
-            options.time
-        ));
+        let why = match refined.ended {
+            Ended::Interrupted => "Ctrl-C came before the first pass was complete".to_owned(),
+            _ => format!("{:?} was not enough for the first pass", options.time),
+        };
+        return Err(format!("{why}, there is no picture"));
     };
     let out = &options.out;
     picture::write(out, options.size, &best.pixels)
@@ -46,6 +57,7 @@ fn run(options: &Options) -> Result<(), String> {
     let ended = match refined.ended {
         Ended::Done => "all passes are complete".to_owned(),
         Ended::Deadline(late) => format!("the time was up, the last child ended {late:?} later"),
+        Ended::Interrupted => "Ctrl-C came, this is the best picture so far".to_owned(),
     };
     let text = format!(
         "picture\n  file        {out:?}\n  passes      {} of {}\n  iterations  {}\n  samples     {} a \
@@ -62,4 +74,16 @@ fn run(options: &Options) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Has the first Ctrl-C cancel the token, and the second one end the program.
+fn cancel_on_ctrl_c(token: &CancelToken) -> Result<(), ctrlc::Error> {
+    const INTERRUPTED: i32 = 130;
+    let token = token.clone();
+    // On a thread of its own, which may do anything.
+    ctrlc::set_handler(move || {
+        if !token.cancel() {
+            process::exit(INTERRUPTED);
+        }
+    })
 }

@@ -13,8 +13,9 @@ use crate::refine::PASSES;
 #[derive(Debug, Parser)]
 #[command(
     name = "mandelbrot",
-    after_help = "Exit codes:\n  0  here is a picture\n  1  there is none: no pass was complete, or it \
-        cannot be written\n  2  the command line is wrong"
+    after_help = "Ctrl-C ends the refining early: the last complete pass is written. A second Ctrl-C ends the \
+        program at once.\n\nExit codes:\n  0    here is a picture\n  1    there is none: no pass was complete, \
+        or it cannot be written\n  2    the command line is wrong\n  130  Ctrl-C came twice"
 )]
 pub(crate) struct Options {
     /// The file to write, or overwrite.

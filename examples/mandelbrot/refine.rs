@@ -1,12 +1,13 @@
-//! Passes over the picture until the time is up.
+//! Passes over the picture until the time is up, or somebody has enough.
 //!
-//! All passes run in one nursery with a timeout. A pass has a child for every row, and every child asks
-//! after each pixel whether it should stop. A pass counts when all of its rows are there: a pass
-//! that the timeout cuts off is thrown away, and the pass before it stays.
+//! All passes run in one nursery with a timeout and a token. A pass has a child for every row, and every child
+//! asks after each pixel whether it should stop. A pass counts when all of its rows are there: a pass
+//! that is cut off is thrown away, and the pass before it stays.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
-use hatchery::{CancelReason, Cancelled, TryNursery};
+use hatchery::{CancelReason, CancelToken, Cancelled, TryNursery};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::fractal::{View, escape};
@@ -63,13 +64,22 @@ pub(crate) enum Ended {
     Done,
     /// The time is up; with how long it took all children to stop.
     Deadline(Duration),
+    /// The token was cancelled.
+    Interrupted,
 }
 
-/// Makes this many passes, or as many as there is time for.
-pub(crate) fn until(time: Duration, size: Size, view: View, passes: usize) -> Refined {
+/// Makes this many passes, or as many as there is time for until the token is cancelled.
+pub(crate) fn until(
+    time: Duration,
+    interrupt: &CancelToken,
+    size: Size,
+    view: View,
+    passes: usize,
+) -> Refined {
     let bar = bar(size);
     let mut best = None;
     let options = hatchery::Options::new().name("mandelbrot").timeout(time);
+    let options = options.cancel_on(interrupt);
     let result = options.try_nursery(|n| {
         for (made, pass) in PASSES.into_iter().take(passes).enumerate() {
             bar.set_message(format!("pass {}", made + 1));
@@ -80,6 +90,10 @@ pub(crate) fn until(time: Duration, size: Size, view: View, passes: usize) -> Re
                 passes: made + 1,
                 pixels,
             });
+            if bar.is_hidden() {
+                // Nobody may be reading.
+                let _ = writeln!(io::stderr(), "pass {} of {passes} is complete", made + 1);
+            }
         }
         Ok(())
     });
@@ -90,13 +104,14 @@ pub(crate) fn until(time: Duration, size: Size, view: View, passes: usize) -> Re
             Some(cancelled) if cancelled.reason() == CancelReason::Deadline => {
                 Ended::Deadline(cancelled.overshoot().unwrap_or_default())
             }
+            Some(cancelled) if cancelled.reason() == CancelReason::Token => Ended::Interrupted,
             _ => unreachable!("nothing else fails: {failures}"),
         },
     };
     Refined { best, ended }
 }
 
-/// One pass: all rows, or none of them if the time is up.
+/// One pass: all rows, or none of them if it is cut off.
 fn rows<'scope>(
     n: &'scope TryNursery<'scope, '_, Cancelled>,
     bar: &'scope ProgressBar,
@@ -146,7 +161,7 @@ fn mean(x: u32, y: u32, size: Size, view: View, pass: Pass) -> Light {
     sum.map(|sum| sum / f64::from(pass.grid * pass.grid))
 }
 
-/// A bar on stderr, if that is a terminal.
+/// A bar on stderr, if that is a terminal; else it is hidden.
 fn bar(size: Size) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:40} {percent:>3}%  {elapsed}");
     ProgressBar::new(size.height.into()).with_style(style.expect("the template is constant"))

@@ -4,9 +4,8 @@
 use std::env;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -45,52 +44,118 @@ impl Run {
     }
 }
 
+/// A program that was started.
+pub(crate) struct Started {
+    child: Child,
+    stdout: Arc<Output>,
+    stderr: Arc<Output>,
+}
+
+/// What has come out of one stream so far.
+#[derive(Default)]
+struct Output {
+    so_far: Mutex<SoFar>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct SoFar {
+    bytes: Vec<u8>,
+    is_over: bool,
+}
+
+impl Output {
+    /// Waits until what has come out is as wanted; false if that has taken too long.
+    fn wait_until(&self, is_wanted: impl Fn(&SoFar) -> bool) -> bool {
+        let so_far = self.so_far.lock().unwrap();
+        let wait = |so_far: &mut SoFar| !is_wanted(so_far);
+        let waited = self.bell.wait_timeout_while(so_far, WATCHDOG, wait);
+        !waited.unwrap().1.timed_out()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.so_far.lock().unwrap().bytes).into_owned()
+    }
+}
+
 /// Runs `command` to its end, or kills it when it takes too long.
 pub(crate) fn run(mut command: Command) -> Run {
+    start(&mut command).end()
+}
+
+/// Starts `command`.
+pub(crate) fn start(command: &mut Command) -> Started {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the example starts");
-
-    let (open, closed) = mpsc::channel();
-    let stdout = drain(child.stdout.take().unwrap(), open.clone());
-    let stderr = drain(child.stderr.take().unwrap(), open);
-    let text = |bytes: &Mutex<Vec<u8>>| String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
-    // Both streams close when the process ends.
-    let ended = closed.recv_timeout(WATCHDOG);
-    if ended == Err(RecvTimeoutError::Timeout) {
-        child.kill().unwrap();
+    let stdout = drain(child.stdout.take().unwrap());
+    let stderr = drain(child.stderr.take().unwrap());
+    Started {
+        child,
+        stdout,
+        stderr,
     }
-    let code = child.wait().unwrap().code();
-    let run = Run {
-        code,
-        stdout: text(&stdout),
-        stderr: text(&stderr),
-    };
-    assert_eq!(
-        ended,
-        Err(RecvTimeoutError::Disconnected),
-        "killed after {WATCHDOG:?}: {run:?}"
-    );
-    run
 }
 
-/// Collects what comes out of `stream`; `open` drops at its end.
-fn drain(mut stream: impl Read + Send + 'static, open: mpsc::Sender<()>) -> Arc<Mutex<Vec<u8>>> {
-    let bytes = Arc::new(Mutex::new(Vec::new()));
-    let collected = Arc::clone(&bytes);
+impl Started {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has said that on stderr.
+    pub(crate) fn wait_until_it_says(&mut self, text: &str) {
+        let says = |so_far: &SoFar| {
+            let bytes = &so_far.bytes;
+            so_far.is_over
+                || bytes
+                    .windows(text.len())
+                    .any(|some| some == text.as_bytes())
+        };
+        self.stderr.wait_until(says);
+        let said = self.stderr.text();
+        if !said.contains(text) {
+            self.child.kill().unwrap();
+            panic!("it has not said {text:?}: {said}");
+        }
+    }
+
+    /// Waits for its end, or kills it when that takes too long.
+    pub(crate) fn end(mut self) -> Run {
+        // Both streams close when the process ends.
+        let mut streams = [&self.stdout, &self.stderr].into_iter();
+        let has_ended = streams.all(|stream| stream.wait_until(|so_far| so_far.is_over));
+        if !has_ended {
+            self.child.kill().unwrap();
+        }
+        let run = Run {
+            code: self.child.wait().unwrap().code(),
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+        };
+        assert!(has_ended, "killed after {WATCHDOG:?}: {run:?}");
+        run
+    }
+}
+
+/// Collects what comes out of `stream`.
+fn drain(mut stream: impl Read + Send + 'static) -> Arc<Output> {
+    let output = Arc::new(Output::default());
+    let collected = Arc::clone(&output);
     thread::spawn(move || {
         let mut chunk = [0; 4096];
-        while let Ok(length @ 1..) = stream.read(&mut chunk) {
-            collected
-                .lock()
-                .unwrap()
-                .extend_from_slice(&chunk[..length]);
+        let mut is_over = false;
+        while !is_over {
+            let length = stream.read(&mut chunk).unwrap_or(0);
+            is_over = length == 0;
+            let mut so_far = collected.so_far.lock().unwrap();
+            so_far.bytes.extend_from_slice(&chunk[..length]);
+            so_far.is_over = is_over;
+            collected.bell.notify_all();
         }
-        drop(open);
     });
-    bytes
+    output
 }
 
 /// The example's binary. `cargo test` has built it, but not when only this test was asked for: then

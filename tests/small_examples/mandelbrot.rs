@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::program::Run;
+use crate::program::{self, Run, example};
 use crate::{refuses, run};
 
 fn mandelbrot(out: &Path, arguments: &str) -> Run {
@@ -79,13 +79,45 @@ fn without_time_there_is_no_picture_and_the_old_one_stays() {
     assert_eq!(fs::read_to_string(&out).unwrap(), "old");
 }
 
+/// All passes would take minutes.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_with_the_best_picture_so_far() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    const SIZE: [&str; 2] = ["--size", "1200x800"];
+    let dir = TempDir::new().unwrap();
+    let [best, whole] = ["best.png", "whole.png"].map(|name| dir.path().join(name));
+    let mut command = example("mandelbrot");
+    command.args(SIZE).args(["--seconds", "1000000", "--out"]);
+    let mut started = program::start(command.arg(&best));
+    started.wait_until_it_says("pass 1 of 7 is complete\n");
+    assert!(!best.exists(), "it is written in the end");
+    let process = Pid::from_raw(started.id().try_into().unwrap());
+    kill(process, Signal::SIGINT).unwrap();
+    let run = started.end();
+
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let end = "Ctrl-C came, this is the best picture so far";
+    assert_eq!(run.row("end"), end);
+    let passes = run.number("passes");
+    assert!((1..7).contains(&passes), "{run:?}");
+    // The same as if no more had been asked for.
+    mandelbrot(
+        &whole,
+        &format!("{} --seconds 1000000 --passes {passes}", SIZE.join(" ")),
+    );
+    assert_eq!(pixels(&best), pixels(&whole));
+}
+
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
     let dir = TempDir::new().unwrap();
     let out = dir.path().join("nowhere/picture.png");
     let run = mandelbrot(&out, "--size 3x2 --passes 1");
     assert_eq!(run.code, Some(1), "{run:?}");
-    let error = format!("error: cannot write {out:?}: ");
+    let error = format!("pass 1 of 1 is complete\nerror: cannot write {out:?}: ");
     assert!(run.stderr.starts_with(&error), "{run:?}");
 }
 
