@@ -1,4 +1,4 @@
-//! Stopping work: tokens, reasons, checks.
+//! Stopping work: tokens, guards, reasons, checks.
 
 use std::fmt;
 
@@ -9,7 +9,33 @@ pub use crate::scope::{CancelReason, Cancelled};
 ///
 /// A token belongs to no nursery, so any thread may cancel it: one that waits for a signal, or one that
 /// serves an async runtime. [`Options::cancel_on`](crate::Options::cancel_on) opens nurseries that heed it.
-/// A token that has been cancelled stays cancelled. Clones of a token are the same switch.
+/// A token that has been cancelled stays cancelled. Clones of a token are the same switch. A
+/// [child token](Self::child_token) is cancelled with its parent, or alone. A [guard](Self::drop_guard) cancels
+/// the token at the end of a scope.
+///
+/// # Ctrl-C
+///
+/// With the crate [`ctrlc`](https://docs.rs/ctrlc), Ctrl-C cancels a token. The handler runs on a thread of its
+/// own. Here a second Ctrl-C ends the program at once:
+///
+/// ```
+/// use hatchery::{CancelToken, Options};
+///
+/// let interrupt = CancelToken::new();
+/// let token = interrupt.clone();
+/// ctrlc::set_handler(move || {
+///     if !token.cancel() {
+///         std::process::exit(130); // it was cancelled already
+///     }
+/// })?;
+/// let result = Options::new().cancel_on(&interrupt).try_nursery(|n| n.spawn(|| {
+///     (0..1000).try_fold(0, |sum, i| hatchery::checkpoint().map(|()| sum + i))
+/// }).join());
+/// assert_eq!(result.unwrap(), 499_500); // or, after Ctrl-C, failures with the reason `Token`
+/// # Ok::<(), ctrlc::Error>(())
+/// ```
+///
+/// The example `mandelbrot` keeps its best picture that way.
 ///
 /// # Examples
 ///
@@ -46,7 +72,9 @@ impl CancelToken {
 
     /// Cancels all nurseries that heed this token, and returns whether this call was the first.
     ///
-    /// The nurseries may be open already, or be opened later. The call waits for none of them.
+    /// The nurseries may be open already, or be opened later. The call waits for none of them. It cancels the
+    /// [child tokens](Self::child_token), too, however many there are, in the same time. For a child whose parent
+    /// was cancelled before, it returns `false`.
     ///
     /// # Examples
     ///
@@ -63,7 +91,7 @@ impl CancelToken {
         self.token.cancel()
     }
 
-    /// Returns whether the token has been cancelled.
+    /// Returns whether the token has been cancelled, alone or with its parent.
     ///
     /// # Examples
     ///
@@ -79,6 +107,80 @@ impl CancelToken {
         self.token.is_cancelled()
     }
 
+    /// Makes a token that is cancelled when this one is, or alone.
+    ///
+    /// Cancelling the child leaves its parent as it is. A child of a token that has been cancelled is cancelled
+    /// from the start. Children may have children.
+    ///
+    /// A child that is dropped leaves nothing behind, so a server may make one for each request from one token
+    /// that it keeps. A child keeps a few words of its parent in memory while it is there itself, and asking it
+    /// takes a step for each of its ancestors. So a loop without an end should make each child of the same token,
+    /// and not of the child before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::{CancelToken, Options};
+    ///
+    /// let shutdown = CancelToken::new();
+    /// let requests = [(); 2].map(|()| shutdown.child_token());
+    /// requests[0].cancel(); // its client has gone
+    /// assert!(!requests[1].is_cancelled() && !shutdown.is_cancelled());
+    ///
+    /// shutdown.cancel();
+    /// let told = Options::new().cancel_on(&requests[1]).nursery(|_| hatchery::checkpoint());
+    /// assert!(told.is_err());
+    /// ```
+    #[must_use]
+    pub fn child_token(&self) -> Self {
+        Self {
+            token: self.token.child(),
+        }
+    }
+
+    /// Makes a guard that cancels the token when it is dropped.
+    ///
+    /// It does so however the scope is left: at its end, with `?`, or by a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::CancelToken;
+    ///
+    /// let token = CancelToken::new();
+    /// let result = (|| -> Result<u32, std::num::ParseIntError> {
+    ///     let _guard = token.clone().drop_guard();
+    ///     "seven".parse()
+    /// })();
+    /// assert!(result.is_err());
+    /// assert!(token.is_cancelled());
+    /// ```
+    pub fn drop_guard(self) -> CancelGuard {
+        CancelGuard {
+            token: self,
+            is_armed: true,
+        }
+    }
+
+    /// Returns whether the two are the same switch: clones of one token.
+    ///
+    /// A child token and its parent are not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::CancelToken;
+    ///
+    /// let token = CancelToken::new();
+    /// assert!(token.same_as(&token.clone()));
+    /// assert!(!token.same_as(&token.child_token()));
+    /// assert!(!token.same_as(&CancelToken::new()));
+    /// ```
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.token.is(&other.token)
+    }
+
     pub(crate) fn token(&self) -> &Token {
         &self.token
     }
@@ -88,6 +190,68 @@ impl fmt::Debug for CancelToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CancelToken")
             .field("is_cancelled", &self.is_cancelled())
+            .finish()
+    }
+}
+
+/// Cancels its token when it is dropped; made by [`CancelToken::drop_guard`].
+///
+/// The drop waits for nothing, as [`CancelToken::cancel`] does.
+///
+/// # Examples
+///
+/// Work on another thread ends with the function that began it:
+///
+/// ```
+/// use hatchery::{CancelToken, Options};
+///
+/// let token = CancelToken::new();
+/// std::thread::scope(|scope| {
+///     let _guard = token.clone().drop_guard();
+///     scope.spawn(|| {
+///         let options = Options::new().cancel_on(&token);
+///         options.nursery(|_| while hatchery::checkpoint().is_ok() {})
+///     });
+/// });
+/// assert!(token.is_cancelled());
+/// ```
+#[must_use = "a guard that is dropped at once cancels its token at once"]
+pub struct CancelGuard {
+    token: CancelToken,
+    is_armed: bool,
+}
+
+impl CancelGuard {
+    /// Returns the token, which the guard does not cancel any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hatchery::CancelToken;
+    ///
+    /// let guard = CancelToken::new().drop_guard();
+    /// let token = guard.disarm();
+    /// assert!(!token.is_cancelled());
+    /// ```
+    #[must_use = "without the token nobody can cancel it, unless it has clones"]
+    pub fn disarm(mut self) -> CancelToken {
+        self.is_armed = false;
+        self.token.clone()
+    }
+}
+
+impl Drop for CancelGuard {
+    fn drop(&mut self) {
+        if self.is_armed {
+            self.token.cancel();
+        }
+    }
+}
+
+impl fmt::Debug for CancelGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelGuard")
+            .field("is_cancelled", &self.token.is_cancelled())
             .finish()
     }
 }

@@ -262,7 +262,7 @@ mod try_nursery;
 pub use self::{
     boxed::BoxedError,
     buffered::Buffered,
-    cancel::{CancelReason, CancelToken, Cancelled, checkpoint},
+    cancel::{CancelGuard, CancelReason, CancelToken, Cancelled, checkpoint},
     child::{ByCompletion, Child, Children},
     dump::{
         AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, Taking, ThreadSnapshot,

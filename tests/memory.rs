@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Gate, on_every_pool, on_no_worker, on_pool};
-use hatchery::{Nursery, Options, Pool, TryNursery};
+use hatchery::{CancelToken, Nursery, Options, Pool, TryNursery};
 
 /// Counts the bytes in use.
 struct Counting;
@@ -355,5 +355,34 @@ fn s8_items_that_are_folded_take_no_memory() {
         };
         let most = pool.fold(0..1_000_000_u64, || 0, look, usize::max);
         assert!(most < MOST, "{most} bytes");
+    });
+}
+
+/// As a server does, which makes one for each request.
+#[test]
+fn s8_a_million_child_tokens_of_one_token_leave_no_memory_behind() {
+    const REQUESTS: usize = 1_000_000;
+    let _alone = ALONE.lock();
+    on_pool(Pool::builder().threads(2), |pool| {
+        let shutdown = CancelToken::new();
+        let request = |i| {
+            let token = shutdown.child_token();
+            // Some are cancelled, some have children of their own, and nurseries heed some.
+            if i % 3 == 0 {
+                token.cancel();
+            }
+            let _guard = (i % 7 == 0).then(|| token.child_token().drop_guard());
+            if i % 100 == 0 {
+                let options = Options::new().pool(pool).cancel_on(&token);
+                options.nursery(|n| assert_eq!(n.is_cancelled(), i % 3 == 0));
+            }
+        };
+        (0..REQUESTS / 100).for_each(request);
+        let before = IN_USE.load(Ordering::Relaxed);
+        (0..REQUESTS).for_each(request);
+        let more = IN_USE.load(Ordering::Relaxed).saturating_sub(before);
+        // A bit for each request would be more.
+        assert!(more < REQUESTS / 8, "{more} bytes more");
+        assert!(!shutdown.is_cancelled());
     });
 }

@@ -27,11 +27,12 @@ use crate::platform::clock;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{AtomicPtr, Ordering};
-use crate::protocol::epoch::{EPOCH, Switch};
+use crate::protocol::epoch::EPOCH;
 use crate::protocol::mark::{self, Cancellable, FAILED, Known, Mark, SKIPS};
 use crate::scope::Scope;
 use crate::scope::due::Due;
 use crate::scope::lineage::{self, Told};
+use crate::scope::token::Token;
 
 /// Why a nursery was cancelled.
 ///
@@ -250,21 +251,6 @@ impl From<Cancelled> for io::Error {
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, cancelled)
-    }
-}
-
-/// What a [`CancelToken`](crate::CancelToken) and the nurseries that heed it have in common.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Token(Arc<Switch>);
-
-impl Token {
-    /// Cancels; true for exactly one caller.
-    pub(crate) fn cancel(&self) -> bool {
-        self.0.turn_on(&EPOCH)
-    }
-
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.is_on()
     }
 }
 

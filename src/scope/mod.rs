@@ -13,10 +13,11 @@ mod nest;
 mod panics;
 mod partial;
 mod stretch;
+mod token;
 
 pub(crate) use batches::Batches;
 pub use cancel::{CancelReason, Cancelled};
-pub(crate) use cancel::{Terms, Token, check, describe};
+pub(crate) use cancel::{Terms, check, describe};
 pub(crate) use first::{How, Who, message_of};
 pub(crate) use fork::{fork_first, fork_here};
 pub(crate) use job::{Held as HeldJob, install, is_worker_of, wake};
@@ -26,6 +27,7 @@ pub(crate) use nest::{Held, Nest};
 pub(crate) use panics::{catching, discard};
 pub(crate) use partial::{Collect, PartialNest};
 pub(crate) use stretch::{Divide, Folding, fold_here, is_inside};
+pub(crate) use token::Token;
 
 pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Completion, Handle, Payload, Rank};

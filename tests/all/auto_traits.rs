@@ -140,6 +140,7 @@ fn settings_and_numbers() -> impl IntoIterator<Item = Row> {
         Options: Send Sync Unpin UnwindSafe RefUnwindSafe;
         OnFailure: Send Sync Unpin UnwindSafe RefUnwindSafe;
         CancelToken: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        CancelGuard: Send Sync Unpin UnwindSafe RefUnwindSafe;
         PoolStats: Send Sync Unpin UnwindSafe RefUnwindSafe;
         NurseryStats: Send Sync Unpin UnwindSafe RefUnwindSafe;
         PoolSnapshot: Send Sync Unpin UnwindSafe RefUnwindSafe;

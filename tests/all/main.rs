@@ -19,6 +19,7 @@ mod buffered;
 mod buffered_failures;
 mod by_completion;
 mod cancel;
+mod cancel_tokens;
 mod cancellation;
 mod causes;
 mod chains;
