@@ -42,7 +42,7 @@ impl Token {
     /// Cancels. True for exactly one caller, and for none if an ancestor was cancelled before.
     pub(crate) fn cancel(&self) -> bool {
         let was_cancelled = self.is_cancelled();
-        // In any case: who has cancelled an ancestor may not have advanced the epoch yet.
+        // In any case: another thread may have turned an ancestor's switch on, and not advanced the epoch yet.
         self.0.switch.turn_on(&EPOCH) && !was_cancelled
     }
 
@@ -73,5 +73,23 @@ impl Drop for Link {
         while let Some(token) = parent {
             parent = Arc::into_inner(token.0).and_then(|mut link| link.parent.take());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::epoch::Epoch;
+
+    #[test]
+    fn x1_who_cancels_makes_it_known_although_an_ancestor_is_cancelled() {
+        let parent = Token::default();
+        let child = parent.child();
+        // What is seen of another thread that has yet to advance the epoch.
+        assert!(parent.0.switch.turn_on(&Epoch::new()));
+        let before = EPOCH.now();
+        assert!(!child.cancel(), "the parent was cancelled before");
+        assert!(child.0.switch.is_on());
+        assert!(EPOCH.now() > before);
     }
 }
