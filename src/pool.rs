@@ -60,7 +60,7 @@ const SPARES: usize = 64;
 /// meanwhile: a worker that sleeps, or else a *spare* thread. A thread that blocks in another way (in a channel, on a
 /// lock, in a system call) does not say so. The pool finds out if something waits to be started:
 ///
-/// - **Blocked.** A thread that has had no CPU time between two looks, 5 ms apart, and of which the system says that it
+/// - **Blocked.** A thread that has had no CPU time between two looks, 4 ms apart, and of which the system says that it
 ///   waits, lends its place to another thread. The system says so on Linux only. When the thread goes on, it
 ///   computes beside the others, and takes its place back when it next spawns, waits or begins a child.
 /// - **Asks again and again.** A thread that calls [`Child::is_finished`](crate::Child::is_finished) in a loop, or

@@ -21,6 +21,7 @@
 //! A dump of a pool revokes locks, too; `revoke` lets one thread do so at a time. The watcher sleeps while nothing is unstarted: an idle
 //! pool has no ticks, nor has a pool with an open nursery of which all children have started.
 
+use std::mem;
 use std::slice;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use crate::engine::report::Report;
 use crate::engine::revoke::{Means, Revoker};
 use crate::engine::share;
 use crate::engine::shared::{Doing, Run, Slot};
+use crate::engine::tally::Counter;
 use crate::engine::timer::{self, Timer};
 use crate::platform::clock;
 use crate::platform::process::PerProcess;
@@ -38,16 +40,16 @@ use crate::protocol::deadlines::Entry;
 use crate::protocol::idle::Field;
 
 /// The time between two looks. Law S10 allows twice as much.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(4);
 /// The watcher stops looking at a pool after this many looks in a row that find nothing unstarted.
 const QUIET: u32 = 3;
 /// How many looks in a row have to find a pool *still* before the watcher gives one place more: something is unstarted,
 /// nobody could come, and nothing has begun since the look before. The next place takes twice as many looks.
-const STILL: u32 = 20;
+const STILL: u32 = 25;
 /// Whether a scheduler plays the threads, and draws the order of their steps: then there is no watcher.
 const IS_PLAYED: bool = cfg!(hatchery_shuttle);
 /// How many portions are taken from one thread at a look. Between two of them the thread may go on.
-const PORTIONS: u32 = 16;
+const PORTIONS: u32 = 64;
 
 struct Watcher {
     timer: Timer,
@@ -70,6 +72,8 @@ struct Pool {
     /// What the threads had computed at the last look, if something was unstarted and nobody could come.
     seen: Vec<Seen>,
     at: clock::Tick,
+    /// The threads that somebody had asked by the last look, and how often each had answered.
+    asked: Vec<(Arc<Slot>, u64)>,
     /// The first look.
     begun: clock::Tick,
     /// [`Numbers::begun`](crate::engine::tally::Numbers::begun) at the last look, and for how many looks it has been the same.
@@ -110,22 +114,29 @@ impl Watcher {
         watched.next.is_some()
     }
 
-    /// Whether something of a pool is unstarted. If somebody could run it and nothing is visible, this takes children from
-    /// the threads. A pool with something visible needs no barrier.
-    fn finds_unstarted(&self, core: &Core) -> bool {
-        core.has_visible_work() || self.take_hidden(core) || core.blocking.is_starved()
+    /// Whether something of a pool is unstarted. If somebody could run it, this takes children from the threads: from
+    /// threads that are `deaf` as much as it may, from the others only if nothing is visible. A pool with something
+    /// visible and no deaf thread needs no barrier.
+    fn finds_unstarted(&self, core: &Core, deaf: &[Arc<Slot>]) -> bool {
+        (core.has_visible_work() && deaf.is_empty())
+            || self.take_hidden(core, deaf)
+            || core.has_visible_work()
+            || core.blocking.is_starved()
     }
 
-    /// Takes children from the threads of a pool, if somebody could run them and nothing is visible; returns whether the
-    /// threads hold any.
-    fn take_hidden(&self, core: &Core) -> bool {
+    /// Takes children from the threads of a pool, if somebody could run them; returns whether the threads hold any.
+    fn take_hidden(&self, core: &Core, deaf: &[Arc<Slot>]) -> bool {
         let slots = core.roster.to_vec();
+        let is_deaf = |slot: &Arc<Slot>| deaf.iter().any(|deaf| Arc::ptr_eq(deaf, slot));
+        // A worker that has come for one portion does not seem hungry any more, and soon is: a deaf thread's children are
+        // all there is for it.
+        let is_hungry = core.idle.seems_hungry();
         let mut is_any = false;
         for _ in 0..PORTIONS {
             let is_wanted = core.idle.seems_hungry() && !core.has_visible_work();
             let mut taken = Vec::new();
             self.revoker.revoke(&slots, |slot, frames| {
-                if is_wanted {
+                if is_wanted || (is_hungry && is_deaf(slot)) {
                     let run = frame::take_from(frames, core);
                     taken.extend(run.map(|run| (run, Arc::clone(slot))));
                 } else {
@@ -203,7 +214,7 @@ fn look_at_all() {
     let pools = {
         let mut watched = lock(&watcher.watched);
         watched.next = None;
-        std::mem::take(&mut watched.pools)
+        mem::take(&mut watched.pools)
     };
     // Under no lock: a pool may end meanwhile, and waits for this thread.
     let kept: Vec<_> = pools
@@ -238,6 +249,7 @@ impl Pool {
             quiet: 0,
             seen: Vec::new(),
             at: clock::tick(),
+            asked: Vec::new(),
             begun: clock::tick(),
             events: 0,
             still: 0,
@@ -249,7 +261,8 @@ impl Pool {
     /// Looks once; none if the pool need not be watched any more.
     fn look(mut self, watcher: &Watcher) -> Option<Self> {
         let core = self.core.upgrade().filter(|core| !core.is_over())?;
-        if watcher.finds_unstarted(&core) {
+        let deaf = self.find_deaf(&core);
+        if watcher.finds_unstarted(&core, &deaf) {
             self.quiet = 0;
             if core.idle.seems_hungry() {
                 self.forget();
@@ -264,21 +277,41 @@ impl Pool {
             return Some(self);
         }
         self.quiet = 0;
-        let look = || watcher.finds_unstarted(&core);
+        let look = || watcher.finds_unstarted(&core, &[]);
         let has_ended = core.watch.end(|| core.arm_all(), look);
         (!has_ended).then_some(self)
+    }
+
+    /// The threads that were asked before the last look and have not answered since.
+    fn find_deaf(&mut self, core: &Core) -> Vec<Arc<Slot>> {
+        let is_asked =
+            |slot: &Arc<Slot>| slot.doing() == Doing::Running && slot.requests.are_made();
+        let answers = |slot: Arc<Slot>| {
+            let answers = slot.tally[Counter::Answers].get();
+            (slot, answers)
+        };
+        let slots = core.roster.to_vec().into_iter();
+        let now = slots.filter(is_asked).map(answers).collect();
+        let before = mem::replace(&mut self.asked, now);
+        let is_still = |(slot, answers): &&(Arc<Slot>, u64)| {
+            let same =
+                |(other, before): &(Arc<Slot>, u64)| Arc::ptr_eq(slot, other) && answers == before;
+            before.iter().any(same)
+        };
+        let deaf = self.asked.iter().filter(is_still);
+        deaf.map(|(slot, _)| Arc::clone(slot)).collect()
     }
 
     /// Lends the places of threads that are blocked and have not said so: nobody could come to what is unstarted.
     fn judge(&mut self, core: &Core) {
         let now = clock::tick();
-        let passed = now - std::mem::replace(&mut self.at, now);
+        let passed = now - mem::replace(&mut self.at, now);
         // A thread that runs short children answers before the next look, and has moved by that.
         let begun = core.numbers().begun();
         let is_still = begun == self.events;
         self.events = begun;
         self.still = if is_still { self.still + 1 } else { 0 };
-        let before = std::mem::take(&mut self.seen);
+        let before = mem::take(&mut self.seen);
         for slot in core.roster.to_vec() {
             let thread = lock(&slot.thread);
             let Some(owner) = *thread else { continue };
