@@ -54,7 +54,7 @@ pub struct PoolSnapshot {
     pub taking: Taking,
     /// What has happened in the pool so far.
     pub stats: PoolStats,
-    /// [Jobs](crate::submit()) that have not begun. Jobs that were given up may be among them.
+    /// [Jobs](crate::submit()) that have not begun.
     pub jobs_waiting: usize,
     /// Jobs that have begun and not ended. Each has a nursery below, without a nursery around it.
     pub jobs_running: usize,

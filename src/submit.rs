@@ -320,8 +320,8 @@ impl Options {
 ///
 /// # `fork`
 ///
-/// A job that was submitted before the fork does not run in the forked process, except by [`join`](Self::join) if it had not
-/// begun. The process aborts if it polls such a job, or joins one that had begun.
+/// A job that was submitted before the fork does not run in the forked process. The process aborts if it polls or joins
+/// such a job.
 ///
 /// # Examples
 ///
@@ -412,7 +412,7 @@ impl<T> Submitted<T> {
     /// pool.submit(|| println!("written at the latest when the pool has ended")).detach();
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
-    pub fn detach(mut self) {
+    pub fn detach(self) {
         self.job.detach();
     }
 }

@@ -1,38 +1,51 @@
 //! The jobs of a pool: bodies of nurseries that no stack waits for.
 //!
-//! How a job comes to a worker: see `submitting`.
+//! A job that has not begun stands in one queue, in the order in which jobs were submitted, and whoever takes it out
+//! decides what becomes of it. How jobs come to workers: see `submitting`.
 
-use crate::platform::sync::Arc;
+use std::collections::BTreeMap;
+
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
-use crate::protocol::injector::Injector;
+use crate::platform::sync::{Arc, Mutex, lock};
 
 /// A job, as far as the engine knows it.
 pub(crate) trait Job: Send + Sync {
-    /// Runs the job, unless another thread has begun it or it is not wanted any more. It does not unwind.
+    /// Runs the job, unless it is not wanted any more. It does not unwind.
     fn run(&self);
-
-    /// Whether there is nothing to run any more.
-    fn is_stale(&self) -> bool;
 }
+
+/// The number of a job among the jobs of its pool.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Number(u64);
 
 /// The jobs of one pool.
 pub(crate) struct Jobs {
-    /// In the order in which they were submitted.
-    queue: Injector<Arc<dyn Job>>,
+    waiting: Mutex<Waiting>,
+    /// How many are waiting.
+    len: AtomicUsize,
     running: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: BTreeMap<Number, Arc<dyn Job>>,
+    /// The number of the next job.
+    next: u64,
 }
 
 impl Jobs {
     pub(super) fn new() -> Self {
         Self {
-            queue: Injector::new(),
+            waiting: Mutex::default(),
+            len: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
         }
     }
 
-    /// How many jobs have not begun; jobs that are not wanted any more may be among them.
+    /// How many jobs have not begun.
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.len()
+        // ORDERING: Relaxed; ordered by the fences of `idle` and `submitting`.
+        self.len.load(Ordering::Relaxed)
     }
 
     /// How many jobs have begun and not ended.
@@ -49,22 +62,35 @@ impl Jobs {
         result
     }
 
-    pub(super) fn push(&self, job: Arc<dyn Job>) {
-        self.queue.push(job);
+    pub(super) fn push(&self, job: Arc<dyn Job>) -> Number {
+        let mut waiting = lock(&self.waiting);
+        let number = Number(waiting.next);
+        waiting.next += 1;
+        waiting.jobs.insert(number, job);
+        self.len.store(waiting.jobs.len(), Ordering::Relaxed);
+        number
     }
 
     /// Takes the job that was submitted first.
     pub(super) fn take(&self) -> Option<Arc<dyn Job>> {
-        self.queue.take(|_| true)
+        self.take_by(|jobs| jobs.pop_first().map(|(_, job)| job))
     }
 
-    /// Takes this job out of the queue, if it is still there.
-    pub(super) fn take_back(&self, job: &Arc<dyn Job>) {
-        drop(self.queue.take(|other| Arc::ptr_eq(other, job)));
+    /// Takes the job with this number, if it has not begun.
+    pub(crate) fn take_back(&self, number: Number) -> Option<Arc<dyn Job>> {
+        self.take_by(|jobs| jobs.remove(&number))
     }
 
-    /// Notes that a job that is probably in the queue has been begun or given up.
-    pub(super) fn note_stale(&self) {
-        self.queue.note_claim(|job| job.is_stale(), drop);
+    fn take_by(
+        &self,
+        take: impl FnOnce(&mut BTreeMap<Number, Arc<dyn Job>>) -> Option<Arc<dyn Job>>,
+    ) -> Option<Arc<dyn Job>> {
+        if self.waiting() == 0 {
+            return None;
+        }
+        let mut waiting = lock(&self.waiting);
+        let job = take(&mut waiting.jobs)?;
+        self.len.store(waiting.jobs.len(), Ordering::Relaxed);
+        Some(job)
     }
 }

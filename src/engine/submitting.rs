@@ -1,19 +1,19 @@
 //! How jobs come to workers.
 //!
-//! A job waits in a queue of its pool until a worker takes it at the bottom of its stack, or the thread that waits for
-//! the job's value runs it. Its nursery has no nursery around it, and the pool's jobs have no order among each other
+//! A job waits in the queue of its pool (`jobs`) until a worker takes it at the bottom of its stack, or the thread that
+//! waits for the job's value runs it. Its nursery has no nursery around it, and the pool's jobs have no order among each other
 //! but that they begin in the order in which they were submitted.
 //!
 //! A worker prefers the children of nurseries that are open: so what has begun comes to its end. But each [`SHARE`]th
 //! time it looks for a job first, and so it does at each of the turns of others (`turns`): so a nursery without an end
 //! keeps no job from beginning.
 //!
-//! No job is lost. A thread that submits one wakes a worker as it would for a stray (`Injector`, `Idle`). If there is no
+//! No job is lost. A thread that submits one wakes a worker as it would for a stray (`idle`). If there is no
 //! worker, because the pool has ended or the system has refused all threads, the thread takes the job back and runs it.
 //! What is in the queue when the pool's threads have ended is run by the thread that ends the pool.
 
 use crate::engine::core::Core;
-use crate::engine::jobs::Job;
+use crate::engine::jobs::{Job, Number};
 use crate::engine::seat::Seat;
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
@@ -24,14 +24,15 @@ use crate::platform::sync::atomic::{Ordering, fence};
 const SHARE: u32 = 16;
 
 impl Core {
-    /// Has a worker run the job, or runs it here if there is none.
-    pub(crate) fn submit(self: &Arc<Self>, job: &Arc<dyn Job>) {
+    /// Has a worker run the job, or runs it here if there is none. Returns the number of the job, if it may be waiting.
+    pub(crate) fn submit(self: &Arc<Self>, job: &Arc<dyn Job>) -> Option<Number> {
         if self.is_orphan() {
             // A thread that is not here may hold the lock of the queue.
-            return job.run();
+            job.run();
+            return None;
         }
         self.start_watchdog();
-        self.jobs.push(Arc::clone(job));
+        let number = self.jobs.push(Arc::clone(job));
         failpoint::reach(Failpoint::JobSubmitted);
         if !self.begin() {
             self.idle.wake_one(&**self);
@@ -40,15 +41,15 @@ impl Core {
         // fence in `run_what_is_left`. Model: `models::jobs_at_the_end`.
         fence(Ordering::SeqCst);
         if self.is_shut_down() || !self.has_workers() {
-            self.jobs.take_back(job);
-            job.run();
+            self.run_job(number);
         }
+        Some(number)
     }
 
-    /// Notes that a job has been begun or given up by a thread that has not taken it out of the queue.
-    pub(crate) fn note_stale_job(&self) {
-        if !self.is_orphan() {
-            self.jobs.note_stale();
+    /// Runs the job with this number here, if it has not begun.
+    pub(crate) fn run_job(&self, number: Number) {
+        if let Some(job) = self.jobs.take_back(number) {
+            job.run();
         }
     }
 

@@ -99,11 +99,6 @@ impl<J, T> Promise<J, T> {
         Ended::Wanted(waker)
     }
 
-    /// Whether nobody has begun, and the closure is there.
-    pub(crate) fn is_waiting(&self) -> bool {
-        matches!(lock(&self.state).stage, Stage::Waiting(_))
-    }
-
     /// Whether the value is there.
     pub(crate) fn is_over(&self) -> bool {
         matches!(lock(&self.state).stage, Stage::Over(_))

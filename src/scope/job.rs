@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
-use crate::engine::jobs;
+use crate::engine::jobs::{self, Number};
 use crate::engine::polling;
 use crate::platform::sync::Arc;
 use crate::protocol::promise::{Ended, GivenUp, Promise};
@@ -41,10 +41,6 @@ where
                 Ended::Unwanted(left) => discard(left),
             }
         });
-    }
-
-    fn is_stale(&self) -> bool {
-        !self.promise.is_waiting()
     }
 }
 
@@ -91,9 +87,6 @@ where
         } = self.promise.give_up();
         drop(waker);
         drop(value);
-        if closure.is_some() {
-            self.core.note_stale_job();
-        }
         drop(closure);
         is_running
     }
@@ -108,6 +101,8 @@ pub(crate) struct Held<T> {
     core: Arc<Core>,
     /// Until the value was taken, or the job was given up or detached.
     job: Option<Arc<dyn Promised<T>>>,
+    /// The number of the job, if it was put into the queue.
+    number: Option<Number>,
     /// Cancels the nursery of the job.
     token: Token,
 }
@@ -124,10 +119,11 @@ impl<T> Held<T> {
             promise: Promise::new(closure),
         });
         let for_workers: Arc<dyn jobs::Job> = Arc::clone(&job) as _;
-        core.submit(&for_workers);
+        let number = core.submit(&for_workers);
         Self {
             core,
             job: Some(job),
+            number,
             token,
         }
     }
@@ -147,8 +143,15 @@ impl<T> Held<T> {
 
     /// Runs the job here, if nobody has begun it; waits for what it leaves.
     pub(crate) fn wait(mut self) -> Left<T> {
+        self.core.check_process();
         let job = self.job.take().expect("the value was taken before");
-        wait_for(&self.core, &*job)
+        if let Some(number) = self.number {
+            self.core.run_job(number);
+        }
+        if job.is_over() {
+            return job.wait();
+        }
+        block_in_place(|| job.wait())
     }
 
     /// Cancels the nursery of the job.
@@ -157,6 +160,9 @@ impl<T> Held<T> {
     }
 
     pub(crate) fn is_over(&self) -> bool {
+        if self.core.is_orphan() {
+            return false;
+        }
         let is_over = self.job.as_ref().is_none_or(|job| job.is_over());
         if is_over {
             polling::note_find();
@@ -167,17 +173,33 @@ impl<T> Held<T> {
     }
 
     /// Lets the job run, and whatever it leaves be dropped.
-    pub(crate) fn detach(&mut self) {
-        if let Some(job) = self.job.take() {
+    pub(crate) fn detach(mut self) {
+        if let Some(job) = self.take() {
             job.detach();
         }
     }
+
+    /// Takes the job, unless a forked process has it: there a lock of the job may be held by a thread that is not in this
+    /// process.
+    fn take(&mut self) -> Option<Arc<dyn Promised<T>>> {
+        let job = self.job.take()?;
+        if self.core.is_orphan() {
+            mem::forget(job);
+            return None;
+        }
+        Some(job)
+    }
 }
 
-/// On drop, gives the job up, and cancels it if a thread runs it.
+/// On drop, takes the job out of the queue and drops it, or cancels it if a thread runs it.
 impl<T> Drop for Held<T> {
     fn drop(&mut self) {
-        if self.job.take().is_some_and(|job| job.give_up()) {
+        let Some(job) = self.take() else { return };
+        drop(
+            self.number
+                .and_then(|number| self.core.jobs.take_back(number)),
+        );
+        if job.give_up() {
             self.token.cancel();
         }
     }
@@ -188,21 +210,6 @@ pub(crate) fn is_worker_of(core: &Arc<Core>) -> bool {
     Frame::with_current(|frame| {
         frame.is_some_and(|frame| frame.seat.is_worker() && Arc::ptr_eq(&frame.seat.core, core))
     })
-}
-
-fn wait_for<T>(core: &Core, job: &dyn Promised<T>) -> Left<T> {
-    if !job.is_stale() {
-        core.note_stale_job();
-        job.run();
-    }
-    if !job.is_over() {
-        // The thread that runs it is not in this process.
-        core.check_process();
-    }
-    if job.is_over() {
-        return job.wait();
-    }
-    block_in_place(|| job.wait())
 }
 
 /// Calls `f` on a worker of the pool, or here if there is none, and waits for what it leaves.
