@@ -47,6 +47,10 @@ impl<T> Child<'_, T> {
         }
     }
 
+    pub(crate) fn into_held(self) -> Held<T> {
+        self.held
+    }
+
     /// Waits for the child and returns its value.
     ///
     /// A child that no thread has started yet runs on the calling thread.

@@ -240,6 +240,7 @@ mod boxed;
 mod buffered;
 mod cancel;
 mod child;
+mod child_set;
 mod dump;
 mod dump_text;
 mod environment;
@@ -264,6 +265,7 @@ pub use self::{
     buffered::Buffered,
     cancel::{CancelGuard, CancelReason, CancelToken, Cancelled, checkpoint},
     child::{ByCompletion, Child, Children},
+    child_set::ChildSet,
     dump::{
         AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, Taking, ThreadSnapshot,
         ThreadState, Wait, WaitUntil,

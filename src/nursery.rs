@@ -7,7 +7,7 @@ use crate::buffered::{Buffered, Function};
 use crate::child::{Child, Children};
 use crate::options::Options;
 use crate::pool::{self, Pool};
-use crate::scope::{Cancelled, Class, Nest, Seat, Told};
+use crate::scope::{Cancelled, Class, Nest, Scope, Seat, Told};
 use crate::stats::NurseryStats;
 
 /// A scope whose children run on a pool; [`nursery`] opens one.
@@ -428,6 +428,10 @@ impl<'scope> Nursery<'scope, '_> {
 }
 
 impl Nursery<'_, '_> {
+    pub(crate) fn scope(&self) -> &Scope {
+        self.nest.scope()
+    }
+
     /// Returns whether the nursery is cancelled.
     ///
     /// A nursery is cancelled by a panic in it, by [`cancel`](Self::cancel), by its token or deadline, or with

@@ -12,8 +12,8 @@ use crate::outcome::Left;
 use crate::panicked::Panic;
 use crate::pool::{self, Pool};
 use crate::scope::{
-    CancelReason, Cancelled, ChildId, Class, How, Origin, PartialNest, Payload, Seat, Task, Terms,
-    Told, catching, message_of,
+    CancelReason, Cancelled, ChildId, Class, How, Origin, PartialNest, Payload, Scope, Seat, Task,
+    Terms, Told, catching, message_of,
 };
 use crate::stats::NurseryStats;
 
@@ -200,6 +200,10 @@ where
 }
 
 impl<'scope, E: Send> TryNursery<'scope, '_, E> {
+    pub(crate) fn scope(&self) -> &Scope {
+        self.nest.scope()
+    }
+
     fn run<T>(
         &self,
         seat: &Seat,

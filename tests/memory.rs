@@ -341,6 +341,41 @@ fn s8_an_iteration_without_an_end_takes_memory_for_what_is_outstanding() {
 
 /// Nothing is kept for an item, neither by the thread that calls nor by threads that take part.
 #[test]
+fn s8_a_set_keeps_no_memory_for_children_that_were_taken() {
+    fn take_many(pool: &Pool, stays: bool) {
+        let over = Gate::default();
+        pool.nursery(|n| {
+            let mut set = n.set();
+            if stays {
+                set.spawn_blocking(|| {
+                    over.wait();
+                    0
+                });
+            }
+            let mut after_first = 0;
+            for i in 0..ROUNDS * OUTSTANDING / 2 {
+                set.spawn(move || i);
+                assert!(set.next().is_some());
+                if i == 2 * OUTSTANDING {
+                    after_first = IN_USE.load(Ordering::Relaxed);
+                }
+            }
+            let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(after_first);
+            over.open();
+            assert!(grown < SLACK, "{grown} bytes more");
+        });
+    }
+    let _alone = ALONE.lock();
+    on_every_pool(|pool| take_many(pool, false));
+    // A side thread has the first child all the while.
+    for threads in [1, 2] {
+        on_pool(Pool::builder().threads(threads), |pool| {
+            take_many(pool, true);
+        });
+    }
+}
+
+#[test]
 fn s8_items_that_are_folded_take_no_memory() {
     /// A bit for each item would be more.
     const MOST: usize = 64 << 10;

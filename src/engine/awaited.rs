@@ -1,4 +1,5 @@
-//! What a thread can wait for: a child, the end of a nursery, the first end of several children.
+//! What a thread can wait for: a child, the end of a nursery, the first end of several children. Sets of children are
+//! in the layer above.
 
 use crate::engine::frame::Frame;
 use crate::engine::node::Node;
@@ -6,7 +7,7 @@ use crate::engine::report::{Id, WaitsFor};
 use crate::task::record::{Class, Handle, Running};
 
 /// What a thread waits for.
-pub(super) trait Awaited {
+pub(crate) trait Awaited {
     fn is_over(&self) -> bool;
 
     /// Arranges that this thread is unparked when the wait is over; false if that comes too late.

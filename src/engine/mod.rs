@@ -3,7 +3,7 @@
 //! The engine sees a nursery only as a [`node::Node`]: a count, a home, a parent. The
 //! layer above decides what follows from the outcome of a child.
 
-mod awaited;
+pub(crate) mod awaited;
 pub(crate) mod blocking;
 pub(crate) mod core;
 mod counting;

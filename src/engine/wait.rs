@@ -81,8 +81,7 @@ impl Seat {
                 return;
             }
         }
-        let outside = Frame::root(self);
-        Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, child));
+        self.wait_for(scope, child);
     }
 
     /// Waits until one of several children of `scope` has ended.
@@ -91,8 +90,13 @@ impl Seat {
         C: Fn() -> I,
         I: Iterator<Item = &'a Handle<T>>,
     {
+        self.wait_for(scope, &Any(children));
+    }
+
+    /// Waits for what children of `scope` do.
+    pub(crate) fn wait_for(&self, scope: &Node, awaited: &impl Awaited) {
         let outside = Frame::root(self);
-        Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, &Any(children)));
+        Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, awaited));
     }
 
     /// Runs a child that its handle has claimed.

@@ -12,6 +12,7 @@ mod lineage;
 mod nest;
 mod panics;
 mod partial;
+mod set;
 mod stretch;
 mod token;
 
@@ -26,6 +27,7 @@ pub(crate) use lineage::{Origin, Task, Told};
 pub(crate) use nest::{Held, Nest};
 pub(crate) use panics::{catching, discard};
 pub(crate) use partial::{Collect, PartialNest};
+pub(crate) use set::{Announcement, Set};
 pub(crate) use stretch::{Divide, Folding, fold_here, is_inside};
 pub(crate) use token::Token;
 

@@ -417,6 +417,10 @@ impl<T> Held<T> {
         }
     }
 
+    pub(super) fn handle(&self) -> &Handle<T> {
+        &self.0
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         let is_finished = self.0.outcome().is_some();
         if is_finished {

@@ -107,6 +107,10 @@ impl<'scope, K> PartialNest<'scope, '_, K> {
             .then(|| self.nest.scope().take_panic())?
     }
 
+    pub(crate) fn scope(&self) -> &Scope {
+        self.nest.scope()
+    }
+
     pub(crate) fn collector(&self) -> &K {
         &self.partial.collector
     }

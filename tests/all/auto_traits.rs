@@ -90,6 +90,9 @@ fn handles() -> impl IntoIterator<Item = Row> {
         ByCompletion<'static, u8>: Unpin UnwindSafe RefUnwindSafe;
         ByCompletion<'static, Local>: Unpin UnwindSafe RefUnwindSafe;
         ByCompletion<'static, Torn>: Unpin UnwindSafe RefUnwindSafe;
+        ChildSet<'static, Nursery<'static, 'static>, u8>: Unpin UnwindSafe RefUnwindSafe;
+        ChildSet<'static, Nursery<'static, 'static>, Local>: Unpin UnwindSafe RefUnwindSafe;
+        ChildSet<'static, TryNursery<'static, 'static, Local>, Torn>: Unpin UnwindSafe RefUnwindSafe;
         Buffered<'static, Range<u8>, u8>: Unpin UnwindSafe RefUnwindSafe;
         Buffered<'static, Range<u8>, Local>: Unpin UnwindSafe RefUnwindSafe;
         Buffered<'static, Range<u8>, Torn>: Unpin UnwindSafe RefUnwindSafe;

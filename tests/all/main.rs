@@ -24,6 +24,8 @@ mod cancellation;
 mod causes;
 mod chains;
 mod checks;
+mod child_set;
+mod child_set_failures;
 mod compiles;
 mod deadlines;
 mod destructors;
