@@ -189,8 +189,9 @@ impl<'scope, T> Children<'scope, T> {
 
     /// Returns an iterator over the values in the order in which the children end.
     ///
-    /// Each value comes with its place in spawn order. Items that ran as one batch come together: see
-    /// [`Nursery::spawn_each`](crate::Nursery::spawn_each).
+    /// Each value comes with its place in spawn order. Items that ran as one batch come together, when the last of them
+    /// has ended: see [`Nursery::spawn_each`](crate::Nursery::spawn_each). If items take long and each value should come
+    /// at once, spawn them into a [set](crate::Nursery::set).
     ///
     /// # Blocking
     ///

@@ -287,12 +287,12 @@ impl<'scope> Nursery<'scope, '_> {
     /// # Batches
     ///
     /// Items are cheap: they are spawned in batches, and a batch costs about as much as one child. Batches grow, but
-    /// each remains a small part of all items. A slow iterator gets small batches, so that the first
-    /// children start while it goes on. The items of a batch run one after the other; when another thread is
-    /// idle, the rest of the batch is split in two between two items. So an item must not wait for another item: spawn
-    /// items that do with [`spawn`](Self::spawn). If the items are numbers, a slice or a `Vec`, and you need no
-    /// children, [`for_each`](crate::for_each()), [`map`](crate::map()) and [`fold`](crate::fold()) cost less for an
-    /// item.
+    /// each remains a small part of all items. A slow iterator gets small batches, so that the first children start
+    /// while it goes on; and once items have turned out to take long, those that follow get a batch each. The items of
+    /// a batch run one after the other; when another thread is idle, the rest of the batch is split in two between two
+    /// items. So an item must not wait for another item: spawn items that do with [`spawn`](Self::spawn). If the items
+    /// are numbers, a slice or a `Vec`, and you need no children, [`for_each`](crate::for_each()),
+    /// [`map`](crate::map()) and [`fold`](crate::fold()) cost less for an item.
     ///
     /// Each item is a child nevertheless: it panics, is dropped unrun and is joined on its own. There is one
     /// exception. If a whole batch is dropped unrun, and destructors of its items panic, the panic belongs to the

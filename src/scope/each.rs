@@ -301,8 +301,12 @@ impl BatchSize {
         }
     }
 
-    /// How many items the next batch has, by what the iterator says of the items left.
-    fn size(&self, (least, most): (usize, Option<usize>)) -> u32 {
+    /// How many items the next batch has, by what the iterator says of the items left. Coarse items get a batch each:
+    /// their values are there when the batch ends, and a batch costs much less than such an item.
+    fn size(&self, are_coarse: bool, (least, most): (usize, Option<usize>)) -> u32 {
+        if are_coarse {
+            return 1;
+        }
         let part = if most == Some(least) {
             // One more than is left, so that the last batch meets the end.
             let all = self.pulled.saturating_add(least);
@@ -374,7 +378,8 @@ impl<'scope> Nest<'scope, '_> {
         let mut ended_before = 0;
         let ended = loop {
             let pull = || {
-                let size = batch_size.size(items.size_hint());
+                let are_coarse = function.get().items.is_coarse();
+                let size = batch_size.size(are_coarse, items.size_hint());
                 items.next().map(|first| (first, size))
             };
             let pulled = left
@@ -438,11 +443,29 @@ mod tests {
             } else {
                 (0, None)
             };
-            let len = batch_size.size(hint).min(u32::try_from(left).unwrap());
+            let len = batch_size
+                .size(false, hint)
+                .min(u32::try_from(left).unwrap());
             batch_size.note(len, item * len);
             sizes.push(len);
         }
         sizes
+    }
+
+    #[test]
+    fn items_that_turn_out_to_be_coarse_get_batches_of_their_own() {
+        let mut batch_size = BatchSize::new::<u64, u64>();
+        let all = (1_000_000, Some(1_000_000));
+        for len in [1, 8, 64, 512] {
+            assert_eq!(batch_size.size(false, all), len);
+            batch_size.note(len, Duration::from_nanos(1));
+        }
+        for _ in 0..3 {
+            assert_eq!(batch_size.size(true, all), 1);
+            batch_size.note(1, Duration::from_nanos(1));
+        }
+        // It was one long item: batches grow again.
+        assert_eq!(batch_size.size(false, all), 8);
     }
 
     #[test]
