@@ -245,7 +245,7 @@ where
     /// let sum = hatchery::try_nursery::<std::num::ParseIntError, _, _>(|n| {
     ///     let mut set = n.set();
     ///     set.spawn_body(|| Ok(n.spawn(|| "3".parse::<i32>()).join()? + "4".parse::<i32>()?));
-    ///     set.map(|(_, sum)| sum).sum()
+    ///     set.map(|(_, sum)| sum).sum::<Result<i32, _>>()
     /// });
     /// assert_eq!(sum.unwrap(), 7);
     /// ```
