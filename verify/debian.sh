@@ -34,3 +34,38 @@ need_compiler() {
     export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
     unset RUSTC_WRAPPER CARGO_ENCODED_RUSTFLAGS
 }
+
+# The oldest Rust that the crate is for, as Cargo.toml says.
+oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+oldest_root=$PWD/target/platforms/rust-$oldest
+
+# Has that compiler, from Debian's packages, unpacked and not installed. If that cannot be, `why` says why.
+need_oldest() {
+    if [[ -x $oldest_root/usr/bin/rustc ]]; then return; fi
+    why="no Rust $oldest"
+    command -v apt-get >/dev/null || return 1
+    local v
+    v=$(version_of_oldest)
+    if [[ -z $v ]]; then
+        as_root apt-get update >/dev/null || return 1
+        v=$(version_of_oldest)
+    fi
+    [[ -n $v ]] && unpack_oldest "$v" && [[ -x $oldest_root/usr/bin/rustc ]]
+}
+
+version_of_oldest() { apt-cache madison rustc-web | awk -v v="$oldest." 'index($3, v) == 1 { print $3; exit }'; }
+
+# A failure in a condition does not end a script, so each step asks for the one before.
+unpack_oldest() (
+    rm -rf "$oldest_root" && mkdir -p "$oldest_root/packages" && cd "$oldest_root/packages" &&
+        apt-get download "rustc-web=$1" "libstd-rust-web-$oldest=$1" "libstd-rust-web-dev=$1" >/dev/null &&
+        llvm=$(dpkg --field libstd-rust-web-"$oldest"_*.deb Depends | grep -o 'libllvm[0-9]*') &&
+        apt-get download "$llvm" >/dev/null || exit 1
+    for package in *.deb; do dpkg -x "$package" .. || exit 1; done
+    rm -- *.deb
+)
+
+# with_oldest COMMAND...: runs it with that compiler.
+with_oldest() {
+    RUSTC=$oldest_root/usr/bin/rustc LD_LIBRARY_PATH=$oldest_root/usr/lib/x86_64-linux-gnu "$@"
+}
