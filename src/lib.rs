@@ -122,6 +122,52 @@
 //! within [`block_in_place`], and another thread takes the child's place at once. A rayon thread that opens a nursery
 //! is a caller like any other, and runs no rayon jobs while it waits.
 //!
+//! # Coming from `std::thread::scope`
+//!
+//! | `std::thread` | here |
+//! |---|---|
+//! | `thread::scope(\|s\| ..)` | [`nursery()`], on any thread |
+//! | `s.spawn(f)` | [`Nursery::spawn`], or [`Nursery::spawn_blocking`] if `f` blocks for long or often |
+//! | `s.spawn(..)` in a spawned closure | the same: a child may spawn siblings |
+//! | `handle.join()`, a `Result` | [`Child::join`], the value; a panic of the child goes on from there |
+//! | `handle.join()`, to handle a panic | [`try_nursery()`]: a panic is a [`Failure`] |
+//! | `handle.is_finished()` | [`Child::is_finished`] |
+//! | a handle that another thread joins | none: only the task that spawned a child may join it |
+//! | `thread::Builder`: name, stack size | [`PoolBuilder::name`], [`PoolBuilder::stack_size`], for the threads of a pool |
+//! | `thread::park`, thread-locals of the spawned thread | none: a child has no thread of its own |
+//!
+//! A child is a record and no thread, so spawn as many as there are pieces of work. They need not all run at
+//! the same time. The first panic cancels the nursery: children that have not started are dropped unrun. With
+//! threads they would run.
+//!
+//! # Coming from rayon
+//!
+//! | rayon | here |
+//! |---|---|
+//! | `join(a, b)` | [`join`], and [`join_all`] for more |
+//! | `scope(\|s\| ..)`, `s.spawn(\|s\| ..)` | [`nursery()`], [`Nursery::spawn`]: the closure has no argument, and its value comes back |
+//! | `in_place_scope` | [`nursery()`]: its body always runs on the thread that calls it |
+//! | `scope_fifo` | [`nursery()`]: a thread starts its children in the order of the calls |
+//! | `spawn(f)` | none: no child outlives its nursery |
+//! | `par_iter().for_each(f)`, `into_par_iter`, `par_iter_mut` | [`for_each()`] with `&v`, `v`, `&mut v` |
+//! | `par_iter().map(f).collect()` | [`map`] |
+//! | `par_iter().fold(..).reduce(..)`, `sum` | [`fold`] |
+//! | `par_chunks`, `par_chunks_mut` | [`chunks`], [`chunks_mut`] |
+//! | `zip`, `enumerate` | a pair of inputs, the pair `(0.., items)`: see [`Indexed`] |
+//! | `par_bridge` | [`Nursery::spawn_each`], [`Nursery::spawn_buffered`] |
+//! | `try_for_each` | [`TryNursery::spawn_each`], with all failures |
+//! | `find_any` | [`race_each`] |
+//! | `filter`, `flat_map`, `par_sort` and so on | none: use rayon for chains of iterators and for sorting |
+//! | `ThreadPoolBuilder::build`, `install` | [`PoolBuilder::build`], and the verbs as methods: [`Pool::nursery`], [`Pool::join`] |
+//! | `build_global` | [`PoolBuilder::build_shared`] |
+//! | `RAYON_NUM_THREADS` | `HATCHERY_THREADS` |
+//! | `current_num_threads` | [`threads`] |
+//! | `broadcast`, `yield_now`, `current_thread_index` | none |
+//!
+//! A rayon thread that waits may run any job of its pool on the same stack. Here it runs only what belongs to the
+//! nursery it waits in. A rayon thread that blocks is missing in its pool. Here another thread
+//! [takes its place](Pool#threads-that-block).
+//!
 //! # Recursive functions with a callback
 //!
 //! Pass a callback on by reference. If a function wraps its callback in a new closure at each level, each level
@@ -216,7 +262,10 @@
 //!
 //! # Platforms
 //!
-//! The crate needs Rust 1.85 and a target with the standard library. All tests run on Linux on x86-64.
+//! The crate needs Rust 1.85 and a target with the standard library. A version that needs a newer Rust is a new
+//! minor version, and does not need a newer one than the current stable Debian has.
+//!
+//! All tests run on Linux on x86-64.
 //! Each change is also compiled for Windows, macOS, Emscripten, and a processor of 32 bits without 64-bit
 //! atomics; and it runs in WebAssembly where there are neither threads nor a clock. There the thread that
 //! opens a nursery does all the work, and a [timeout](Options::timeout) never passes.

@@ -1,4 +1,4 @@
-//! The repository tests itself: layers, unsafe code, sizes, laws, changelog.
+//! The repository tests itself: layers, unsafe code, sizes, laws, changelog, pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 mod laws;
 #[path = "tidy/layers.rs"]
 mod layers;
+#[path = "tidy/pages.rs"]
+mod pages;
 
 /// Files that may contain unsafe code.
 const UNSAFE: [&str; 30] = [
