@@ -307,6 +307,7 @@ mod pool;
 mod race;
 mod stats;
 mod submit;
+pub mod thread;
 mod try_nursery;
 
 pub use self::{

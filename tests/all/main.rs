@@ -64,6 +64,7 @@ mod pool;
 mod results;
 mod scale;
 mod scheduling;
+mod scoped_threads;
 mod several_pools;
 mod shared_pool;
 mod shield;
