@@ -11,7 +11,9 @@
 //!    back to the thread that ends, whichever of *end* and *give up* comes first.
 //! 2. A reader that polls leaves its waker in the same step in which it finds that the promise is not over. So the
 //!    thread that ends finds the waker, or the reader finds the value.
-//! 3. Wakers, closures and values are user code: nothing is called, cloned or dropped under the lock.
+//! 3. A reader that waits notes so in the step in which it finds that the promise is not over. So the thread that ends
+//!    either rings, or the reader finds the value.
+//! 4. Wakers, closures and values are user code: nothing is called, cloned or dropped under the lock.
 //!
 //! Models: `models::promise_*`.
 
@@ -22,7 +24,7 @@ use crate::platform::sync::{Condvar, Mutex, MutexGuard, PoisonError, lock};
 
 pub(crate) struct Promise<J, T> {
     state: Mutex<State<J, T>>,
-    /// Rung when the promise is over.
+    /// Rung when the promise is over, if the reader sleeps.
     bell: Condvar,
 }
 
@@ -32,6 +34,8 @@ struct State<J, T> {
     waker: Option<Waker>,
     /// Whether there is a reader.
     is_wanted: bool,
+    /// Whether the reader has slept. To ring for nobody is a system call.
+    has_slept: bool,
 }
 
 enum Stage<J, T> {
@@ -67,6 +71,7 @@ impl<J, T> Promise<J, T> {
                 stage: Stage::Waiting(closure),
                 waker: None,
                 is_wanted: true,
+                has_slept: false,
             }),
             bell: Condvar::new(),
         }
@@ -94,8 +99,11 @@ impl<J, T> Promise<J, T> {
         }
         state.stage = Stage::Over(value);
         let waker = state.waker.take();
+        let has_slept = state.has_slept;
         drop(state);
-        self.bell.notify_all();
+        if has_slept {
+            self.bell.notify_all();
+        }
         Ended::Wanted(waker)
     }
 
@@ -140,6 +148,7 @@ impl<J, T> Promise<J, T> {
             if let Some(value) = state.take() {
                 return value;
             }
+            state.has_slept = true;
             state = self.wait_on(state);
         }
     }
