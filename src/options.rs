@@ -8,7 +8,7 @@ use crate::engine::core::Core;
 use crate::engine::limit::Limiter;
 use crate::platform::sync::Arc;
 use crate::pool::{self, Home, Pool};
-use crate::scope::{Seat, Terms, Token};
+use crate::scope::{Seat, Terms, Tokens};
 
 /// Whether a failure or panic cancels the other children of a partial nursery.
 ///
@@ -67,7 +67,7 @@ pub struct Options {
     name: Option<Arc<str>>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
-    tokens: Option<Arc<[Token]>>,
+    tokens: Tokens,
     on_failure: OnFailure,
     limit: Option<usize>,
     pub(crate) is_shield: bool,
@@ -206,9 +206,7 @@ impl Options {
     /// assert!(stopped.unwrap_err().cancelled().is_some());
     /// ```
     pub fn cancel_on(mut self, token: &CancelToken) -> Self {
-        let so_far = self.tokens.as_deref().unwrap_or_default();
-        let all = so_far.iter().chain([token.token()]);
-        self.tokens = Some(all.cloned().collect());
+        self.tokens.add(token.token());
         self
     }
 

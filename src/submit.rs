@@ -105,7 +105,7 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        Options::new().pool(self).submit(f)
+        Options::new().pool(self).submit_alone(f)
     }
 
     /// Has a worker of this pool run `body` as the body of a partial nursery, and returns a future of the result; see
@@ -198,6 +198,15 @@ impl Options {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        self.clone().submit_alone(f)
+    }
+
+    /// The same as [`Self::submit`], for options that nobody needs any more.
+    fn submit_alone<F, T>(self, f: F) -> Submitted<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
         self.submit_with(|options| options.nursery(|_| f()))
     }
 
@@ -223,7 +232,8 @@ impl Options {
         T: Send + 'static,
         E: Send + 'static,
     {
-        self.submit_with(|options| options.try_nursery(body))
+        self.clone()
+            .submit_with(|options| options.try_nursery(body))
     }
 
     /// The same as [`Self::submit`], for a job that keeps its place at a gate until it has ended.
@@ -232,20 +242,20 @@ impl Options {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submit_with(|options| {
+        self.clone().submit_with(|options| {
             let _inside = inside;
             options.nursery(|_| f())
         })
     }
 
     /// Has a worker call `run` with these options as they are for the job.
-    fn submit_with<T>(&self, run: impl FnOnce(&Options) -> T + Send + 'static) -> Submitted<T>
+    fn submit_with<T>(self, run: impl FnOnce(&Options) -> T + Send + 'static) -> Submitted<T>
     where
         T: Send + 'static,
     {
         let token = CancelToken::new();
         let core = self.core();
-        let options = self.clone().for_job().cancel_on(&token);
+        let options = self.for_job().cancel_on(&token);
         Submitted {
             job: HeldJob::submit(core, token.token().clone(), move || run(&options)),
         }

@@ -32,7 +32,7 @@ use crate::protocol::mark::{self, Cancellable, FAILED, Known, Mark, SKIPS};
 use crate::scope::Scope;
 use crate::scope::due::Due;
 use crate::scope::lineage::{self, Told};
-use crate::scope::token::Token;
+use crate::scope::token::{Token, Tokens};
 
 /// Why a nursery was cancelled.
 ///
@@ -259,8 +259,7 @@ impl From<Cancelled> for io::Error {
 pub(crate) struct Terms {
     /// For people to read.
     pub(crate) name: Option<Arc<str>>,
-    /// Each of these tokens cancels the nursery.
-    pub(crate) tokens: Option<Arc<[Token]>>,
+    pub(crate) tokens: Tokens,
     due: Due,
     /// Whether the nursery hears nothing of the nurseries around it.
     pub(crate) is_shield: bool,
@@ -286,8 +285,7 @@ impl Terms {
 
     /// Why the terms cancel the nursery now, if they do; for a deadline, also since when.
     fn broken(&self) -> Option<(CancelReason, Option<Instant>)> {
-        let tokens = self.tokens.as_deref().unwrap_or_default();
-        if tokens.iter().any(Token::is_cancelled) {
+        if self.tokens.as_slice().iter().any(Token::is_cancelled) {
             return Some((CancelReason::Token, None));
         }
         let passed = self.due.passed()?;

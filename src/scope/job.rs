@@ -53,6 +53,7 @@ pub(crate) fn wake(waker: Waker) {
 
 /// A job, as its reader knows it.
 trait Promised<T>: jobs::Job {
+    fn core(&self) -> &Core;
     fn poll(&self, waker: &Waker) -> Option<Left<T>>;
     fn wait(&self) -> Left<T>;
     fn is_over(&self) -> bool;
@@ -66,6 +67,10 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
     fn poll(&self, waker: &Waker) -> Option<Left<T>> {
         self.promise.poll(waker)
     }
@@ -98,7 +103,6 @@ where
 
 /// The right to what a job leaves.
 pub(crate) struct Held<T> {
-    core: Arc<Core>,
     /// Until the value was taken, or the job was given up or detached.
     job: Option<Arc<dyn Promised<T>>>,
     /// The number of the job, if it was put into the queue.
@@ -115,13 +119,12 @@ impl<T> Held<T> {
         T: Send + 'static,
     {
         let job = Arc::new(Job {
-            core: Arc::clone(&core),
+            core,
             promise: Promise::new(closure),
         });
         let for_workers: Arc<dyn jobs::Job> = Arc::clone(&job) as _;
-        let number = core.submit(&for_workers);
+        let number = job.core.submit(&for_workers);
         Self {
-            core,
             job: Some(job),
             number,
             token,
@@ -134,8 +137,8 @@ impl<T> Held<T> {
     ///
     /// If that was taken before.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Option<Left<T>> {
-        self.core.check_process();
         let job = self.job.as_ref().expect("polled after it was ready");
+        job.core().check_process();
         let left = job.poll(waker)?;
         self.job = None;
         Some(left)
@@ -143,10 +146,10 @@ impl<T> Held<T> {
 
     /// Runs the job here, if nobody has begun it; waits for what it leaves.
     pub(crate) fn wait(mut self) -> Left<T> {
-        self.core.check_process();
         let job = self.job.take().expect("the value was taken before");
+        job.core().check_process();
         if let Some(number) = self.number {
-            self.core.run_job(number);
+            job.core().run_job(number);
         }
         if job.is_over() {
             return job.wait();
@@ -160,10 +163,8 @@ impl<T> Held<T> {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        if self.core.is_orphan() {
-            return false;
-        }
-        let is_over = self.job.as_ref().is_none_or(|job| job.is_over());
+        let has_ended = |job: &Arc<dyn Promised<T>>| !job.core().is_orphan() && job.is_over();
+        let is_over = self.job.as_ref().is_none_or(has_ended);
         if is_over {
             polling::note_find();
         } else {
@@ -183,7 +184,7 @@ impl<T> Held<T> {
     /// process.
     fn take(&mut self) -> Option<Arc<dyn Promised<T>>> {
         let job = self.job.take()?;
-        if self.core.is_orphan() {
+        if job.core().is_orphan() {
             mem::forget(job);
             return None;
         }
@@ -195,10 +196,9 @@ impl<T> Held<T> {
 impl<T> Drop for Held<T> {
     fn drop(&mut self) {
         let Some(job) = self.take() else { return };
-        drop(
-            self.number
-                .and_then(|number| self.core.jobs.take_back(number)),
-        );
+        if let Some(number) = self.number {
+            drop(job.core().jobs.take_back(number));
+        }
         if job.give_up() {
             self.token.cancel();
         }

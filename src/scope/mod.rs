@@ -29,7 +29,7 @@ pub(crate) use panics::{catching, discard};
 pub(crate) use partial::{Collect, PartialNest};
 pub(crate) use set::{Announcement, Set};
 pub(crate) use stretch::{Divide, Folding, fold_here, is_inside};
-pub(crate) use token::Token;
+pub(crate) use token::{Token, Tokens};
 
 pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Completion, Handle, Payload, Rank};

@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::iter::successors;
+use std::slice;
 
 use crate::platform::sync::Arc;
 use crate::protocol::epoch::{EPOCH, Switch};
@@ -53,6 +54,38 @@ impl Token {
     /// Whether the two are clones of one token.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Tokens of which each cancels a nursery. One token, the usual number, is kept without a list.
+#[derive(Clone, Default)]
+pub(crate) enum Tokens {
+    #[default]
+    None,
+    One(Token),
+    Several(Arc<[Token]>),
+}
+
+impl Tokens {
+    pub(crate) fn add(&mut self, token: &Token) {
+        *self = match self.as_slice() {
+            [] => Self::One(token.clone()),
+            so_far => Self::Several(so_far.iter().chain([token]).cloned().collect()),
+        };
+    }
+
+    pub(super) fn as_slice(&self) -> &[Token] {
+        match self {
+            Self::None => &[],
+            Self::One(token) => slice::from_ref(token),
+            Self::Several(tokens) => tokens,
+        }
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
     }
 }
 
