@@ -365,6 +365,7 @@ impl<T> Submitted<T> {
     /// ```
     /// assert_eq!(hatchery::submit(|| 6 * 7).join(), 42);
     /// ```
+    #[allow(clippy::must_use_candidate, reason = "to wait is an effect")]
     pub fn join(self) -> T {
         self.job
             .wait()
