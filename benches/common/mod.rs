@@ -9,6 +9,7 @@ pub(crate) mod fib;
 pub(crate) mod figures;
 pub(crate) mod flat;
 pub(crate) mod forced;
+pub(crate) mod jobs;
 pub(crate) mod lend;
 pub(crate) mod mandelbrot;
 pub(crate) mod matrix;

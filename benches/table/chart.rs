@@ -18,10 +18,11 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 const TEXT: RGBColor = RGBColor(121, 121, 121);
 /// The colour of each contender, by the beginning of its name.
-const COLOURS: [(&str, RGBColor); 4] = [
+const COLOURS: [(&str, RGBColor); 5] = [
     ("hatchery", RGBColor(31, 119, 224)),
     ("rayon", RGBColor(201, 103, 20)),
     ("chili", RGBColor(24, 140, 100)),
+    ("tokio", RGBColor(178, 80, 120)),
     ("std", RGBColor(160, 96, 190)),
 ];
 

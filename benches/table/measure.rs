@@ -26,16 +26,18 @@ pub(crate) enum Group {
     Flat,
     Forks,
     Opening,
+    Jobs,
     Cancellation,
     Kernels,
     Adversarial,
     Footprint,
 }
 
-pub(crate) const GROUPS: [Group; 7] = [
+pub(crate) const GROUPS: [Group; 8] = [
     Group::Flat,
     Group::Forks,
     Group::Opening,
+    Group::Jobs,
     Group::Cancellation,
     Group::Kernels,
     Group::Adversarial,
@@ -49,6 +51,7 @@ impl Group {
             Self::Flat => "flat",
             Self::Forks => "forks",
             Self::Opening => "opening",
+            Self::Jobs => "jobs",
             Self::Cancellation => "cancellation",
             Self::Kernels => "kernels",
             Self::Adversarial => "adversarial",

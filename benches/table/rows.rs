@@ -4,8 +4,8 @@ use std::cell::LazyCell;
 
 use crate::common::quicksort::Numbers;
 use crate::common::{
-    Pools, ROUNDS_100_NS, fib, flat, lend, mandelbrot, matrix, merge_sort, open, partial, queens,
-    quicksort, tree, uts, work,
+    Pools, ROUNDS_100_NS, fib, flat, jobs, lend, mandelbrot, matrix, merge_sort, open, partial,
+    queens, quicksort, tree, uts, work,
 };
 use crate::goals::Goal;
 use crate::measure::{Group, Row, Table};
@@ -17,6 +17,7 @@ pub(crate) fn all(table: &mut Table<'_>, threads: &[usize]) {
         flat_rows,
         fork_rows,
         opening_rows,
+        job_rows,
         cancellation_rows,
         kernel_rows,
     ] {
@@ -136,6 +137,21 @@ fn opening_rows(table: &mut Table<'_>, pools: &Pools) {
         let row = Row::new(Group::Opening, "blocking until a child has run", threads);
         table.row(row.per("child", 1), || (7, lend::to_a_child(pools)));
     }
+}
+
+fn job_rows(table: &mut Table<'_>, pools: &Pools) {
+    let row = |name: &str| Row::new(Group::Jobs, name, pools.threads);
+    let one_by_one = row("an empty job, awaited").per("job", jobs::CALLS);
+    table.row(one_by_one, || {
+        (7 * jobs::CALLS, jobs::contenders(pools, jobs::CALLS, 1))
+    });
+    let at_once = row("1000 empty jobs at once").per("job", jobs::CALLS);
+    table.row(at_once, || {
+        let contenders = jobs::contenders(pools, 1, jobs::CALLS);
+        (7 * jobs::CALLS, contenders)
+    });
+    let idle = row("an empty job, awaited after 50 ms of idleness").per("job", 1);
+    table.row(idle, || (7, jobs::after_a_pause(pools)));
 }
 
 fn cancellation_rows(table: &mut Table<'_>, pools: &Pools) {
