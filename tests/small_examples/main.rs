@@ -4,8 +4,10 @@
 mod program;
 
 mod mandelbrot;
+mod pipeline;
 mod queens;
 mod race;
+mod serve;
 mod validate;
 
 use std::ffi::OsStr;
