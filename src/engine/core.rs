@@ -469,6 +469,12 @@ impl Field for Core {
             self.watch_now();
         }
     }
+
+    fn watch_if_answered(&self) {
+        if self.watch.has_answers() {
+            self.watch();
+        }
+    }
 }
 
 /// What waits, for a person who looks at a hang.

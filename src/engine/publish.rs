@@ -102,6 +102,7 @@ impl Seat {
         let requests = &self.slot().requests;
         requests.clear();
         let is_wanted = requests.are_wanted(&self.core.idle);
+        self.core.watch.note_answer();
         if is_wanted {
             // The fork that follows answers, and begins a step.
             requests.renew();
@@ -130,6 +131,8 @@ impl Seat {
     #[inline(never)]
     fn answer(&self) {
         self.tally()[Counter::Answers].add(1);
+        // Also if it shows all that it holds, or enough: then it does not lower its flag.
+        self.core.watch.note_answer();
         failpoint::reach(Failpoint::RequestAnswered);
         self.regain_place();
         self.report_if_wanted();
@@ -152,6 +155,7 @@ impl Seat {
         let has_given = self.give(Reason::Asked, || {
             requests.clear();
             let is_wanted = self.has_workers() && requests.are_wanted(idle);
+            self.core.watch.note_answer();
             if !is_wanted {
                 // Nobody asks again when a thread is blocked that has a place.
                 self.core.watch();

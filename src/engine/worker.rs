@@ -105,7 +105,10 @@ fn work(seat: &Seat, index: usize) -> bool {
         }
         let mut patience = Patience::new(next_nap);
         while let Some(found) = search(seat, &mut patience) {
-            seat.core.idle.found(&*seat.core);
+            match found {
+                Found::Run(_) => seat.core.idle.found(&*seat.core),
+                Found::Job(_) => seat.core.idle.found_job(&*seat.core),
+            }
             patience.note(&found);
             execute(seat, found);
             while !seat.core.idle.is_crowded() {

@@ -88,6 +88,10 @@ pub(crate) trait Field {
     fn start_spare(&self) -> bool;
     /// Sees to it that somebody looks at the pool now and then, because there may be work that nobody can be woken for.
     fn watch(&self) {}
+    /// The same, unless no thread can hold such work: see `protocol::watch`.
+    fn watch_if_answered(&self) {
+        self.watch();
+    }
 }
 
 #[derive(Default)]
@@ -420,6 +424,21 @@ impl Idle {
     /// then, it looks whether there is more, and asks for more if it sees none. The last searcher
     /// always does.
     pub(crate) fn found(&self, field: &impl Field) {
+        if self.leave_search(field) {
+            field.watch();
+        }
+    }
+
+    /// The same, of a searcher that has found a job. A job that is taken says nothing of what threads hide: in a pool
+    /// that was idle, nobody has to be woken to look for that.
+    pub(crate) fn found_job(&self, field: &impl Field) {
+        if self.leave_search(field) {
+            field.watch_if_answered();
+        }
+    }
+
+    /// Returns whether the searcher was the last.
+    fn leave_search(&self, field: &impl Field) -> bool {
         let left = self.searching.fetch_sub(1, Ordering::Relaxed) - 1;
         if self.has_room_for_searchers(left) {
             // ORDERING: SeqCst fence between leaving the search and looking again (proof, 2), or
@@ -432,9 +451,7 @@ impl Idle {
                 field.arm_all();
             }
         }
-        if left == 0 {
-            field.watch();
-        }
+        left == 0
     }
 
     /// Adds a worker to the sleepers, and with it one that was refused before.

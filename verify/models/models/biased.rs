@@ -6,7 +6,7 @@ use super::state::Record;
 use super::{Memory, exhaustively, spawn_with, twins};
 use crate::platform::barrier;
 use crate::platform::planted;
-use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 use crate::protocol::biased::BiasedLock;
 use crate::protocol::count::Count;
 use crate::protocol::requests::Requests;
@@ -314,6 +314,30 @@ fn watch_nothing_is_left_unwatched() {
     });
 }
 
+/// A thread answers while the watcher ends the watch: the thread is asked again, or the answer is not forgotten.
+#[test]
+fn watch_an_answer_is_not_forgotten() {
+    exhaustively(|| {
+        let pool = Arc::new(Watched {
+            lock: BiasedLock::new(),
+            list: Memory::new(false),
+            requests: Requests::new(),
+            watch: Watch::new(),
+        });
+        assert!(pool.watch.begin());
+        let watcher = spawn_with(&pool, |pool| {
+            pool.watch.end(|| pool.requests.arm(), || false)
+        });
+        pool.requests.clear();
+        // As in `Requests::are_wanted`.
+        fence(Ordering::SeqCst);
+        pool.watch.note_answer();
+        watcher.join().unwrap();
+        let is_known = pool.requests.are_made() || pool.watch.has_answers();
+        assert!(is_known, "asked, or known to have answered");
+    });
+}
+
 twins! {
     biased_one_at_a_time {
         the_owner_does_not_say: skipped("protocol/biased.rs", "enter", "is_inside.store") => Race;
@@ -351,5 +375,8 @@ twins! {
         the_thread_does_not_look: step("the thread does not look") => Says("watched");
         nobody_is_asked: skipped("protocol/requests.rs", "arm", "asked.store") => Says("watched");
         the_watcher_has_no_barrier: skipped("platform/barrier.rs", "heavy", "fence") => Race;
+    }
+    watch_an_answer_is_not_forgotten {
+        the_watcher_has_no_fence: skipped("protocol/watch.rs", "end", "fence") => Says("asked, or known");
     }
 }

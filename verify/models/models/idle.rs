@@ -315,12 +315,12 @@ twins! {
         it_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence#2") => Deadlock;
     }
     idle_last_searcher_looks_again {
-        it_does_not: skipped("protocol/idle.rs", "found", "has_visible_work") => Deadlock;
-        it_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
+        it_does_not: skipped("protocol/idle.rs", "leave_search", "has_visible_work") => Deadlock;
+        it_has_no_fence: acqrel("protocol/idle.rs", "leave_search", "fence") => Deadlock;
     }
     idle_pusher_that_sees_a_searcher_leave_keeps_quiet {
-        the_searcher_does_not_look: skipped("protocol/idle.rs", "found", "has_visible_work") => Deadlock;
-        the_searcher_has_no_fence: acqrel("protocol/idle.rs", "found", "fence") => Deadlock;
+        the_searcher_does_not_look: skipped("protocol/idle.rs", "leave_search", "has_visible_work") => Deadlock;
+        the_searcher_has_no_fence: acqrel("protocol/idle.rs", "leave_search", "fence") => Deadlock;
     }
     idle_shutdown_leaves_nobody_asleep {
         it_does_not_look_whether_it_is_over: step("does not look whether it is over") => Deadlock;

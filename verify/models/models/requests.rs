@@ -80,7 +80,7 @@ twins! {
         who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
     }
     idle_searcher_that_finds_asks_again {
-        it_does_not: skipped("protocol/idle.rs", "found", "arm_all") => Says("asked again");
+        it_does_not: skipped("protocol/idle.rs", "leave_search", "arm_all") => Says("asked again");
     }
     idle_request_stands_beside_what_is_shown {
         it_does_not: step("the request is lowered and nothing is given") => Says("shown or asked again");

@@ -132,7 +132,7 @@ twins! {
         who_is_asked_has_no_fence: acqrel("protocol/idle.rs", "is_hungry", "fence") => Says("asked again");
     }
     idle_as_many_spares_come_as_workers_are_absent {
-        who_has_found_something_does_not_look: skipped("protocol/idle.rs", "found", "has_visible_work") => Says("the next one");
+        who_has_found_something_does_not_look: skipped("protocol/idle.rs", "leave_search", "has_visible_work") => Says("the next one");
         absences_are_lost: split("protocol/idle.rs", "count_absent", "fetch_add") => Says("the next one");
     }
     idle_retired_spare_is_replaced {
