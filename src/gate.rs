@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use crate::options::Options;
 use crate::platform::sync::Arc;
 use crate::protocol::gate::{Asked, Gate as Protocol, Number, Shut};
-use crate::scope::wake;
+use crate::scope::{discard, wake};
 use crate::submit::Submitted;
 
 /// A limit on how many jobs are waiting or running at a time, with a line of callers that wait without blocking.
@@ -336,7 +336,7 @@ impl Drop for Turn {
         if let Some(number) = self.number {
             let [own, next] = self.gate.gate.give_up(number);
             next.into_iter().for_each(wake);
-            drop(own);
+            discard(own);
         }
     }
 }

@@ -5,11 +5,13 @@
 //! 2. Each in line leaves a waker in the step in which it finds that its turn has not come. So whoever passes a turn on
 //!    finds the waker, or the one in line finds its turn.
 //! 3. One that gives up after its turn has come passes the turn on.
-//! 4. Wakers are user code: nothing is called, cloned or dropped under the lock.
+//! 4. Wakers are user code: nothing is called, cloned or dropped under the lock. If one panics as it is cloned or dropped,
+//!    whoever asks has come no further than before, or stands in line with the new waker.
 //!
 //! Models: `models::gate_*`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::task::Waker;
 
 use crate::platform::sync::{Mutex, lock};
@@ -72,44 +74,72 @@ impl Gate {
 
     /// Comes in, if nobody waits in line and there is room.
     pub(crate) fn try_enter(&self) -> Result<(), Shut> {
-        lock(&self.state).try_enter(self.most)
+        let mut state = lock(&self.state);
+        match state.shut(self.most) {
+            Some(shut) => Err(shut),
+            None => {
+                state.inside += 1;
+                Ok(())
+            }
+        }
     }
 
     /// Comes in, or waits in line and leaves the waker.
     pub(crate) fn ask(&self, waker: &Waker) -> Asked {
-        let waker = waker.clone();
-        let mut state = lock(&self.state);
-        let asked = match state.try_enter(self.most) {
-            Ok(()) => Asked::Inside,
-            Err(Shut::Closed) => Asked::Closed,
-            Err(Shut::Full) => {
-                let number = Number(state.next);
-                state.next += 1;
-                state.line.insert(number, waker);
-                return Asked::InLine(number);
+        let mut new = None;
+        loop {
+            let mut state = lock(&self.state);
+            match (state.shut(self.most), new.take()) {
+                (None, None) => {
+                    state.inside += 1;
+                    return Asked::Inside;
+                }
+                (Some(Shut::Closed), None) => return Asked::Closed,
+                (Some(Shut::Full), Some(new)) => return Asked::InLine(state.stand_in_line(new)),
+                (Some(Shut::Full), None) => {
+                    drop(state);
+                    new = Some(waker.clone());
+                }
+                // Nobody needs the waker, and its destructor may panic: so it goes first.
+                (_, unused) => {
+                    drop(state);
+                    drop(unused);
+                }
             }
-        };
-        drop(state);
-        // Not under the lock.
-        drop(waker);
-        asked
+        }
     }
 
     /// Comes in, if it is this number's turn; if not, leaves the waker.
     pub(crate) fn ask_again(&self, number: Number, waker: &Waker) -> Asked {
-        let new = waker.clone();
-        let mut state = lock(&self.state);
-        let (asked, unused) = if state.called.remove(&number) {
-            (Asked::Inside, Some(new))
-        } else if let Some(old) = state.line.get_mut(&number) {
-            let old = std::mem::replace(old, new);
-            (Asked::InLine(number), Some(old))
-        } else {
-            (Asked::Closed, Some(new))
-        };
-        drop(state);
-        drop(unused);
-        asked
+        let mut new = None;
+        loop {
+            let mut state = lock(&self.state);
+            match (state.line.get_mut(&number), new.take()) {
+                (None, None) => {
+                    let is_called = state.called.remove(&number);
+                    return if is_called {
+                        Asked::Inside
+                    } else {
+                        Asked::Closed
+                    };
+                }
+                (Some(old), None) if old.will_wake(waker) => return Asked::InLine(number),
+                (Some(old), Some(new)) => {
+                    let old = mem::replace(old, new);
+                    drop(state);
+                    drop(old);
+                    return Asked::InLine(number);
+                }
+                (Some(_), None) => {
+                    drop(state);
+                    new = Some(waker.clone());
+                }
+                (None, unused) => {
+                    drop(state);
+                    drop(unused);
+                }
+            }
+        }
     }
 
     /// Leaves the gate; returns who is to be woken.
@@ -136,21 +166,28 @@ impl Gate {
     pub(crate) fn close(&self) -> Vec<Waker> {
         let mut state = lock(&self.state);
         state.is_closed = true;
-        std::mem::take(&mut state.line).into_values().collect()
+        mem::take(&mut state.line).into_values().collect()
     }
 }
 
 impl State {
-    fn try_enter(&mut self, most: usize) -> Result<(), Shut> {
+    /// Why nobody comes in now, if so.
+    fn shut(&self, most: usize) -> Option<Shut> {
         if self.is_closed {
-            return Err(Shut::Closed);
+            return Some(Shut::Closed);
         }
         if self.inside == most {
-            return Err(Shut::Full);
+            return Some(Shut::Full);
         }
         debug_assert!(self.line.is_empty(), "a place is passed on to the first");
-        self.inside += 1;
-        Ok(())
+        None
+    }
+
+    fn stand_in_line(&mut self, waker: Waker) -> Number {
+        let number = Number(self.next);
+        self.next += 1;
+        self.line.insert(number, waker);
+        number
     }
 
     /// Gives the turn of one that is inside to the first in line.
