@@ -19,6 +19,7 @@ use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::{Ordering, fence};
+use crate::platform::thread;
 
 /// One look in this many goes to jobs first.
 const SHARE: u32 = 16;
@@ -37,6 +38,7 @@ impl Core {
         if !self.begin() {
             self.idle.wake_one(&**self);
         }
+        self.have_worker();
         // ORDERING: SeqCst fence between putting the job there and looking whether the pool has ended; partner: the
         // fence in `run_what_is_left`. Model: `models::jobs_at_the_end`.
         fence(Ordering::SeqCst);
@@ -44,6 +46,18 @@ impl Core {
             self.run_job(number);
         }
         Some(number)
+    }
+
+    /// Sees to it that there is a worker, also if all places are taken: the thread that gives one back can start none if the
+    /// system refuses, and does not run the jobs of others. Returns when a worker has started, or it is known that there
+    /// will be none.
+    fn have_worker(&self) {
+        while self.workers_started() == 0 && self.has_workers() && !self.is_over() {
+            if !self.idle.rouse_one_anyway(self) {
+                // Another thread is starting it just now.
+                thread::yield_now();
+            }
+        }
     }
 
     /// Runs the job with this number here, if it has not begun.

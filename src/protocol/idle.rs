@@ -514,6 +514,21 @@ impl Idle {
         worker
     }
 
+    /// Rouses or starts one sleeper, place or not; false if there is none.
+    pub(crate) fn rouse_one_anyway(&self, field: &impl Field) -> bool {
+        let Some(worker) = self.pop_sleeper() else {
+            return false;
+        };
+        self.take_place_anyway();
+        self.search();
+        if !field.rouse(worker) {
+            lock(&self.sleepers).without_thread.push(worker);
+            self.searching.fetch_sub(1, Ordering::Relaxed);
+            self.vacate(field);
+        }
+        true
+    }
+
     /// Rouses every sleeper, place or not: the pool shuts down.
     pub(crate) fn rouse_all(&self, field: &impl Field) {
         while let Some(worker) = self.pop_sleeper() {

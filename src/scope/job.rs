@@ -90,14 +90,16 @@ where
             waker,
             is_running,
         } = self.promise.give_up();
-        drop(waker);
-        drop(value);
-        drop(closure);
+        discard(waker);
+        discard(value);
+        discard(closure);
         is_running
     }
 
     fn detach(&self) {
-        drop(self.promise.detach());
+        let GivenUp { value, waker, .. } = self.promise.detach();
+        discard(waker);
+        discard(value);
     }
 }
 
