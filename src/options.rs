@@ -285,6 +285,12 @@ impl Options {
         self
     }
 
+    /// The same, for the pool with this core, unless they name a pool.
+    pub(crate) fn on(mut self, core: &Arc<Core>) -> Self {
+        self.home.get_or_insert_with(|| Home::of(core));
+        self
+    }
+
     /// Calls `f` with this thread's seat in the pool that the options name, else in the current one.
     pub(crate) fn with_seat<R>(&self, f: impl FnOnce(&Seat) -> R) -> R {
         pool::with(self.home.as_ref(), f)

@@ -327,7 +327,7 @@ impl Pool {
     }
 
     pub(crate) fn home(&self) -> Home {
-        Home(Arc::clone(&self.cores))
+        Home::Named(Arc::clone(&self.cores))
     }
 
     /// Calls `f` with this thread's seat in this pool.
@@ -338,30 +338,51 @@ impl Pool {
 
 /// A pool, for options, which outlive a borrow of it.
 #[derive(Clone)]
-pub(crate) struct Home(Arc<Cores>);
+pub(crate) enum Home {
+    Named(Arc<Cores>),
+    /// The current pool of a thread; in a forked process, the current pool there.
+    Found(Arc<Core>),
+}
 
 // As for `Pool`; options that name a pool are unwind safe, too.
 impl UnwindSafe for Home {}
 impl RefUnwindSafe for Home {}
 
+impl Home {
+    pub(crate) fn of(core: &Arc<Core>) -> Self {
+        Self::Found(Arc::clone(core))
+    }
+
+    /// The core in this process, if there is one.
+    fn core(&self) -> Option<&Arc<Core>> {
+        match self {
+            Self::Named(cores) => Some(core(cores)),
+            Self::Found(core) => Some(core).filter(|core| !core.is_orphan()),
+        }
+    }
+}
+
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(core(&self.0).name())
+        match self {
+            Self::Named(cores) => f.write_str(core(cores).name()),
+            Self::Found(core) => f.write_str(core.name()),
+        }
     }
 }
 
 /// Calls `f` with this thread's seat in that pool, else in the current one.
 pub(crate) fn with<R>(home: Option<&Home>, f: impl FnOnce(&Seat) -> R) -> R {
-    match home {
-        Some(home) => Seat::with(core(&home.0), f),
+    match home.and_then(Home::core) {
+        Some(core) => Seat::with(core, f),
         None => with_current(f),
     }
 }
 
 /// The core of that pool, else of the current one.
 pub(crate) fn core_of(home: Option<&Home>) -> Arc<Core> {
-    match home {
-        Some(home) => Arc::clone(core(&home.0)),
+    match home.and_then(Home::core) {
+        Some(core) => Arc::clone(core),
         None => Frame::with_current(|current| match current {
             Some(frame) => Arc::clone(&frame.seat.core),
             None => Arc::clone(Pool::shared().core()),

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
+use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::cancel::CancelToken;
+use crate::engine::core::Core;
 use crate::failure::{Failure, Failures};
 use crate::gate::Inside;
 use crate::options::Options;
+use crate::platform::sync::Arc;
 use crate::pool::Pool;
 use crate::scope::{self, HeldJob};
 use crate::try_nursery::TryNursery;
@@ -255,7 +257,7 @@ impl Options {
     {
         let token = CancelToken::new();
         let core = self.core();
-        let options = self.for_job().cancel_on(&token);
+        let options = self.for_job(&core).cancel_on(&token);
         Submitted {
             job: HeldJob::submit(core, token.token().clone(), move || run(&options)),
         }
@@ -282,7 +284,7 @@ impl Options {
         T: Send,
     {
         let core = self.core();
-        let options = self.clone().for_job();
+        let options = self.clone().for_job(&core);
         let body = || options.nursery(|_| f());
         if scope::is_worker_of(&core) {
             return body();
@@ -290,13 +292,13 @@ impl Options {
         scope::install(&core, body).unwrap_or_else(|payload| resume_unwind(payload))
     }
 
-    /// The same, for the nursery of a job.
-    fn for_job(mut self) -> Self {
+    /// The same, for the nursery of a job of this pool.
+    fn for_job(mut self, core: &Arc<Core>) -> Self {
         // From now on, whoever runs it, and whenever.
         self.deadline = self.next_deadline();
         self.timeout = None;
         self.is_shield = true;
-        self
+        self.on(core)
     }
 }
 
@@ -320,13 +322,15 @@ impl Options {
 /// # Panics
 ///
 /// A panic of the job goes on where its value is awaited or joined. If nobody does that, the panic hook has reported it,
-/// and nothing else happens. A destructor that panics, of a value that nobody wants, is reported in the same way.
+/// and nothing else happens. A destructor that panics, of a value that nobody wants or of a closure that does not run, is
+/// reported in the same way.
 /// It is also a panic to poll a `Submitted` that was ready before.
 ///
 /// # The end of the pool
 ///
 /// [`shutdown`](Pool::shutdown) and the drop of a [`Pool`] wait until all jobs have ended, also jobs that have not begun,
-/// detached or not. They cancel none. The end of the process does not wait.
+/// detached or not. They cancel none, and they do not wait for a job that a thread runs which [joins](Self::join) it. The end
+/// of the process does not wait.
 ///
 /// # `fork`
 ///
@@ -365,7 +369,7 @@ impl<T> Submitted<T> {
     /// ```
     /// assert_eq!(hatchery::submit(|| 6 * 7).join(), 42);
     /// ```
-    #[allow(clippy::must_use_candidate, reason = "to wait is an effect")]
+    #[allow(clippy::must_use_candidate, reason = "waiting is an effect")]
     pub fn join(self) -> T {
         self.job
             .wait()
@@ -412,10 +416,6 @@ impl<T> Submitted<T> {
 
     /// Lets the job go on without anybody who waits for it; its value is dropped.
     ///
-    /// # Panics
-    ///
-    /// If the job has ended, and the destructor of its value panics.
-    ///
     /// # Examples
     ///
     /// ```
@@ -439,6 +439,10 @@ impl<T> Future for Submitted<T> {
         }
     }
 }
+
+// A panic of the job is in its value, and nobody sees the value before it is taken out.
+impl<T> UnwindSafe for Submitted<T> {}
+impl<T> RefUnwindSafe for Submitted<T> {}
 
 impl<T> fmt::Debug for Submitted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
