@@ -2,6 +2,8 @@
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
+#[path = "memory/jobs.rs"]
+mod jobs;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;

@@ -110,6 +110,19 @@ fn inputs() -> impl IntoIterator<Item = Row> {
     }
 }
 
+fn jobs() -> impl IntoIterator<Item = Row> {
+    table! {
+        // Nobody sees the value before it is taken out.
+        Submitted<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        Submitted<Lone>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        Submitted<Torn>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        Gate: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        Inside: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        GateClosed: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        Refused: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    }
+}
+
 fn failures() -> impl IntoIterator<Item = Row> {
     table! {
         Failure<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
@@ -160,7 +173,10 @@ fn settings_and_numbers() -> impl IntoIterator<Item = Row> {
 
 fn all() -> Vec<Row> {
     let parts = nurseries().into_iter().chain(handles()).chain(inputs());
-    let parts = parts.chain(failures()).chain(settings_and_numbers());
+    let parts = parts
+        .chain(jobs())
+        .chain(failures())
+        .chain(settings_and_numbers());
     parts.collect()
 }
 
@@ -197,6 +213,15 @@ fn no_public_type_is_missing_from_the_table() {
         let is_trait = ["Jobs", "Indexed"].contains(&name);
         assert!(is_listed || is_trait, "{name} is public");
     }
+}
+
+#[test]
+fn futures_of_gates_go_to_other_threads() {
+    fn sent<T: Send>(_: T) {}
+    let gate = Gate::new(1);
+    sent(gate.enter());
+    sent(gate.submit(|| ()));
+    sent(gate.submit_with(&Options::new(), || Lone::new(1)));
 }
 
 #[test]

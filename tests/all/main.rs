@@ -7,6 +7,8 @@
 mod alone;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/grenades.rs"]
+mod grenades;
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "forks, and watches what it has forked")]
 #[path = "../common/forked.rs"]
@@ -41,9 +43,19 @@ mod for_each_panics;
 mod foreign_code;
 mod fork;
 mod fork_inside;
+mod gates;
 mod hooks;
 mod host_signals;
 mod identity;
+mod install;
+mod jobs_dropped;
+mod jobs_end;
+mod jobs_executors;
+#[cfg(unix)]
+mod jobs_fork;
+mod jobs_joined;
+mod jobs_panics;
+mod jobs_seen;
 mod join;
 mod join_sort;
 mod late;

@@ -217,6 +217,35 @@ fn what_is_open_and_does_not_move_is_printed_whatever_its_thread_does() {
     hanging.end();
 }
 
+/// On a worker that has nothing else open.
+#[test]
+#[ignore = "hangs for a test, in a process of its own"]
+fn hang_in_jobs() {
+    for threads in [1, 2, 4] {
+        on_pool(watched_pool(threads), |pool| {
+            hang(pool, &format!("job {threads}"), |options, gate| {
+                options.install(|| gate.wait());
+            });
+        });
+    }
+}
+
+#[test]
+fn a_job_that_hangs_is_printed() {
+    let mut hanging = Hanging::start("hang_in_jobs");
+    for threads in [1, 2, 4] {
+        let worker = format!("w{threads}-");
+        let counts = Cell::new(false);
+        hanging.until(|line| {
+            if line == "0 jobs waiting, 1 running" {
+                counts.set(true);
+            }
+            counts.get() && line.starts_with(&worker) && line.ends_with(" has not answered")
+        });
+    }
+    hanging.end();
+}
+
 #[test]
 fn a_watched_pool_works_and_ends_like_any_other() {
     for threads in [1, 2, 4] {

@@ -1,6 +1,7 @@
 //! What the tests share: a pool of every size, each under a watchdog.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod jobs;
 pub(crate) mod workers;
 
 use std::cell::Cell;

@@ -35,7 +35,8 @@ fn is_law(word: &str) -> bool {
 /// The laws that a text cites by their names. A word is no citation if no law has its letter.
 fn laws_cited(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-    let cited = words.filter(|word| is_law(word) && word.starts_with(['L', 'R', 'E', 'X', 'S']));
+    let cited =
+        words.filter(|word| is_law(word) && word.starts_with(['L', 'R', 'E', 'X', 'S', 'J']));
     cited.map(str::to_owned).collect()
 }
 
