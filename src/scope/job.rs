@@ -11,6 +11,7 @@ use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::jobs::{self, Number};
 use crate::engine::polling;
+use crate::platform::process;
 use crate::platform::sync::Arc;
 use crate::protocol::promise::{Ended, GivenUp, Promise};
 use crate::scope::panics::{catching, discard};
@@ -139,8 +140,8 @@ impl<T> Held<T> {
     ///
     /// If that was taken before.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Option<Left<T>> {
+        self.check_process();
         let job = self.job.as_ref().expect("polled after it was ready");
-        job.core().check_process();
         let left = job.poll(waker)?;
         self.job = None;
         Some(left)
@@ -148,8 +149,8 @@ impl<T> Held<T> {
 
     /// Runs the job here, if nobody has begun it; waits for what it leaves.
     pub(crate) fn wait(mut self) -> Left<T> {
+        self.check_process();
         let job = self.job.take().expect("the value was taken before");
-        job.core().check_process();
         if let Some(number) = self.number {
             job.core().run_job(number);
         }
@@ -165,8 +166,8 @@ impl<T> Held<T> {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        let has_ended = |job: &Arc<dyn Promised<T>>| !job.core().is_orphan() && job.is_over();
-        let is_over = self.job.as_ref().is_none_or(has_ended);
+        let has_ended = |job: &Arc<dyn Promised<T>>| job.is_over();
+        let is_over = !self.is_of_another_process() && self.job.as_ref().is_none_or(has_ended);
         if is_over {
             polling::note_find();
         } else {
@@ -182,11 +183,25 @@ impl<T> Held<T> {
         }
     }
 
-    /// Takes the job, unless a forked process has it: there a lock of the job may be held by a thread that is not in this
-    /// process.
+    /// Whether the job was put into the queue in a process that this one was forked from. A thread that is not here may
+    /// hold a lock of the job then.
+    fn is_of_another_process(&self) -> bool {
+        let is_orphan = |job: &Arc<dyn Promised<T>>| job.core().is_orphan();
+        self.number.is_some() && self.job.as_ref().is_some_and(is_orphan)
+    }
+
+    /// Ends the process rather than have it wait for a thread that is not here.
+    fn check_process(&self) {
+        if self.is_of_another_process() {
+            process::abort();
+        }
+    }
+
+    /// Takes the job, if it is of this process.
     fn take(&mut self) -> Option<Arc<dyn Promised<T>>> {
+        let is_foreign = self.is_of_another_process();
         let job = self.job.take()?;
-        if job.core().is_orphan() {
+        if is_foreign {
             mem::forget(job);
             return None;
         }
