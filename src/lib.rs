@@ -33,6 +33,8 @@
 //! | clean up although the nursery is cancelled | [`shield()`] |
 //! | use other threads than the shared ones | [`Pool`] |
 //! | set the number of the shared threads, their stack size and so on | [`PoolBuilder::build_shared`] |
+//! | take thread-locals along to the threads of a pool | [`PoolBuilder::context`] |
+//! | make threads of your own, or rayon's, obey the nursery around | [`current()`] |
 //! | know how many threads compute here | [`threads`] |
 //! | see what a program does, or why it hangs | [`Pool::stats`], [`Pool::dump`], [`PoolBuilder::watchdog`] |
 //!
@@ -103,8 +105,8 @@
 //!
 //! - may not have called the pool's start hook, and may not have the pool's stack size
 //!   ([`PoolBuilder::on_thread_start`], [`PoolBuilder::stack_size`]);
-//! - may or may not have the caller's thread-locals: the context of an async runtime, the current
-//!   tracing span, the floating-point mode.
+//! - may or may not have the caller's thread-locals: the context of an async runtime, the floating-point mode.
+//!   [`PoolBuilder::context`] takes along what you choose, and the feature `tracing` the current span.
 //!
 //! The same holds for the closures of a [`join`] and the items of a [`for_each()`].
 //!
@@ -119,7 +121,8 @@
 //! a runtime captures the runtime's handle and enters it.
 //!
 //! A thread that waits for another thread pool does not compute for this pool. So call a parallel function of rayon
-//! within [`block_in_place`], and another thread takes the child's place at once. A rayon thread that opens a nursery
+//! within [`block_in_place`], and another thread takes the child's place at once. Its jobs know nothing of the nursery,
+//! unless they [enter](Current::enter) it. A rayon thread that opens a nursery
 //! is a caller like any other, and runs no rayon jobs while it waits.
 //!
 //! # Coming from `std::thread::scope`
@@ -257,8 +260,23 @@
 //!
 //! # Features
 //!
-//! `serde` implements `Serialize` for [`PoolSnapshot`] and its parts, [`PoolStats`] and [`NurseryStats`]. No feature
-//! is on by default.
+//! `serde` implements `Serialize` for [`PoolSnapshot`] and its parts, [`PoolStats`] and [`NurseryStats`].
+//!
+//! `tracing` is for programs that use the crate of that name. Each pool without a
+//! [context](PoolBuilder::context) of its own has one: the span in which a nursery was opened, or a job submitted, is
+//! entered wherever the children run. A nursery with a [name](Options::name) opens a span `nursery` at the level `INFO`,
+//! with the field `name`, around its body and its end. Events at the level `TRACE` say what threads do:
+//!
+//! | event | when | fields |
+//! |---|---|---|
+//! | `worker_thread` | a worker has started | `pool` |
+//! | `run_stolen` | the thread has taken children from another thread | `pool`, `victim`, `children` |
+//! | `thread_idle` | a thread that waits in a nursery finds nothing to do | `pool` |
+//! | `thread_active` | its wait is over | `pool` |
+//!
+//! The target of all of them is `hatchery`. A subscriber that panics harms no nursery.
+//!
+//! No feature is on by default.
 //!
 //! # Platforms
 //!
@@ -290,6 +308,7 @@ mod buffered;
 mod cancel;
 mod child;
 mod child_set;
+mod current;
 mod dump;
 mod dump_text;
 mod environment;
@@ -316,6 +335,7 @@ pub use self::{
     cancel::{CancelGuard, CancelReason, CancelToken, Cancelled, checkpoint},
     child::{ByCompletion, Child, Children},
     child_set::ChildSet,
+    current::{Current, current},
     dump::{
         AwaitedChild, NurseryPart, NurserySnapshot, PoolSnapshot, Taking, ThreadSnapshot,
         ThreadState, Wait, WaitUntil,

@@ -6,6 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use crate::dump::{self, PoolSnapshot};
+use crate::engine::context::Context;
 use crate::engine::core::{Config, Core, Watchdog};
 use crate::engine::frame::Frame;
 use crate::engine::hooks::{self, Hooks};
@@ -725,6 +726,75 @@ impl PoolBuilder {
         self
     }
 
+    /// Sets what threads that help in a nursery take over from the thread that opened it.
+    ///
+    /// It is for what a program keeps in thread-locals, such as a tracing span, the language of a request, or an allocation
+    /// budget. `capture` is called on the thread that opens a nursery, before the body. If another thread takes
+    /// children of the nursery, it calls `enter` with the captured value first, and drops the guard that `enter` returns
+    /// when it has run them, before the nursery ends:
+    ///
+    /// | what | `capture` | `enter` |
+    /// |---|---|---|
+    /// | a nursery | once, before the body | once for all children that another thread takes together |
+    /// | a child that runs on the nursery's own thread | | no: the thread is as the body has left it |
+    /// | a blocking child | | once, on its side thread |
+    /// | a [job](crate::submit()) | at the call of `submit` or `install` | once, around the job |
+    /// | the second closure of a [`join`](crate::join()), items of a [`for_each`](crate::for_each()) | no | with the value of the nursery around |
+    /// | code that [enters](crate::Current::enter) a nursery from a foreign thread | | once |
+    ///
+    /// So what a body changes after it was called is seen by children that run on the nursery's thread, and not by
+    /// others. Set it before the nursery, or open another nursery inside.
+    ///
+    /// A nursery of another pool has the context of that pool, or none. By default a pool has none, unless the feature
+    /// `tracing` is on: see [Features](crate#features). The call replaces what the builder had before.
+    ///
+    /// # Panics
+    ///
+    /// If `capture` or `enter` panics, or a destructor of what they return, the panic hook reports it, and the children
+    /// run as usual: without the context, if `capture` or `enter` has panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// thread_local!(static LANGUAGE: Cell<&'static str> = const { Cell::new("en") });
+    ///
+    /// /// Sets the thread's language, until it is dropped.
+    /// struct Speaks(&'static str);
+    /// impl Speaks {
+    ///     fn new(language: &'static str) -> Self {
+    ///         Self(LANGUAGE.replace(language))
+    ///     }
+    /// }
+    /// impl Drop for Speaks {
+    ///     fn drop(&mut self) {
+    ///         LANGUAGE.set(self.0);
+    ///     }
+    /// }
+    ///
+    /// let builder = hatchery::Pool::builder().context(|| LANGUAGE.get(), |language| Speaks::new(language));
+    /// let pool = builder.threads(2).build()?;
+    /// let _german = Speaks::new("de");
+    /// // On whatever thread.
+    /// assert_eq!(pool.nursery(|n| n.spawn(|| LANGUAGE.get()).join()), "de");
+    /// assert_eq!(pool.nursery(|n| n.spawn_blocking(|| LANGUAGE.get()).join()), "de");
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    pub fn context<C, G>(
+        mut self,
+        capture: impl Fn() -> C + Send + Sync + 'static,
+        enter: impl Fn(&C) -> G + Send + Sync + 'static,
+    ) -> Self
+    where
+        C: Send + Sync + 'static,
+        G: 'static,
+    {
+        let context = Context::new(move || Some(capture()), enter);
+        self.hooks.context = Some(Arc::new(context));
+        self
+    }
+
     /// Sets whether the pool's threads inherit the signal mask of the thread that starts them.
     ///
     /// It concerns the threads that run children. By default they do not, and block most signals, see
@@ -878,7 +948,11 @@ impl PoolBuilder {
         }
         let stack_size = self.stack_size.or_else(environment::stack_size);
         process::at_forks(scope::AT_FORKS);
-        let hooks = Arc::new(self.hooks);
+        let mut hooks = self.hooks;
+        if hooks.context.is_none() {
+            hooks.context = Context::by_default().map(Arc::new);
+        }
+        let hooks = Arc::new(hooks);
         let core = Core::new(Config {
             threads,
             blocking_threads: self.blocking_threads.unwrap_or(blocking::MOST),
@@ -890,6 +964,7 @@ impl PoolBuilder {
             inherits_signals: self.inherits_signals,
             on_all_cpus: self.on_all_cpus,
             hooks: Arc::downgrade(&hooks),
+            context: hooks.context.as_ref().map(Arc::downgrade),
             describe: scope::describe,
             watchdog: self.watchdog.map(|every| Watchdog {
                 every,
@@ -916,6 +991,7 @@ impl fmt::Debug for PoolBuilder {
             .field("lend_places", &self.lends_places)
             .field("on_thread_start", &self.hooks.start.is_some())
             .field("on_thread_exit", &self.hooks.exit.is_some())
+            .field("context", &self.hooks.context.is_some())
             .field("inherit_signal_mask", &self.inherits_signals)
             .field("watchdog", &self.watchdog)
             .finish()

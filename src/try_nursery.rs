@@ -200,10 +200,6 @@ where
 }
 
 impl<'scope, E: Send> TryNursery<'scope, '_, E> {
-    pub(crate) fn scope(&self) -> &Scope {
-        self.nest.scope()
-    }
-
     fn run<T>(
         &self,
         seat: &Seat,
@@ -806,6 +802,12 @@ impl<I: Iterator, E: Send> Iterator for Until<'_, '_, '_, I, E> {
             true => (0, Some(0)),
             false => self.items.size_hint(),
         }
+    }
+}
+
+impl<E> TryNursery<'_, '_, E> {
+    pub(crate) fn scope(&self) -> &Scope {
+        self.nest.scope()
     }
 }
 

@@ -11,7 +11,7 @@ mod layers;
 mod pages;
 
 /// Files that may contain unsafe code.
-const UNSAFE: [&str; 31] = [
+const UNSAFE: [&str; 33] = [
     "src/engine/frame/fork.rs",
     "src/engine/frame/holding.rs",
     "src/engine/frame/mod.rs",
@@ -33,6 +33,8 @@ const UNSAFE: [&str; 31] = [
     "src/scope/lineage.rs",
     "src/scope/nest.rs",
     "src/scope/partial.rs",
+    "src/scope/visit.rs",
+    "src/scope/visit.rs",
     "src/task/arena.rs",
     "src/task/consume.rs",
     "src/task/growing.rs",

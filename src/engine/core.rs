@@ -1,16 +1,17 @@
 //! What the threads of one pool have in common, from its first child to its shutdown.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ptr;
 use std::time::Duration;
 
 use crate::engine::blocking::Blocking;
+use crate::engine::context::Context;
 use crate::engine::hooks::{self, Hooks};
 use crate::engine::jobs::Jobs;
 use crate::engine::node::Node;
 use crate::engine::report::{Answers, Facts};
 use crate::engine::shared::{Doing, Run, Slot};
+use crate::engine::special::Special;
 use crate::engine::stop::Stop;
 use crate::engine::tally::{Common, Numbers};
 use crate::platform::cpus;
@@ -67,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) lends_places: bool,
     /// User code that runs on the threads; it belongs to the pool's handle.
     pub(crate) hooks: Weak<Hooks>,
+    /// What runs elsewhere takes along, if anything; it belongs to the hooks.
+    pub(crate) context: Option<Weak<Context>>,
     /// Tells what the layer above knows about a nursery.
     pub(crate) describe: fn(&Node) -> Facts,
     pub(crate) watchdog: Option<Watchdog>,
@@ -106,9 +109,10 @@ impl Roster {
         self.held().for_each(|slot| slot.parker.unpark());
     }
 
-    /// Takes the oldest run of the first thread after `thief` that shares any.
-    pub(crate) fn steal(&self, thief: &Slot) -> Option<Run> {
-        self.others(thief).find_map(Slot::steal)
+    /// Takes the oldest run of the first thread after `thief` that shares any; returns whose it was, too.
+    pub(crate) fn steal(&self, thief: &Slot) -> Option<(Run, &Slot)> {
+        self.others(thief)
+            .find_map(|victim| Some((victim.steal()?, victim)))
     }
 
     /// Whether somebody else than the owner of this slot has something to be stolen.
@@ -124,6 +128,8 @@ pub(crate) struct Core {
     /// The process that the pool's threads belong to.
     process: Process,
     pub(super) config: Config,
+    /// If there is a context.
+    _special: Option<Special>,
     pub(crate) idle: Idle,
     /// Where callers wait for their turn, if their number is limited.
     pub(super) callers: Option<Gate>,
@@ -140,7 +146,7 @@ pub(crate) struct Core {
     all_threads: Threads<Thread>,
     /// How many workers have started, and how often the system has refused one, without spares.
     workers_started: AtomicUsize,
-    workers_refused: AtomicUsize,
+    pub(super) workers_refused: AtomicUsize,
     /// Whether somebody has tried to start the first worker.
     has_begun: AtomicBool,
     /// How many times a worker that slept was roused.
@@ -182,6 +188,7 @@ impl Core {
             workers_started: AtomicUsize::new(0),
             workers_refused: AtomicUsize::new(0),
             has_begun: AtomicBool::new(false),
+            _special: config.context.is_some().then(Special::new),
             config,
             wake_ups: Common::default(),
             has_watchdog: OnceLock::new(),
@@ -220,6 +227,14 @@ impl Core {
 
     pub(crate) fn hooks(&self) -> &Weak<Hooks> {
         &self.config.hooks
+    }
+
+    pub(crate) fn context(&self) -> Option<&Weak<Context>> {
+        self.config.context.as_ref()
+    }
+
+    pub(crate) fn has_context(&self) -> bool {
+        self.config.context.is_some()
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -474,36 +489,5 @@ impl Field for Core {
         if self.watch.has_answers() {
             self.watch();
         }
-    }
-}
-
-/// What waits, for a person who looks at a hang.
-impl fmt::Debug for Core {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [computing, searching, asleep, absent, spare] = self.idle.snapshot();
-        let [queued, ready, living] = self.blocking.snapshot();
-        let mut out = f.debug_struct("Pool");
-        out.field("name", &self.config.name)
-            .field("threads", &self.config.threads)
-            .field("workers_started", &self.workers_started())
-            .field(
-                "workers_refused",
-                &self.workers_refused.load(Ordering::Relaxed),
-            )
-            .field("computing", &computing)
-            .field("searching", &searching)
-            .field("asleep", &asleep)
-            .field("absent_workers", &absent)
-            .field("spare_workers", &spare)
-            .field("stray_runs", &self.injector.len())
-            .field("jobs_waiting", &self.jobs.waiting())
-            .field("jobs_running", &self.jobs.running())
-            .field("blocking_children_queued", &queued)
-            .field("side_threads", &living)
-            .field("side_threads_ready", &ready);
-        // The writer is user code: it must not run under the lock.
-        out.field("seats", &self.roster.to_vec())
-            .field("free_seats", &self.roster.count_free())
-            .finish()
     }
 }

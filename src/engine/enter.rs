@@ -109,10 +109,7 @@ impl Seat {
     #[cold]
     #[inline(never)]
     pub(crate) fn come(&self, came: &Cell<Option<Came>>) {
-        let other = Frame::with_current(|frame| {
-            let other = frame?.seat;
-            other.is_active().then(|| other.step_aside())
-        });
+        let other = self.with_seat_below(|other| other.is_active().then(|| other.step_aside()));
         // From here on there is something to watch.
         self.core.start_watchdog();
         let is_counted = self.wait_for_turn();
@@ -158,12 +155,20 @@ impl Seat {
             next.into_iter().for_each(Waker::wake);
         }
         if came.is_from_another_pool {
-            Frame::with_current(|frame| {
-                if let Some(frame) = frame {
-                    frame.seat.take_place();
-                }
+            self.with_seat_below(|other| {
+                other.take_place();
+                Some(())
             });
         }
+    }
+
+    /// Calls `f` with the seat that this thread has in another pool, below all innermost frames of this seat. The frame of
+    /// a visitor has a seat without a place.
+    fn with_seat_below<R>(&self, f: impl FnOnce(&Seat) -> Option<R>) -> Option<R> {
+        Frame::with_current(|current| {
+            let near = current?.stack().take(LOOKS);
+            f(near.map(|frame| frame.seat).find(|seat| !seat.is(self))?)
+        })
     }
 
     #[cold]

@@ -58,7 +58,7 @@ impl Run {
         failpoint::reach_if(scope.is_fork(), Failpoint::ForkStolen);
         let only = self.children.only().map(Id::of);
         seat.slot().take_along(Id::of(scope), only, || {
-            Frame::run_all(seat, scope, self.children, enough)
+            scope.in_context(seat, || Frame::run_all(seat, scope, self.children, enough))
         })
     }
 }

@@ -10,10 +10,13 @@
 //!    has waited for these threads, so they end on the handle's thread, and under no lock.
 //! 3. A thread that ends its own pool is not waited for, and has yet to call an exit hook. The
 //!    handle leaves the hooks to that thread, which ends them after the call.
+//! 4. The context of a pool is called by threads that are not the pool's, too, if they open or visit a nursery of it.
+//!    A thread that is in such a call while the pool ends is the one that ends the context, when the call returns.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::engine::context::Context;
 use crate::platform::sync::{Arc, Weak};
 use crate::platform::thread;
 use crate::task::completion::lose;
@@ -26,6 +29,7 @@ type Hook = Box<dyn Fn(&str) + Send + Sync>;
 pub(crate) struct Hooks {
     pub(crate) start: Option<Hook>,
     pub(crate) exit: Option<Hook>,
+    pub(crate) context: Option<Arc<Context>>,
 }
 
 impl Drop for Hooks {

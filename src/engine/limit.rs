@@ -32,6 +32,7 @@ use std::ptr;
 use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::engine::shared::{Run, Slot};
+use crate::engine::special::Special;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::Process;
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
@@ -44,6 +45,7 @@ pub(crate) struct Limiter {
     /// The limiter of an outer nursery. INVARIANT: null, or of a nursery that this one was opened
     /// in; set before the first child.
     outer: Cell<*const Limiter>,
+    _special: Special,
     /// The process whose threads are limited; a process forked from it has other threads.
     process: Process,
     permits: Permits<(Run, Class)>,
@@ -88,6 +90,7 @@ impl Limiter {
     pub(crate) fn new(most: usize) -> Self {
         NUMBER.fetch_add(1, Ordering::Relaxed);
         Self {
+            _special: Special::new(),
             outer: Cell::new(ptr::null()),
             process: Process::this(),
             permits: Permits::new(most),

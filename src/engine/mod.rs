@@ -5,12 +5,14 @@
 
 pub(crate) mod awaited;
 pub(crate) mod blocking;
+pub(crate) mod context;
 pub(crate) mod core;
 mod counting;
 pub(crate) mod enter;
 mod execute;
 pub(crate) mod frame;
 pub(crate) mod grain;
+mod hang;
 pub(crate) mod hooks;
 pub(crate) mod jobs;
 mod lending;
@@ -26,6 +28,7 @@ pub(crate) mod seat;
 mod share;
 pub(crate) mod shared;
 mod side_threads;
+pub(crate) mod special;
 mod stop;
 mod submitting;
 pub(crate) mod survey;
@@ -35,6 +38,7 @@ pub(crate) mod turns;
 pub(crate) mod wait;
 pub(crate) mod watchdog;
 pub(crate) mod watcher;
+mod within;
 pub(crate) mod worker;
 
 /// What the threads of a pool run.

@@ -47,6 +47,8 @@ pub(crate) struct Rare {
     pub(super) numbers: NowAndThen,
     /// What the layer above keeps here.
     pub(crate) above: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// The context of the opener's thread, a `Captured`: see `engine::within`.
+    pub(super) context: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Node {

@@ -55,6 +55,8 @@ pub(crate) struct Seat {
     pub(crate) spree: Cell<Spree>,
     /// How often it has looked for something to do; wraps.
     pub(super) looks: Cell<u32>,
+    /// Whether the pool has a context: see `engine::within`.
+    pub(super) has_context: bool,
     kind: Kind,
 }
 
@@ -95,6 +97,7 @@ impl Seat {
             runs: Cell::new(own_slot.stolen()),
             own_slot,
             thread: thread::token(),
+            has_context: core.has_context(),
             core,
             deque,
             claims: Cell::new(0),
@@ -142,6 +145,10 @@ impl Seat {
 
     pub(crate) fn is_worker(&self) -> bool {
         self.kind != Kind::Guest
+    }
+
+    pub(crate) fn has_context(&self) -> bool {
+        self.has_context
     }
 
     /// Whether the seat's own thread has a place, and will look at what lies in its deque: a worker, or a guest with a

@@ -7,6 +7,7 @@ use crate::engine::seat::Seat;
 use crate::engine::shared::{Run, Slot};
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
+use crate::platform::trace::{self, Event};
 use crate::task::list::PendingList;
 
 /// Claims that are worth a sweep: few enough not to hold memory, many enough to share its cost.
@@ -107,11 +108,16 @@ impl Seat {
     }
 
     /// Counts a run that was taken from another thread's deque.
-    pub(crate) fn note_stolen(&self, run: &Run) {
+    pub(crate) fn note_stolen(&self, run: &Run, victim: &Slot) {
         run.scope()
             .tally(|numbers| _ = numbers[Counter::Stolen].add(1));
         self.tally()[Counter::Stolen].add(1);
         failpoint::reach(Failpoint::RunStolen);
+        trace::event(|| Event::RunStolen {
+            pool: self.core.name().to_owned(),
+            victim: victim.owner(),
+            children: run.len(),
+        });
     }
 
     /// Puts a run where idle workers and its nursery's home look.

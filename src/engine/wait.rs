@@ -41,6 +41,7 @@ use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process;
 use crate::platform::thread::pause;
+use crate::platform::trace::{self, Event};
 use crate::task::list::PendingList;
 use crate::task::record::{Class, Handle, Running};
 
@@ -102,7 +103,7 @@ impl Seat {
     /// Runs a child that its handle has claimed.
     fn run_claimed(&self, scope: &Node, child: Running) {
         self.answer_before_step();
-        Frame::run_child(self, scope, child);
+        scope.in_context(self, || Frame::run_child(self, scope, child));
         self.forget_claimed(scope);
     }
 
@@ -129,6 +130,7 @@ impl Seat {
         let helps = frame.is_body_of(scope);
         frame.give_away_if_it_must();
         let mut has_parked = false;
+        let mut is_told_of = false;
         while !awaited.is_over() {
             if self.core.is_orphan() {
                 self.go_on_alone(frame, scope, helps, awaited);
@@ -144,6 +146,13 @@ impl Seat {
                 continue;
             }
             if self.run_awaited(scope, awaited) {
+                continue;
+            }
+            if trace::IS_ON && !mem::replace(&mut is_told_of, true) {
+                // A subscriber may take the parker's token, so this thread looks for everything once more.
+                trace::event(|| Event::ThreadIdle {
+                    pool: self.core.name().to_owned(),
+                });
                 continue;
             }
             self.expose_all();
@@ -167,6 +176,11 @@ impl Seat {
             self.park(scope, helps, awaited);
             failpoint::reach(Failpoint::WaiterWoken);
             self.slot().set_doing(Doing::Running);
+        }
+        if is_told_of {
+            trace::event(|| Event::ThreadActive {
+                pool: self.core.name().to_owned(),
+            });
         }
     }
 
@@ -251,7 +265,7 @@ impl Seat {
         let Some(run) = run else { return false };
         scope.tally(|numbers| _ = numbers[Counter::StolenWhileWaiting].add(1));
         self.tally()[Counter::StolenWhileWaiting].add(1);
-        self.note_stolen(&run);
+        runner.with(self.slot(), |victim| self.note_stolen(&run, victim));
         if !run.scope().is_within(scope) {
             // The runner has gone on to something else.
             scope.forget_runner();
@@ -386,7 +400,8 @@ impl Seat {
             let child = child.map(|child| {
                 let only = Id::of(child.address());
                 self.slot().take_along(Id::of(scope), Some(only), || {
-                    self.without_place(|| Frame::run_child(self, scope, child));
+                    let run = || scope.in_context(self, || Frame::run_child(self, scope, child));
+                    self.without_place(run);
                 });
                 self.note_blocking_claim();
                 limiter.inspect(|limiter| limiter.note_claim());

@@ -25,6 +25,7 @@ use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
 use crate::platform::thread;
+use crate::platform::trace::{self, Event};
 use crate::protocol::idle::Field;
 
 /// How long a searcher spins at most: about as long as it takes to wake a thread.
@@ -55,6 +56,9 @@ pub(crate) fn main(core: Arc<Core>, index: usize) {
         seat.slot().set_doing(Doing::Sleeping);
     }
     let _hooks = hooks::enter(core.hooks());
+    trace::event(|| Event::WorkerThread {
+        pool: core.name().to_owned(),
+    });
     // The hook may have forked the process, and this one has none of the others.
     core.check_process();
     if has_hook {
@@ -331,7 +335,7 @@ fn find_stray(seat: &Seat) -> Option<Run> {
 }
 
 fn steal(seat: &Seat) -> Option<Run> {
-    let run = seat.core.roster.steal(seat.slot())?;
-    seat.note_stolen(&run);
+    let (run, victim) = seat.core.roster.steal(seat.slot())?;
+    seat.note_stolen(&run, victim);
     Some(run)
 }

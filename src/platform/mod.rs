@@ -45,6 +45,7 @@ pub(crate) mod thread {
         TOKEN.with(std::ptr::from_ref)
     }
 }
+pub(crate) mod trace;
 pub(crate) mod witness;
 
 // For checks only.

@@ -21,8 +21,8 @@ use std::ptr::{self, NonNull};
 use crate::engine::frame::{Frame, Hidden};
 use crate::engine::seat::Seat;
 use crate::platform::failpoint::{self, Failpoint};
-use crate::scope::Scope;
 use crate::scope::panics::{catching, discard};
+use crate::scope::{Nest, Scope};
 use crate::task::placement::ForkRecord;
 use crate::task::record::{Completion, Outcome, Payload, Running, Vtable};
 
@@ -150,13 +150,20 @@ where
     })
 }
 
-/// Runs a fork on a thread that has no frame.
+/// Runs a fork on a thread that has no frame. In a pool with a context it opens a nursery, which has one.
 pub(crate) fn fork_first<A, B, RA, RB>(seat: &Seat, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
+    if seat.has_context() {
+        return out_of_line(|| {
+            Nest::new(seat).run(seat, || {
+                fork_here(a, b, |_| true, |_, _| unreachable!("in a body"))
+            })
+        });
+    }
     openly(seat, None, a, b)
 }
 

@@ -7,6 +7,7 @@
 use std::mem;
 use std::task::Waker;
 
+use crate::engine::context::Captured;
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
 use crate::engine::jobs::{self, Number};
@@ -42,6 +43,18 @@ where
                 Ended::Unwanted(left) => discard(left),
             }
         });
+    }
+}
+
+/// Runs a closure in the context of this thread, wherever it is called, if the pool has a context.
+fn in_context<F, T>(core: &Core, closure: F) -> impl FnOnce() -> T + use<F, T>
+where
+    F: FnOnce() -> T,
+{
+    let captured = core.capture();
+    move || {
+        let _entered = captured.as_ref().map(Captured::enter);
+        closure()
     }
 }
 
@@ -122,8 +135,8 @@ impl<T> Held<T> {
         T: Send + 'static,
     {
         let job = Arc::new(Job {
+            promise: Promise::new(in_context(&core, closure)),
             core,
-            promise: Promise::new(closure),
         });
         let for_workers: Arc<dyn jobs::Job> = Arc::clone(&job) as _;
         let number = job.core.submit(&for_workers);
@@ -237,7 +250,7 @@ where
 {
     let job = Arc::new(Job {
         core: Arc::clone(core),
-        promise: Promise::new(f),
+        promise: Promise::new(in_context(core, f)),
     });
     let for_workers: Arc<dyn jobs::Job + '_> = Arc::clone(&job) as _;
     // SAFETY: what `f` and its value borrow is used until the value is taken out of the promise, which this function

@@ -297,6 +297,8 @@ pub(crate) struct Origin {
 enum Identity<'a> {
     Body(&'a Spawned),
     Child(&'a Origin, Cell<u64>),
+    /// Code on another thread that is part of the nursery: see `visit`.
+    Visitor,
 }
 
 /// How many children were spawned, but not by a child.
@@ -373,7 +375,7 @@ impl Told {
     }
 }
 
-/// The body or a child of a partial nursery while it runs.
+/// The body or a child of a partial nursery while it runs, or a visitor of a nursery of either kind.
 pub(crate) struct Task<'a> {
     scope: *const Scope,
     /// The frame that was innermost when the task was entered.
@@ -409,6 +411,10 @@ impl<'a> Task<'a> {
         Self::new(scope, Identity::Child(origin, Cell::new(0)))
     }
 
+    pub(crate) fn visitor(scope: &Scope) -> Self {
+        Self::new(scope, Identity::Visitor)
+    }
+
     #[inline]
     fn new(scope: &Scope, identity: Identity<'a>) -> Self {
         Self {
@@ -431,10 +437,10 @@ impl<'a> Task<'a> {
         f()
     }
 
-    /// The task's id; none for the body.
+    /// The task's id; none for the body and for visitors.
     pub(crate) fn id(&self) -> Option<ChildId> {
         match self.identity {
-            Identity::Body(_) => None,
+            Identity::Body(_) | Identity::Visitor => None,
             Identity::Child(origin, _) => Some(origin.id()),
         }
     }
@@ -445,9 +451,10 @@ impl<'a> Task<'a> {
         self.told.get()
     }
 
-    fn spawn(&self) -> Origin {
+    fn spawn(&self, body: &Spawned) -> Origin {
         match &self.identity {
             Identity::Body(spawned) => spawned.next(),
+            Identity::Visitor => body.next_elsewhere(),
             Identity::Child(origin, spawned) => {
                 let own = self.own.get_or_init(|| Arc::new(origin.id()));
                 Origin {
@@ -474,7 +481,7 @@ fn origin_in_child(scope: &Scope, body: &Spawned) -> Origin {
     // SAFETY: by the invariant of `CURRENT`.
     let task = unsafe { CURRENT.get().as_ref() };
     match task {
-        Some(task) if ptr::eq(task.scope, scope) && is_innermost(task) => task.spawn(),
+        Some(task) if ptr::eq(task.scope, scope) && is_innermost(task) => task.spawn(body),
         _ => body.next_elsewhere(),
     }
 }

@@ -15,6 +15,7 @@ mod partial;
 mod set;
 mod stretch;
 mod token;
+mod visit;
 
 pub(crate) use batches::Batches;
 pub use cancel::{CancelReason, Cancelled};
@@ -30,6 +31,7 @@ pub(crate) use partial::{Collect, PartialNest};
 pub(crate) use set::{Announcement, Set};
 pub(crate) use stretch::{Divide, Folding, fold_here, is_inside};
 pub(crate) use token::{Token, Tokens};
+pub(crate) use visit::{Host, with_host};
 
 pub(crate) use crate::engine::seat::Seat;
 pub(crate) use crate::task::record::{Class, Completion, Handle, Payload, Rank};

@@ -15,6 +15,7 @@ use crate::engine::polling;
 use crate::engine::seat::Seat;
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
+use crate::platform::trace;
 use crate::scope::panics::catching;
 use crate::scope::{CancelReason, Scope, Terms, message_of};
 use crate::task::arena::Arena;
@@ -79,8 +80,9 @@ impl<'scope> Nest<'scope, '_> {
     pub(super) fn hold<R>(&self, seat: &Seat, body: impl FnOnce() -> R) -> Result<R, Payload> {
         let scope = &self.scope;
         scope.expose_address();
+        let _span = trace::nursery(|| scope.terms()?.name.as_deref());
         let stage = Stage::body(seat, &scope.node);
-        if !scope.node.is_permitted() {
+        if !seat.prepare(&scope.node) {
             stage.frame.keep_nothing();
         }
         stage.set().occupy(|| {

@@ -60,6 +60,7 @@ type Row = (&'static str, String, &'static str);
 fn nurseries() -> impl IntoIterator<Item = Row> {
     table! {
         Nursery<'static, 'static>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+        Current<'static>: Send Sync Unpin UnwindSafe RefUnwindSafe;
         // Nobody has one by value.
         TryNursery<'static, 'static, u8>: Sync Unpin UnwindSafe RefUnwindSafe;
         // Errors come from several threads, but go to one.

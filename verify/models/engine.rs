@@ -45,6 +45,14 @@ pub(crate) mod core {
 
         pub(crate) fn check_process(&self) {}
 
+        pub(crate) fn name(&self) -> &str {
+            "models"
+        }
+
+        pub(crate) fn has_context(&self) -> bool {
+            false
+        }
+
         pub(crate) fn has_workers(&self) -> bool {
             true
         }

@@ -28,7 +28,7 @@ pub(crate) use stage::{Drained, Stage};
 
 use crate::engine::node::{Node, Part};
 use crate::engine::seat::{Came, Seat};
-use crate::engine::shared::{Run, SlotRef};
+use crate::engine::shared::{Doing, Run, SlotRef};
 use crate::platform::failpoint::{self, Failpoint};
 use crate::task::private::Held;
 use crate::task::record::{Queued, Running};
@@ -149,6 +149,26 @@ impl<'a> Frame<'a> {
     /// Calls `run`, which runs a child of `scope`, in a frame for it.
     #[inline(never)]
     pub(crate) fn around_child<R>(seat: &Seat, scope: &Node, run: impl FnOnce() -> R) -> R {
+        Frame::around(seat, scope, |_| run())
+    }
+
+    /// Calls `f`, which does not unwind, as if it was part of a child of `scope`: see `scope::visit`. The frame keeps
+    /// nothing, because this thread need not come to run it.
+    #[inline(never)]
+    pub(crate) fn around_visitor<R>(seat: &Seat, scope: &Node, f: impl FnOnce() -> R) -> R {
+        let before = seat.slot().doing();
+        seat.slot().set_doing(Doing::Running);
+        let result = Frame::around(seat, scope, |frame| {
+            frame.keep_nothing();
+            f()
+        });
+        seat.slot().set_doing(before);
+        result
+    }
+
+    #[allow(clippy::inline_always, reason = "as if it was written in both places")]
+    #[inline(always)]
+    fn around<R>(seat: &Seat, scope: &Node, run: impl FnOnce(&Frame<'_>) -> R) -> R {
         let is_orderly =
             Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
         let frame = Frame::new(seat, scope, Part::Child, is_orderly);
@@ -156,7 +176,7 @@ impl<'a> Frame<'a> {
             frame.home_of.set(scope);
         }
         let result = frame.enter(|| {
-            let result = run();
+            let result = run(&frame);
             if frame.shown.get() > 0 {
                 frame.take_back_all(scope);
             }
