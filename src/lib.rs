@@ -29,6 +29,10 @@
 //! | let children fail, and get all failures back | [`try_nursery()`] |
 //! | collect results of children that may fail | [`try_gather()`] |
 //! | take the first success | [`race()`], [`race_each`] |
+//! | take whichever child ends first, again and again | [`Nursery::set`], [`ChildSet`] |
+//! | compute for a caller that must not block | [`submit()`], [`Gate`] |
+//! | compute on the pool's threads only | [`Pool::install`], [`PoolBuilder::callers`] |
+//! | move a program from [`std::thread::scope`] | [`thread`] |
 //! | stop after some time or on a signal, limit how many children run at once | [`Options`], [`CancelToken`] |
 //! | clean up although the nursery is cancelled | [`shield()`] |
 //! | use other threads than the shared ones | [`Pool`] |
