@@ -5,13 +5,15 @@ mod everything;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use common::watched;
 use hatchery::Pool;
 
 #[test]
 fn the_programs_of_the_corpus_do_what_they_may() {
-    let [one, two] = [1, 2].map(|threads| Pool::builder().threads(threads).build().unwrap());
+    let build = |threads| Arc::new(Pool::builder().threads(threads).build().unwrap());
+    let [one, two] = [1, 2].map(build);
     // Other packages of this repository run these tests, too.
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let corpus = |package: &Path| fs::read_dir(package.join("verify/fuzzing/corpus/programs"));

@@ -10,6 +10,7 @@ mod failed;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::env;
+use std::sync::Arc;
 
 use common::{REFUSED_STACK, doing, note_failure, seeded, watched_in};
 use hatchery::Pool;
@@ -31,7 +32,7 @@ const REPEATS: usize = 50;
 
 /// Pools of many sizes, one whose threads are all refused, and one whose children that may block have
 /// no threads of their own. And whether threads can replace those that wait.
-fn pools() -> Vec<(&'static str, Pool, bool)> {
+fn pools() -> Vec<(&'static str, Arc<Pool>, bool)> {
     let sized = |threads| Pool::builder().threads(threads);
     let builders = [
         ("w0", sized(2).stack_size(REFUSED_STACK)),
@@ -48,18 +49,24 @@ fn pools() -> Vec<(&'static str, Pool, bool)> {
     let build = |(name, builder): (&'static str, hatchery::PoolBuilder)| {
         let pool = builder.name(name).build();
         let is_limited = name == "w0" || name.ends_with("no side threads");
-        (name, pool.expect("a valid configuration"), !is_limited)
+        let pool = Arc::new(pool.expect("a valid configuration"));
+        (name, pool, !is_limited)
     };
     builders.map(build).into()
 }
 
-fn check(pools: &[(&str, Pool, bool)], bytes: &[u8], repeats: usize) -> Result<(), TestCaseError> {
+fn check(
+    pools: &[(&str, Arc<Pool>, bool)],
+    bytes: &[u8],
+    repeats: usize,
+) -> Result<(), TestCaseError> {
     let mut program = everything::program(bytes);
     doing(hex(bytes));
     let may_wait = program.may_wait;
     for (nth, (name, pool, has_spares)) in pools.iter().enumerate() {
         let (_, other, other_has) = &pools[(nth + 2) % pools.len()];
-        program.may_wait = may_wait && *has_spares && *other_has;
+        program.may_block = *has_spares && *other_has;
+        program.may_wait = may_wait && program.may_block;
         for _ in 0..repeats {
             let result = everything::check(pool, other, &program);
             result.map_err(|wrong| TestCaseError::fail(format!("on {name}, {wrong}")))?;
@@ -89,7 +96,7 @@ fn programs(count: u32) {
         let source = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
         let mut runner = TestRunner::new_with_rng(config.clone(), source);
         let repeats = Cell::new(1);
-        watched_in(pools.iter().map(|(_, pool, _)| pool), || {
+        watched_in(pools.iter().map(|(_, pool, _)| &**pool), || {
             let result = runner.run(&vec(ANY, 1..BYTES), |bytes| {
                 check(&pools, &bytes, repeats.get())
                     .inspect_err(|wrong| note_failure(wrong, &hex(&bytes), &repeats, REPEATS))
@@ -123,7 +130,7 @@ fn random_programs_of_everything_do_what_they_may() {
 fn programs_that_have_failed_do_not_fail_again() {
     let pools = pools();
     for bytes in failed::programs() {
-        watched_in(pools.iter().map(|(_, pool, _)| pool), || {
+        watched_in(pools.iter().map(|(_, pool, _)| &**pool), || {
             let result = check(&pools, &bytes, REPEATS);
             result.unwrap_or_else(|wrong| panic!("{}: {wrong}", hex(&bytes)));
         });
@@ -139,7 +146,7 @@ fn how_many_random_programs_fail() {
     let pools = pools();
     let mut rng = seeded("how_many");
     let mut laws = BTreeMap::<String, u32>::new();
-    watched_in(pools.iter().map(|(_, pool, _)| pool), || {
+    watched_in(pools.iter().map(|(_, pool, _)| &**pool), || {
         for _ in 0..count {
             let mut bytes = [0; BYTES];
             rng.fill(&mut bytes);

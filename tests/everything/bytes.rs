@@ -3,6 +3,7 @@
 //! Any bytes are a program, and when they are used up all that follows is the simplest there is: so
 //! fewer and smaller bytes are smaller programs, for whoever makes a failing one small.
 
+use crate::everything::job::{Job, Lot, Way, Whose};
 use crate::everything::program::{
     Bombs, Deadline, End, Fate, How, Input, Kind, Loop, Nest, Program, Step, TOKENS, Task, Terms,
     Then, Verb,
@@ -23,6 +24,8 @@ pub(crate) fn program(bytes: &[u8]) -> Program {
         has_loops: false,
         has_buffers: false,
         has_waits: false,
+        has_jobs: false,
+        is_in_job: false,
     };
     reader.program()
 }
@@ -53,6 +56,9 @@ struct Reader<'b> {
     /// Whether tasks may wait and not say so. Under a limit they might wait for each other, and in most programs
     /// they do not, as it takes long.
     has_waits: bool,
+    /// Whether tasks may submit jobs.
+    has_jobs: bool,
+    is_in_job: bool,
 }
 
 impl Reader<'_> {
@@ -89,12 +95,15 @@ impl Reader<'_> {
         self.has_loops = count >= 128;
         self.has_buffers = count % 128 >= 64;
         self.has_waits = count % 16 == 15 && self.moods & Mood::Limits as u8 == 0;
+        self.has_jobs = count % 4 == 1;
         let count = [1, 1, 1, 1, 2, 3][usize::from(count) % 6];
         let program = Program {
             roots: (0..count).map(|_| self.nest(true)).collect(),
             tokens,
             switched,
             may_wait: self.has_waits,
+            may_block: true,
+            ends_early: self.has_jobs && self.chance(2),
             tasks: 0,
             nests: 0,
         };
@@ -159,6 +168,51 @@ impl Reader<'_> {
             terms,
             tasks,
             then: self.then(),
+        }
+    }
+
+    /// Whether both a task that is made now, and what it submits there, may be on the pool that ends.
+    fn may_be_on_ending(&self, whose: Whose) -> bool {
+        self.is_in_job && matches!(whose, Whose::Own | Whose::Ending)
+    }
+
+    fn job(&mut self) -> Job {
+        let way = self.pick([Way::Plain, Way::Plain, Way::Gate, Way::Line, Way::Install]);
+        let whose = self.pick([Whose::Own, Whose::First, Whose::Other, Whose::Ending]);
+        let is_cancelled = self.if_in(Mood::Cancels, 3);
+        let lot = self.pick([
+            Lot::Joined,
+            Lot::Awaited,
+            Lot::Dropped,
+            Lot::Detached,
+            Lot::Polled,
+        ]);
+        let is_late = self.chance(2);
+        let (way, lot, is_late) = match (way, lot) {
+            // A pool that ends starts no threads in place of those that block, so nobody might run what its own
+            // threads wait for.
+            (Way::Install, _) if self.may_be_on_ending(whose) => (Way::Plain, Lot::Joined, is_late),
+            (_, Lot::Awaited) if self.may_be_on_ending(whose) => (way, Lot::Polled, is_late),
+            (Way::Install, _) => (way, Lot::Joined, false),
+            _ => (way, lot, is_late),
+        };
+        // A job may have a place at the gate, and would wait for itself.
+        let way = if way == Way::Line && self.is_in_job {
+            Way::Gate
+        } else {
+            way
+        };
+        self.left = self.left.saturating_sub(1);
+        let is_inside = std::mem::replace(&mut self.is_in_job, true);
+        let nest = self.nest(true);
+        self.is_in_job = is_inside;
+        Job {
+            nest,
+            way,
+            whose,
+            is_cancelled,
+            lot,
+            is_late,
         }
     }
 
@@ -243,6 +297,9 @@ impl Reader<'_> {
         let most = if self.left == 0 { 4 } else { 16 };
         match self.below(most) {
             0 | 3 | 14 | 15 if self.has_waits => Step::Wait(self.below(3)),
+            0 | 13 | 14 if self.has_jobs && self.left > 0 && self.depth < DEPTH => {
+                Step::Submit(self.job())
+            }
             0 => Step::Yield,
             1 => match self.chance(2) {
                 false => Step::Ask(None, self.then()),

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::everything::jobs::JobFacts;
 use crate::everything::program::{Deadline, Kind, Nest, Program, Task};
 use crate::everything::seen::{Answer, Got, Outcome, Raw, Seen, Thrown};
 use crate::everything::world::{Entry, NOWHERE, Opened, Time, What, World};
@@ -74,16 +75,19 @@ pub(crate) struct Facts<'p> {
     pub(crate) switches: Vec<Vec<bool>>,
     /// When the clock was moved, from and to.
     forwards: Vec<(Time, Time)>,
+    /// By their nurseries.
+    pub(super) jobs: Vec<JobFacts>,
 }
 
 impl<'p> Facts<'p> {
-    pub(crate) fn of(world: &World<'p>) -> Self {
-        let program = world.program;
+    pub(crate) fn of(world: &'p World) -> Self {
+        let program = &world.program;
         let mut facts = Self {
             tasks: tasks(program),
             nests: nests(program, world),
             switches: program.tokens.map(|_| Vec::new()).into(),
             forwards: Vec::new(),
+            jobs: (0..program.nests).map(|_| JobFacts::default()).collect(),
         };
         for (id, accounts) in world.books.tasks.iter().enumerate() {
             let task = &mut facts.tasks[id];
@@ -168,6 +172,7 @@ impl<'p> Facts<'p> {
                 self.switch(*token, from, to);
             }
             What::Forwarded => self.forwards.push((from, to)),
+            What::Job { nest, deed } => self.read_deed((from, to), *nest, deed),
         }
     }
 
@@ -180,7 +185,7 @@ impl<'p> Facts<'p> {
         }
     }
 
-    fn add_causes(&mut self, world: &World<'_>) {
+    fn add_causes(&mut self, world: &World) {
         let tokens = world.program.tokens;
         for (token, _) in tokens.iter().enumerate().filter(|(_, on)| **on) {
             self.switch(token, 0, 0);
@@ -191,7 +196,10 @@ impl<'p> Facts<'p> {
             match nest.nest.terms.deadline {
                 Some(Deadline::Passed) => (nest.maybe, nest.certain) = (0, 0),
                 Some(Deadline::After(hours)) => {
-                    let since = self.forwards.iter().filter(|(_, to)| *to > opened.from);
+                    // That of a job counts from when it was submitted.
+                    let submitted = self.jobs[nest.nest.id].submitted;
+                    let begun = submitted.map_or(opened.from, |(from, _)| from);
+                    let since = self.forwards.iter().filter(|(_, to)| *to > begun);
                     let hours = usize::try_from(hours).expect("few");
                     if let Some((from, _)) = since.clone().nth(hours - 1) {
                         nest.maybe = nest.maybe.min(*from);
@@ -276,7 +284,7 @@ impl<'p> Facts<'p> {
     }
 }
 
-fn nests<'p>(program: &'p Program, world: &World<'p>) -> Vec<NestFacts<'p>> {
+fn nests<'p>(program: &'p Program, world: &World) -> Vec<NestFacts<'p>> {
     let mut nests = Vec::new();
     program.each_nest(&mut |nest| {
         let track = &world.nests[nest.id];

@@ -122,6 +122,10 @@ pub(crate) struct Value {
 }
 
 impl Value {
+    pub(crate) fn look(&self) -> (usize, u64) {
+        (self.ticket.task, self.sum)
+    }
+
     pub(crate) fn taken(self) -> (usize, u64) {
         (self.ticket.taken(), self.sum)
     }

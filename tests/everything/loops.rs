@@ -40,7 +40,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
         };
         let of = match terms {
             _ if terms == Terms::default() => Of::Nobody,
-            _ if terms == only_elsewhere => Of::Pool(world.other),
+            _ if terms == only_elsewhere => Of::Pool(&world.other),
             _ => Of::Options(world.options(nest, false)),
         };
         let run = |(task, mut cell, capture): Filled<'w, '_>| {

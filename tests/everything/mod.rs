@@ -8,6 +8,8 @@ mod bytes;
 mod cells;
 mod each;
 mod facts;
+mod job;
+mod jobs;
 mod ledger;
 mod loops;
 mod open;
@@ -19,11 +21,14 @@ mod seen;
 mod serial;
 mod stack;
 mod steps;
+mod submit;
 #[cfg(hatchery_shuttle)]
 mod tamed;
 mod threads;
 mod virtual_time;
 mod world;
+
+use std::sync::Arc;
 
 use hatchery::Pool;
 
@@ -34,9 +39,9 @@ pub(crate) use self::tamed::tamed;
 
 /// Runs a program on the pool, parts of it perhaps on the other one, and holds what happened against
 /// the laws. Afterwards the pool has to be as good as new.
-pub(crate) fn check(pool: &Pool, other: &Pool, program: &Program) -> Result<(), String> {
+pub(crate) fn check(pool: &Arc<Pool>, other: &Arc<Pool>, program: &Program) -> Result<(), String> {
     let _alone = virtual_time::alone(program);
-    let world = run::run(pool, other, program);
+    let world = run::run(pool, other, program)?;
     oracle::check(&world)?;
     probe(pool)
 }

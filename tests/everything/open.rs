@@ -4,7 +4,7 @@ use std::any::Any as Anything;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
-use hatchery::{Failure, Failures};
+use hatchery::{Failure, Failures, Options};
 
 use crate::everything::cells::{Cells, ENDED, STARTED};
 use crate::everything::ledger::{Fault, Value};
@@ -15,28 +15,40 @@ use crate::everything::stack::{self, Role};
 use crate::everything::steps::{Stop, mix, of_error};
 use crate::everything::world::{NOWHERE, Opened, World};
 
+/// What a nursery has returned.
+pub(crate) type Returned = Result<Vec<Ended>, Failures<Fault>>;
+
 /// What a nursery has returned, or thrown.
-type Came = thread::Result<Result<Vec<Ended>, Failures<Fault>>>;
+pub(crate) type Came = thread::Result<Returned>;
 
 /// Opens an outermost nursery.
-pub(crate) fn root<'w>(world: &'w World<'w>, nest: &'w Nest) {
+pub(crate) fn root<'w>(world: &'w World, nest: &'w Nest) {
     let opening = Opening::new(world, nest, NOWHERE);
     let mut cells = vec![0; world.program.tasks];
-    let came = with_body(world, nest, None, &mut cells);
+    let came = with_body(world, nest, None, &world.options(nest, true), &mut cells);
     let (outcome, _) = take(came, nest, Then::Handle);
     opening.end(None, outcome, cells);
 }
 
+/// Opens the nursery of a job, inside the job's own one.
+pub(crate) fn job(world: &World, nest: &Nest) -> Came {
+    let opening = Opening::new(world, nest, NOWHERE);
+    let mut cells = vec![0; world.program.tasks];
+    let came = with_body(world, nest, None, &world.options(nest, false), &mut cells);
+    opening.end(None, look(&came, nest), cells);
+    came
+}
+
 /// A nursery that is being opened.
 struct Opening<'w> {
-    world: &'w World<'w>,
+    world: &'w World,
     nest: &'w Nest,
     from: u64,
     guard: stack::Guard<'w>,
 }
 
 impl<'w> Opening<'w> {
-    fn new(world: &'w World<'w>, nest: &'w Nest, parent: usize) -> Self {
+    fn new(world: &'w World, nest: &'w Nest, parent: usize) -> Self {
         set_parent(world, nest.id, parent);
         Self {
             world,
@@ -62,12 +74,12 @@ impl<'w> Opening<'w> {
 
 /// A nursery whose body spawns the rest.
 fn with_body<'w>(
-    world: &'w World<'w>,
+    world: &'w World,
     nest: &'w Nest,
     outer: Option<&dyn Outer<'w>>,
+    options: &Options,
     cells: &mut [u64],
 ) -> Came {
-    let options = world.options(nest, outer.is_none());
     let cells = Cells::new(cells);
     let own_id = nest.id;
     let body = &nest.tasks[0];
@@ -109,22 +121,16 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
         let opening = Opening::new(world, nest, self.innermost);
         let mut cells = vec![0; world.program.tasks];
         let came = match nest.kind.has_body() {
-            true => with_body(world, nest, Some(&self), &mut cells),
+            true => {
+                let options = world.options(nest, false);
+                with_body(world, nest, Some(&self), &options, &mut cells)
+            }
             false => catch_unwind(AssertUnwindSafe(|| self.without_body(nest, &mut cells))),
         };
         let (outcome, goes_on) = take(came, nest, nest.then);
         let told = told(nest, &outcome);
         opening.end(Some(task.id), outcome, cells);
-        match goes_on {
-            GoesOn::Nothing => Ok(told),
-            GoesOn::Failure => Err((Failure::from(world.fault(task)), Raw::Error)),
-            GoesOn::Failures(failures) => {
-                let failure = Failure::from(failures);
-                let seen = Seen::look(&failure);
-                Err((failure, Raw::Passed(seen)))
-            }
-            GoesOn::Panic(payload) => resume_unwind(payload),
-        }
+        goes_on.with(world, task, told)
     }
 
     /// One into which nobody else spawns. Who runs in it spawns into those around it.
@@ -135,7 +141,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
     ) -> Result<Vec<Ended>, Failures<Fault>> {
         let world = self.world;
         let options = world.options(nest, false);
-        let pool = nest.terms.is_elsewhere.then_some(world.other);
+        let pool = nest.terms.is_elsewhere.then_some(&world.other);
         let guest = Place {
             innermost: nest.id,
             role: match nest.kind.is_unskipped() {
@@ -217,7 +223,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
 }
 
 /// What becomes of the task that has opened it.
-enum GoesOn {
+pub(crate) enum GoesOn {
     Nothing,
     /// It fails, with an error of its own.
     Failure,
@@ -225,7 +231,42 @@ enum GoesOn {
     Panic(Box<dyn Anything + Send>),
 }
 
-fn take(came: Came, nest: &Nest, then: Then) -> (Outcome, GoesOn) {
+impl GoesOn {
+    pub(crate) fn with(self, world: &World, task: &Task, told: u64) -> Result<u64, Stop> {
+        match self {
+            Self::Nothing => Ok(told),
+            Self::Failure => Err((Failure::from(world.fault(task)), Raw::Error)),
+            Self::Failures(failures) => {
+                let failure = Failure::from(failures);
+                let seen = Seen::look(&failure);
+                Err((failure, Raw::Passed(seen)))
+            }
+            Self::Panic(payload) => resume_unwind(payload),
+        }
+    }
+}
+
+/// What somebody else will be told who has not taken it yet.
+fn look(came: &Came, nest: &Nest) -> Outcome {
+    match came {
+        Ok(Ok(values)) if !nest.kind.is_total() => {
+            let mut values = values.iter().flatten().map(Value::look);
+            let (task, sum) = values.next().expect("one value");
+            Outcome::Value(task, sum)
+        }
+        Ok(Ok(results)) => {
+            let look = |result: &Ended| result.as_ref().map(Value::look).map_err(Seen::look);
+            Outcome::Results(results.iter().map(look).collect())
+        }
+        Ok(Err(failures)) => {
+            let (failed, late) = look_both(failures);
+            Outcome::Failed(failed, late)
+        }
+        Err(payload) => Outcome::Raised(Thrown::look(&**payload)),
+    }
+}
+
+pub(crate) fn take(came: Came, nest: &Nest, then: Then) -> (Outcome, GoesOn) {
     match came {
         Ok(Ok(values)) if !nest.kind.is_total() => {
             let mut values = values.into_iter().flatten().map(Value::taken);

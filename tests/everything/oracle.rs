@@ -28,12 +28,12 @@ macro_rules! ensure {
 pub(super) use ensure;
 
 /// Holds a run against the laws.
-pub(crate) fn check(world: &World<'_>) -> Result<(), Wrong> {
+pub(crate) fn check(world: &World) -> Result<(), Wrong> {
     if let Some(wrong) = world.wrong.lock().unwrap().first() {
         return Err(wrong.clone());
     }
     let facts = Facts::of(world);
-    let leaks = forgets(world.program);
+    let leaks = forgets(&world.program);
     for (task, accounts) in facts.tasks.iter().zip(&world.books.tasks) {
         check_ledger(task, accounts, leaks)?;
         facts.check_life(task, accounts)?;
@@ -50,7 +50,8 @@ pub(crate) fn check(world: &World<'_>) -> Result<(), Wrong> {
         let is_right = first == usize::from(is_any);
         ensure!("X1", is_right, "token {token}: {switches:?}");
     }
-    if let Some(sums) = serial::sums(world.program) {
+    facts.check_jobs(world)?;
+    if let Some(sums) = serial::sums(&world.program) {
         for (root, expected) in world.program.roots.iter().zip(sums) {
             let outcome = facts.nests[root.id].outcome();
             let told = outcome.map(|outcome| open::told(root, outcome));

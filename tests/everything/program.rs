@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::everything::job::Job;
+
 /// Tokens that nurseries may heed, and tasks switch on.
 pub(crate) const TOKENS: usize = 2;
 
@@ -15,6 +17,10 @@ pub(crate) struct Program {
     pub(crate) switched: Option<usize>,
     /// Whether tasks may wait and not say so. That needs pools whose threads can be replaced.
     pub(crate) may_wait: bool,
+    /// Whether threads may block until jobs end that others have to run. That needs the same.
+    pub(crate) may_block: bool,
+    /// Whether the pool that ends does so while tasks run.
+    pub(crate) ends_early: bool,
     pub(crate) tasks: usize,
     pub(crate) nests: usize,
 }
@@ -61,6 +67,7 @@ pub(crate) enum Step {
     /// Cancels a token.
     Switch(usize),
     Nest(Nest),
+    Submit(Job),
     /// Blocks in place, and does that meanwhile.
     Block(Vec<Step>),
     /// Waits by a channel, and does not say so, until a child of the task's has ended or was dropped unrun: its
@@ -272,6 +279,7 @@ impl Numbers {
                 Step::Spawn(_, _, child, _) => self.task(child),
                 Step::Each(_, _, items, _) => items.iter_mut().for_each(|item| self.task(item)),
                 Step::Nest(nest) => self.nest(nest),
+                Step::Submit(job) => self.nest(&mut job.nest),
                 Step::Block(inner) => self.steps(inner),
                 _ => {}
             }
@@ -319,6 +327,7 @@ impl Task {
             Step::Spawn(_, _, child, _) => child.each_nest(f),
             Step::Each(_, _, items, _) => items.iter().for_each(|item| item.each_nest(f)),
             Step::Nest(nest) => nest.each_nest(&mut |nest| f(nest)),
+            Step::Submit(job) => job.nest.each_nest(&mut |nest| f(nest)),
             _ => {}
         });
     }
@@ -339,7 +348,8 @@ impl fmt::Debug for Nest {
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "tokens {:?}, switched {:?}", self.tokens, self.switched)?;
-        writeln!(f, "{}", if self.may_wait { ", may wait" } else { "" })?;
+        write!(f, "{}", if self.may_wait { ", may wait" } else { "" })?;
+        writeln!(f, "{}", if self.ends_early { ", ends early" } else { "" })?;
         let mut roots = self.roots.iter();
         roots.try_for_each(|root| write_nest(f, root, 0))
     }
@@ -392,6 +402,10 @@ fn write_steps(f: &mut fmt::Formatter<'_>, steps: &[Step], depth: usize) -> fmt:
                 items.try_for_each(|item| write_task(f, item, depth + 1))?;
             }
             Step::Nest(nest) => write_nest(f, nest, depth)?,
+            Step::Submit(job) => {
+                writeln!(f, "{indent}{job}")?;
+                write_nest(f, &job.nest, depth + 1)?;
+            }
             Step::Block(inner) => {
                 writeln!(f, "{indent}block in place")?;
                 write_steps(f, inner, depth + 1)?;

@@ -1,6 +1,7 @@
 //! Runs a program, and has every task write down what happened.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hatchery::{Child, Failure, Nursery, Pool, TryNursery};
@@ -8,34 +9,41 @@ use hatchery::{Child, Failure, Nursery, Pool, TryNursery};
 use crate::everything::cells::{Cells, ENDED, STARTED};
 use crate::everything::ledger::{Fault, Value};
 use crate::everything::open;
-use crate::everything::program::{How, Nest, Program, Task};
+use crate::everything::program::{How, Program, Task};
 use crate::everything::seen::{Answer, Raw, Seen, Thrown, answer};
 use crate::everything::stack::{self, Role};
 use crate::everything::steps::Joins;
+use crate::everything::submit;
 use crate::everything::threads::{self, Main};
 use crate::everything::world::{What, World};
 
 /// Runs the program: each outermost nursery on a thread of its own, the first on this one.
-pub(crate) fn run<'p>(pool: &'p Pool, other: &'p Pool, program: &'p Program) -> World<'p> {
-    let world = World::of(pool, other, program);
-    let Some((first, others)) = program.roots.split_first() else {
-        return world;
+pub(crate) fn run(
+    pool: &Arc<Pool>,
+    other: &Arc<Pool>,
+    program: &Program,
+) -> Result<Arc<World>, String> {
+    let shared = World::of(pool, other, program);
+    let world = &*shared;
+    let Some((first, others)) = world.program.roots.split_first() else {
+        return Ok(shared);
     };
-    let open = |root: &'p Nest| {
-        let world = &world;
-        move || open::root(world, root)
-    };
+    let open = |root| move || open::root(world, root);
     let mut threads: Vec<Main<'_>> = Vec::new();
     threads.extend(others.iter().map(|root| Box::new(open(root)) as Main<'_>));
     if let Some(token) = program.switched {
-        let world = &world;
         threads.push(Box::new(move || {
             let switched = world.switch(token);
             world.outside.lock().unwrap().push(switched);
         }));
     }
+    if program.ends_early {
+        threads.push(Box::new(move || world.end_pool()));
+    }
     threads::all_at_once(open(first), threads);
-    world
+    world.end_pool();
+    submit::wait_for_jobs(&shared)?;
+    Ok(shared)
 }
 
 /// What a task returns, or a join.
@@ -118,7 +126,7 @@ pub(crate) struct Place<'s, 'e, 'o, 'w> {
     /// The innermost nursery of any kind.
     pub(crate) innermost: usize,
     pub(crate) role: Role,
-    pub(crate) world: &'w World<'w>,
+    pub(crate) world: &'w World,
 }
 
 impl Clone for Place<'_, '_, '_, '_> {
@@ -321,6 +329,6 @@ pub(crate) fn side() -> Role {
 }
 
 /// The nursery around another one, from its opening on.
-pub(crate) fn set_parent(world: &World<'_>, nest: usize, parent: usize) {
+pub(crate) fn set_parent(world: &World, nest: usize, parent: usize) {
     world.nests[nest].parent.store(parent, Ordering::SeqCst);
 }

@@ -16,6 +16,7 @@ pub(crate) fn sums(program: &Program) -> Option<Vec<u64>> {
     program.each_step(&mut |step| {
         is_calm &= !matches!(step, Step::Cancel(_) | Step::Switch(_));
     });
+    program.each_job(&mut |job| is_calm &= !(job.is_cancelled && job.lot.is_told()));
     if !is_calm {
         return None;
     }
@@ -130,6 +131,18 @@ impl Serial {
                     told.try_fold(0, |sum, told| Ok(mix(sum, self.told(told, then)?)))
                 }
                 Step::Nest(nest) => self.nest(nest)?,
+                Step::Submit(job) => {
+                    let told = match job.lot.is_told() {
+                        true => Self::default().nest(&job.nest)?,
+                        false => Ok(0),
+                    };
+                    if job.is_late {
+                        // What goes on is an error of the task's own.
+                        last.push((told, Then::Pass));
+                        continue;
+                    }
+                    told
+                }
                 Step::Block(inner) => match self.steps(inner, sum, last)? {
                     Ok(()) => continue,
                     Err(at) => return Some(Err(at)),

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
 
+use crate::everything::job::Job;
 use crate::everything::threads;
 use crate::everything::world::World;
 
@@ -24,6 +25,8 @@ enum Mark {
     /// A side of a fork waits for a child of that nursery. The second side may run as part of the body
     /// that has forked, and a body that waits for a child runs others as well.
     Help(usize),
+    /// What is waited for runs elsewhere.
+    Nothing,
 }
 
 threads::thread_local! {
@@ -36,7 +39,7 @@ fn with_stack<R>(f: impl FnOnce(&mut Vec<Mark>) -> R) -> R {
 
 /// Takes down what it stands for.
 pub(crate) struct Guard<'w> {
-    world: &'w World<'w>,
+    world: &'w World,
     /// The nurseries whose gauges count this.
     counted: Vec<usize>,
     height: usize,
@@ -56,7 +59,7 @@ impl Drop for Guard<'_> {
     }
 }
 
-fn push<'w>(world: &'w World<'w>, mark: Mark, counted: Vec<usize>) -> Guard<'w> {
+fn push<'w>(world: &'w World, mark: Mark, counted: Vec<usize>) -> Guard<'w> {
     with_stack(|stack| {
         let height = stack.len();
         stack.push(mark);
@@ -69,18 +72,43 @@ fn push<'w>(world: &'w World<'w>, mark: Mark, counted: Vec<usize>) -> Guard<'w> 
 }
 
 /// For as long as a nursery is open.
-pub(crate) fn open<'w>(world: &'w World<'w>, nest: usize) -> Guard<'w> {
+pub(crate) fn open<'w>(world: &'w World, nest: usize) -> Guard<'w> {
     push(world, Mark::Nest(nest), Vec::new())
 }
 
 /// For as long as somebody who is not the body of their nursery waits for these children, or spawns
 /// them.
-pub(crate) fn wait<'w>(world: &'w World<'w>, children: RangeInclusive<usize>) -> Guard<'w> {
+pub(crate) fn wait<'w>(world: &'w World, children: RangeInclusive<usize>) -> Guard<'w> {
     push(world, Mark::Wait(children), Vec::new())
 }
 
+/// For as long as somebody may run that job's tasks here, and nothing else.
+pub(crate) fn wait_for_job<'w>(world: &'w World, job: &Job) -> Guard<'w> {
+    wait(world, job.tasks())
+}
+
+/// For as long as nothing may run here.
+pub(crate) fn wait_elsewhere(world: &World) -> Guard<'_> {
+    push(world, Mark::Nothing, Vec::new())
+}
+
+/// Law J1: a job begins where nothing else runs, or where it is waited for. Returns the innermost nursery there.
+pub(crate) fn begin_job(world: &World, task: usize) -> Option<usize> {
+    with_stack(|stack| {
+        match stack.last() {
+            None => {}
+            Some(Mark::Wait(tasks)) if tasks.contains(&task) => {}
+            _ => world.blame(format!("J1: the job of task {task} begins on {stack:?}")),
+        }
+        stack.iter().rev().find_map(|mark| match mark {
+            Mark::Nest(nest) | Mark::Permitted(nest) => Some(*nest),
+            _ => None,
+        })
+    })
+}
+
 /// For as long as a side of a fork waits for a child of that nursery.
-pub(crate) fn help<'w>(world: &'w World<'w>, nest: usize) -> Guard<'w> {
+pub(crate) fn help<'w>(world: &'w World, nest: usize) -> Guard<'w> {
     push(world, Mark::Help(nest), Vec::new())
 }
 
@@ -94,7 +122,7 @@ pub(crate) enum Role {
 }
 
 /// For as long as a task runs.
-pub(crate) fn start<'w>(world: &'w World<'w>, task: usize, nest: usize, role: Role) -> Guard<'w> {
+pub(crate) fn start<'w>(world: &'w World, task: usize, nest: usize, role: Role) -> Guard<'w> {
     let around: Vec<_> = world.outwards(nest).collect();
     let is_in_place = match role {
         Role::Body => true,
@@ -128,7 +156,7 @@ pub(crate) fn start<'w>(world: &'w World<'w>, task: usize, nest: usize, role: Ro
 }
 
 /// Law S2, from the top down to what has been asked for.
-fn check(world: &World<'_>, task: usize, around: &[usize], stack: &[Mark]) {
+fn check(world: &World, task: usize, around: &[usize], stack: &[Mark]) {
     let mut is_on_top = true;
     for mark in stack.iter().rev() {
         match mark {
@@ -143,6 +171,9 @@ fn check(world: &World<'_>, task: usize, around: &[usize], stack: &[Mark]) {
             Mark::Help(nest) if !around.contains(nest) => {
                 let wrong = format!("S2: task {task}, of {around:?}, starts in a wait in {nest}");
                 return world.blame(wrong);
+            }
+            Mark::Nothing => {
+                return world.blame(format!("S2: task {task} starts on a thread that blocks"));
             }
             Mark::Wait(_) | Mark::Help(_) => return,
             Mark::Permitted(_) | Mark::Unpermitted => {}

@@ -12,6 +12,7 @@ use crate::everything::program::{End, Fate, How, Step, Task, Then, Up};
 use crate::everything::run::{Ended, Handle, Outer, Place};
 use crate::everything::seen::{Got, Raw, Seen, Thrown};
 use crate::everything::stack::{self, Role};
+use crate::everything::submit::{Submission, Submitted};
 use crate::everything::world::What;
 use crate::everything::{ledger::Value, threads, virtual_time};
 
@@ -34,8 +35,14 @@ struct Hands<'s, 'w> {
     spawned: Vec<&'w Task>,
     kept: Vec<Handle<'s>>,
     kept_many: Vec<Many<'s>>,
-    last: Vec<(&'w Task, Handle<'s>, Then)>,
+    last: Vec<Last<'s, 'w>>,
     sum: u64,
+}
+
+/// What a task joins at its end, or does otherwise with it.
+pub(crate) enum Last<'s, 'w> {
+    Child(&'w Task, Handle<'s>, Then),
+    Job(Submission<'w>),
 }
 
 /// Takes in what was told, in order.
@@ -58,9 +65,14 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
             sum: task.id as u64,
         };
         self.do_steps(task, &task.steps, &mut hands)?;
-        while let Some((child, handle, then)) = hands.last.pop() {
-            let joins = self.joins(Fate::JoinedLast(then));
-            let told = self.join(task, child, handle, then, joins)?;
+        while let Some(last) = hands.last.pop() {
+            let told = match last {
+                Last::Child(child, handle, then) => {
+                    let joins = self.joins(Fate::JoinedLast(then));
+                    self.join(task, child, handle, then, joins)?
+                }
+                Last::Job(submission) => submission.end()?,
+            };
             hands.sum = mix(hands.sum, told);
         }
         let sum = hands.sum;
@@ -121,6 +133,11 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
                     diary.push(switched);
                 }
                 Step::Nest(nest) => hands.sum = mix(hands.sum, self.open(task, nest)?),
+                Step::Submit(job) => match self.submit(task, job) {
+                    Submitted::Told(told) => hands.sum = mix(hands.sum, told?),
+                    Submitted::Held(held) if job.is_late => hands.last.push(Last::Job(held)),
+                    Submitted::Held(held) => hands.sum = mix(hands.sum, held.end()?),
+                },
                 Step::Block(inner) => {
                     hatchery::block_in_place(|| {
                         threads::yield_now();
@@ -166,7 +183,7 @@ impl<'s, 'e, 'o: 's, 'w: 'o> Place<'s, 'e, 'o, 'w> {
             }
             Fate::JoinedLast(then) => {
                 let handle = self.spawn_noted(task, how, child);
-                hands.last.push((child, handle, then));
+                hands.last.push(Last::Child(child, handle, then));
             }
             fate => {
                 let told = self.spawn_for(task, how, child, self.joins(fate));

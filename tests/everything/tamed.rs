@@ -6,6 +6,7 @@ use crate::everything::program::{Bombs, Nest, Program, Step, Task};
 
 pub(crate) fn tamed(mut program: Program) -> Program {
     program.may_wait = false;
+    program.may_block = false;
     program.roots.iter_mut().for_each(tame_nest);
     program
 }
@@ -26,6 +27,7 @@ fn tame_steps(steps: &mut [Step]) {
             Step::Spawn(_, _, child, _) => tame_task(child),
             Step::Each(_, _, items, _) => items.iter_mut().for_each(tame_task),
             Step::Nest(nest) => tame_nest(nest),
+            Step::Submit(job) => tame_nest(&mut job.nest),
             Step::Block(inner) => tame_steps(inner),
             Step::Forward => *step = Step::Yield,
             _ => {}

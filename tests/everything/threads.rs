@@ -1,11 +1,11 @@
 //! The threads that programs run on: the system's, or in `verify/schedules` those that a scheduler plays.
 
 #[cfg(hatchery_shuttle)]
-pub(crate) use shuttle::thread::{ThreadId, current, yield_now};
+pub(crate) use shuttle::thread::{Thread, ThreadId, current, park, yield_now};
 #[cfg(hatchery_shuttle)]
 pub(crate) use shuttle::thread_local;
 #[cfg(not(hatchery_shuttle))]
-pub(crate) use std::thread::{ThreadId, current, yield_now};
+pub(crate) use std::thread::{Thread, ThreadId, current, park, yield_now};
 #[cfg(not(hatchery_shuttle))]
 pub(crate) use std::thread_local;
 

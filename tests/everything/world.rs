@@ -6,11 +6,13 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use hatchery::{CancelToken, OnFailure, Options, Pool};
+use hatchery::{CancelToken, Gate, OnFailure, Options, Pool};
 
+use crate::everything::job::{Job, Whose};
+use crate::everything::jobs::Deed;
 use crate::everything::ledger::{Accounts, Books, Fault, Payload, Ticket, Value, Which};
 use crate::everything::program::{Deadline, Nest, Program, Task};
 use crate::everything::seen::{Answer, Got, Outcome, Raw};
@@ -63,6 +65,10 @@ pub(crate) enum What {
     },
     /// The clock was moved by an hour.
     Forwarded,
+    Job {
+        nest: usize,
+        deed: Deed,
+    },
 }
 
 /// What is known of a nursery.
@@ -70,6 +76,8 @@ pub(crate) enum What {
 pub(crate) struct NestTrack {
     /// The innermost nursery of the task that has opened it.
     pub(crate) parent: AtomicUsize,
+    /// If it is that of a job: the innermost nursery of the task that runs it while it waits for it.
+    pub(crate) waits_in: AtomicUsize,
     /// Threads that run something of it now, if it is limited.
     pub(crate) gauge: AtomicUsize,
     pub(crate) opened: Mutex<Option<Opened>>,
@@ -86,11 +94,41 @@ pub(crate) struct Opened {
     pub(crate) cells: Vec<u64>,
 }
 
+/// How many jobs may be inside the gate.
+pub(crate) const GATE: usize = 2;
+
+fn on(pool: &Pool) -> Options {
+    Options::new().pool(pool)
+}
+
+/// A pool for this program alone.
+fn ending(program: &Program) -> Pool {
+    let mut pool = Pool::builder()
+        .threads(1 + program.tasks % 2)
+        .name("ending");
+    if !program.may_block {
+        pool = pool.blocking_threads(0).spare_threads(0);
+    }
+    pool.build().expect("a valid configuration")
+}
+
 /// One run.
-pub(crate) struct World<'p> {
-    pub(crate) program: &'p Program,
-    pub(crate) pool: &'p Pool,
-    pub(crate) other: &'p Pool,
+pub(crate) struct World {
+    me: Weak<World>,
+    pub(crate) program: Program,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) other: Arc<Pool>,
+    /// The pool that ends, if the program has jobs for it.
+    ending: Mutex<Option<Pool>>,
+    /// They name it.
+    ending_options: Options,
+    /// When its end began, and when it was over.
+    pub(crate) ended: Mutex<Option<(Time, Time)>>,
+    pub(crate) gate: Gate,
+    /// Jobs that run inside the gate.
+    pub(crate) at_gate: AtomicUsize,
+    /// How often jobs have begun, by their nurseries.
+    pub(crate) begun: Vec<AtomicUsize>,
     pub(crate) diaries: Vec<Mutex<Vec<Entry>>>,
     pub(crate) books: Arc<Books>,
     pub(crate) nests: Vec<NestTrack>,
@@ -104,19 +142,30 @@ pub(crate) struct World<'p> {
     pub(crate) wrong: Mutex<Vec<String>>,
 }
 
-impl<'p> World<'p> {
-    pub(crate) fn of(pool: &'p Pool, other: &'p Pool, program: &'p Program) -> Self {
+impl World {
+    pub(crate) fn of(pool: &Arc<Pool>, other: &Arc<Pool>, program: &Program) -> Arc<Self> {
         let nest = || NestTrack {
             parent: AtomicUsize::new(NOWHERE),
+            waits_in: AtomicUsize::new(NOWHERE),
             gauge: AtomicUsize::new(0),
             opened: Mutex::new(None),
         };
         let mut limits = vec![None; program.nests];
         program.each_nest(&mut |nest| limits[nest.id] = nest.terms.limit);
-        let world = Self {
-            program,
-            pool,
-            other,
+        let mut has_ending = false;
+        program.each_job(&mut |job| has_ending |= job.whose == Whose::Ending);
+        let ending = has_ending.then(|| ending(program));
+        let world = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            program: program.clone(),
+            pool: Arc::clone(pool),
+            other: Arc::clone(other),
+            ending_options: on(ending.as_ref().unwrap_or(pool)),
+            ending: Mutex::new(ending),
+            ended: Mutex::default(),
+            gate: Gate::new(GATE),
+            at_gate: AtomicUsize::new(0),
+            begun: (0..program.nests).map(|_| AtomicUsize::new(0)).collect(),
             diaries: (0..program.tasks).map(|_| Mutex::default()).collect(),
             books: Arc::new(Books {
                 clock: AtomicU64::new(1),
@@ -128,7 +177,7 @@ impl<'p> World<'p> {
             ends: (0..program.tasks).map(|_| Mutex::default()).collect(),
             outside: Mutex::default(),
             wrong: Mutex::default(),
-        };
+        });
         for (token, is_on) in world.tokens.iter().zip(program.tokens) {
             if is_on {
                 token.cancel();
@@ -158,6 +207,21 @@ impl<'p> World<'p> {
         }
     }
 
+    /// For what may outlive the thread that has it.
+    pub(crate) fn shared(&self) -> Arc<Self> {
+        self.me.upgrade().expect("whoever runs the program has it")
+    }
+
+    /// Ends the pool that ends, if it has not ended; waits until all of its jobs have.
+    pub(crate) fn end_pool(&self) {
+        let pool = self.ending.lock().unwrap().take();
+        if let Some(pool) = pool {
+            let from = self.now();
+            pool.shutdown();
+            *self.ended.lock().unwrap() = Some((from, self.now()));
+        }
+    }
+
     pub(crate) fn blame(&self, wrong: String) {
         self.wrong.lock().unwrap().push(wrong);
     }
@@ -179,10 +243,12 @@ impl<'p> World<'p> {
         }
     }
 
-    /// A nursery, and those around it.
+    /// A nursery, and those around it; around that of a job are those in which a task waits that runs it itself.
     pub(crate) fn outwards(&self, nest: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(Some(nest), |nest| {
-            Some(self.nests[*nest].parent.load(Ordering::SeqCst)).filter(|nest| *nest != NOWHERE)
+            let track = &self.nests[*nest];
+            let around = [&track.parent, &track.waits_in].map(|of| of.load(Ordering::SeqCst));
+            around.into_iter().find(|nest| *nest != NOWHERE)
         })
     }
 
@@ -221,13 +287,31 @@ impl<'p> World<'p> {
     }
 
     pub(crate) fn options(&self, nest: &Nest, is_root: bool) -> Options {
+        self.terms(
+            nest,
+            match (nest.terms.is_elsewhere, is_root) {
+                (true, _) => on(&self.other),
+                (false, true) => on(&self.pool),
+                (false, false) => Options::new(),
+            },
+        )
+    }
+
+    /// Those of a job's own nursery, in which that of the program is opened.
+    pub(crate) fn job_options(&self, job: &Job) -> Options {
+        self.terms(
+            &job.nest,
+            match job.whose {
+                Whose::Own => Options::new(),
+                Whose::First => on(&self.pool),
+                Whose::Other => on(&self.other),
+                Whose::Ending => self.ending_options.clone(),
+            },
+        )
+    }
+
+    fn terms(&self, nest: &Nest, mut options: Options) -> Options {
         let terms = nest.terms;
-        let mut options = Options::new();
-        if terms.is_elsewhere {
-            options = options.pool(self.other);
-        } else if is_root {
-            options = options.pool(self.pool);
-        }
         if terms.continues {
             options = options.on_failure(OnFailure::Continue);
         }

@@ -4,18 +4,18 @@
 #[path = "../../../tests/everything/mod.rs"]
 mod everything;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use hatchery::Pool;
 use libfuzzer_sys::fuzz_target;
 
 /// They outlive the runs, and what they keep is no leak.
-fn pools() -> &'static [Pool; 3] {
-    static POOLS: OnceLock<[Pool; 3]> = OnceLock::new();
+fn pools() -> &'static [Arc<Pool>; 3] {
+    static POOLS: OnceLock<[Arc<Pool>; 3]> = OnceLock::new();
     POOLS.get_or_init(|| {
         [1, 2, 4].map(|threads| {
             let pool = Pool::builder().threads(threads).build();
-            pool.expect("a valid configuration")
+            Arc::new(pool.expect("a valid configuration"))
         })
     })
 }

@@ -1,5 +1,7 @@
 //! Random programs of everything under random schedules: see `tests/everything`.
 
+use std::sync::Arc;
+
 use hatchery::Pool;
 use shuttle::rand::{Rng, RngCore, thread_rng};
 
@@ -46,10 +48,10 @@ fn check(bytes: &[u8]) {
 }
 
 /// A small one; often it has no threads but those that compute.
-fn drawn_pool() -> Pool {
+fn drawn_pool() -> Arc<Pool> {
     let mut pool = Pool::builder().threads(thread_rng().gen_range(1..4));
     if thread_rng().r#gen() {
         pool = pool.blocking_threads(0).spare_threads(0);
     }
-    pool.build().expect("a pool")
+    Arc::new(pool.build().expect("a pool"))
 }
