@@ -7,6 +7,7 @@
 //!
 //! Without `HATCHERY_FAULTS=all` it does a random part of this.
 
+mod jobs;
 mod loops;
 mod programs;
 mod threads;

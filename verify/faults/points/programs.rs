@@ -6,6 +6,7 @@
 use std::thread;
 use std::time::Duration;
 
+use super::jobs::{self, jobs};
 use super::loops::{self, loops};
 use super::threads::{claims, naps, parks, refused, retires};
 use super::world::{Value, Why, World, raise};
@@ -32,11 +33,12 @@ const fn program(name: &'static str, run: fn(&World) -> Ending, expected: u64) -
     }
 }
 
-pub(super) const ALL: [Program; 16] = [
+pub(super) const ALL: [Program; 17] = [
     program("flat", flat, 2 * 252),
     program("forks", forks, 64 + 40),
     program("each", each, 3 * 19_900),
     program("loops", loops, loops::EXPECTED),
+    program("jobs", jobs, jobs::EXPECTED),
     program("partial", partial, 2 * 120 + 28),
     program("blocking", blocking, 66 + 10 + 5 + 7),
     program("limited", limited, 2 * 66 + 6),
@@ -58,7 +60,7 @@ pub(super) const ALL: [Program; 16] = [
 ];
 
 /// What a nursery and its nested nurseries have failed of.
-fn reasons<E>(failures: Failures<E>) -> Vec<Why> {
+pub(super) fn reasons<E>(failures: Failures<E>) -> Vec<Why> {
     let of_one = |failure: crate::Failure<E>| match failure.into_kind() {
         // An error of a task that was told of a cancellation is a consequence of it.
         FailureKind::Cancelled(_) | FailureKind::Late(_) => vec![Why::Cancelled],

@@ -71,6 +71,12 @@ fn relock<G>(locked: Result<G, PoisonError<G>>) -> G {
     locked.unwrap_or_else(PoisonError::into_inner)
 }
 
+fn panic_if(is_doomed: &AtomicBool) {
+    if !thread::panicking() && is_doomed.swap(false, Ordering::Relaxed) {
+        raise(Why::Injected);
+    }
+}
+
 /// How far the child is that panics when it is told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -223,9 +229,13 @@ impl World {
 
     /// Called by user code: panics if user code has to.
     pub(super) fn user(&self) {
-        if !thread::panicking() && self.is_doomed.swap(false, Ordering::Relaxed) {
-            raise(Why::Injected);
-        }
+        panic_if(&self.is_doomed);
+    }
+
+    /// The same for user code that borrows nothing.
+    pub(super) fn user_code(&self) -> impl Fn() + Clone + Send + Sync + 'static {
+        let is_doomed = Arc::clone(&self.is_doomed);
+        move || panic_if(&is_doomed)
     }
 
     /// Makes the saboteur panic in this nursery, unless the result is dropped before.

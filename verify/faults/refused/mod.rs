@@ -6,9 +6,9 @@ mod workers;
 
 use std::io::Write;
 use std::panic::resume_unwind;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,31 @@ fn tree(depth: usize) -> usize {
         computes.join() + may_block.join()
     })
 }
+
+/// Has jobs run in every way that may want a thread; counts those that nobody waits for.
+fn submit_to(pool: &Pool, detached: &Arc<AtomicUsize>) {
+    for _ in 0..DETACHED {
+        let detached = Arc::clone(detached);
+        pool.submit(move || detached.fetch_add(1, Ordering::Relaxed))
+            .detach();
+    }
+    let job = pool.submit(|| tree(2));
+    let partial = pool.try_submit(|n| {
+        let child = n.spawn_blocking(|| Ok::<_, ()>(tree(2)));
+        child.join()
+    });
+    let awaited = pool.submit(|| tree(2));
+    while !awaited.is_finished() {
+        thread::yield_now();
+    }
+    assert_eq!(job.join() + awaited.join(), 8);
+    assert!(matches!(partial.join(), Ok(4)));
+    assert_eq!(pool.install(|| tree(2)), 4);
+    drop(pool.submit(|| tree(2)));
+}
+
+/// Jobs that are detached each time.
+const DETACHED: usize = 3;
 
 /// Uses a pool in every way that may want a thread.
 fn work_on(pool: &Pool) {
@@ -91,10 +116,17 @@ fn with_refusals(
     refusals::plan(&prefix, is_refused);
     let pool = builder.name(name).build().unwrap();
     watched(name, || {
+        let detached = Arc::default();
         for _ in 0..3 {
             work_on(&pool);
+            submit_to(&pool, &detached);
         }
         pool.shutdown();
+        assert_eq!(
+            detached.load(Ordering::Relaxed),
+            3 * DETACHED,
+            "jobs are lost"
+        );
     });
     assert!(refusals::end(&prefix) > 0, "threads were asked for");
 }
