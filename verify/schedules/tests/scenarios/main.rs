@@ -27,6 +27,7 @@ mod explore;
 #[path = "../../../../tests/everything/failed.rs"]
 mod failed;
 mod failing;
+mod jobs;
 mod limiting;
 mod plain;
 mod several;
@@ -46,6 +47,7 @@ fn scenarios() -> Vec<Scenario> {
         several::SCENARIOS,
         cancelling::SCENARIOS,
         failing::SCENARIOS,
+        jobs::SCENARIOS,
         drawn::SCENARIOS,
     ];
     all.concat()
