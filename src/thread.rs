@@ -182,7 +182,8 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// ```
     pub fn join(self) -> Result<T> {
         let mut packet = self.child.join();
-        packet.result.take().expect("set by the child")
+        let result = packet.result.take();
+        result.unwrap_or_else(|| unreachable!("set by the child"))
     }
 
     /// Returns whether the child has ended, so that [`join`](Self::join) does not block.

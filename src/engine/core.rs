@@ -399,6 +399,7 @@ impl Core {
     /// Ends the workers and side threads and waits for them, destructors of their thread-locals
     /// included; a caller that is one of them ends later, by itself.
     pub(crate) fn shut_down(&self) {
+        self.end_jobs();
         self.all_threads.close();
         failpoint::reach(Failpoint::ShutdownBegun);
         self.idle.rouse_all(self);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::platform::sync::atomic::{AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Mutex, lock};
+use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
 
 /// A job, as far as the engine knows it.
 pub(crate) trait Job: Send + Sync {
@@ -21,6 +21,8 @@ pub(crate) struct Number(u64);
 /// The jobs of one pool.
 pub(crate) struct Jobs {
     waiting: Mutex<Waiting>,
+    /// Rung when the last job that a worker has taken is over, once there are no more jobs to come.
+    bell: Condvar,
     /// How many are waiting.
     len: AtomicUsize,
     running: AtomicUsize,
@@ -31,12 +33,17 @@ struct Waiting {
     jobs: BTreeMap<Number, Arc<dyn Job>>,
     /// The number of the next job.
     next: u64,
+    /// How many jobs workers have taken that are not over.
+    taken: usize,
+    /// Whether there are no more jobs to come.
+    is_closed: bool,
 }
 
 impl Jobs {
     pub(super) fn new() -> Self {
         Self {
             waiting: Mutex::default(),
+            bell: Condvar::new(),
             len: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
         }
@@ -62,35 +69,65 @@ impl Jobs {
         result
     }
 
-    pub(super) fn push(&self, job: Arc<dyn Job>) -> Number {
+    /// Puts a job into the queue; none if there are no more jobs to come.
+    pub(super) fn push(&self, job: Arc<dyn Job>) -> Option<Number> {
         let mut waiting = lock(&self.waiting);
+        if waiting.is_closed {
+            return None;
+        }
         let number = Number(waiting.next);
         waiting.next += 1;
         waiting.jobs.insert(number, job);
         self.len.store(waiting.jobs.len(), Ordering::Relaxed);
-        number
+        Some(number)
     }
 
-    /// Takes the job that was submitted first.
+    /// Takes the job that was submitted first. When it is over, [`Self::note_over`] is called.
     pub(super) fn take(&self) -> Option<Arc<dyn Job>> {
-        self.take_by(|jobs| jobs.pop_first().map(|(_, job)| job))
+        self.take_by(|waiting| {
+            let (_, job) = waiting.jobs.pop_first()?;
+            waiting.taken += 1;
+            Some(job)
+        })
+    }
+
+    /// Notes that a job is over that was the first in the queue.
+    pub(super) fn note_over(&self) {
+        let mut waiting = lock(&self.waiting);
+        waiting.taken -= 1;
+        if waiting.is_closed {
+            self.bell.notify_all();
+        }
+    }
+
+    /// Lets no more jobs in; if `waits`, waits until none is in the queue, and all are over that workers have taken.
+    pub(super) fn close(&self, waits: bool) {
+        let mut waiting = lock(&self.waiting);
+        waiting.is_closed = true;
+        while waits && (waiting.taken > 0 || !waiting.jobs.is_empty()) {
+            let woken = self.bell.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Takes the job with this number, if it has not begun.
     pub(crate) fn take_back(&self, number: Number) -> Option<Arc<dyn Job>> {
-        self.take_by(|jobs| jobs.remove(&number))
+        self.take_by(|waiting| waiting.jobs.remove(&number))
     }
 
     fn take_by(
         &self,
-        take: impl FnOnce(&mut BTreeMap<Number, Arc<dyn Job>>) -> Option<Arc<dyn Job>>,
+        take: impl FnOnce(&mut Waiting) -> Option<Arc<dyn Job>>,
     ) -> Option<Arc<dyn Job>> {
         if self.waiting() == 0 {
             return None;
         }
         let mut waiting = lock(&self.waiting);
-        let job = take(&mut waiting.jobs)?;
+        let job = take(&mut waiting)?;
         self.len.store(waiting.jobs.len(), Ordering::Relaxed);
+        if waiting.is_closed {
+            self.bell.notify_all();
+        }
         Some(job)
     }
 }

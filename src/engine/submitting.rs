@@ -10,9 +10,13 @@
 //!
 //! No job is lost. A thread that submits one wakes a worker as it would for a stray (`idle`). If there is no
 //! worker, because the pool has ended or the system has refused all threads, the thread takes the job back and runs it.
-//! What is in the queue when the pool's threads have ended is run by the thread that ends the pool.
+//! The thread that ends the pool first waits for the jobs; if it may not, because it may be part of one, it runs what is in
+//! the queue when the pool's threads have ended.
+
+use std::ptr;
 
 use crate::engine::core::Core;
+use crate::engine::frame::Frame;
 use crate::engine::jobs::{Job, Number};
 use crate::engine::seat::Seat;
 use crate::engine::tally::Counter;
@@ -33,7 +37,10 @@ impl Core {
             return None;
         }
         self.start_watchdog();
-        let number = self.jobs.push(Arc::clone(job));
+        let Some(number) = self.jobs.push(Arc::clone(job)) else {
+            job.run();
+            return None;
+        };
         failpoint::reach(Failpoint::JobSubmitted);
         if !self.begin() {
             self.idle.wake_one(&**self);
@@ -67,6 +74,16 @@ impl Core {
         }
     }
 
+    /// Lets no more jobs in, and waits until all are over that were. While they run, threads may still start that they
+    /// need. A thread that has something of the pool on its stack does not wait: it may be part of one of them.
+    pub(super) fn end_jobs(&self) {
+        let is_inside = Frame::with_current(|current| {
+            let mut stack = current.into_iter().flat_map(Frame::stack);
+            stack.any(|frame| ptr::eq(&raw const *frame.seat.core, self))
+        });
+        self.jobs.close(!is_inside);
+    }
+
     /// Runs the jobs that no worker has begun, when the workers have ended.
     pub(super) fn run_what_is_left(&self) {
         // ORDERING: SeqCst fence between the end of the pool and the look at the queue; partner: the fence in `submit`.
@@ -74,6 +91,7 @@ impl Core {
         fence(Ordering::SeqCst);
         while let Some(job) = self.jobs.take() {
             job.run();
+            self.jobs.note_over();
         }
     }
 }
@@ -96,5 +114,9 @@ impl Seat {
         self.tally()[Counter::Jobs].add(1);
         failpoint::reach(Failpoint::JobTaken);
         job.run();
+        // In a process that the job has forked, a thread that is not there may hold the lock.
+        if !self.core.is_orphan() {
+            self.core.jobs.note_over();
+        }
     }
 }

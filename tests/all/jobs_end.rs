@@ -247,3 +247,21 @@ fn j1_without_a_worker_no_job_is_left_that_was_submitted_while_the_pool_was_full
         jobs.into_inner().unwrap().iter().for_each(until_finished);
     });
 }
+
+/// The job waits without joining, so only another thread can run the one behind it.
+#[test]
+fn j4_a_job_may_wait_for_one_behind_it_while_its_pool_ends() {
+    let builder = Pool::builder().threads(1).lend_places(false);
+    let pool = builder.spare_threads(1).build().unwrap();
+    let options = Options::new().pool(&pool);
+    watched(Pool::shared(), || {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let received = pool.submit(move || {
+            options.submit(move || sender.send(7).unwrap()).detach();
+            until_it_ends(&options);
+            hatchery::block_in_place(|| receiver.recv().unwrap())
+        });
+        pool.shutdown();
+        assert_eq!(received.join(), 7);
+    });
+}
