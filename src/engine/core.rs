@@ -357,7 +357,7 @@ impl Core {
     }
 
     /// Starts the watchdog, once, if there is to be one. The pool does without it if it is refused.
-    pub(crate) fn start_watchdog(self: &Arc<Self>) {
+    pub(crate) fn start_watchdog(&self) {
         let Some(watchdog) = self.config.watchdog else {
             return;
         };
@@ -365,7 +365,9 @@ impl Core {
             return;
         }
         self.has_watchdog.get_or_init(|| {
-            let core = Arc::clone(self);
+            let Some(core) = self.me.upgrade() else {
+                return;
+            };
             let main = self.config.mains.watchdog;
             let name = format!("{}-watchdog", self.config.name);
             // Not on a stack of the children's size: it runs none.

@@ -12,6 +12,8 @@
 //! worker, because the pool has ended or the system has refused all threads, the thread takes the job back and runs it.
 //! The thread that ends the pool first waits for the jobs; if it may not, because it may be part of one, it runs what is in
 //! the queue when the pool's threads have ended.
+//!
+//! Models: `models::jobs_*`.
 
 use std::ptr;
 
@@ -30,7 +32,7 @@ const SHARE: u32 = 16;
 
 impl Core {
     /// Has a worker run the job, or runs it here if there is none. Returns the number of the job, if it may be waiting.
-    pub(crate) fn submit(self: &Arc<Self>, job: &Arc<dyn Job>) -> Option<Number> {
+    pub(crate) fn submit(&self, job: &Arc<dyn Job>) -> Option<Number> {
         if self.is_orphan() {
             // A thread that is not here may hold the lock of the queue.
             job.run();
@@ -43,12 +45,12 @@ impl Core {
         };
         failpoint::reach(Failpoint::JobSubmitted);
         if !self.begin() {
-            self.idle.wake_one(&**self);
+            self.idle.wake_one(self);
         }
         self.have_worker();
-        // ORDERING: SeqCst fence between putting the job there and looking whether the pool has ended; partner: the
-        // fence in `run_what_is_left`. Model: `models::jobs_at_the_end`.
-        fence(Ordering::SeqCst);
+        // ORDERING: both ways to wake somebody pass the SeqCst fence of `wake_one`. So it stands between putting the job
+        // there and this look whether the pool has ended; partner: the fence in `run_what_is_left`. Model:
+        // `models::jobs_at_the_end_are_run_if_no_worker_looks`.
         if self.is_shut_down() || !self.has_workers() {
             self.run_job(number);
         }
@@ -86,8 +88,9 @@ impl Core {
 
     /// Runs the jobs that no worker has begun, when the workers have ended.
     pub(super) fn run_what_is_left(&self) {
-        // ORDERING: SeqCst fence between the end of the pool and the look at the queue; partner: the fence in `submit`.
-        // A job that this does not see is run by the thread that submits it. Model: `models::jobs_at_the_end`.
+        // ORDERING: SeqCst fence between the end of the pool and the look at the queue; partner: the fence
+        // in `wake_one`, as `submit` uses it. A job that this does not see is run by the thread that submits it.
+        // Model: `models::jobs_at_the_end_are_run_if_no_worker_looks`.
         fence(Ordering::SeqCst);
         while let Some(job) = self.jobs.take() {
             job.run();
@@ -105,12 +108,12 @@ impl Seat {
     }
 
     /// Takes the job that was submitted first.
-    pub(super) fn take_job(&self) -> Option<Arc<dyn Job>> {
+    pub(crate) fn take_job(&self) -> Option<Arc<dyn Job>> {
         self.core.jobs.take()
     }
 
     /// Runs a job at the bottom of this worker's stack.
-    pub(super) fn run_job(&self, job: &dyn Job) {
+    pub(crate) fn run_job(&self, job: &dyn Job) {
         self.tally()[Counter::Jobs].add(1);
         failpoint::reach(Failpoint::JobTaken);
         job.run();

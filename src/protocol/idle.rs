@@ -337,7 +337,7 @@ impl Idle {
     pub(crate) fn wake_one(&self, field: &impl Field) -> bool {
         loop {
             // ORDERING: SeqCst fence between exposing work and looking for sleepers; partner:
-            // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`.
+            // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`. `Core::submit` relies on it, too.
             fence(Ordering::SeqCst);
             if self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker() {
                 field.watch();

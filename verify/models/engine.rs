@@ -1,6 +1,8 @@
 //! The engine, as far as models know it: nurseries, runs, slots and seats are the real ones. Their pool
 //! starts no threads, and what knows frames is told again by the models.
 
+#[path = "../../src/engine/jobs.rs"]
+pub(crate) mod jobs;
 #[path = "../../src/engine/links.rs"]
 mod links;
 #[path = "../../src/engine/node.rs"]
@@ -13,30 +15,83 @@ pub(crate) mod seat;
 mod share;
 #[path = "../../src/engine/shared.rs"]
 pub(crate) mod shared;
+#[path = "../../src/engine/submitting.rs"]
+mod submitting;
 #[path = "../../src/engine/tally.rs"]
 pub(crate) mod tally;
 
-/// A pool of workers that are there, and stay.
+/// A pool of workers that are there, and stay until its end, or of workers that the system refuses.
 pub(crate) mod core {
+    use loom::thread::JoinHandle;
+
+    use super::jobs::Jobs;
     use super::shared::{Run, Slot};
     use crate::platform::deque::Worker as Deque;
+    use crate::platform::planted;
     use crate::platform::sync::Arc;
-    use crate::platform::sync::atomic::Ordering;
+    use crate::platform::sync::atomic::{AtomicUsize, Ordering};
     use crate::protocol::idle::{Field, Idle};
     use crate::protocol::injector::Injector;
+    use crate::protocol::threads::Threads;
 
     pub(crate) struct Core {
         pub(crate) idle: Idle,
         pub(crate) injector: Injector<Run>,
+        pub(crate) jobs: Jobs,
         pub(crate) slots: Vec<Arc<Slot>>,
+        /// How many workers there may be.
+        threads: usize,
         /// How many of the threads share something at some time, the first ones.
-        pub(crate) sharing: usize,
+        sharing: usize,
+        /// Whether there are jobs at some time.
+        has_jobs: bool,
         pub(crate) roster: Roster,
+        all_threads: Threads<JoinHandle<()>>,
+        /// Whether a worker is started when it is first roused.
+        starts_late: bool,
+        /// How many workers have started, and how many the system has refused.
+        workers_started: AtomicUsize,
+        workers_refused: AtomicUsize,
     }
 
     impl Core {
+        /// A pool with so many places. The workers that have a slot are there.
+        pub(crate) fn new(places: usize, slots: Vec<Arc<Slot>>, sharing: usize) -> Self {
+            Self {
+                idle: Idle::new(places, 0),
+                injector: Injector::new(),
+                jobs: Jobs::new(),
+                threads: places,
+                starts_late: false,
+                workers_started: AtomicUsize::new(slots.len()),
+                slots,
+                sharing,
+                has_jobs: false,
+                roster: Roster,
+                all_threads: Threads::new(),
+                workers_refused: AtomicUsize::new(0),
+            }
+        }
+
+        /// The same, where jobs are submitted.
+        pub(crate) fn with_jobs(self) -> Self {
+            Self {
+                has_jobs: true,
+                ..self
+            }
+        }
+
+        /// The same, whose one worker has not started.
+        pub(crate) fn that_starts_late(self) -> Self {
+            Self {
+                starts_late: true,
+                workers_started: AtomicUsize::new(0),
+                ..self
+            }
+        }
+
         pub(crate) fn threads(&self) -> usize {
-            self.slots.len()
+            self.threads
         }
 
         pub(crate) fn is_orphan(&self) -> bool {
@@ -53,19 +108,67 @@ pub(crate) mod core {
             false
         }
 
+        pub(crate) fn start_watchdog(&self) {}
+
+        #[track_caller]
         pub(crate) fn has_workers(&self) -> bool {
-            true
+            planted::skips()
+                || self.workers_started() > 0
+                || self.workers_refused.load(Ordering::Relaxed) < self.threads
+        }
+
+        #[track_caller]
+        pub(crate) fn workers_started(&self) -> usize {
+            if planted::skips() {
+                // As if somebody else had seen to it.
+                return 1;
+            }
+            self.workers_started.load(Ordering::Relaxed)
+        }
+
+        pub(crate) fn is_over(&self) -> bool {
+            self.is_shut_down()
         }
 
         pub(crate) fn begin(&self) -> bool {
             false
         }
+
+        #[track_caller]
+        pub(crate) fn is_shut_down(&self) -> bool {
+            !planted::skips() && self.all_threads.is_closed()
+        }
+
+        /// Adds a worker that the end of the pool waits for.
+        pub(crate) fn add(&self, worker: JoinHandle<()>) {
+            let is_over = |_: &JoinHandle<()>| false;
+            let added = self.all_threads.start(|| Some(worker), is_over);
+            added.expect("not over yet");
+        }
+
+        /// As the real one.
+        pub(crate) fn shut_down(&self) {
+            self.all_threads.close();
+            self.idle.rouse_all(self);
+            for thread in self.all_threads.take() {
+                thread.join().unwrap();
+            }
+            if !planted::step("what is left at the end is not run") {
+                self.run_what_is_left();
+            }
+        }
     }
 
     impl Field for Core {
+        #[track_caller]
         fn has_visible_work(&self) -> bool {
+            if planted::skips() {
+                return false;
+            }
             let mut sharing = self.slots[..self.sharing].iter();
-            self.injector.len() > 0 || sharing.any(|slot| slot.has_work())
+            self.injector.len() > 0
+                || (self.has_jobs && self.jobs.waiting() > 0)
+                || sharing.any(|slot| slot.has_work())
         }
 
         fn arm_all(&self) {
@@ -73,9 +176,18 @@ pub(crate) mod core {
         }
 
         fn rouse(&self, worker: usize) -> bool {
+            let Some(slot) = self.slots.get(worker) else {
+                if !self.is_over() {
+                    self.workers_refused.fetch_add(1, Ordering::Relaxed);
+                }
+                return false;
+            };
+            if self.starts_late && self.workers_started() == 0 {
+                self.workers_started.fetch_add(1, Ordering::Relaxed);
+            }
             // ORDERING: as in the real one.
-            self.slots[worker].asleep.store(false, Ordering::Release);
-            self.slots[worker].parker.unpark();
+            slot.asleep.store(false, Ordering::Release);
+            slot.parker.unpark();
             true
         }
 

@@ -11,9 +11,11 @@ mod deque;
 mod failures;
 mod foreign;
 mod fork;
+mod gate;
 mod harness;
 mod idle;
 mod injector;
+mod jobs;
 mod lazy;
 mod leapfrog;
 mod limits;
@@ -21,6 +23,7 @@ mod mark;
 mod nursery;
 mod parker;
 mod permits;
+mod promise;
 mod publish;
 mod requests;
 mod roster;
@@ -35,6 +38,7 @@ mod start;
 mod state;
 mod timer;
 mod tree;
+mod woken;
 
 use std::mem::ManuallyDrop;
 

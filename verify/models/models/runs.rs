@@ -15,15 +15,13 @@ use std::ptr;
 use std::sync::Arc;
 
 use super::nursery::Nursery;
-use crate::engine::core::{Core, Roster};
+use crate::engine::core::Core;
 use crate::engine::node::Node;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::{Run, Slot};
 use crate::platform::deque::Worker as Deque;
 use crate::platform::planted;
 use crate::platform::sync::atomic::Ordering;
-use crate::protocol::idle::Idle;
-use crate::protocol::injector::Injector;
 use crate::task::list::{PendingList, is_before};
 use crate::task::record::{Handle, Queued, Running};
 
@@ -49,15 +47,32 @@ impl Pool {
     /// A pool of this many threads that compute, with as many places; the first `sharing` threads share
     /// something.
     pub(super) fn new(threads: usize, sharing: usize) -> Arc<Self> {
+        Self::of(threads, |slots| Core::new(threads, slots, sharing))
+    }
+
+    /// A pool of workers, as many as there are places, where jobs are submitted.
+    pub(super) fn with_jobs(threads: usize) -> Arc<Self> {
+        Self::of(threads, |slots| Core::new(threads, slots, 0).with_jobs())
+    }
+
+    /// A pool of one worker, which has not started, and of a caller that has the only place. Jobs are submitted.
+    pub(super) fn with_jobs_and_a_caller() -> Arc<Self> {
+        let pool = Self::of(1, |slots| {
+            Core::new(1, slots, 0).with_jobs().that_starts_late()
+        });
+        pool.slots[0].asleep.store(true, Ordering::Relaxed);
+        pool.idle.enlist(0);
+        pool
+    }
+
+    fn of(
+        threads: usize,
+        core: impl FnOnce(Vec<crate::platform::sync::Arc<Slot>>) -> Core,
+    ) -> Arc<Self> {
         let deques: Vec<_> = (0..threads).map(|_| Deque::new_lifo()).collect();
         let slot = |deque: &Deque<_>| Slot::new(deque.stealer(), String::new());
-        let core = crate::platform::sync::Arc::new(Core {
-            idle: Idle::new(threads, 0),
-            injector: Injector::new(),
-            slots: deques.iter().map(slot).map(Into::into).collect(),
-            sharing,
-            roster: Roster,
-        });
+        let slots = deques.iter().map(slot).map(Into::into).collect();
+        let core = crate::platform::sync::Arc::new(core(slots));
         (0..threads).for_each(|_| core.idle.take_place_anyway());
         let seat = |(index, deque)| {
             let slot = crate::platform::sync::Arc::clone(&core.slots[index]);
@@ -298,12 +313,17 @@ impl Thread {
 
     /// A worker that has looked everywhere, and sleeps until there is something in one place.
     pub(super) fn sleep_and_work(&self, find: impl Fn(&Self) -> Option<Run>) {
-        self.slot().asleep.store(true, Ordering::Relaxed);
-        self.core.idle.announce(self.index, &*self.core);
+        self.announce();
         self.sleep();
         let run = find(self).expect("roused for it");
         self.core.idle.found(&*self.core);
         self.execute(run);
+    }
+
+    /// As in `worker::work`: a search has found nothing.
+    pub(super) fn announce(&self) {
+        self.slot().asleep.store(true, Ordering::Relaxed);
+        self.core.idle.announce(self.index, &*self.core);
     }
 
     /// As `worker::sleep`.
