@@ -289,6 +289,23 @@ fn s1_everything_completes_whichever_spare_is_refused() {
     println!("refused spares: {cases} cases");
 }
 
+/// Jobs are submitted while a nursery has the only place, so that nobody knows yet that all threads will be refused.
+#[test]
+fn s1_jobs_that_wait_for_a_worker_that_is_refused_are_run() {
+    refusals::plan("jobs-", |_| true);
+    let pool = Pool::builder().threads(1).name("jobs").build().unwrap();
+    watched("jobs", || {
+        let jobs: Vec<_> = pool.nursery(|_| {
+            let jobs = (0..10_000).map(|i| pool.submit(move || crate::nursery(|_| i)));
+            jobs.collect()
+        });
+        assert!(jobs.iter().all(crate::Submitted::is_finished));
+        let sum: usize = jobs.into_iter().map(crate::Submitted::join).sum();
+        assert_eq!(sum, 10_000 * 9_999 / 2);
+    });
+    assert_eq!(refusals::end("jobs-"), 1);
+}
+
 #[test]
 fn a_worker_that_is_refused_leaves_its_place_to_the_others_and_is_tried_again() {
     for k in 0..2 {
