@@ -1,6 +1,7 @@
 //! How a thread comes to a seat, and goes: which seat is this thread's, and which pool its place is in.
 
 use std::cell::{Cell, RefCell};
+use std::ptr;
 use std::rc::Rc;
 use std::task::{Wake, Waker};
 
@@ -184,5 +185,17 @@ impl Seat {
             let near = stack.by_ref().take(LOOKS);
             near.map(|frame| frame.seat).any(|seat| seat.is(self)) || stack.next().is_some()
         })
+    }
+}
+
+impl Core {
+    /// Lets no more jobs in, and waits until all are over that were. While they run, threads may still start that they
+    /// need. A thread that has something of the pool on its stack does not wait: it may be part of one of them.
+    pub(super) fn end_jobs(&self) {
+        let is_inside = Frame::with_current(|current| {
+            let mut stack = current.into_iter().flat_map(Frame::stack);
+            stack.any(|frame| ptr::eq(&raw const *frame.seat.core, self))
+        });
+        self.jobs.close(!is_inside);
     }
 }

@@ -15,10 +15,7 @@
 //!
 //! Models: `models::jobs_*`.
 
-use std::ptr;
-
 use crate::engine::core::Core;
-use crate::engine::frame::Frame;
 use crate::engine::jobs::{Job, Number};
 use crate::engine::seat::Seat;
 use crate::engine::tally::Counter;
@@ -74,16 +71,6 @@ impl Core {
         if let Some(job) = self.jobs.take_back(number) {
             job.run();
         }
-    }
-
-    /// Lets no more jobs in, and waits until all are over that were. While they run, threads may still start that they
-    /// need. A thread that has something of the pool on its stack does not wait: it may be part of one of them.
-    pub(super) fn end_jobs(&self) {
-        let is_inside = Frame::with_current(|current| {
-            let mut stack = current.into_iter().flat_map(Frame::stack);
-            stack.any(|frame| ptr::eq(&raw const *frame.seat.core, self))
-        });
-        self.jobs.close(!is_inside);
     }
 
     /// Runs the jobs that no worker has begun, when the workers have ended.

@@ -28,8 +28,7 @@ impl Seat {
     #[inline(never)]
     fn prepare_specially(&self, scope: &Node) -> bool {
         if let Some(captured) = self.core.capture() {
-            let is_first = scope.rare().context.set(Box::new(captured)).is_ok();
-            debug_assert!(is_first, "a nursery opens once");
+            scope.rare().context.get_or_init(|| Box::new(captured));
         }
         scope.is_permitted()
     }

@@ -36,7 +36,7 @@ pub(crate) fn with_host<R>(f: impl FnOnce(Option<&Host<'_>>) -> R) -> R {
         };
         let process = Process::this();
         let result = f(Some(&host));
-        let told = Told::most_of(host.told.into_inner());
+        let told = Told::most_of(host.told.load(Ordering::Relaxed));
         if process.is_this() && told != Told::Nothing {
             lineage::tell(host.scope, told);
         }

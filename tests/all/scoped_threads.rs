@@ -76,7 +76,7 @@ as_on_threads! {
     fn a_joined_panic_is_the_joiners() {
         thread::scope(|s| {
             let child = s.spawn(|| panic_any(7));
-            let payload = child.join().map(|()| ()).unwrap_err();
+            let payload = child.join().unwrap_err();
             assert_eq!(payload.downcast_ref(), Some(&7));
         });
     }
