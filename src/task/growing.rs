@@ -15,16 +15,21 @@ pub(crate) struct Growing<I, T>(NonNull<Items<I, T>>);
 // SAFETY: it owns the items; the other pointer to them is used on the terms of `Tail::fill`.
 unsafe impl<I: Send, T: Send> Send for Growing<I, T> {}
 
-/// Where more items are added.
-pub(crate) struct Tail<I, T>(NonNull<Items<I, T>>);
+/// Where more items are added. The child may have run on another thread meanwhile, and the items be gone.
+pub(crate) struct Tail<I, T> {
+    items: NonNull<Items<I, T>>,
+    /// The place of the first item.
+    start: NonNull<u8>,
+}
 
 impl<I, T> Growing<I, T> {
     /// The first item, with room for more of them.
     pub(crate) fn of(item: I, capacity: u32) -> (Self, Tail<I, T>) {
         let mut items = Items::with_capacity(capacity.max(1));
         items.push(item);
+        let start = items.start().cast();
         let items = NonNull::from(Box::leak(Box::new(items)));
-        (Self(items), Tail(items))
+        (Self(items), Tail { items, start })
     }
 
     /// Pulls items while there are some and there is room. No child has them yet.
@@ -73,20 +78,18 @@ impl<I, T> Tail<I, T> {
         len: &mut u32,
         most: u32,
     ) -> Filled<I> {
-        // SAFETY: the child has them, whether or not it has started.
-        let start = unsafe { self.0.as_ref() }.start();
         while *len < most {
             let Some(item) = items.next() else {
                 return Filled::End;
             };
             let item = ManuallyDrop::new(item);
             let is_added = child.in_private(|| {
-                // SAFETY: the caller promises the room.
-                let place = unsafe { start.add(*len as usize) };
+                // SAFETY: a child that has not started has the items, and the caller promises the room.
+                let place = unsafe { self.start.cast::<I>().add(*len as usize) };
                 // SAFETY: no item is there, and this one is not used any more.
                 unsafe { place.copy_from_nonoverlapping(NonNull::from(&item).cast(), 1) };
                 // SAFETY: a child that has not started has the items, and this thread is alone with it.
-                unsafe { self.0.as_mut() }.len = *len + 1;
+                unsafe { self.items.as_mut() }.len = *len + 1;
             });
             if is_added.is_none() {
                 return Filled::Taken(ManuallyDrop::into_inner(item));
