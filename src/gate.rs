@@ -232,7 +232,7 @@ impl Gate {
         }
     }
 
-    /// Lets nobody in from now on; callers that wait in line get [`GateClosed`].
+    /// Lets nobody in from now on; callers that wait in line get [`GateClosed`]. A caller whose turn has come before is in.
     ///
     /// Jobs that are inside go on. A gate that was closed stays closed.
     ///

@@ -155,7 +155,7 @@
 //! | `scope(\|s\| ..)`, `s.spawn(\|s\| ..)` | [`nursery()`], [`Nursery::spawn`]: the closure has no argument, and its value comes back |
 //! | `in_place_scope` | [`nursery()`]: its body always runs on the thread that calls it |
 //! | `scope_fifo` | [`nursery()`]: a thread starts its children in the order of the calls |
-//! | `spawn(f)` | none: no child outlives its nursery |
+//! | `spawn(f)` | [`submit(f).detach()`](submit()): no child outlives its nursery, but a job may outlive its submitter |
 //! | `par_iter().for_each(f)`, `into_par_iter`, `par_iter_mut` | [`for_each()`] with `&v`, `v`, `&mut v` |
 //! | `par_iter().map(f).collect()` | [`map`] |
 //! | `par_iter().fold(..).reduce(..)`, `sum` | [`fold`] |
@@ -165,7 +165,7 @@
 //! | `try_for_each` | [`TryNursery::spawn_each`], with all failures |
 //! | `find_any` | [`race_each`] |
 //! | `filter`, `flat_map`, `par_sort` and so on | none: use rayon for chains of iterators and for sorting |
-//! | `ThreadPoolBuilder::build`, `install` | [`PoolBuilder::build`], and the verbs as methods: [`Pool::nursery`], [`Pool::join`] |
+//! | `ThreadPoolBuilder::build`, `install` | [`PoolBuilder::build`], [`Pool::install`], and the verbs as methods: [`Pool::nursery`], [`Pool::join`] |
 //! | `build_global` | [`PoolBuilder::build_shared`] |
 //! | `RAYON_NUM_THREADS` | `HATCHERY_THREADS` |
 //! | `current_num_threads` | [`threads`] |

@@ -95,9 +95,9 @@ const SPARES: usize = 64;
 ///
 /// # The end of a pool
 ///
-/// [`shutdown`](Self::shutdown) and dropping the pool are the same. Both wait until the pool's threads have
-/// ended, including the destructors of their thread-locals and the exit hook. Then they drop the hooks and all
-/// that the hooks captured. If a thread of the pool ends the pool, it waits for the other threads, calls its exit
+/// [`shutdown`](Self::shutdown) and dropping the pool are the same. Both wait until all [jobs](crate::submit()) of the
+/// pool have ended, also those that have not begun, and until its threads have ended, including the destructors of
+/// their thread-locals and the exit hook. Then they drop the hooks and all that the hooks captured. If a thread of the pool ends the pool, it waits for the other threads, calls its exit
 /// hook, and drops the hooks last. The end of the process does not wait for pools.
 ///
 /// On Windows, do not let a thread-local own the last handle of a pool. Its destructor runs under a lock of the
@@ -269,7 +269,7 @@ impl Pool {
     ///
     /// # Blocking
     ///
-    /// `shutdown` waits until the pool's threads have ended, including the destructors of their thread-locals. If
+    /// `shutdown` waits until the pool's jobs and threads have ended, including the destructors of their thread-locals. If
     /// the calling thread is one of them, it does not wait for itself.
     ///
     /// # Examples

@@ -27,8 +27,8 @@ use crate::try_nursery::TryNursery;
 ///
 /// # Blocking
 ///
-/// `submit` does not block, with one exception: if the pool has no worker, because it has ended or because the system
-/// refuses all threads, `submit` runs `f` itself before it returns.
+/// `submit` does not block, with one exception: if the pool has no worker, because it ends or has ended, or because the
+/// system refuses all threads, `submit` runs `f` itself before it returns.
 ///
 /// # Panics
 ///
@@ -329,7 +329,7 @@ impl Options {
 /// # The end of the pool
 ///
 /// [`shutdown`](Pool::shutdown) and the drop of a [`Pool`] wait until all jobs have ended, also jobs that have not begun,
-/// detached or not. They cancel none, and they do not wait for a job that a thread runs which [joins](Self::join) it. The end
+/// detached or not. They cancel none, and they do not wait for a job that runs on the thread that [joins](Self::join) it. The end
 /// of the process does not wait.
 ///
 /// # `fork`
@@ -352,7 +352,7 @@ pub struct Submitted<T> {
 impl<T> Submitted<T> {
     /// Waits for the value of the job.
     ///
-    /// If the job has not begun, this thread runs it. It is for threads that may block; a task of an async runtime awaits
+    /// If the job has not begun, this thread runs it, and is a [caller](Pool) of the pool meanwhile. It is for threads that may block; a task of an async runtime awaits
     /// the `Submitted` instead.
     ///
     /// # Blocking

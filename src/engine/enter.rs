@@ -189,13 +189,17 @@ impl Seat {
 }
 
 impl Core {
-    /// Lets no more jobs in, and waits until all are over that were. While they run, threads may still start that they
-    /// need. A thread that has something of the pool on its stack does not wait: it may be part of one of them.
+    /// Closes the queue of jobs, and waits until the jobs that were in it, or run on workers, are over. Until then threads
+    /// that they need may start. A thread that has something of the pool on its stack may be part of one of them: it
+    /// does not wait, and runs those that are in the queue.
     pub(super) fn end_jobs(&self) {
         let is_inside = Frame::with_current(|current| {
             let mut stack = current.into_iter().flat_map(Frame::stack);
             stack.any(|frame| ptr::eq(&raw const *frame.seat.core, self))
         });
         self.jobs.close(!is_inside);
+        if is_inside {
+            self.run_what_is_left();
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::platform::sync::atomic::{AtomicUsize, Ordering};
+use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
 
 /// A job, as far as the engine knows it.
@@ -21,11 +21,13 @@ pub(crate) struct Number(u64);
 /// The jobs of one pool.
 pub(crate) struct Jobs {
     waiting: Mutex<Waiting>,
-    /// Rung when the last job that a worker has taken is over, once there are no more jobs to come.
+    /// Once the queue is closed, rung whenever a job leaves it or is over.
     bell: Condvar,
     /// How many are waiting.
     len: AtomicUsize,
     running: AtomicUsize,
+    /// Whether none has begun for long, and nobody has taken notice of that.
+    are_overdue: AtomicBool,
 }
 
 #[derive(Default)]
@@ -46,6 +48,7 @@ impl Jobs {
             bell: Condvar::new(),
             len: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
+            are_overdue: AtomicBool::new(false),
         }
     }
 
@@ -59,6 +62,17 @@ impl Jobs {
     pub(crate) fn running(&self) -> usize {
         // ORDERING: Relaxed, here and below: for people to read.
         self.running.load(Ordering::Relaxed)
+    }
+
+    /// Notes that no job has begun for long although some are waiting.
+    pub(super) fn note_overdue(&self) {
+        // ORDERING: Relaxed, here and below: a hint.
+        self.are_overdue.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no job had begun for long when somebody last looked; true for one caller.
+    pub(super) fn are_overdue(&self) -> bool {
+        self.are_overdue.load(Ordering::Relaxed) && self.are_overdue.swap(false, Ordering::Relaxed)
     }
 
     /// Calls `run`, which runs a job and does not unwind.

@@ -54,9 +54,9 @@ impl Core {
         Some(number)
     }
 
-    /// Sees to it that there is a worker, also if all places are taken: the thread that gives one back can start none if the
-    /// system refuses, and does not run the jobs of others. Returns when a worker has started, or it is known that there
-    /// will be none.
+    /// Starts a worker, even if no place is free. Otherwise the first worker would start with the next free place; and if the
+    /// system refused it then, nobody would be left to run the job. Returns when a worker has started, or it is known that
+    /// there will be none.
     fn have_worker(&self) {
         while self.workers_started() == 0 && self.has_workers() && !self.is_over() {
             if !self.idle.rouse_one_anyway(self) {

@@ -2,8 +2,8 @@
 //!
 //! A child that a thread holds in private starts at the latest when the thread comes back to it, and is shown to
 //! others when the thread comes to its next spawn or child. A thread that blocks or computes meanwhile does neither.
-//! So, while there may be such a thread, the watcher looks every [`TICK`]. If a worker could come and nothing is
-//! visible, it revokes the locks of the threads (`task::private`), takes some of the oldest children of each, and
+//! So, while there may be such a thread, the watcher looks every [`TICK`]. If a worker could come, and nothing is
+//! visible or a thread has not answered between two looks, it revokes the locks of the threads (`task::private`), takes some of the oldest children of each, and
 //! hands them to the injector.
 //!
 //! # Law S10
@@ -78,6 +78,8 @@ struct Pool {
     begun: clock::Tick,
     /// [`Numbers::begun`](crate::engine::tally::Numbers::begun) at the last look, and for how many looks it has been the same.
     events: u64,
+    /// How many jobs had begun at the last look.
+    jobs: u64,
     still: u32,
     /// How many such looks the watcher waits for before it gives one place more.
     patience: u32,
@@ -115,7 +117,7 @@ impl Watcher {
     }
 
     /// Whether something of a pool is unstarted. If somebody could run it, this takes children from the threads: from
-    /// threads that are `deaf` as much as it may, from the others only if nothing is visible. A pool with something
+    /// threads that are `deaf` up to [`PORTIONS`] portions, from the others only if nothing is visible. A pool with something
     /// visible and no deaf thread needs no barrier.
     fn finds_unstarted(&self, core: &Core, deaf: &[Arc<Slot>]) -> bool {
         (core.has_visible_work() && deaf.is_empty())
@@ -132,10 +134,15 @@ impl Watcher {
         // all there is for it.
         let is_hungry = core.idle.seems_hungry();
         let mut is_any = false;
-        for _ in 0..PORTIONS {
+        for portion in 0..PORTIONS {
             let is_wanted = core.idle.seems_hungry() && !core.has_visible_work();
+            let slots = if portion > 0 && !is_wanted {
+                deaf
+            } else {
+                &slots[..]
+            };
             let mut taken = Vec::new();
-            self.revoker.revoke(&slots, |slot, frames| {
+            self.revoker.revoke(slots, |slot, frames| {
                 if is_wanted || (is_hungry && is_deaf(slot)) {
                     let run = frame::take_from(frames, core);
                     taken.extend(run.map(|run| (run, Arc::clone(slot))));
@@ -252,6 +259,7 @@ impl Pool {
             asked: Vec::new(),
             begun: clock::tick(),
             events: 0,
+            jobs: 0,
             still: 0,
             patience: STILL,
             lent: None,
@@ -260,7 +268,9 @@ impl Pool {
 
     /// Looks once; none if the pool need not be watched any more.
     fn look(mut self, watcher: &Watcher) -> Option<Self> {
-        let core = self.core.upgrade().filter(|core| !core.is_over())?;
+        // If all workers are refused, nobody could come, and what is taken would come back out of order.
+        let is_watched = |core: &Arc<Core>| core.has_workers() && !core.is_over();
+        let core = self.core.upgrade().filter(is_watched)?;
         let deaf = self.find_deaf(&core);
         if watcher.finds_unstarted(&core, &deaf) {
             self.quiet = 0;
@@ -307,9 +317,12 @@ impl Pool {
         let now = clock::tick();
         let passed = now - mem::replace(&mut self.at, now);
         // A thread that runs short children answers before the next look, and has moved by that.
-        let begun = core.numbers().begun();
-        let is_still = begun == self.events;
-        self.events = begun;
+        let numbers = core.numbers();
+        let (begun, jobs) = (numbers.begun(), numbers[Counter::Jobs]);
+        // Callers may run children all the time, and have no use for a job.
+        let are_jobs_still = core.jobs.waiting() > 0 && jobs == self.jobs;
+        let is_still = begun == self.events || are_jobs_still;
+        (self.events, self.jobs) = (begun, jobs);
         self.still = if is_still { self.still + 1 } else { 0 };
         let before = mem::take(&mut self.seen);
         for slot in core.roster.to_vec() {
@@ -363,6 +376,9 @@ impl Pool {
         let Some(seen) = self.seen.iter().find(computes) else {
             return;
         };
+        if core.jobs.waiting() > 0 {
+            core.jobs.note_overdue();
+        }
         let owner = *lock(&seen.slot.thread);
         if let Some(owner) = owner {
             core.lend(&seen.slot, owner.is_worker);

@@ -275,6 +275,11 @@ fn search(seat: &Seat, patience: &mut Patience) -> Option<Found> {
     let mut pauses = PAUSES;
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
+            // Nobody but a worker begins a job. If callers have had all places for long, it begins beside them.
+            let overdue = seat.core.jobs.are_overdue().then(|| seat.take_job());
+            if let Some(job) = overdue.flatten() {
+                return Some(Found::Job(job));
+            }
             failpoint::reach(Failpoint::WorkerStandsDown);
             return None;
         }
@@ -300,8 +305,10 @@ fn find_next(seat: &Seat) -> Option<Found> {
     if !seat.is_turn.take() {
         return find(seat);
     }
-    if let Some(job) = seat.take_job() {
-        return Some(Found::Job(job));
+    if seat.turns() % 2 == 1 {
+        if let Some(job) = seat.take_job() {
+            return Some(Found::Job(job));
+        }
     }
     let stolen = if seat.is_to_steal() {
         steal(seat)

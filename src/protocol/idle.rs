@@ -524,7 +524,9 @@ impl Idle {
         if !field.rouse(worker) {
             lock(&self.sleepers).without_thread.push(worker);
             self.searching.fetch_sub(1, Ordering::Relaxed);
+            // Its fence stands between leaving the search and looking again (proof, 2).
             self.vacate(field);
+            self.look(field);
         }
         true
     }

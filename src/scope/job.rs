@@ -235,10 +235,11 @@ impl<T> Drop for Held<T> {
     }
 }
 
-/// Whether the calling thread is a worker of this pool, and runs something of it.
+/// Whether the calling thread is a worker of this pool, whatever it runs.
 pub(crate) fn is_worker_of(core: &Arc<Core>) -> bool {
     Frame::with_current(|frame| {
-        frame.is_some_and(|frame| frame.seat.is_worker() && Arc::ptr_eq(&frame.seat.core, core))
+        let mut stack = frame.into_iter().flat_map(Frame::stack);
+        stack.any(|frame| frame.seat.is_worker() && Arc::ptr_eq(&frame.seat.core, core))
     })
 }
 

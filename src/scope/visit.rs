@@ -21,6 +21,8 @@ pub(crate) struct Host<'a> {
     scope: &'a Scope,
     /// What its visitors were told: flags of [`Told`].
     told: AtomicU8,
+    /// In a process that is forked meanwhile, the nursery may be on a stack that is not there.
+    process: Process,
 }
 
 /// Calls `f` with the innermost nursery on this thread, if there is one. The nursery is open until `f` returns.
@@ -33,11 +35,11 @@ pub(crate) fn with_host<R>(f: impl FnOnce(Option<&Host<'_>>) -> R) -> R {
             // SAFETY: every `Node` lies at the front of a `Scope`.
             scope: unsafe { Scope::of_node(node) },
             told: AtomicU8::new(0),
+            process: Process::this(),
         };
-        let process = Process::this();
         let result = f(Some(&host));
         let told = Told::most_of(host.told.load(Ordering::Relaxed));
-        if process.is_this() && told != Told::Nothing {
+        if host.process.is_this() && told != Told::Nothing {
             lineage::tell(host.scope, told);
         }
         result
@@ -47,6 +49,9 @@ pub(crate) fn with_host<R>(f: impl FnOnce(Option<&Host<'_>>) -> R) -> R {
 impl Host<'_> {
     /// Calls `f` as a part of the nursery.
     pub(crate) fn visit<R>(&self, f: impl FnOnce() -> R) -> R {
+        if !self.process.is_this() {
+            return f();
+        }
         self.scope.visit_and(f, |told| {
             // ORDERING: Relaxed: whoever called `with_host` waits for its visitors by means of its own.
             self.told.fetch_or(told.flag(), Ordering::Relaxed);
@@ -82,6 +87,9 @@ impl Scope {
 
 impl fmt::Debug for Host<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.process.is_this() {
+            return f.debug_struct("Current").finish_non_exhaustive();
+        }
         f.debug_struct("Current")
             .field(
                 "name",

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::common::jobs::{Busy, lone, on_workers};
-use crate::common::{number_of, on_every_pool, on_no_worker, on_pool, raise, watched_in};
+use crate::common::{number_of, on_every_pool, on_no_worker, on_pool, raise, watched, watched_in};
 use hatchery::{Options, Pool, checkpoint};
 
 fn is_worker(pool: &str) -> bool {
@@ -194,5 +194,21 @@ fn j1_what_is_installed_begins_in_the_order_of_the_jobs() {
             busy.end();
             assert_eq!(caller.join().unwrap(), 10);
         });
+    });
+}
+
+/// The innermost nursery is one of the other pool.
+#[test]
+fn j7_install_runs_where_it_is_on_a_worker_that_is_in_a_nursery_of_another_pool() {
+    let builder = Pool::builder().threads(1).spare_threads(0);
+    let pool = builder.lend_places(false).build().unwrap();
+    let other = Pool::builder().threads(1).build().unwrap();
+    watched(&pool, || {
+        let [outer, inner] = pool.install(|| {
+            let here = thread::current().id();
+            let there = other.nursery(|_| pool.install(|| thread::current().id()));
+            [here, there]
+        });
+        assert_eq!(outer, inner);
     });
 }

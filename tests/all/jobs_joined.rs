@@ -286,3 +286,24 @@ fn the_free_functions_use_the_pool_around_and_else_the_shared_one() {
         });
     });
 }
+
+/// The caller has the only place, and children all the time.
+#[test]
+fn j1_a_job_begins_beside_a_caller_whose_nursery_does_not_end() {
+    let pool = Pool::builder().threads(1).build().unwrap();
+    watched(&pool, || {
+        let has_run = Arc::new(AtomicBool::new(false));
+        let job = {
+            let has_run = Arc::clone(&has_run);
+            pool.nursery(|n| {
+                let runs = Arc::clone(&has_run);
+                let job = pool.submit(move || runs.store(true, Ordering::Relaxed));
+                while !has_run.load(Ordering::Relaxed) {
+                    n.spawn(|| ()).join();
+                }
+                job
+            })
+        };
+        job.join();
+    });
+}

@@ -39,7 +39,8 @@ fn alone_on(builder: PoolBuilder, threads: usize, test: impl FnOnce(&Pool)) {
 }
 
 fn alone(threads: usize, test: impl FnOnce(&Pool)) {
-    alone_on(Pool::builder(), threads, test);
+    // The places of the workers that wait would be lent, and others would come.
+    alone_on(Pool::builder().lend_places(false), threads, test);
 }
 
 /// All that this thread holds becomes visible.
