@@ -24,13 +24,7 @@ use crate::submit::Submitted;
 /// # Examples
 ///
 /// ```
-/// # fn block_on<F: Future>(future: F) -> F::Output {
-/// #     let mut future = std::pin::pin!(future);
-/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-/// #     loop {
-/// #         if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) { return value; }
-/// #     }
-/// # }
+/// # use futures_lite::future::block_on;
 /// use hatchery::{Gate, GateClosed};
 ///
 /// async fn serve(gate: &Gate, request: u64) -> Result<u64, GateClosed> {
@@ -99,13 +93,7 @@ impl Gate {
     /// # Examples
     ///
     /// ```
-    /// # fn block_on<F: Future>(future: F) -> F::Output {
-    /// #     let mut future = std::pin::pin!(future);
-    /// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    /// #     loop {
-    /// #         if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) { return value; }
-    /// #     }
-    /// # }
+    /// # use futures_lite::future::block_on;
     /// use hatchery::{Gate, Options};
     ///
     /// let gate = Gate::new(4);
@@ -192,13 +180,7 @@ impl Gate {
     /// # Examples
     ///
     /// ```
-    /// # fn block_on<F: Future>(future: F) -> F::Output {
-    /// #     let mut future = std::pin::pin!(future);
-    /// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    /// #     loop {
-    /// #         if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) { return value; }
-    /// #     }
-    /// # }
+    /// # use futures_lite::future::block_on;
     /// let gate = hatchery::Gate::new(4);
     /// let inside = block_on(gate.enter())?;
     /// let job = hatchery::try_submit(move |n| {

@@ -42,13 +42,7 @@ use crate::try_nursery::TryNursery;
 /// # Examples
 ///
 /// ```
-/// # fn block_on<F: Future>(future: F) -> F::Output {
-/// #     let mut future = std::pin::pin!(future);
-/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-/// #     loop {
-/// #         if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) { return value; }
-/// #     }
-/// # }
+/// # use futures_lite::future::block_on;
 /// async fn answer(question: String) -> usize {
 ///     hatchery::submit(move || {
 ///         let words: Vec<&str> = question.split(' ').collect();

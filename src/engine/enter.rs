@@ -38,9 +38,8 @@ impl Seat {
         // Usually the innermost frame is of this pool already.
         Frame::with_current(|current| {
             let guest;
-            let mut frames = current.into_iter().flat_map(Frame::stack);
-            let seat = match frames.find(|frame| Arc::ptr_eq(&frame.seat.core, core)) {
-                Some(frame) => frame.seat,
+            let seat = match current.and_then(|current| current.seat_in(core)) {
+                Some(seat) => seat,
                 None => {
                     guest = Self::guest(core);
                     &*guest
@@ -188,14 +187,22 @@ impl Seat {
     }
 }
 
+impl Frame<'_> {
+    /// The seat in this pool that a frame from here outwards has, if any has one.
+    #[inline]
+    pub(crate) fn seat_in(&self, core: &Core) -> Option<&Seat> {
+        let mut seats = self.stack().map(|frame| frame.seat);
+        seats.find(|seat| ptr::eq(&*seat.core, core))
+    }
+}
+
 impl Core {
     /// Closes the queue of jobs, and waits until the jobs that were in it, or run on workers, are over. Until then threads
     /// that they need may start. A thread that has something of the pool on its stack may be part of one of them: it
     /// does not wait, and runs those that are in the queue.
     pub(super) fn end_jobs(&self) {
         let is_inside = Frame::with_current(|current| {
-            let mut stack = current.into_iter().flat_map(Frame::stack);
-            stack.any(|frame| ptr::eq(&raw const *frame.seat.core, self))
+            current.is_some_and(|current| current.seat_in(self).is_some())
         });
         self.jobs.close(!is_inside);
         if is_inside {

@@ -26,7 +26,7 @@ pub(crate) struct Jobs {
     /// How many are waiting.
     len: AtomicUsize,
     running: AtomicUsize,
-    /// Whether none has begun for long, and nobody has taken notice of that.
+    /// Whether none has begun for long, and no worker has taken notice of that.
     are_overdue: AtomicBool,
 }
 
@@ -70,8 +70,8 @@ impl Jobs {
         self.are_overdue.store(true, Ordering::Relaxed);
     }
 
-    /// Whether no job had begun for long when somebody last looked; true for one caller.
-    pub(super) fn are_overdue(&self) -> bool {
+    /// Takes notice: returns whether no job had begun for long when the watcher last looked; true for one caller.
+    pub(super) fn take_overdue(&self) -> bool {
         self.are_overdue.load(Ordering::Relaxed) && self.are_overdue.swap(false, Ordering::Relaxed)
     }
 

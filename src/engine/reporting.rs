@@ -121,8 +121,7 @@ impl Seat {
 /// it has reported.
 pub(super) fn report_here(core: &Core) -> bool {
     Frame::with_current(|current| {
-        let mut stack = current.into_iter().flat_map(Frame::stack);
-        let own = stack.find(|frame| std::ptr::eq(&*frame.seat.core, core));
-        own.is_some_and(|frame| frame.seat.report_if_wanted())
+        let own = current.and_then(|current| current.seat_in(core));
+        own.is_some_and(Seat::report_if_wanted)
     })
 }

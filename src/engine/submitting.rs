@@ -5,13 +5,14 @@
 //! but that they begin in the order in which they were submitted.
 //!
 //! A worker prefers the children of nurseries that are open: so what has begun comes to its end. But each [`SHARE`]th
-//! time it looks for a job first, and so it does at each of the turns of others (`turns`): so a nursery without an end
-//! keeps no job from beginning.
+//! time it looks for a job first, and so it does at every other of the turns of others (`turns`): so a nursery without an
+//! end keeps no job from beginning. If callers have all places for long, the watcher sees to it that one job begins
+//! beside them.
 //!
 //! No job is lost. A thread that submits one wakes a worker as it would for a stray (`idle`). If there is no
 //! worker, because the pool has ended or the system has refused all threads, the thread takes the job back and runs it.
-//! The thread that ends the pool first waits for the jobs; if it may not, because it may be part of one, it runs what is in
-//! the queue when the pool's threads have ended.
+//! The thread that ends the pool first waits for the jobs. If it may be part of a job itself, it does not wait, and runs
+//! what is in the queue.
 //!
 //! Models: `models::jobs_*`.
 

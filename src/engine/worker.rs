@@ -276,7 +276,7 @@ fn search(seat: &Seat, patience: &mut Patience) -> Option<Found> {
     loop {
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
             // Nobody but a worker begins a job. If callers have had all places for long, it begins beside them.
-            let overdue = seat.core.jobs.are_overdue().then(|| seat.take_job());
+            let overdue = seat.core.jobs.take_overdue().then(|| seat.take_job());
             if let Some(job) = overdue.flatten() {
                 return Some(Found::Job(job));
             }

@@ -16,7 +16,7 @@ use crate::platform::process;
 use crate::platform::sync::Arc;
 use crate::protocol::promise::{Ended, GivenUp, Promise};
 use crate::scope::panics::{catching, discard};
-use crate::scope::{Payload, Token, block_in_place};
+use crate::scope::{Payload, Seat, Token, block_in_place};
 
 /// What a job leaves: a value or a panic.
 pub(crate) type Left<T> = Result<T, Payload>;
@@ -238,8 +238,8 @@ impl<T> Drop for Held<T> {
 /// Whether the calling thread is a worker of this pool, whatever it runs.
 pub(crate) fn is_worker_of(core: &Arc<Core>) -> bool {
     Frame::with_current(|frame| {
-        let mut stack = frame.into_iter().flat_map(Frame::stack);
-        stack.any(|frame| frame.seat.is_worker() && Arc::ptr_eq(&frame.seat.core, core))
+        let seat = frame.and_then(|frame| frame.seat_in(core));
+        seat.is_some_and(Seat::is_worker)
     })
 }
 
