@@ -140,7 +140,7 @@ fn s3_a_level_of_nurseries_takes_little_of_the_stack() {
     check("nursery, joined", [780, 3100], WORD, |depth| {
         joined(depth);
     });
-    check("nursery, left", [960, 3200], WORD, left);
+    check("nursery, left", [1000, 3200], WORD, left);
     check("partial", [1600, 6400], WORD, |depth| {
         partial(depth);
     });
