@@ -323,8 +323,9 @@ impl Options {
 /// # The end of the pool
 ///
 /// [`shutdown`](Pool::shutdown) and the drop of a [`Pool`] wait until all jobs have ended, also jobs that have not begun,
-/// detached or not. They cancel none, and they do not wait for a job that runs on the thread that [joins](Self::join) it. The end
-/// of the process does not wait.
+/// detached or not, and jobs that these submit meanwhile. They cancel none, and they do not wait for a job that runs on the
+/// thread that [joins](Self::join) it. Any other thread that submits a job while the pool ends, or later, runs the job
+/// itself before `submit` returns. The end of the process does not wait.
 ///
 /// # `fork`
 ///

@@ -408,7 +408,6 @@ impl Core {
         self.stop.end();
         self.blocking.close();
         self.all_threads.take().into_iter().for_each(Thread::join);
-        self.run_what_is_left();
         (self.config.mains.timer_is_not_needed)(self);
         failpoint::reach(Failpoint::ShutdownEnded);
     }

@@ -197,16 +197,23 @@ impl Frame<'_> {
 }
 
 impl Core {
-    /// Closes the queue of jobs, and waits until the jobs that were in it, or run on workers, are over. Until then threads
-    /// that they need may start. A thread that has something of the pool on its stack may be part of one of them: it
-    /// does not wait, and runs those that are in the queue.
+    /// Calls `f` with the calling thread's seat in this pool, if it has something of this pool on its stack.
+    fn with_seat<R>(&self, f: impl FnOnce(Option<&Seat>) -> R) -> R {
+        Frame::with_current(|current| f(current.and_then(|current| current.seat_in(self))))
+    }
+
+    /// Whether the calling thread runs a job that the end of this pool waits for.
+    pub(super) fn is_in_job(&self) -> bool {
+        self.with_seat(|seat| seat.is_some_and(|seat| seat.is_in_job.get()))
+    }
+
+    /// Closes the queue of jobs to others than jobs, and waits until the jobs that were in it, or run on workers, are over.
+    /// Until then threads that they need may start. A thread that may be part of one of them does not wait, and runs
+    /// those that are in the queue.
     pub(super) fn end_jobs(&self) {
-        let is_inside = Frame::with_current(|current| {
-            current.is_some_and(|current| current.seat_in(self).is_some())
+        self.with_seat(|seat| {
+            self.jobs.close(seat.is_none());
+            seat.inspect(|seat| seat.run_what_is_left());
         });
-        self.jobs.close(!is_inside);
-        if is_inside {
-            self.run_what_is_left();
-        }
     }
 }

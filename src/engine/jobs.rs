@@ -1,7 +1,10 @@
 //! The jobs of a pool: bodies of nurseries that no stack waits for.
 //!
-//! A job that has not begun stands in one queue, in the order in which jobs were submitted, and whoever takes it out
-//! decides what becomes of it. How jobs come to workers: see `submitting`.
+//! A job that has not begun stands in one queue, in the order in which jobs were submitted, and the thread that takes it
+//! out decides what becomes of it. How jobs come to workers: see `submitting`.
+//!
+//! The queue closes in two steps. At first it takes only what jobs submit themselves, so that a chain of jobs in which
+//! each submits the next one comes to its end on workers. Once no job waits or runs, it takes none.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +24,7 @@ pub(crate) struct Number(u64);
 /// The jobs of one pool.
 pub(crate) struct Jobs {
     waiting: Mutex<Waiting>,
-    /// Once the queue is closed, rung whenever a job leaves it or is over.
+    /// Once the pool ends, rung whenever a job leaves the queue or is over.
     bell: Condvar,
     /// How many are waiting.
     len: AtomicUsize,
@@ -35,10 +38,31 @@ struct Waiting {
     jobs: BTreeMap<Number, Arc<dyn Job>>,
     /// The number of the next job.
     next: u64,
-    /// How many jobs workers have taken that are not over.
+    /// How many jobs were taken from the front that are not over.
     taken: usize,
-    /// Whether there are no more jobs to come.
-    is_closed: bool,
+    door: Door,
+}
+
+/// Whose jobs the queue takes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Door {
+    #[default]
+    Open,
+    /// Those of jobs: the pool ends.
+    Jobs,
+    Closed,
+}
+
+impl Waiting {
+    fn is_done(&self) -> bool {
+        self.taken == 0 && self.jobs.is_empty()
+    }
+
+    fn take_first(&mut self) -> Option<Arc<dyn Job>> {
+        let (_, job) = self.jobs.pop_first()?;
+        self.taken += 1;
+        Some(job)
+    }
 }
 
 impl Jobs {
@@ -83,10 +107,20 @@ impl Jobs {
         result
     }
 
-    /// Puts a job into the queue; none if there are no more jobs to come.
-    pub(super) fn push(&self, job: Arc<dyn Job>) -> Option<Number> {
+    /// Puts a job into the queue; none if the queue does not take it. While the pool ends it takes jobs only if
+    /// a job submits them.
+    pub(super) fn push(
+        &self,
+        job: Arc<dyn Job>,
+        is_in_job: impl FnOnce() -> bool,
+    ) -> Option<Number> {
         let mut waiting = lock(&self.waiting);
-        if waiting.is_closed {
+        let takes = match waiting.door {
+            Door::Open => true,
+            Door::Jobs => is_in_job(),
+            Door::Closed => false,
+        };
+        if !takes {
             return None;
         }
         let number = Number(waiting.next);
@@ -98,30 +132,42 @@ impl Jobs {
 
     /// Takes the job that was submitted first. When it is over, [`Self::note_over`] is called.
     pub(super) fn take(&self) -> Option<Arc<dyn Job>> {
-        self.take_by(|waiting| {
-            let (_, job) = waiting.jobs.pop_first()?;
-            waiting.taken += 1;
-            Some(job)
-        })
+        self.take_by(Waiting::take_first)
     }
 
     /// Notes that a job is over that was the first in the queue.
     pub(super) fn note_over(&self) {
         let mut waiting = lock(&self.waiting);
         waiting.taken -= 1;
-        if waiting.is_closed {
-            self.bell.notify_all();
-        }
+        self.ring_at_the_end(&waiting);
     }
 
-    /// Lets no more jobs in; if `waits`, waits until none is in the queue, and all are over that workers have taken.
+    /// From now on takes only what jobs submit; if `waits`, waits until none is in the queue or runs, and
+    /// takes none from then on.
     pub(super) fn close(&self, waits: bool) {
         let mut waiting = lock(&self.waiting);
-        waiting.is_closed = true;
-        while waits && (waiting.taken > 0 || !waiting.jobs.is_empty()) {
+        if waiting.door == Door::Open {
+            waiting.door = Door::Jobs;
+        }
+        if !waits {
+            return;
+        }
+        while !waiting.is_done() {
             let woken = self.bell.wait(waiting);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
+        waiting.door = Door::Closed;
+    }
+
+    /// Takes the job that was submitted first as [`Self::take`] does; if there is none, takes no job from now on.
+    pub(super) fn take_or_close(&self) -> Option<Arc<dyn Job>> {
+        let mut waiting = lock(&self.waiting);
+        let job = waiting.take_first();
+        if job.is_none() {
+            waiting.door = Door::Closed;
+        }
+        self.note_taken(&waiting);
+        job
     }
 
     /// Takes the job with this number, if it has not begun.
@@ -138,10 +184,19 @@ impl Jobs {
         }
         let mut waiting = lock(&self.waiting);
         let job = take(&mut waiting)?;
+        self.note_taken(&waiting);
+        Some(job)
+    }
+
+    /// Notes that a job may have left the queue.
+    fn note_taken(&self, waiting: &Waiting) {
         self.len.store(waiting.jobs.len(), Ordering::Relaxed);
-        if waiting.is_closed {
+        self.ring_at_the_end(waiting);
+    }
+
+    fn ring_at_the_end(&self, waiting: &Waiting) {
+        if waiting.door != Door::Open {
             self.bell.notify_all();
         }
-        Some(job)
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Seat {
     pub(crate) spree: Cell<Spree>,
     /// How often it has looked for something to do; wraps.
     pub(super) looks: Cell<u32>,
+    /// Whether this thread runs a job of the pool, at the bottom of its stack or to end the pool.
+    pub(super) is_in_job: Cell<bool>,
     /// Whether the pool has a context: see `engine::within`.
     pub(super) has_context: bool,
     kind: Kind,
@@ -109,6 +111,7 @@ impl Seat {
             is_turn: Cell::new(false),
             spree: Cell::default(),
             looks: Cell::new(0),
+            is_in_job: Cell::new(false),
             kind,
         }
     }

@@ -9,10 +9,10 @@
 //! end keeps no job from beginning. If callers have all places for long, the watcher sees to it that one job begins
 //! beside them.
 //!
-//! No job is lost. A thread that submits one wakes a worker as it would for a stray (`idle`). If there is no
-//! worker, because the pool has ended or the system has refused all threads, the thread takes the job back and runs it.
-//! The thread that ends the pool first waits for the jobs. If it may be part of a job itself, it does not wait, and runs
-//! what is in the queue.
+//! No job is lost. A thread that submits one wakes a worker as it would for a stray (`idle`). If the system has refused all
+//! threads, the thread takes the job back and runs it. The thread that ends the pool first waits for the jobs. If it may
+//! be part of a job itself, it does not wait, and runs what is in the queue. Then the queue is closed, and a thread that
+//! submits a job runs it.
 //!
 //! Models: `models::jobs_*`.
 
@@ -22,7 +22,6 @@ use crate::engine::seat::Seat;
 use crate::engine::tally::Counter;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::Arc;
-use crate::platform::sync::atomic::{Ordering, fence};
 use crate::platform::thread;
 
 /// One look in this many goes to jobs first.
@@ -37,7 +36,8 @@ impl Core {
             return None;
         }
         self.start_watchdog();
-        let Some(number) = self.jobs.push(Arc::clone(job)) else {
+        let pushed = self.jobs.push(Arc::clone(job), || self.is_in_job());
+        let Some(number) = pushed else {
             job.run();
             return None;
         };
@@ -46,10 +46,7 @@ impl Core {
             self.idle.wake_one(self);
         }
         self.have_worker();
-        // ORDERING: both ways to wake somebody pass the SeqCst fence of `wake_one`. So it stands between putting the job
-        // there and this look whether the pool has ended; partner: the fence in `run_what_is_left`. Model:
-        // `models::jobs_at_the_end_are_run_if_no_worker_looks`.
-        if self.is_shut_down() || !self.has_workers() {
+        if !self.has_workers() {
             self.run_job(number);
         }
         Some(number)
@@ -73,18 +70,6 @@ impl Core {
             job.run();
         }
     }
-
-    /// Runs the jobs that no worker has begun, when the workers have ended.
-    pub(super) fn run_what_is_left(&self) {
-        // ORDERING: SeqCst fence between the end of the pool and the look at the queue; partner: the fence
-        // in `wake_one`, as `submit` uses it. A job that this does not see is run by the thread that submits it.
-        // Model: `models::jobs_at_the_end_are_run_if_no_worker_looks`.
-        fence(Ordering::SeqCst);
-        while let Some(job) = self.jobs.take() {
-            job.run();
-            self.jobs.note_over();
-        }
-    }
 }
 
 impl Seat {
@@ -104,7 +89,21 @@ impl Seat {
     pub(crate) fn run_job(&self, job: &dyn Job) {
         self.tally()[Counter::Jobs].add(1);
         failpoint::reach(Failpoint::JobTaken);
+        self.run_first(job);
+    }
+
+    /// Runs the jobs that no worker has begun, and what they submit. From then on the pool takes none.
+    pub(super) fn run_what_is_left(&self) {
+        while let Some(job) = self.core.jobs.take_or_close() {
+            self.run_first(&*job);
+        }
+    }
+
+    /// Runs a job that was the first in the queue.
+    fn run_first(&self, job: &dyn Job) {
+        let was_in_job = self.is_in_job.replace(true);
         job.run();
+        self.is_in_job.set(was_in_job);
         // In a process that the job has forked, a thread that is not there may hold the lock.
         if !self.core.is_orphan() {
             self.core.jobs.note_over();

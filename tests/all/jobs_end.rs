@@ -157,15 +157,58 @@ fn j4_jobs_that_are_submitted_while_the_pool_ends_run_too() {
                 pool.shutdown();
                 is_over.open();
             });
+            assert!(run.load(Ordering::Relaxed) > 100);
             // Nothing is left behind: each chain has come to its end.
             until_each_has_ended(&run);
         });
     }
 }
 
+/// A chain of so many jobs would not fit on one stack.
+#[test]
+fn j4_a_chain_of_jobs_comes_to_its_end_on_no_more_stack_than_one_of_them() {
+    const LINKS: usize = 100_000;
+    fn again(options: Options, left: usize, run: Arc<AtomicUsize>) {
+        run.fetch_add(1, Ordering::Relaxed);
+        if left > 1 {
+            let next = options.clone();
+            options.submit(move || again(next, left - 1, run)).detach();
+        }
+    }
+    for is_ended_inside in [false, true] {
+        for builder in pools() {
+            let pool = builder.build().unwrap();
+            if is_ended_inside && pool.threads() > 1 {
+                // The thread that ends the pool does not wait for a job on another one.
+                continue;
+            }
+            watched(Pool::shared(), || {
+                let run = Arc::new(AtomicUsize::new(0));
+                let options = Options::new().pool(&pool);
+                let (chain, counter) = (options.clone(), Arc::clone(&run));
+                let start = move || {
+                    let next = chain.clone();
+                    chain.submit(move || again(next, LINKS, counter)).detach();
+                };
+                if is_ended_inside {
+                    let ends = move || {
+                        start();
+                        drop(pool);
+                    };
+                    options.submit(ends).detach();
+                } else {
+                    start();
+                    pool.shutdown();
+                }
+                until_each_has_ended(&run);
+                assert_eq!(run.load(Ordering::Relaxed), LINKS);
+            });
+        }
+    }
+}
+
 /// Whoever submits to a pool that has ended runs the job before it returns, so each chain has ended.
 fn until_each_has_ended(run: &Arc<AtomicUsize>) {
-    assert!(run.load(Ordering::Relaxed) > 100);
     while Arc::strong_count(run) > 1 {
         thread::yield_now();
     }
@@ -258,8 +301,10 @@ fn j4_a_job_may_wait_for_one_behind_it_while_its_pool_ends() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let received = pool.submit(move || {
             options.submit(move || sender.send(7).unwrap()).detach();
-            until_it_ends(&options);
-            hatchery::block_in_place(|| receiver.recv().unwrap())
+            hatchery::block_in_place(|| {
+                thread::scope(|scope| scope.spawn(|| until_it_ends(&options)).join()).unwrap();
+                receiver.recv().unwrap()
+            })
         });
         pool.shutdown();
         assert_eq!(received.join(), 7);

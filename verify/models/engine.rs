@@ -25,6 +25,7 @@ pub(crate) mod core {
     use loom::thread::JoinHandle;
 
     use super::jobs::Jobs;
+    use super::seat::Seat;
     use super::shared::{Run, Slot};
     use crate::platform::deque::Worker as Deque;
     use crate::platform::planted;
@@ -45,6 +46,8 @@ pub(crate) mod core {
         sharing: usize,
         /// Whether there are jobs at some time.
         has_jobs: bool,
+        /// Whether jobs are submitted by jobs.
+        are_in_jobs: bool,
         pub(crate) roster: Roster,
         all_threads: Threads<JoinHandle<()>>,
         /// Whether a worker is started when it is first roused.
@@ -67,6 +70,7 @@ pub(crate) mod core {
                 slots,
                 sharing,
                 has_jobs: false,
+                are_in_jobs: false,
                 roster: Roster,
                 all_threads: Threads::new(),
                 workers_refused: AtomicUsize::new(0),
@@ -77,6 +81,14 @@ pub(crate) mod core {
         pub(crate) fn with_jobs(self) -> Self {
             Self {
                 has_jobs: true,
+                ..self
+            }
+        }
+
+        /// The same, where jobs submit jobs.
+        pub(crate) fn within_jobs(self) -> Self {
+            Self {
+                are_in_jobs: true,
                 ..self
             }
         }
@@ -134,9 +146,8 @@ pub(crate) mod core {
             false
         }
 
-        #[track_caller]
         pub(crate) fn is_shut_down(&self) -> bool {
-            !planted::skips() && self.all_threads.is_closed()
+            self.all_threads.is_closed()
         }
 
         /// Adds a worker that the end of the pool waits for.
@@ -146,15 +157,31 @@ pub(crate) mod core {
             added.expect("not over yet");
         }
 
-        /// As the real one.
+        pub(crate) fn is_in_job(&self) -> bool {
+            self.are_in_jobs && !planted::step("the queue takes no jobs of jobs at the end")
+        }
+
+        /// As the real one, of a thread that is no part of a job.
         pub(crate) fn shut_down(&self) {
+            let waits = !planted::step("the end does not wait for jobs");
+            self.jobs.close(waits);
+            self.end_threads();
+        }
+
+        /// As the real one, of a thread that may be part of a job, and has this seat.
+        pub(crate) fn shut_down_inside(&self, seat: &Seat) {
+            self.jobs.close(false);
+            if !planted::step("what is left at the end is not run") {
+                seat.run_what_is_left();
+            }
+            self.end_threads();
+        }
+
+        fn end_threads(&self) {
             self.all_threads.close();
             self.idle.rouse_all(self);
             for thread in self.all_threads.take() {
                 thread.join().unwrap();
-            }
-            if !planted::step("what is left at the end is not run") {
-                self.run_what_is_left();
             }
         }
     }

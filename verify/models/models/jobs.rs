@@ -121,18 +121,74 @@ fn jobs_at_the_end_are_run_once() {
     });
 }
 
-/// The worker has other things to do, and ends without a look at the queue.
+/// The worker has other things to do, and ends without a look at the queue, and so does a thread that is part of a job.
 #[test]
-fn jobs_at_the_end_are_run_if_no_worker_looks() {
+fn jobs_at_the_end_are_run_by_a_thread_inside() {
     exhaustively(|| {
-        let pool = Pool::with_jobs(1);
+        let pool = Pool::within_jobs(1);
         let runs = Runs::default();
         let submitter = {
             let (pool, runs) = (std::sync::Arc::clone(&pool), runs.clone());
             thread::spawn(move || runs.submit(&pool))
         };
-        pool.shut_down();
+        pool.shut_down_inside(&pool.seat(WORKER));
         submitter.join().unwrap();
+        runs.assert_one();
+    });
+}
+
+/// A job that submits another one.
+struct Chain {
+    pool: std::sync::Weak<Pool>,
+    next: Runs,
+    is_running: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// The second job of a chain.
+struct Next {
+    runs: Runs,
+    is_first_running: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Job for Chain {
+    fn run(&self) {
+        let pool = self.pool.upgrade().expect("it waits for this job");
+        self.is_running.store(true, Ordering::Relaxed);
+        let next: std::sync::Arc<dyn Job> = std::sync::Arc::new(Next {
+            runs: self.next.clone(),
+            is_first_running: std::sync::Arc::clone(&self.is_running),
+        });
+        pool.submit(&Arc::from_std(next));
+        self.is_running.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Job for Next {
+    fn run(&self) {
+        assert!(
+            !self.is_first_running.load(Ordering::Relaxed),
+            "on a stack of its own"
+        );
+        self.runs.run();
+    }
+}
+
+/// The pool ends while a job submits another one, which does not run on the stack of the first one.
+#[test]
+fn jobs_at_the_end_come_to_their_end_in_a_chain() {
+    within_bounds(|| {
+        let pool = Pool::within_jobs(1);
+        pool.idle.search();
+        let runs = Runs::default();
+        let worker = pool.seat(WORKER);
+        pool.add(thread::spawn(move || work(&worker)));
+        let chain: std::sync::Arc<dyn Job> = std::sync::Arc::new(Chain {
+            pool: std::sync::Arc::downgrade(&pool),
+            next: runs.clone(),
+            is_running: std::sync::Arc::default(),
+        });
+        pool.submit(&Arc::from_std(chain));
+        pool.shut_down();
         runs.assert_one();
     });
 }
@@ -245,13 +301,14 @@ twins! {
         their_number_is_not_raised: skipped("engine/jobs.rs", "push", "len.store") => Deadlock;
     }
     jobs_at_the_end_are_run_once {
-        who_submits_does_not_look: skipped("engine/submitting.rs", "submit", "is_shut_down") => Says("every job has run");
-        what_is_left_is_not_run: step("what is left at the end is not run") => Says("every job has run");
+        the_end_does_not_wait: step("the end does not wait for jobs") => Says("every job has run");
         it_is_submitted_twice: step("a job is submitted twice") => Says("and no more than once");
     }
-    jobs_at_the_end_are_run_if_no_worker_looks {
-        who_ends_the_pool_has_no_fence: acqrel("engine/submitting.rs", "run_what_is_left", "fence") => Says("every job has run");
-        who_submits_has_no_fence: acqrel("protocol/idle.rs", "wake_one", "fence") => Says("every job has run");
+    jobs_at_the_end_are_run_by_a_thread_inside {
+        what_is_left_is_not_run: step("what is left at the end is not run") => Says("every job has run");
+    }
+    jobs_at_the_end_come_to_their_end_in_a_chain {
+        the_queue_takes_none_of_jobs: step("the queue takes no jobs of jobs at the end") => Says("on a stack of its own");
     }
     jobs_without_workers_are_run_by_those_who_submit {
         who_submits_does_not_look: skipped("engine/submitting.rs", "submit", "has_workers") => Says("every job has run");
@@ -266,7 +323,7 @@ twins! {
         a_mark_is_kept: skipped("protocol/idle.rs", "rouse_one_anyway", "searching.fetch_sub") => Says("given back");
     }
     jobs_without_workers_are_run_at_the_end {
-        who_submits_does_not_look: skipped("engine/submitting.rs", "submit", "is_shut_down") => Says("every job has run");
+        who_submits_does_not_look: skipped("engine/submitting.rs", "submit", "has_workers") => Deadlock;
     }
     jobs_start_a_worker_beside_a_caller {
         who_leaves_does_not_look: skipped("protocol/idle.rs", "hand_over", "self.look") => Deadlock;

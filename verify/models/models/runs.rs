@@ -55,6 +55,13 @@ impl Pool {
         Self::of(threads, |slots| Core::new(threads, slots, 0).with_jobs())
     }
 
+    /// The same, where jobs submit them.
+    pub(super) fn within_jobs(threads: usize) -> Arc<Self> {
+        Self::of(threads, |slots| {
+            Core::new(threads, slots, 0).with_jobs().within_jobs()
+        })
+    }
+
     /// A pool of one worker, which has not started, and of a caller that has the only place. Jobs are submitted.
     pub(super) fn with_jobs_and_a_caller() -> Arc<Self> {
         let pool = Self::of(1, |slots| {
