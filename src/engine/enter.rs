@@ -7,6 +7,7 @@ use std::task::{Wake, Waker};
 
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
+use crate::engine::hooks;
 use crate::engine::seat::{Came, Kind, Seat};
 use crate::engine::shared::{Doing, Slot};
 use crate::platform::failpoint::{self, Failpoint};
@@ -208,12 +209,15 @@ impl Core {
     }
 
     /// Closes the queue of jobs to others than jobs, and waits until the jobs that were in it, or run on workers, are over.
-    /// Until then threads that they need may start. A thread that may be part of one of them does not wait, and runs
-    /// those that are in the queue.
+    /// Until then threads that they need may start. A thread that may be part of one of them, or that they may be waiting
+    /// for since its start hook runs, does not wait, and runs those that are in the queue.
     pub(super) fn end_jobs(&self) {
         self.with_seat(|seat| {
-            self.jobs.close(seat.is_none());
-            seat.inspect(|seat| seat.run_what_is_left());
+            let waits = seat.is_none() && !hooks::are_called_here(self.hooks());
+            self.jobs.close(waits);
+            if !waits {
+                self.run_what_is_left(seat);
+            }
         });
     }
 }

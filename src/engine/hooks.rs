@@ -83,6 +83,17 @@ pub(crate) fn enter(hooks: &Weak<Hooks>) -> impl Drop + use<> {
     Exit
 }
 
+/// Whether the calling thread is one of the pool's with these hooks, from its start hook to its exit hook.
+pub(crate) fn are_called_here(hooks: &Weak<Hooks>) -> bool {
+    let is_here = ENTERED.try_with(|entered| {
+        let entered = entered.borrow();
+        entered
+            .as_ref()
+            .is_some_and(|entered| Weak::ptr_eq(&entered.hooks, hooks))
+    });
+    is_here.unwrap_or(false)
+}
+
 /// Whether there is a start hook.
 pub(crate) fn have_start(hooks: &Weak<Hooks>) -> bool {
     hooks.upgrade().is_some_and(|hooks| hooks.start.is_some())

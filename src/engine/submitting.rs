@@ -70,6 +70,26 @@ impl Core {
             job.run();
         }
     }
+
+    /// Runs the jobs that no worker has begun, and what they submit. From then on the pool takes none.
+    pub(super) fn run_what_is_left(&self, seat: Option<&Seat>) {
+        while let Some(job) = self.jobs.take_or_close() {
+            self.run_first(seat, &*job);
+        }
+    }
+
+    /// Runs a job that was the first in the queue, on a thread that has this seat.
+    fn run_first(&self, seat: Option<&Seat>, job: &dyn Job) {
+        let was_in_job = seat.map(|seat| seat.is_in_job.replace(true));
+        job.run();
+        if let (Some(seat), Some(was_in_job)) = (seat, was_in_job) {
+            seat.is_in_job.set(was_in_job);
+        }
+        // In a process that the job has forked, a thread that is not there may hold the lock.
+        if !self.is_orphan() {
+            self.jobs.note_over();
+        }
+    }
 }
 
 impl Seat {
@@ -89,24 +109,6 @@ impl Seat {
     pub(crate) fn run_job(&self, job: &dyn Job) {
         self.tally()[Counter::Jobs].add(1);
         failpoint::reach(Failpoint::JobTaken);
-        self.run_first(job);
-    }
-
-    /// Runs the jobs that no worker has begun, and what they submit. From then on the pool takes none.
-    pub(super) fn run_what_is_left(&self) {
-        while let Some(job) = self.core.jobs.take_or_close() {
-            self.run_first(&*job);
-        }
-    }
-
-    /// Runs a job that was the first in the queue.
-    fn run_first(&self, job: &dyn Job) {
-        let was_in_job = self.is_in_job.replace(true);
-        job.run();
-        self.is_in_job.set(was_in_job);
-        // In a process that the job has forked, a thread that is not there may hold the lock.
-        if !self.core.is_orphan() {
-            self.core.jobs.note_over();
-        }
+        self.core.run_first(Some(self), job);
     }
 }

@@ -39,6 +39,8 @@ where
         self.core.jobs.count(|| {
             let left = catching(closure);
             match self.promise.end(left) {
+                // The job has forked this process, and the task that polled it is in another one.
+                Ended::Wanted(waker) if self.core.is_orphan() => mem::forget(waker),
                 Ended::Wanted(waker) => waker.into_iter().for_each(wake),
                 Ended::Unwanted(left) => discard(left),
             }

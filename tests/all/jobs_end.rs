@@ -207,6 +207,28 @@ fn j4_a_chain_of_jobs_comes_to_its_end_on_no_more_stack_than_one_of_them() {
     }
 }
 
+#[test]
+fn j4_the_start_hook_of_the_only_worker_may_end_the_pool() {
+    let slot = Arc::new(Mutex::new(None::<Pool>));
+    let is_there = Arc::new(Gate::default());
+    let hook = {
+        let (slot, is_there) = (Arc::clone(&slot), Arc::clone(&is_there));
+        move |_: &str| {
+            is_there.wait();
+            drop(slot.lock().unwrap().take());
+        }
+    };
+    let pool = lone().on_thread_start(hook).build().unwrap();
+    watched(Pool::shared(), || {
+        let jobs: Vec<_> = (0..3).map(|value| pool.submit(move || value)).collect();
+        *slot.lock().unwrap() = Some(pool);
+        is_there.open();
+        jobs.iter().for_each(until_finished);
+        let values: Vec<_> = jobs.into_iter().map(Submitted::join).collect();
+        assert_eq!(values, [0, 1, 2]);
+    });
+}
+
 /// Whoever submits to a pool that has ended runs the job before it returns, so each chain has ended.
 fn until_each_has_ended(run: &Arc<AtomicUsize>) {
     while Arc::strong_count(run) > 1 {

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Wake, Waker};
 use std::thread;
 
 use crate::common::jobs::{Bell, Busy, Seen, block_on, gates, poll_once, until_finished};
 use crate::common::watched;
-use crate::processes::{STARTED, forked};
+use crate::processes::{STARTED, Split, exit, forked};
 use hatchery::{Gate, Pool, Submitted};
 
 /// A pool of one worker, which is there and busy.
@@ -37,6 +38,7 @@ alone! {
     a_forked_process_that_awaits_a_job_of_its_parent_aborts_loudly
     s1_a_forked_process_submits_jobs_of_its_own
     j1_a_process_may_be_forked_in_a_job
+    j1_a_process_that_was_forked_in_a_job_wakes_nobody_when_the_job_ends
     s1_a_gate_lets_callers_in_that_come_after_a_fork
 }
 
@@ -156,6 +158,44 @@ mod here {
                 .has_succeeded();
             });
             assert_eq!(shared.submit(|| 9).join(), 9);
+        });
+    }
+
+    /// A waker of this process, which another process would find as its parent has left it.
+    struct Here(u32);
+
+    impl Wake for Here {
+        fn wake(self: Arc<Self>) {
+            if std::process::id() != self.0 {
+                exit(7);
+            }
+        }
+    }
+
+    #[test]
+    #[ignore = "run in a process of its own"]
+    fn j1_a_process_that_was_forked_in_a_job_wakes_nobody_when_the_job_ends() {
+        let (pool, busy) = busy_pool();
+        watched(Pool::shared(), || {
+            let [polled, goes_on] = gates();
+            let (was_polled, may_end) = (Arc::clone(&polled), Arc::clone(&goes_on));
+            let mut job = pool.submit(move || {
+                was_polled.wait();
+                let split = Split::now();
+                if let Split::Parent(_) = &split {
+                    may_end.wait();
+                }
+                split
+            });
+            busy.end();
+            let waker = Waker::from(Arc::new(Here(std::process::id())));
+            assert!(poll_once(&mut job, &waker).is_pending());
+            polled.open();
+            goes_on.open();
+            match block_on(job) {
+                Split::Parent(forked) => forked.has_aborted_loudly(),
+                Split::Child => exit(8),
+            }
         });
     }
 

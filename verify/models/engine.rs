@@ -172,7 +172,7 @@ pub(crate) mod core {
         pub(crate) fn shut_down_inside(&self, seat: &Seat) {
             self.jobs.close(false);
             if !planted::step("what is left at the end is not run") {
-                seat.run_what_is_left();
+                self.run_what_is_left(Some(seat));
             }
             self.end_threads();
         }
