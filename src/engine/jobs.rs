@@ -6,20 +6,18 @@
 //! The queue closes in two steps. At first it takes only what jobs submit themselves, so that a chain of jobs in which
 //! each submits the next one comes to its end on workers. Once no job waits or runs, it takes none.
 
-use std::collections::BTreeMap;
-
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
+use crate::protocol::numbered::Numbered;
+
+/// The number of a job among the jobs of its pool.
+pub(crate) use crate::protocol::numbered::Number;
 
 /// A job, as far as the engine knows it.
 pub(crate) trait Job: Send + Sync {
     /// Runs the job, unless it is not wanted any more. It does not unwind.
     fn run(&self);
 }
-
-/// The number of a job among the jobs of its pool.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Number(u64);
 
 /// The jobs of one pool.
 pub(crate) struct Jobs {
@@ -35,9 +33,7 @@ pub(crate) struct Jobs {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: BTreeMap<Number, Arc<dyn Job>>,
-    /// The number of the next job.
-    next: u64,
+    jobs: Numbered<Arc<dyn Job>>,
     /// How many jobs were taken from the front that are not over.
     taken: usize,
     door: Door,
@@ -55,11 +51,11 @@ enum Door {
 
 impl Waiting {
     fn is_done(&self) -> bool {
-        self.taken == 0 && self.jobs.is_empty()
+        self.taken == 0 && self.jobs.len() == 0
     }
 
     fn take_first(&mut self) -> Option<Arc<dyn Job>> {
-        let (_, job) = self.jobs.pop_first()?;
+        let job = self.jobs.pop()?;
         self.taken += 1;
         Some(job)
     }
@@ -123,9 +119,7 @@ impl Jobs {
         if !takes {
             return None;
         }
-        let number = Number(waiting.next);
-        waiting.next += 1;
-        waiting.jobs.insert(number, job);
+        let number = waiting.jobs.push(job);
         self.len.store(waiting.jobs.len(), Ordering::Relaxed);
         Some(number)
     }
@@ -172,7 +166,7 @@ impl Jobs {
 
     /// Takes the job with this number, if it has not begun.
     pub(crate) fn take_back(&self, number: Number) -> Option<Arc<dyn Job>> {
-        self.take_by(|waiting| waiting.jobs.remove(&number))
+        self.take_by(|waiting| waiting.jobs.remove(number))
     }
 
     fn take_by(

@@ -12,6 +12,7 @@ pub(crate) mod gate;
 pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod mark;
+pub(crate) mod numbered;
 pub(crate) mod nursery_id;
 pub(crate) mod permits;
 pub(crate) mod promise;
