@@ -321,7 +321,7 @@ mod for_each;
 mod gate;
 mod gather;
 mod indexed;
-mod jobs;
+mod join;
 mod nursery;
 mod options;
 mod outcome;
@@ -349,7 +349,7 @@ pub use self::{
     gate::{Gate, GateClosed, Inside, Refused},
     gather::{Gather, TryGather, gather, try_gather},
     indexed::{Chunks, Indexed, chunks, chunks_mut},
-    jobs::{Jobs, join, join_all},
+    join::{Closures, join, join_all},
     nursery::{Nursery, nursery},
     options::{OnFailure, Options, shield},
     panicked::Panic,

@@ -1,6 +1,6 @@
 struct Mine;
 
-impl hatchery::Jobs for Mine {
+impl hatchery::Closures for Mine {
     type Output = ();
     fn run(self) {}
 }

@@ -113,8 +113,8 @@ impl Pool {
     /// assert_eq!(pool.join_all((|| 1, || "two", || 3.0)), (1, "two", 3.0));
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
-    pub fn join_all<J: Jobs>(&self, jobs: J) -> J::Output {
-        self.nursery(|_| jobs.run())
+    pub fn join_all<C: Closures>(&self, closures: C) -> C::Output {
+        self.nursery(|_| closures.run())
     }
 }
 
@@ -177,8 +177,8 @@ impl Options {
     /// let options = Options::new().name("three");
     /// assert_eq!(options.join_all((|| 1, || "two", || 3.0)), (1, "two", 3.0));
     /// ```
-    pub fn join_all<J: Jobs>(&self, jobs: J) -> J::Output {
-        self.nursery(|_| jobs.run())
+    pub fn join_all<C: Closures>(&self, closures: C) -> C::Output {
+        self.nursery(|_| closures.run())
     }
 }
 
@@ -189,17 +189,17 @@ impl Options {
 /// # Examples
 ///
 /// ```
-/// use hatchery::Jobs;
+/// use hatchery::Closures;
 ///
-/// fn timed<J: Jobs>(jobs: J) -> J::Output {
+/// fn timed<C: Closures>(closures: C) -> C::Output {
 ///     let started = std::time::Instant::now();
-///     let values = hatchery::join_all(jobs);
-///     println!("all jobs took {:?}", started.elapsed());
+///     let values = hatchery::join_all(closures);
+///     println!("all closures took {:?}", started.elapsed());
 ///     values
 /// }
 /// assert_eq!(timed((|| 1, || "two", || 3.0)), (1, "two", 3.0));
 /// ```
-pub trait Jobs: sealed::Sealed {
+pub trait Closures: sealed::Sealed {
     /// The tuple of the closures' values.
     type Output: Send;
 
@@ -240,11 +240,11 @@ mod sealed {
 /// ));
 /// assert_eq!((count, letters, longest), (3, 13, Some(5)));
 /// ```
-pub fn join_all<J: Jobs>(jobs: J) -> J::Output {
-    jobs.run()
+pub fn join_all<C: Closures>(closures: C) -> C::Output {
+    closures.run()
 }
 
-/// Implements `Jobs` for one size of tuple: it runs the first closure, and offers the rest as one.
+/// Implements `Closures` for one size of tuple: it runs the first closure, and offers the rest as one.
 macro_rules! tuple {
     ($head:ident $head_value:ident $(, $tail:ident $tail_value:ident)+) => {
         impl<$head, $head_value, $($tail, $tail_value),+> sealed::Sealed for ($head, $($tail),+)
@@ -256,7 +256,7 @@ macro_rules! tuple {
         }
 
         #[allow(non_snake_case, reason = "a closure is named like its type")]
-        impl<$head, $head_value, $($tail, $tail_value),+> Jobs for ($head, $($tail),+)
+        impl<$head, $head_value, $($tail, $tail_value),+> Closures for ($head, $($tail),+)
         where
             $head: FnOnce() -> $head_value + Send,
             $head_value: Send,
