@@ -187,6 +187,12 @@ impl Pool {
     /// this function, or of a free function that no nursery is around. [Environment variables](Self#environment) set
     /// its number of threads and their stack size, too.
     ///
+    /// # Libraries that are unloaded
+    ///
+    /// The threads of this pool do not end. So a plug-in that is unloaded while the process goes on (`FreeLibrary` on
+    /// Windows) must not have used it: the threads would go on in code that is gone. Use a pool of your own, and
+    /// [shut it down](Self::shutdown) before. With glibc a library that has such threads stays loaded.
+    ///
     /// # In tests
     ///
     /// Prefer a pool of your own in a test whose children may panic. `cargo test` captures the output of a

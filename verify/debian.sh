@@ -37,7 +37,7 @@ need_compiler() {
 
 # The oldest Rust that the crate is for, as Cargo.toml says.
 oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
-oldest_root=$PWD/target/platforms/rust-$oldest
+oldest_root=$PWD/target/rust-$oldest
 
 # Has that compiler, from Debian's packages, unpacked and not installed. If that cannot be, `why` says why.
 need_oldest() {

@@ -52,6 +52,10 @@ impl Process {
 
 /// What a thread that forks the process does for it.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(all(unix, not(target_os = "emscripten"))),
+    allow(dead_code, reason = "no process is forked")
+)]
 pub(crate) struct AtForks {
     /// Before the fork.
     pub(crate) before: fn(),

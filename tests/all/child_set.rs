@@ -280,20 +280,20 @@ fn sets_may_be_many_and_nested() {
 /// With steps that grow with the number of children, this takes hours.
 #[test]
 fn many_children_may_be_in_a_set() {
-    const SIZE: usize = 100_000;
+    const SIZE: u64 = 100_000;
     on_every_pool(|pool| {
         pool.nursery(|n| {
             let mut set = n.set();
             for i in 0..SIZE {
                 set.spawn(move || i);
             }
-            assert_eq!(set.map(|(_, i)| i).sum::<usize>(), SIZE * (SIZE - 1) / 2);
+            assert_eq!(set.map(|(_, i)| i).sum::<u64>(), SIZE * (SIZE - 1) / 2);
             let child = n.spawn(|| {
                 let mut set = n.set();
                 for i in 0..SIZE {
                     set.spawn(move || i);
                 }
-                set.map(|(_, i)| i).sum::<usize>()
+                set.map(|(_, i)| i).sum::<u64>()
             });
             assert_eq!(child.join(), SIZE * (SIZE - 1) / 2);
         });

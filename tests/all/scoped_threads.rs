@@ -203,10 +203,10 @@ fn a_hundred_thousand_children_are_cheap() {
             hatchery::thread::scope(|s| {
                 for i in 0..100_000 {
                     let sum = &sum;
-                    s.spawn(move || sum.fetch_add(i, Ordering::Relaxed));
+                    s.spawn(move || sum.fetch_add(i % 100, Ordering::Relaxed));
                 }
             });
         });
-        assert_eq!(sum.into_inner(), 100_000 * 99_999 / 2);
+        assert_eq!(sum.into_inner(), 1000 * 4950);
     });
 }

@@ -1,0 +1,4 @@
+//! The scenarios as functions for a host that calls them.
+
+#[path = "scenarios.rs"]
+mod scenarios;
