@@ -129,6 +129,9 @@
 //! unless they [enter](Current::enter) it. A rayon thread that opens a nursery
 //! is a caller like any other, and runs no rayon jobs while it waits.
 //!
+//! Two pools have more threads together than there are CPUs. To compute on the threads of the other pool, build one with
+//! [`PoolBuilder::threads_by`]: then a child that calls rayon is on a thread of rayon, and need not block.
+//!
 //! # Coming from `std::thread::scope`
 //!
 //! | `std::thread` | here |
@@ -320,6 +323,7 @@ mod failure;
 mod for_each;
 mod gate;
 mod gather;
+mod helper;
 mod indexed;
 mod join;
 mod nursery;
@@ -348,6 +352,7 @@ pub use self::{
     for_each::{fold, for_each, map},
     gate::{Gate, GateClosed, Inside, Refused},
     gather::{Gather, TryGather, gather, try_gather},
+    helper::Helper,
     indexed::{Chunks, Indexed, chunks, chunks_mut},
     join::{Closures, join, join_all},
     nursery::{Nursery, nursery},

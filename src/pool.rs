@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::engine::frame::Frame;
 use crate::engine::hooks::{self, Hooks};
 use crate::engine::{MAINS, blocking};
 use crate::environment;
+use crate::helper::Helper;
 use crate::platform::cpus;
 use crate::platform::lazy::Lazy;
 use crate::platform::process::{self, PerProcess};
@@ -40,7 +42,8 @@ const SPARES: usize = 64;
 /// and no thread starts unless the caller [blocks](Self#threads-that-block) or computes for long while children wait.
 /// If the system refuses to start a thread, the pool does without it, and asks again later: the thread that opened
 /// a nursery can always do all of the work. If the system refuses the first threads, all of them, the pool does not
-/// ask again.
+/// ask again. Workers may also be threads of others, such as those of rayon or of tokio: see
+/// [`PoolBuilder::threads_by`].
 ///
 /// Most programs need only the [shared](Self::shared) pool and the free functions. Each free function that
 /// opens a nursery, forks, holds a race, or runs a function over items ([`for_each`](crate::for_each()),
@@ -573,7 +576,7 @@ impl PoolBuilder {
     /// Sets the name of the pool, with which the names of its threads begin.
     ///
     /// Workers are called `NAME-0`, `NAME-1`, and so on, side threads `NAME-side-1`, spare threads
-    /// `NAME-spare-1`. The default name is `hatchery`. Linux shows the first 15 bytes of a thread's name.
+    /// `NAME-spare-1`. (A pool whose workers are [threads of others](Self::threads_by) does not name these.) The default name is `hatchery`. Linux shows the first 15 bytes of a thread's name.
     ///
     /// # Examples
     ///
@@ -729,6 +732,105 @@ impl PoolBuilder {
     /// ```
     pub fn on_thread_exit(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.exit = Some(Box::new(hook));
+        self
+    }
+
+    /// Sets how threads come to the pool: by default it starts its own, and with this method others lend it theirs.
+    ///
+    /// When the pool wants a worker it calls `start` with a [`Helper`]. Whoever calls [`Helper::run`] is the worker, until
+    /// there has been nothing to do for about a millisecond. `start` may have that done anywhere and at any time, or not at
+    /// all. It may drop the helper, return an error or panic: then the pool does without, and asks again after a while.
+    ///
+    /// So hatchery and another pool need no more threads together than the other pool has, and do not keep each other from
+    /// the CPUs:
+    ///
+    /// | threads of | `start` |
+    /// |---|---|
+    /// | rayon | `\|helper\| { rayon::spawn(move \|\| helper.run()); Ok(()) }` |
+    /// | tokio, those that may block | `move \|helper\| { handle.spawn_blocking(move \|\| helper.run()); Ok(()) }` |
+    /// | your own: pinned, with a priority, with a runtime | `move \|helper\| sender.send(helper).map_err(io::Error::other)`, and each thread calls `run` for what it receives |
+    ///
+    /// A nursery does not depend on helpers: its caller can do all of the work. Until a helper comes, the
+    /// caller works alone. One helper is asked for at first, and more while there is more to do, up to the number of
+    /// [`threads`](Self::threads). If one does not come within some milliseconds, another one is asked for.
+    ///
+    /// # Where `start` is called
+    ///
+    /// On a thread of the pool of its own, named `NAME-recruiter`, which starts when a worker is first wanted. So `start` may
+    /// use the pool, or run the helper on the spot. Until `start` returns, no other helper is asked for.
+    /// The thread has the size of stack of the standard library's threads. If `start` panics, the panic hook reports it.
+    ///
+    /// # Which threads the pool still starts
+    ///
+    /// - **Spare threads**, which take over for helpers and callers that [block](Pool#threads-that-block). A pool with
+    ///   [`spare_threads(0)`](Self::spare_threads) starts none, and [`lend_places(false)`](Self::lend_places) says that
+    ///   nobody takes over for threads that have not said that they block.
+    /// - **One spare thread for jobs**, whatever `spare_threads` says. What is [submitted](Pool::submit) or
+    ///   [installed](Pool::install) has no caller who could run it. If no helper runs for 100 ms, or one was refused, a spare
+    ///   thread takes the job. It ends when it has been idle for ten seconds.
+    /// - **Side threads** for [blocking children](crate::Nursery::spawn_blocking), see
+    ///   [`blocking_threads`](Self::blocking_threads), and the [watchdog](Self::watchdog).
+    ///
+    /// # Calling the other pool in a child
+    ///
+    /// A thread of rayon that waits in `rayon::join` or in a parallel iterator runs other jobs of rayon meanwhile, on the same
+    /// stack, and a helper is such a job. Two things follow:
+    ///
+    /// - A helper does not run on top of a body or child: [`Helper::run`] returns at once if a nursery is on the
+    ///   stack. So no child finds the thread-locals of another child that waits in rayon.
+    /// - What a child calls in rayon may be run by other threads of rayon, and one that waits amid that may run a helper on
+    ///   top of it. The helper takes other children, and returns when the pool has nothing to do. So do not hold
+    ///   a lock over a call of rayon if other children take the lock. This is so wherever rayon is called.
+    ///
+    /// The promise that a thread that waits runs only what belongs to its nursery holds for what waits in hatchery.
+    ///
+    /// # The ends of a helper
+    ///
+    /// The hooks [`on_thread_start`](Self::on_thread_start) and [`on_thread_exit`](Self::on_thread_exit) are called at the
+    /// begin and at the end of each `run`, with the helper's [name](Helper::name). The end of the pool waits for helpers that
+    /// run, and not for those that have not been run: for these, `run` returns at once. It does not wait for the threads. The
+    /// function and what it captured are dropped after that. The settings of threads do not apply to threads of others:
+    /// [`stack_size`](Self::stack_size), [`inherit_signal_mask`](Self::inherit_signal_mask), and the names in
+    /// the list of the system. A process that is forked calls `start` anew.
+    ///
+    /// # Examples
+    ///
+    /// With the global pool of rayon, which computes for both:
+    ///
+    /// ```
+    /// let pool = hatchery::Pool::builder()
+    ///     .threads(rayon::current_num_threads())
+    ///     .threads_by(|helper| {
+    ///         rayon::spawn(move || helper.run());
+    ///         Ok(())
+    ///     })
+    ///     .build()?;
+    /// let squares = pool.gather(|g| (0..100).for_each(|i| g.spawn(move || i * i)));
+    /// assert_eq!(squares[99], 9801);
+    /// # Ok::<(), hatchery::BuildPoolError>(())
+    /// ```
+    ///
+    /// With the threads of tokio that may block:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// let handle = runtime.handle().clone();
+    /// let builder = hatchery::Pool::builder().threads(2).threads_by(move |helper| {
+    ///     handle.spawn_blocking(move || helper.run());
+    ///     Ok(())
+    /// });
+    /// let pool = builder.build()?;
+    /// let answer = runtime.block_on(pool.submit(|| 6 * 7));
+    /// assert_eq!(answer, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn threads_by(
+        mut self,
+        start: impl Fn(Helper) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.threads = Some(Box::new(move |asked| start(Helper(asked))));
         self
     }
 
@@ -968,6 +1070,7 @@ impl PoolBuilder {
             name,
             stack_size: stack_size.map(|bytes| bytes.max(LEAST_STACK)),
             inherits_signals: self.inherits_signals,
+            has_crew: hooks.threads.is_some(),
             on_all_cpus: self.on_all_cpus,
             hooks: Arc::downgrade(&hooks),
             context: hooks.context.as_ref().map(Arc::downgrade),
@@ -998,6 +1101,7 @@ impl fmt::Debug for PoolBuilder {
             .field("on_thread_start", &self.hooks.start.is_some())
             .field("on_thread_exit", &self.hooks.exit.is_some())
             .field("context", &self.hooks.context.is_some())
+            .field("threads_by", &self.hooks.threads.is_some())
             .field("inherit_signal_mask", &self.inherits_signals)
             .field("watchdog", &self.watchdog)
             .finish()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::engine::blocking::Blocking;
 use crate::engine::context::Context;
+use crate::engine::crew::Crew;
 use crate::engine::hooks::{self, Hooks};
 use crate::engine::jobs::Jobs;
 use crate::engine::node::Node;
@@ -40,6 +41,8 @@ pub(crate) struct Watchdog {
 pub(crate) struct Mains {
     /// A worker's or a spare's, by its index among the sleepers.
     pub(crate) worker: fn(Arc<Core>, usize),
+    /// Asks for workers that come on threads of others.
+    pub(crate) recruiter: fn(&Arc<Core>),
     pub(crate) watchdog: fn(&Core, Watchdog),
     /// Watches this pool from now on: see `watcher`. False if there is nobody to do so.
     pub(crate) watch: fn(&Arc<Core>) -> bool,
@@ -66,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) spares: usize,
     /// Whether the places of blocked threads are lent that have not said that they block.
     pub(crate) lends_places: bool,
+    /// Whether the workers come on threads of others.
+    pub(crate) has_crew: bool,
     /// User code that runs on the threads; it belongs to the pool's handle.
     pub(crate) hooks: Weak<Hooks>,
     /// What runs elsewhere takes along, if anything; it belongs to the hooks.
@@ -137,6 +142,8 @@ pub(crate) struct Core {
     pub(crate) injector: Injector<Run>,
     pub(crate) jobs: Jobs,
     pub(crate) blocking: Blocking,
+    /// Where workers come from, if they come on threads of others.
+    pub(super) crew: Option<Crew>,
     /// The slots of the workers that have started, by their indices among the sleepers. A sleeper without a
     /// slot here has not started: a worker notes its slot before it joins the sleepers. The indices of spares
     /// come after the indices of the other workers.
@@ -145,7 +152,7 @@ pub(crate) struct Core {
     next_spare: AtomicUsize,
     all_threads: Threads<Thread>,
     /// How many workers have started, and how often the system has refused one, without spares.
-    workers_started: AtomicUsize,
+    pub(super) workers_started: AtomicUsize,
     pub(super) workers_refused: AtomicUsize,
     /// Whether somebody has tried to start the first worker.
     has_begun: AtomicBool,
@@ -169,10 +176,9 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(config: Config) -> Arc<Self> {
         let idle = Idle::new(config.threads, config.spares);
-        // Workers that have not started are sleepers. The first of them is started first.
-        (0..config.threads)
-            .rev()
-            .for_each(|worker| idle.enlist(worker));
+        // Workers that have not started are sleepers. The first of them is started first. Helpers are offered one by one.
+        let offered = if config.has_crew { 1 } else { config.threads };
+        (0..offered).rev().for_each(|worker| idle.enlist(worker));
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             process: Process::this(),
@@ -182,6 +188,7 @@ impl Core {
             injector: Injector::new(),
             jobs: Jobs::new(),
             blocking: Blocking::new(config.blocking_threads),
+            crew: config.has_crew.then(|| Crew::new(config.threads)),
             workers: Mutex::default(),
             next_spare: AtomicUsize::new(config.threads),
             all_threads: Threads::new(),
@@ -318,7 +325,7 @@ impl Core {
         })
     }
 
-    fn start_on(
+    pub(super) fn start_on(
         &self,
         stack_size: Option<usize>,
         inherits_signals: bool,
@@ -354,6 +361,12 @@ impl Core {
         let started = self.start_thread(name, move || main(core, index));
         failpoint::reach_if(started.is_none(), Failpoint::WorkerRefused);
         started
+    }
+
+    /// Starts a spare; its index if it is refused.
+    pub(super) fn start_spare_anyway(&self) -> Result<(), usize> {
+        let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
+        self.start_worker(index).ok_or(index)
     }
 
     /// Starts the watchdog, once, if there is to be one. The pool does without it if it is refused.
@@ -393,9 +406,14 @@ impl Core {
         lock(&self.workers).insert(index, Arc::clone(slot));
     }
 
-    /// Forgets a spare that ends.
-    pub(crate) fn forget_spare(&self, index: usize) {
+    /// Forgets a spare or helper that ends.
+    pub(crate) fn forget_worker(&self, index: usize) {
         lock(&self.workers).remove(&index);
+    }
+
+    /// Whether the worker or spare with this index has started, and not ended.
+    pub(super) fn has_slot(&self, index: usize) -> bool {
+        lock(&self.workers).contains_key(&index)
     }
 
     /// Ends the workers and side threads and waits for them, destructors of their thread-locals
@@ -407,7 +425,9 @@ impl Core {
         self.idle.rouse_all(self);
         self.stop.end();
         self.blocking.close();
+        self.close_crew();
         self.all_threads.take().into_iter().for_each(Thread::join);
+        self.wait_for_helpers();
         (self.config.mains.timer_is_not_needed)(self);
         failpoint::reach(Failpoint::ShutdownEnded);
     }
@@ -445,7 +465,7 @@ impl Field for Core {
             if self.is_over() {
                 return false;
             }
-            let is_started = self.start_worker(worker).is_some();
+            let is_started = self.crew.is_none() && self.start_worker(worker).is_some();
             let count = if is_started {
                 &self.workers_started
             } else {
@@ -466,10 +486,14 @@ impl Field for Core {
         true
     }
 
+    fn want(&self, worker: usize) -> bool {
+        let crew = self.crew.as_ref();
+        crew.is_some_and(|crew| self.want_helper(crew, worker))
+    }
+
     #[cold]
     fn start_spare(&self) -> bool {
-        let index = self.next_spare.fetch_add(1, Ordering::Relaxed);
-        if self.start_worker(index).is_none() {
+        if self.start_spare_anyway().is_err() {
             return false;
         }
         if !hooks::have_start(self.hooks()) {

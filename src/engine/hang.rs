@@ -28,6 +28,11 @@ impl fmt::Debug for Core {
             .field("blocking_children_queued", &queued)
             .field("side_threads", &living)
             .field("side_threads_ready", &ready);
+        if let Some(crew) = &self.crew {
+            let [coming, inside] = crew.helpers.snapshot();
+            out.field("helpers_coming", &coming)
+                .field("helpers_inside", &inside);
+        }
         // The writer is user code: it must not run under the lock.
         out.field("seats", &self.roster.to_vec())
             .field("free_seats", &self.roster.count_free())

@@ -17,6 +17,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::engine::context::Context;
+use crate::engine::crew::{Asked, Start};
 use crate::platform::sync::{Arc, Weak};
 use crate::platform::thread;
 use crate::task::completion::lose;
@@ -30,6 +31,8 @@ pub(crate) struct Hooks {
     pub(crate) start: Option<Hook>,
     pub(crate) exit: Option<Hook>,
     pub(crate) context: Option<Arc<Context>>,
+    /// Has threads of others run the pool's workers.
+    pub(crate) threads: Option<Start>,
 }
 
 impl Drop for Hooks {
@@ -37,6 +40,8 @@ impl Drop for Hooks {
         for hook in [self.start.take(), self.exit.take()] {
             call(|| drop(hook));
         }
+        let start = self.threads.take();
+        call(|| drop(start));
     }
 }
 
@@ -58,29 +63,43 @@ thread::thread_local! {
     static ENTERED: RefCell<Option<Entered>> = const { RefCell::new(None) };
 }
 
-/// Calls the start hook now, and the exit hook when the result is dropped.
-pub(crate) fn enter(hooks: &Weak<Hooks>) -> impl Drop + use<> {
-    struct Exit;
+/// Calls the start hook now, and the exit hook when the result is dropped, with this name.
+pub(crate) fn enter(hooks: &Weak<Hooks>, name: String) -> impl Drop + use<> {
+    struct Exit {
+        name: String,
+        /// Of a thread of another pool, in whose start or exit hook a helper has come.
+        outer: Option<Entered>,
+    }
     impl Drop for Exit {
         fn drop(&mut self) {
-            let entered = ENTERED.try_with(|entered| entered.borrow_mut().take());
+            let outer = self.outer.take();
+            let entered = ENTERED.try_with(|entered| entered.replace(outer));
             let entered = entered.ok().flatten();
             let hooks =
                 entered.and_then(|entered| entered.left.or_else(|| entered.hooks.upgrade()));
             if let Some(exit) = hooks.as_ref().and_then(|hooks| hooks.exit.as_ref()) {
-                call(|| exit(&thread::own_name()));
+                call(|| exit(&self.name));
             }
         }
     }
-    ENTERED.set(Some(Entered {
+    let outer = ENTERED.replace(Some(Entered {
         hooks: Weak::clone(hooks),
         left: None,
     }));
     let hooks = hooks.upgrade();
     if let Some(start) = hooks.as_ref().and_then(|hooks| hooks.start.as_ref()) {
-        call(|| start(&thread::own_name()));
+        call(|| start(&name));
     }
-    Exit
+    Exit { name, outer }
+}
+
+/// Has a thread of others run a helper; drops it if the pool has no hooks any more.
+pub(crate) fn ask_for(hooks: &Weak<Hooks>, helper: Box<dyn Asked>) {
+    let hooks = hooks.upgrade();
+    if let Some(start) = hooks.as_ref().and_then(|hooks| hooks.threads.as_ref()) {
+        // What becomes of the helper counts, and not what the function says.
+        call(|| drop(start(helper)));
+    }
 }
 
 /// Whether the calling thread is one of the pool's with these hooks, from its start hook to its exit hook.

@@ -8,6 +8,7 @@ pub(crate) mod blocking;
 pub(crate) mod context;
 pub(crate) mod core;
 mod counting;
+pub(crate) mod crew;
 pub(crate) mod enter;
 mod execute;
 pub(crate) mod frame;
@@ -21,6 +22,7 @@ mod links;
 pub(crate) mod node;
 pub(crate) mod polling;
 pub(crate) mod publish;
+mod recruiting;
 pub(crate) mod report;
 mod reporting;
 pub(crate) mod revoke;
@@ -44,6 +46,7 @@ pub(crate) mod worker;
 /// What the threads of a pool run.
 pub(crate) const MAINS: core::Mains = core::Mains {
     worker: worker::main,
+    recruiter: recruiting::main,
     watchdog: watchdog::main,
     watch: watcher::watch,
     timer_is_not_needed: watcher::dismiss,

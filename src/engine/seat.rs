@@ -74,6 +74,8 @@ pub(crate) struct Spree {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Worker,
+    /// A worker on a thread of others, which it gives back when there has been nothing to do for a while.
+    Helper,
     /// A worker that stands in for an absent worker; it ends when it has not been needed for long.
     Spare,
     /// Any other thread, side threads among them.
@@ -142,8 +144,8 @@ impl Seat {
         &self.own_slot.tally
     }
 
-    pub(crate) fn is_spare(&self) -> bool {
-        self.kind == Kind::Spare
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(crate) fn is_worker(&self) -> bool {

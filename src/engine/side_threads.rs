@@ -53,7 +53,7 @@ impl Seat {
 }
 
 fn main(core: &Arc<Core>) {
-    let _hooks = hooks::enter(core.hooks());
+    let _hooks = hooks::enter(core.hooks(), thread::own_name());
     Seat::with(core, |seat| {
         // The seat is a guest's, but people who look see the thread's name.
         seat.slot().rename(thread::own_name());

@@ -54,8 +54,12 @@ impl Core {
 
     /// Starts a worker, even if no place is free. Otherwise the first worker would start with the next free place; and if the
     /// system refused it then, nobody would be left to run the job. Returns when a worker has started, or it is known that
-    /// there will be none.
+    /// there will be none. Does not wait for
+    /// helpers: see `recruiting`.
     fn have_worker(&self) {
+        if self.look_after_job() {
+            return;
+        }
         while self.workers_started() == 0 && self.has_workers() && !self.is_over() {
             if !self.idle.rouse_one_anyway(self) {
                 // Another thread is starting it just now.

@@ -8,7 +8,8 @@
 //!             └───────── announce ───────┘   └──── ran dry ─────┘
 //! ```
 //!
-//! A search comes to an end: see [`Patience`]. A spare ends when it has slept for [`RETIREMENT`].
+//! A search comes to an end: see [`Patience`]. A spare ends when it has slept for [`RETIREMENT`], a helper when it has slept
+//! for [`LINGER`]. A helper comes late, and so it starts as a worker that has stood aside.
 
 use std::mem;
 use std::time::Duration;
@@ -36,6 +37,9 @@ const WAKE_COST: Duration = Duration::from_micros(10);
 /// [`LONGEST_NAP`].
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(500);
+/// How long a helper sleeps before it gives its thread back: longer than callers that open nurseries in a row need in
+/// between, as to ask for a helper costs more than to wake it. Shorter than others would miss their thread.
+const LINGER: Duration = Duration::from_millis(1);
 /// Pause instructions between two looks of a spinning searcher.
 const PAUSES: u32 = 32;
 /// The most pause instructions between two looks. Beside other searchers the number doubles from look to look, because
@@ -47,7 +51,7 @@ const MOST_PAUSES: u32 = 256;
 pub(crate) fn main(core: Arc<Core>, index: usize) {
     let is_spare = index >= core.threads();
     let kind = if is_spare { Kind::Spare } else { Kind::Worker };
-    let seat = take_seat(&core, index, kind);
+    let seat = take_seat(&core, index, kind, thread::own_name());
     let has_hook = hooks::have_start(core.hooks());
     if has_hook {
         // The hook is user code and may take long, so nobody counts on the worker.
@@ -55,22 +59,47 @@ pub(crate) fn main(core: Arc<Core>, index: usize) {
         core.idle.stand_aside(&*core);
         seat.slot().set_doing(Doing::Sleeping);
     }
-    let _hooks = hooks::enter(core.hooks());
+    let _hooks = begin(&core, thread::own_name());
+    if has_hook {
+        join_sleepers(&seat, index);
+    }
+    run(&seat, index);
+    if is_spare {
+        seat.slot().set_doing(Doing::Away);
+        core.forget_worker(index);
+        _ = core.look_after_job();
+    }
+}
+
+/// Runs a helper, which has neither a place nor a searcher's mark, until nobody has needed it for a while or the pool shuts
+/// down.
+pub(crate) fn help(core: &Arc<Core>, index: usize, name: &str) {
+    let seat = take_seat(core, index, Kind::Helper, name.to_owned());
+    seat.forget_place();
+    seat.slot().set_doing(Doing::Sleeping);
+    let _hooks = begin(core, name.to_owned());
+    join_sleepers(&seat, index);
+    run(&seat, index);
+    seat.slot().set_doing(Doing::Away);
+    core.forget_worker(index);
+}
+
+/// Calls the start hook now, and the exit hook when the result is dropped.
+fn begin(core: &Core, name: String) -> impl Drop + use<> {
+    let hooks = hooks::enter(core.hooks(), name);
     trace::event(|| Event::WorkerThread {
         pool: core.name().to_owned(),
     });
     // The hook may have forked the process, and this one has none of the others.
     core.check_process();
-    if has_hook {
-        seat.slot().asleep.store(true, Ordering::Relaxed);
-        core.idle.join_sleepers(index, &*core);
-        rouse_all_if_over(&core);
-    }
-    run(&seat, index);
-    if is_spare {
-        seat.slot().set_doing(Doing::Away);
-        core.forget_spare(index);
-    }
+    hooks
+}
+
+/// Joins the sleepers as a worker that has stood aside.
+fn join_sleepers(seat: &Seat, index: usize) {
+    seat.slot().asleep.store(true, Ordering::Relaxed);
+    seat.core.idle.join_sleepers(index, &*seat.core);
+    rouse_all_if_over(&seat.core);
 }
 
 /// Rouses all workers if the pool ends. A worker calls this when it has joined the sleepers,
@@ -82,8 +111,8 @@ fn rouse_all_if_over(core: &Core) {
 }
 
 /// A seat for a worker that has just started.
-fn take_seat(core: &Arc<Core>, index: usize, kind: Kind) -> Seat {
-    let (slot, deque) = core.roster.check_in(thread::own_name());
+fn take_seat(core: &Arc<Core>, index: usize, kind: Kind, name: String) -> Seat {
+    let (slot, deque) = core.roster.check_in(name);
     core.note_worker(index, &slot);
     Seat::new(Arc::clone(core), slot, deque, kind)
 }
@@ -98,7 +127,7 @@ fn run(seat: &Seat, index: usize) {
     }
 }
 
-/// Works until the pool shuts down. A spare also ends, and answers false, when nobody has needed it
+/// Works until the pool shuts down. A spare or helper also ends, and answers false, when nobody has needed it
 /// for long.
 fn work(seat: &Seat, index: usize) -> bool {
     let mut next_nap = SHORTEST_NAP;
@@ -249,17 +278,25 @@ fn execute_run(seat: &Seat, run: Run) {
     });
 }
 
-/// Sleeps until the worker is roused, if it is asleep; false if a spare has waited long enough for that.
+/// Sleeps until the worker is roused, if it is asleep; false if a spare or helper has waited long enough for that.
 fn sleep(seat: &Seat, index: usize) -> bool {
     let slot = seat.slot();
     slot.set_doing(Doing::Sleeping);
     failpoint::reach(Failpoint::WorkerSleeps);
     // ORDERING: Acquire; partner: the Release in `Core::rouse`. Tokens of earlier waits end the
     // park early, so the flag decides. No model, see there.
+    let most = match seat.kind() {
+        Kind::Spare => Some(RETIREMENT),
+        Kind::Helper => Some(LINGER),
+        Kind::Worker | Kind::Guest => None,
+    };
     while slot.asleep.load(Ordering::Acquire) {
-        if !seat.is_spare() {
+        let Some(most) = most else {
             slot.parker.park();
-        } else if !slot.parker.park_for(RETIREMENT) && seat.core.idle.retire(index, &*seat.core) {
+            continue;
+        };
+        let is_spare = seat.kind() == Kind::Spare;
+        if !slot.parker.park_for(most) && seat.core.idle.retire(index, is_spare, &*seat.core) {
             slot.asleep.store(false, Ordering::Relaxed);
             return false;
         }

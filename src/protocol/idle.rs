@@ -15,8 +15,11 @@
 //! | *refuse*  | anyone without place| sets `refused`, **fence**, looks at `computing` once more  |
 //! | *vacate*  | holder of a place   | `computing -= 1`, **fence**, if `refused`: arms all, looks |
 //! | *leave*   | worker that blocks  | `absent += 1`, *vacate*; if a spare could stand in for it: arms all, looks |
-//! | *retire*  | spare asleep for long | leaves `sleepers` and `spares`, **fence**, looks |
+//! | *retire*  | spare or helper asleep for long | leaves `sleepers`, a spare `spares`, too, **fence**, looks |
 //! | *stand aside* | new worker with a start hook | *finds*, *vacates*; after the hook it joins `sleepers`, **fence**, arms all, looks |
+//! | *offer*   | recruiter           | a helper joins `sleepers` as the last to be roused, **fence**, arms all, looks |
+//! | *want*    | waker               | takes a helper out of `sleepers`, has it asked for, and goes on as if it could not wake anybody |
+//! | *come*    | helper              | joins `sleepers`, as in the second half of *stand aside* |
 //!
 //! *Looking* means: if work is visible, `wake_one`. *Arming* sets the request flag of every
 //! thread, so that it exposes something at its next spawn or child, unless it shows enough already.
@@ -61,6 +64,11 @@
 //!    worker is a sleeper again when another worker falls asleep. A start hook is user code and may
 //!    take long. So its worker first gives place and mark back, and nobody counts on it. After the
 //!    hook it joins the sleepers like a worker that has run dry.
+//! 7. A *helper* is a worker on a thread of others (`protocol::helpers`), which comes late or never. So nobody counts on one
+//!    that is wanted: its waker gives place and mark back and looks again (2), and the helper looks when it has
+//!    come. Until somebody comes or leaves, the claim holds for the workers that are there. A helper that leaves retires (5).
+//!    Some time later one is offered again, if any is in reserve. As in 1, the pusher sees it, or the look of the
+//!    offer sees what was pushed, and then it is wanted.
 //!
 //! Waiters do not take part: each parks for events of its own (see `engine::wait`) that unpark it
 //! directly. Models: `models::idle_*`, `models::start_*`.
@@ -84,6 +92,11 @@ pub(crate) trait Field {
     /// Wakes a worker that has joined the sleepers, or starts it if it has no thread yet; false if the
     /// thread is refused.
     fn rouse(&self, worker: usize) -> bool;
+    /// Has somebody ask for this worker, if it comes on a thread of others: later, or never, and without the place and the
+    /// searcher's mark of the caller. False if it is another worker.
+    fn want(&self, _worker: usize) -> bool {
+        false
+    }
     /// Starts a spare worker, which has a place and the searcher's mark; false if it is refused.
     fn start_spare(&self) -> bool;
     /// Sees to it that somebody looks at the pool now and then, because there may be work that nobody can be woken for.
@@ -270,23 +283,47 @@ impl Idle {
             .is_ok()
     }
 
-    /// The event *retire*, of a spare that has slept for long; false if it was woken meanwhile.
-    pub(crate) fn retire(&self, spare: usize, field: &impl Field) -> bool {
+    /// The event *retire*, of a spare or helper that has slept for long; false if it was woken meanwhile.
+    pub(crate) fn retire(&self, worker: usize, is_spare: bool, field: &impl Field) -> bool {
         let mut sleepers = lock(&self.sleepers);
-        let Some(at) = sleepers.asleep.iter().position(|sleeper| *sleeper == spare) else {
+        let Some(at) = sleepers
+            .asleep
+            .iter()
+            .position(|sleeper| *sleeper == worker)
+        else {
             return false;
         };
         sleepers.asleep.remove(at);
-        // In this order: see the proof, 5.
-        self.spares.fetch_sub(1, Ordering::Relaxed);
+        if is_spare {
+            // In this order: see the proof, 5.
+            self.spares.fetch_sub(1, Ordering::Relaxed);
+        }
         self.asleep.fetch_sub(1, Ordering::Relaxed);
         drop(sleepers);
         failpoint::reach(Failpoint::SpareRetires);
         // ORDERING: SeqCst fence between leaving the sleepers and looking; partner: `wake_one`,
-        // which may have counted on this spare. Model: `models::idle_retired_spare_is_replaced`.
+        // which may have counted on this worker. Models: `models::idle_retired_spare_is_replaced`,
+        // `models::helpers_who_leaves_is_replaced`.
         fence(Ordering::SeqCst);
         self.look(field);
         true
+    }
+
+    /// How many spares there are.
+    pub(crate) fn spares(&self) -> usize {
+        self.spares.load(Ordering::Relaxed)
+    }
+
+    /// Counts the helpers that do not come as one absent worker.
+    pub(crate) fn note_missing(&self) {
+        self.count_absent();
+    }
+
+    /// Counts one more spare, which has a place and the searcher's mark, whether one may come or not.
+    pub(crate) fn add_spare_anyway(&self) {
+        self.spares.fetch_add(1, Ordering::Relaxed);
+        self.take_place_anyway();
+        self.search();
     }
 
     /// Takes a place if one is left.
@@ -333,18 +370,19 @@ impl Idle {
     }
 
     /// Wakes or starts one worker unless enough of them search already: the second half of *expose*.
-    /// True if a worker is on its way now.
+    /// True if a worker is on its way now, or a helper that may come.
     pub(crate) fn wake_one(&self, field: &impl Field) -> bool {
+        let mut is_wanted = false;
         loop {
             // ORDERING: SeqCst fence between exposing work and looking for sleepers; partner:
             // the fence in `announce`. Model: `models::idle_push_wakes_or_is_seen`. `Core::submit` relies on it, too.
             fence(Ordering::SeqCst);
             if self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker() {
                 field.watch();
-                return false;
+                return is_wanted;
             }
             if !self.add_searcher() {
-                return false;
+                return is_wanted;
             }
             let has_place = self.try_take_place();
             failpoint::reach_if(has_place, Failpoint::PlaceTaken);
@@ -352,6 +390,10 @@ impl Idle {
             if has_place {
                 // The place and the searcher's mark go to the worker.
                 while let Some(worker) = self.pop_sleeper() {
+                    if field.want(worker) {
+                        is_wanted = true;
+                        continue;
+                    }
                     if field.rouse(worker) {
                         return true;
                     }
@@ -378,7 +420,7 @@ impl Idle {
                 is_refused && self.asleep.load(Ordering::Relaxed) == 0 && !self.lacks_worker();
             if is_hopeless || !(field.has_visible_work() && self.has_place()) {
                 field.watch();
-                return false;
+                return is_wanted;
             }
         }
     }
@@ -492,6 +534,19 @@ impl Idle {
         failpoint::reach(Failpoint::WorkerAnnounced);
         // ORDERING: SeqCst fence between announcing and arming, and between announcing and the
         // last look; partners: `is_hungry` and `wake_one`. Model: `models::idle_aside_*`.
+        fence(Ordering::SeqCst);
+        field.arm_all();
+        self.look(field);
+    }
+
+    /// The event *offer*: a helper that may be asked for joins the sleepers, as the one that is roused last.
+    pub(crate) fn offer(&self, worker: usize, field: &impl Field) {
+        let mut sleepers = lock(&self.sleepers);
+        sleepers.asleep.insert(0, worker);
+        self.asleep.fetch_add(1, Ordering::Relaxed);
+        drop(sleepers);
+        // ORDERING: SeqCst fence between offering and arming, and between offering and the last look; partners:
+        // `is_hungry` and `wake_one`. Model: `models::helpers_who_leaves_is_replaced`.
         fence(Ordering::SeqCst);
         field.arm_all();
         self.look(field);

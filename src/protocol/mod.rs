@@ -9,6 +9,7 @@ pub(crate) mod count;
 pub(crate) mod deadlines;
 pub(crate) mod epoch;
 pub(crate) mod gate;
+pub(crate) mod helpers;
 pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod mark;

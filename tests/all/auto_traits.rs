@@ -153,6 +153,7 @@ fn settings_and_numbers() -> impl IntoIterator<Item = Row> {
         Pool: Send Sync Unpin UnwindSafe RefUnwindSafe;
         // It has hooks, which may be anything.
         PoolBuilder: Send Sync Unpin;
+        Helper: Send Sync Unpin UnwindSafe RefUnwindSafe;
         BuildPoolError: Send Sync Unpin UnwindSafe RefUnwindSafe;
         Options: Send Sync Unpin UnwindSafe RefUnwindSafe;
         OnFailure: Send Sync Unpin UnwindSafe RefUnwindSafe;

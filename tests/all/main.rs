@@ -47,6 +47,8 @@ mod foreign_code;
 mod fork;
 mod fork_inside;
 mod gates;
+mod helpers;
+mod helpers_refused;
 mod hooks;
 mod host_signals;
 mod identity;

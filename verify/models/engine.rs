@@ -142,6 +142,10 @@ pub(crate) mod core {
             self.is_shut_down()
         }
 
+        pub(crate) fn look_after_job(&self) -> bool {
+            false
+        }
+
         pub(crate) fn begin(&self) -> bool {
             false
         }

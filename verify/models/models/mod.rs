@@ -13,6 +13,7 @@ mod foreign;
 mod fork;
 mod gate;
 mod harness;
+mod helpers;
 mod idle;
 mod injector;
 mod jobs;

@@ -86,7 +86,7 @@ fn idle_retired_spare_is_replaced() {
         assert_eq!(pool.spares.swap(0, Ordering::Relaxed), 1);
         pool.visible.store(0, Ordering::Relaxed);
         pool.idle.announce(SLEEPER, &*pool);
-        let spare = spawn_with(&pool, |pool| pool.idle.retire(SLEEPER, pool));
+        let spare = spawn_with(&pool, |pool| pool.idle.retire(SLEEPER, true, pool));
         pool.expose();
         let is_gone = spare.join().unwrap();
         let is_awake = !pool.is_asleep.load(Ordering::Relaxed);
