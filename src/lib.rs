@@ -312,6 +312,8 @@ pub use platform::shuttled::control;
 
 mod boxed;
 mod buffered;
+#[doc(hidden)]
+pub mod by_hand;
 mod cancel;
 mod child;
 mod child_set;

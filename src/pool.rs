@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::dump::{self, PoolSnapshot};
 use crate::engine::context::Context;
-use crate::engine::core::{Config, Core, Watchdog};
+use crate::engine::core::{ByHand, Config, Core, Watchdog};
 use crate::engine::frame::Frame;
 use crate::engine::hooks::{self, Hooks};
 use crate::engine::{MAINS, blocking};
@@ -266,7 +266,7 @@ impl Pool {
     }
 
     #[inline]
-    fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         core(&self.cores)
     }
 
@@ -528,6 +528,7 @@ pub struct PoolBuilder {
     /// Of the shared pool only.
     on_all_cpus: bool,
     watchdog: Option<Duration>,
+    pub(crate) by_hand: Option<ByHand>,
 }
 
 impl PoolBuilder {
@@ -1079,6 +1080,7 @@ impl PoolBuilder {
                 every,
                 on_stall: dump::print,
             }),
+            by_hand: self.by_hand,
             mains: MAINS,
         });
         Ok(Pool {

@@ -1,6 +1,6 @@
 //! What the threads of one pool have in common, from its first child to its shutdown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ptr;
 use std::time::Duration;
 
@@ -34,6 +34,15 @@ use crate::protocol::watch::Watch;
 pub(crate) struct Watchdog {
     pub(crate) every: Duration,
     pub(crate) on_stall: fn(&Core, Duration),
+}
+
+/// How a pool is worked whose workers' threads somebody else starts: see `by_hand`.
+#[derive(Clone, Copy)]
+pub(crate) struct ByHand {
+    /// The index of the first worker. The places of those before it are for threads that are no workers.
+    pub(crate) first: usize,
+    /// What a worker calls that was rung. The argument says that it was looking for work, and not waiting in a nursery.
+    pub(crate) on_ring: fn(bool),
 }
 
 /// What a pool's threads run: the engine's layers above this one.
@@ -78,6 +87,8 @@ pub(crate) struct Config {
     /// Tells what the layer above knows about a nursery.
     pub(crate) describe: fn(&Node) -> Facts,
     pub(crate) watchdog: Option<Watchdog>,
+    /// If somebody else starts the workers' threads.
+    pub(crate) by_hand: Option<ByHand>,
     pub(crate) mains: Mains,
 }
 
@@ -126,6 +137,17 @@ impl Roster {
     }
 }
 
+/// The workers of a pool, by their indices among the sleepers. The indices of spares come after the indices of the other
+/// workers.
+#[derive(Default)]
+pub(super) struct Workers {
+    /// The slots of those that have started. A sleeper without a slot here has not started: a worker notes its slot
+    /// before it joins the sleepers.
+    pub(super) slots: BTreeMap<usize, Arc<Slot>>,
+    /// Those that were roused before their threads came: see `by_hand`.
+    pub(super) awaited: BTreeSet<usize>,
+}
+
 /// One pool.
 pub(crate) struct Core {
     /// Itself, for new threads.
@@ -144,10 +166,7 @@ pub(crate) struct Core {
     pub(crate) blocking: Blocking,
     /// Where workers come from, if they come on threads of others.
     pub(super) crew: Option<Crew>,
-    /// The slots of the workers that have started, by their indices among the sleepers. A sleeper without a
-    /// slot here has not started: a worker notes its slot before it joins the sleepers. The indices of spares
-    /// come after the indices of the other workers.
-    workers: Mutex<BTreeMap<usize, Arc<Slot>>>,
+    pub(super) workers: Mutex<Workers>,
     /// The index of the next spare.
     next_spare: AtomicUsize,
     all_threads: Threads<Thread>,
@@ -177,8 +196,11 @@ impl Core {
     pub(crate) fn new(config: Config) -> Arc<Self> {
         let idle = Idle::new(config.threads, config.spares);
         // Workers that have not started are sleepers. The first of them is started first. Helpers are offered one by one.
+        let first = config.by_hand.map_or(0, |by_hand| by_hand.first);
         let offered = if config.has_crew { 1 } else { config.threads };
-        (0..offered).rev().for_each(|worker| idle.enlist(worker));
+        (first..offered)
+            .rev()
+            .for_each(|worker| idle.enlist(worker));
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             process: Process::this(),
@@ -396,24 +418,29 @@ impl Core {
             return true;
         }
         let workers = lock(&self.workers);
-        let is_worker = |slot| workers.values().any(|worker| ptr::eq(&**worker, slot));
+        let is_worker = |slot| {
+            workers
+                .slots
+                .values()
+                .any(|worker| ptr::eq(&**worker, slot))
+        };
         let mut slots = self.roster.held();
         slots.any(|slot| slot.doing() != Doing::Away && !is_worker(slot))
     }
 
     /// Notes the slot of a worker that has started.
     pub(super) fn note_worker(&self, index: usize, slot: &Arc<Slot>) {
-        lock(&self.workers).insert(index, Arc::clone(slot));
+        lock(&self.workers).slots.insert(index, Arc::clone(slot));
     }
 
     /// Forgets a spare or helper that ends.
     pub(crate) fn forget_worker(&self, index: usize) {
-        lock(&self.workers).remove(&index);
+        lock(&self.workers).slots.remove(&index);
     }
 
     /// Whether the worker or spare with this index has started, and not ended.
     pub(super) fn has_slot(&self, index: usize) -> bool {
-        lock(&self.workers).contains_key(&index)
+        lock(&self.workers).slots.contains_key(&index)
     }
 
     /// Ends the workers and side threads and waits for them, destructors of their thread-locals
@@ -460,8 +487,12 @@ impl Field for Core {
     }
 
     fn rouse(&self, worker: usize) -> bool {
-        let slot = lock(&self.workers).get(&worker).cloned();
+        let slot = lock(&self.workers).slots.get(&worker).cloned();
+        let slot = slot.or_else(|| self.await_worker(worker));
         let Some(slot) = slot else {
+            if self.is_by_hand(worker) {
+                return true;
+            }
             if self.is_over() {
                 return false;
             }

@@ -46,7 +46,7 @@ impl Drop for Hooks {
 }
 
 /// Calls user code. The panic hook reports a panic in it, and the pool does not shrink for it (law E7).
-fn call(user_code: impl FnOnce()) {
+pub(super) fn call(user_code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(user_code)) {
         lose(payload);
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod awaited;
 pub(crate) mod blocking;
+pub(crate) mod by_hand;
 pub(crate) mod context;
 pub(crate) mod core;
 mod counting;

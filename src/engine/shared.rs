@@ -149,6 +149,8 @@ pub(crate) struct Slot {
     stolen: hints::AtomicU32,
     /// Set while a worker that has started is among the sleepers.
     pub(crate) asleep: AtomicBool,
+    /// Set while a worker has not answered a ring: see `by_hand`.
+    pub(crate) rung: AtomicBool,
     doing: hints::AtomicU8,
     stealer: Stealer<Run>,
     owner: Mutex<String>,
@@ -173,6 +175,7 @@ impl Slot {
             public: hints::AtomicU32::new(0),
             stolen: hints::AtomicU32::new(NONE_STOLEN),
             asleep: AtomicBool::new(false),
+            rung: AtomicBool::new(false),
             doing: hints::AtomicU8::new(Doing::Away as u8),
             stealer,
             owner: Mutex::new(owner),

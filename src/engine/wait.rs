@@ -136,6 +136,10 @@ impl Seat {
                 self.go_on_alone(frame, scope, helps, awaited);
                 continue;
             }
+            if self.take_ring() {
+                self.answer_ring(false);
+                continue;
+            }
             if helps && self.is_turn.take() && self.help_others(frame, scope, awaited) {
                 continue;
             }
@@ -223,6 +227,7 @@ impl Seat {
                 self.report(Some((scope, awaited.describe())));
             }
             let is_needed = awaited.is_over()
+                || self.is_rung()
                 || self.core.blocking.is_starved()
                 || self.core.injector.has(|run| run.scope().is_within(scope))
                 || self.is_let_go(scope, helps, awaited);

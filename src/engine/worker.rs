@@ -117,7 +117,7 @@ fn take_seat(core: &Arc<Core>, index: usize, kind: Kind, name: String) -> Seat {
     Seat::new(Arc::clone(core), slot, deque, kind)
 }
 
-fn run(seat: &Seat, index: usize) {
+pub(super) fn run(seat: &Seat, index: usize) {
     let root = Frame::root(seat);
     if root.enter(|| work(seat, index)) {
         // The last search has left the place and the mark that came with the rousing.
@@ -140,7 +140,7 @@ fn work(seat: &Seat, index: usize) -> bool {
         while let Some(found) = search(seat, &mut patience) {
             match found {
                 Found::Run(_) => seat.core.idle.found(&*seat.core),
-                Found::Job(_) => seat.core.idle.found_job(&*seat.core),
+                Found::Job(_) | Found::Ring => seat.core.idle.found_job(&*seat.core),
             }
             patience.note(&found);
             execute(seat, found);
@@ -162,6 +162,10 @@ fn work(seat: &Seat, index: usize) -> bool {
         seat.slot().asleep.store(true, Ordering::Relaxed);
         seat.core.idle.announce(index, &*seat.core);
         rouse_all_if_over(&seat.core);
+        if seat.is_rung() {
+            // Whoever rang before may not have seen this worker among the sleepers.
+            seat.core.idle.rouse_this(index, &*seat.core);
+        }
     }
 }
 
@@ -169,6 +173,8 @@ fn work(seat: &Seat, index: usize) -> bool {
 enum Found {
     Run(Run),
     Job(Arc<dyn Job>),
+    /// Somebody has rung: see `by_hand`.
+    Ring,
 }
 
 /// How long a worker searches before it sleeps.
@@ -216,7 +222,7 @@ impl Patience {
 
     /// Notes what the worker has found: for a job it was not woken for nothing, however short the job is.
     fn note(&mut self, found: &Found) {
-        if matches!(found, Found::Job(_)) {
+        if matches!(found, Found::Job(_) | Found::Ring) {
             self.has_computed = true;
             self.next_nap = SHORTEST_NAP;
         }
@@ -260,6 +266,7 @@ fn execute(seat: &Seat, found: Found) {
     match found {
         Found::Run(run) => execute_run(seat, run),
         Found::Job(job) => seat.run_job(&*job),
+        Found::Ring => seat.answer_ring(true),
     }
     // If user code has forked the process, the new one has no use for a worker, and has none of the
     // others.
@@ -311,6 +318,9 @@ fn sleep(seat: &Seat, index: usize) -> bool {
 fn search(seat: &Seat, patience: &mut Patience) -> Option<Found> {
     let mut pauses = PAUSES;
     loop {
+        if seat.take_ring() {
+            return Some(Found::Ring);
+        }
         if seat.core.idle.is_crowded() && !seat.core.is_shut_down() {
             // Nobody but a worker begins a job. If callers have had all places for long, it begins beside them.
             let overdue = seat.core.jobs.take_overdue().then(|| seat.take_job());
@@ -359,6 +369,9 @@ fn find_next(seat: &Seat) -> Option<Found> {
 
 /// Takes a run or a job, in this order unless it is the turn of jobs: see `jobs`.
 fn find(seat: &Seat) -> Option<Found> {
+    if seat.take_ring() {
+        return Some(Found::Ring);
+    }
     let job = || seat.take_job().map(Found::Job);
     let run = || find_run(seat).map(Found::Run);
     if seat.is_for_jobs() {
@@ -366,6 +379,24 @@ fn find(seat: &Seat) -> Option<Found> {
     } else {
         run().or_else(job)
     }
+}
+
+/// Runs something that has not started, whatever it belongs to, on top of what this thread runs; false if there is
+/// nothing. `is_local` says that only what this thread holds will do.
+pub(crate) fn run_one(seat: &Seat, is_local: bool) -> bool {
+    seat.expose_all();
+    let found = if is_local {
+        seat.pop().map(Found::Run)
+    } else {
+        find(seat)
+    };
+    match found {
+        None => return false,
+        Some(Found::Run(run)) => run.execute(seat, |_| true),
+        Some(Found::Job(job)) => seat.run_job(&*job),
+        Some(Found::Ring) => seat.answer_ring(false),
+    }
+    true
 }
 
 /// Takes a run: the newest of the own deque, else a stray, else the oldest of another thread.

@@ -586,6 +586,27 @@ impl Idle {
         true
     }
 
+    /// Rouses this worker, place or not, if it is among the sleepers; false if it is not. The worker has a thread, or
+    /// is waited for.
+    pub(crate) fn rouse_this(&self, worker: usize, field: &impl Field) -> bool {
+        let mut sleepers = lock(&self.sleepers);
+        let Some(at) = sleepers
+            .asleep
+            .iter()
+            .position(|sleeper| *sleeper == worker)
+        else {
+            return false;
+        };
+        sleepers.asleep.remove(at);
+        self.asleep.fetch_sub(1, Ordering::Relaxed);
+        drop(sleepers);
+        self.take_place_anyway();
+        self.search();
+        let is_roused = field.rouse(worker);
+        debug_assert!(is_roused, "nobody is refused");
+        true
+    }
+
     /// Rouses every sleeper, place or not: the pool shuts down.
     pub(crate) fn rouse_all(&self, field: &impl Field) {
         while let Some(worker) = self.pop_sleeper() {

@@ -164,7 +164,7 @@ where
             })
         });
     }
-    openly(seat, None, a, b)
+    openly(seat, None, Shows::IfWanted, a, b)
 }
 
 #[cold]
@@ -184,8 +184,26 @@ where
 {
     match frame.hide_fork() {
         Some(hidden) => concealed(hidden, a, b),
-        None => openly(frame.seat, Some(frame), a, b),
+        None => openly(frame.seat, Some(frame), Shows::IfWanted, a, b),
     }
+}
+
+/// Runs a fork whose second closure other threads may take from the first moment on, in the innermost frame.
+#[inline]
+pub(crate) fn fork_shown<A, B, RA, RB>(frame: &Frame<'_>, a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA,
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    openly(frame.seat, Some(frame), Shows::AtOnce, a, b)
+}
+
+/// When a fork shows its second closure to other threads.
+#[derive(Clone, Copy)]
+enum Shows {
+    IfWanted,
+    AtOnce,
 }
 
 /// Runs `a` and `b` in one stack frame with the locals of both, which is as quick as plain calls.
@@ -242,7 +260,13 @@ where
 
 /// Runs `a` while other threads may take `b`.
 #[inline(never)]
-fn openly<A, B, RA, RB>(seat: &Seat, outer: Option<&Frame<'_>>, a: A, b: B) -> (RA, RB)
+fn openly<A, B, RA, RB>(
+    seat: &Seat,
+    outer: Option<&Frame<'_>>,
+    shows: Shows,
+    a: A,
+    b: B,
+) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB + Send,
@@ -258,7 +282,10 @@ where
     let left = fork.frame.occupy(|| {
         failpoint::reach(Failpoint::ForkBegins);
         fork.frame.seat.answer_before_step();
-        fork.frame.show_all_if_coarse();
+        match shows {
+            Shows::IfWanted => fork.frame.show_all_if_coarse(),
+            Shows::AtOnce => fork.frame.seat.offer_all(),
+        }
         let left = catching(|| apart(a));
         if !fork.frame.is_latent() {
             fork.wait();

@@ -21,7 +21,7 @@ pub(crate) use batches::Batches;
 pub use cancel::{CancelReason, Cancelled};
 pub(crate) use cancel::{Terms, check, describe};
 pub(crate) use first::{How, Who, message_of};
-pub(crate) use fork::{fork_first, fork_here};
+pub(crate) use fork::{fork_first, fork_here, fork_shown};
 pub(crate) use job::{Held as HeldJob, install, is_worker_of, wake};
 pub use lineage::ChildId;
 pub(crate) use lineage::{Origin, Task, Told};

@@ -1,0 +1,105 @@
+//! Pools whose workers run on threads that somebody else starts, one thread for each worker, for good.
+//!
+//! `compat/rayon-core` needs such pools: its workers have fixed indices, start with the pool, and may be threads that its
+//! user has started. A worker by hand is a sleeper from the beginning, as every worker that has not started. If it is
+//! roused before its thread comes, it is *awaited*: the thread finds a place and a searcher's mark when it comes, as if the
+//! system had taken long to start it. If not, it is asleep when it comes. Both happen under the lock of the workers.
+//!
+//! To *ring* is to have one worker call a function, and no other: when it looks for work, or waits in a nursery. Whoever
+//! rings notes it in the worker's slot, and then rouses the worker if it is among the sleepers, or else unparks it. A
+//! worker that goes to sleep looks for a ring after it has joined the sleepers. The lock of the sleepers is between the
+//! two: one of them sees the other.
+
+use crate::engine::core::Core;
+use crate::engine::frame::Frame;
+use crate::engine::hooks;
+use crate::engine::seat::{Kind, Seat};
+use crate::engine::shared::Slot;
+use crate::engine::worker;
+use crate::platform::sync::atomic::Ordering;
+use crate::platform::sync::{Arc, lock};
+use crate::platform::thread;
+
+/// Runs the worker with this index until the pool ends.
+pub(crate) fn work(core: &Arc<Core>, index: usize) {
+    let (slot, deque) = core.roster.check_in(thread::own_name());
+    let seat = Seat::new(Arc::clone(core), Arc::clone(&slot), deque, Kind::Worker);
+    seat.forget_place();
+    if core.note_arrival(index, &slot) {
+        seat.note_place();
+    }
+    worker::run(&seat, index);
+}
+
+impl Core {
+    /// Whether somebody else starts this worker.
+    pub(super) fn is_by_hand(&self, worker: usize) -> bool {
+        self.config.by_hand.is_some() && worker < self.threads()
+    }
+
+    /// Awaits the thread of a worker that was roused, if it is by hand; returns its slot, if the thread has just come.
+    pub(super) fn await_worker(&self, worker: usize) -> Option<Arc<Slot>> {
+        if !self.is_by_hand(worker) {
+            return None;
+        }
+        let mut workers = lock(&self.workers);
+        let slot = workers.slots.get(&worker).cloned();
+        if slot.is_none() && workers.awaited.insert(worker) {
+            self.workers_started.fetch_add(1, Ordering::Relaxed);
+        }
+        slot
+    }
+
+    /// Notes that the thread of a worker has come; returns whether the worker was roused before.
+    fn note_arrival(&self, worker: usize, slot: &Arc<Slot>) -> bool {
+        let mut workers = lock(&self.workers);
+        let is_awaited = workers.awaited.remove(&worker);
+        if !is_awaited {
+            self.workers_started.fetch_add(1, Ordering::Relaxed);
+        }
+        // ORDERING: Relaxed, here and below: under the lock. Somebody may have rung before.
+        slot.rung.store(true, Ordering::Relaxed);
+        slot.asleep.store(!is_awaited, Ordering::Relaxed);
+        workers.slots.insert(worker, Arc::clone(slot));
+        is_awaited
+    }
+
+    /// Has this worker call what workers call that were rung.
+    pub(crate) fn ring(&self, worker: usize) {
+        let slot = lock(&self.workers).slots.get(&worker).cloned();
+        if let Some(slot) = &slot {
+            // ORDERING: Release; partner: the Acquire in `take_ring`. What the worker is rung for comes before.
+            slot.rung.store(true, Ordering::Release);
+        }
+        if !self.idle.rouse_this(worker, self) {
+            slot.inspect(|slot| slot.parker.unpark());
+        }
+    }
+}
+
+impl Seat {
+    /// Whether this worker was rung and has not answered.
+    pub(super) fn is_rung(&self) -> bool {
+        self.slot().rung.load(Ordering::Relaxed)
+    }
+
+    /// Takes notice of a ring.
+    pub(super) fn take_ring(&self) -> bool {
+        // ORDERING: Acquire; partner: the Release in `ring`.
+        self.is_rung() && self.slot().rung.swap(false, Ordering::Acquire)
+    }
+
+    /// Calls what a worker calls that was rung.
+    #[cold]
+    pub(super) fn answer_ring(&self, is_at_rest: bool) {
+        if let Some(by_hand) = self.core.config.by_hand {
+            hooks::call(|| (by_hand.on_ring)(is_at_rest));
+        }
+    }
+
+    /// Whether this thread holds something that has not started.
+    pub(crate) fn holds_anything(&self) -> bool {
+        let holds = |frame: &Frame<'_>| frame.holders().any(|frame| frame.seat.is(self));
+        self.shares() || Frame::with_current(|frame| frame.is_some_and(holds))
+    }
+}
