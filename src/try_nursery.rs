@@ -199,13 +199,20 @@ where
     nest.collector().settle(result, cancelled)
 }
 
+/// What a task has returned that was unwound, if a [`Cancelled::unwind`] has unwound it.
+#[cold]
+fn of_unwound<T, E>(payload: Payload) -> Result<Result<T, Failure<E>>, Payload> {
+    let cancelled = payload.downcast::<Cancelled>()?;
+    Ok(Err(Failure::cancelled(*cancelled)))
+}
+
 impl<'scope, E: Send> TryNursery<'scope, '_, E> {
     fn run<T>(
         &self,
         seat: &Seat,
         body: impl FnOnce() -> Result<T, Failure<E>>,
     ) -> Result<T, Failure<E>> {
-        let body = |task: &Task<'_>| match catching(body) {
+        let body = |task: &Task<'_>| match catching(body).or_else(of_unwound) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => {
                 let failure = failure.of(self.whose(None), self.told::<BODY>(task));
@@ -235,11 +242,12 @@ impl<'scope, E: Send> TryNursery<'scope, '_, E> {
         if let Some(cancelled) = self.nest.cancelled() {
             return Err(self.skip(origin, cancelled, f));
         }
-        self.nest.as_task(origin, |task| match catching(f) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => Err(self.failed::<IS_BODY>(task, failure)),
-            Err(payload) => Err(self.panicked(payload, Some(spawned_at), task.id())),
-        })
+        self.nest
+            .as_task(origin, |task| match catching(f).or_else(of_unwound) {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(failure)) => Err(self.failed::<IS_BODY>(task, failure)),
+                Err(payload) => Err(self.panicked(payload, Some(spawned_at), task.id())),
+            })
     }
 
     /// The siblings learn of the cancellation before anybody learns of the failure (law E5).

@@ -17,6 +17,7 @@ use std::fmt;
 use std::io;
 use std::iter::successors;
 use std::mem::offset_of;
+use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
 use crate::engine::limit::Limiter;
@@ -200,6 +201,41 @@ impl Cancelled {
     #[must_use]
     pub fn overshoot(&self) -> Option<Duration> {
         (self.reason == CancelReason::Deadline).then(|| Duration::from_micros(self.late_by.into()))
+    }
+
+    /// Unwinds the stack, as a panic does, to a partial nursery that is cancelled.
+    ///
+    /// It is for code that cannot return an error, such as a closure that somebody else calls. The body or child of a
+    /// [`TryNursery`](crate::TryNursery) that is unwound by it counts as one that has returned
+    /// [`Failure::cancelled`](crate::Failure::cancelled). Everything else sees a panic with a `Cancelled` as its payload,
+    /// and passes it on: total nurseries, [`join`](crate::join()), a [`submit`](crate::submit()) that is awaited. The panic
+    /// hook is not called.
+    ///
+    /// # Panics
+    ///
+    /// Always.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hatchery::Options;
+    ///
+    /// let over = Options::new().timeout(Duration::ZERO);
+    /// let stopped = over.try_nursery::<String, _, _>(|_| {
+    ///     let mut numbers = vec![3, 1, 2];
+    ///     numbers.sort_by(|a, b| {
+    ///         if let Err(cancelled) = hatchery::checkpoint() {
+    ///             cancelled.unwind();
+    ///         }
+    ///         a.cmp(b)
+    ///     });
+    ///     Ok(numbers)
+    /// });
+    /// assert!(stopped.unwrap_err().cancelled().is_some());
+    /// ```
+    pub fn unwind(self) -> ! {
+        resume_unwind(Box::new(self))
     }
 }
 

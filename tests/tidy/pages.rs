@@ -6,7 +6,7 @@ use std::fs;
 use super::root;
 
 /// What lies at the top of the repository. What a page there is for stands in the README, under "More".
-const TOP: [&str; 20] = [
+const TOP: [&str; 21] = [
     ".ci",
     ".gitignore",
     "ARCHITECTURE.md",
@@ -22,6 +22,7 @@ const TOP: [&str; 20] = [
     "SECURITY.md",
     "TESTING.md",
     "benches",
+    "compat",
     "clippy.toml",
     "examples",
     "src",
