@@ -16,8 +16,9 @@ use crate::engine::hooks;
 use crate::engine::seat::{Kind, Seat};
 use crate::engine::shared::Slot;
 use crate::engine::worker;
+use crate::engine::workers::Awaited;
+use crate::platform::sync::Arc;
 use crate::platform::sync::atomic::Ordering;
-use crate::platform::sync::{Arc, lock};
 use crate::platform::thread;
 
 /// Runs the worker with this index until the pool ends.
@@ -42,31 +43,29 @@ impl Core {
         if !self.is_by_hand(worker) {
             return None;
         }
-        let mut workers = lock(&self.workers);
-        let slot = workers.slots.get(&worker).cloned();
-        if slot.is_none() && workers.awaited.insert(worker) {
-            self.workers_started.fetch_add(1, Ordering::Relaxed);
+        match self.workers.wait_for(worker) {
+            Err(slot) => return Some(slot),
+            Ok(Awaited::Now) => _ = self.workers_started.fetch_add(1, Ordering::Relaxed),
+            Ok(Awaited::Before) => {}
         }
-        slot
+        None
     }
 
     /// Notes that the thread of a worker has come; returns whether the worker was roused before.
     fn note_arrival(&self, worker: usize, slot: &Arc<Slot>) -> bool {
-        let mut workers = lock(&self.workers);
-        let is_awaited = workers.awaited.remove(&worker);
-        if !is_awaited {
-            self.workers_started.fetch_add(1, Ordering::Relaxed);
-        }
-        // ORDERING: Relaxed, here and below: under the lock. Somebody may have rung before.
-        slot.rung.store(true, Ordering::Relaxed);
-        slot.asleep.store(!is_awaited, Ordering::Relaxed);
-        workers.slots.insert(worker, Arc::clone(slot));
-        is_awaited
+        self.workers.arrive(worker, slot, |is_awaited| {
+            if !is_awaited {
+                self.workers_started.fetch_add(1, Ordering::Relaxed);
+            }
+            // ORDERING: Relaxed, here and below: under the lock. Somebody may have rung before.
+            slot.rung.store(true, Ordering::Relaxed);
+            slot.asleep.store(!is_awaited, Ordering::Relaxed);
+        })
     }
 
     /// Has this worker call what workers call that were rung.
     pub(crate) fn ring(&self, worker: usize) {
-        let slot = lock(&self.workers).slots.get(&worker).cloned();
+        let slot = self.workers.slot(worker);
         if let Some(slot) = &slot {
             // ORDERING: Release; partner: the Acquire in `take_ring`. What the worker is rung for comes before.
             slot.rung.store(true, Ordering::Release);

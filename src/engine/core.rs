@@ -1,7 +1,5 @@
 //! What the threads of one pool have in common, from its first child to its shutdown.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ptr;
 use std::time::Duration;
 
 use crate::engine::blocking::Blocking;
@@ -15,12 +13,13 @@ use crate::engine::shared::{Doing, Run, Slot};
 use crate::engine::special::Special;
 use crate::engine::stop::Stop;
 use crate::engine::tally::{Common, Numbers};
+use crate::engine::workers::Workers;
 use crate::platform::cpus;
 use crate::platform::deque::Worker as Deque;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::platform::sync::{Arc, Mutex, OnceLock, Weak, lock};
+use crate::platform::sync::{Arc, OnceLock, Weak};
 use crate::platform::thread::Thread;
 use crate::protocol::gate::Gate;
 use crate::protocol::idle::{Field, Idle};
@@ -137,17 +136,6 @@ impl Roster {
     }
 }
 
-/// The workers of a pool, by their indices among the sleepers. The indices of spares come after the indices of the other
-/// workers.
-#[derive(Default)]
-pub(super) struct Workers {
-    /// The slots of those that have started. A sleeper without a slot here has not started: a worker notes its slot
-    /// before it joins the sleepers.
-    pub(super) slots: BTreeMap<usize, Arc<Slot>>,
-    /// Those that were roused before their threads came: see `by_hand`.
-    pub(super) awaited: BTreeSet<usize>,
-}
-
 /// One pool.
 pub(crate) struct Core {
     /// Itself, for new threads.
@@ -166,7 +154,7 @@ pub(crate) struct Core {
     pub(crate) blocking: Blocking,
     /// Where workers come from, if they come on threads of others.
     pub(super) crew: Option<Crew>,
-    pub(super) workers: Mutex<Workers>,
+    pub(super) workers: Workers,
     /// The index of the next spare.
     next_spare: AtomicUsize,
     all_threads: Threads<Thread>,
@@ -211,7 +199,7 @@ impl Core {
             jobs: Jobs::new(),
             blocking: Blocking::new(config.blocking_threads),
             crew: config.has_crew.then(|| Crew::new(config.threads)),
-            workers: Mutex::default(),
+            workers: Workers::default(),
             next_spare: AtomicUsize::new(config.threads),
             all_threads: Threads::new(),
             workers_started: AtomicUsize::new(0),
@@ -417,30 +405,8 @@ impl Core {
         if self.jobs.waiting() > 0 || self.jobs.running() > 0 {
             return true;
         }
-        let workers = lock(&self.workers);
-        let is_worker = |slot| {
-            workers
-                .slots
-                .values()
-                .any(|worker| ptr::eq(&**worker, slot))
-        };
         let mut slots = self.roster.held();
-        slots.any(|slot| slot.doing() != Doing::Away && !is_worker(slot))
-    }
-
-    /// Notes the slot of a worker that has started.
-    pub(super) fn note_worker(&self, index: usize, slot: &Arc<Slot>) {
-        lock(&self.workers).slots.insert(index, Arc::clone(slot));
-    }
-
-    /// Forgets a spare or helper that ends.
-    pub(crate) fn forget_worker(&self, index: usize) {
-        lock(&self.workers).slots.remove(&index);
-    }
-
-    /// Whether the worker or spare with this index has started, and not ended.
-    pub(super) fn has_slot(&self, index: usize) -> bool {
-        lock(&self.workers).slots.contains_key(&index)
+        slots.any(|slot| slot.doing() != Doing::Away && !self.workers.have(slot))
     }
 
     /// Ends the workers and side threads and waits for them, destructors of their thread-locals
@@ -487,7 +453,7 @@ impl Field for Core {
     }
 
     fn rouse(&self, worker: usize) -> bool {
-        let slot = lock(&self.workers).slots.get(&worker).cloned();
+        let slot = self.workers.slot(worker);
         let slot = slot.or_else(|| self.await_worker(worker));
         let Some(slot) = slot else {
             if self.is_by_hand(worker) {

@@ -43,6 +43,7 @@ pub(crate) mod watchdog;
 pub(crate) mod watcher;
 mod within;
 pub(crate) mod worker;
+mod workers;
 
 /// What the threads of a pool run.
 pub(crate) const MAINS: core::Mains = core::Mains {

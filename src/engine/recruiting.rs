@@ -95,7 +95,7 @@ impl Drop for Helper {
 impl Core {
     /// Has the recruiter ask for the worker with this index, if that is a helper that has not come; returns whether it does.
     pub(super) fn want_helper(&self, crew: &Crew, worker: usize) -> bool {
-        let is_helper = worker < self.threads() && !self.has_slot(worker);
+        let is_helper = worker < self.threads() && self.workers.slot(worker).is_none();
         if !is_helper || self.is_over() || !self.have_recruiter(crew) {
             return false;
         }

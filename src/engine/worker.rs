@@ -66,7 +66,7 @@ pub(crate) fn main(core: Arc<Core>, index: usize) {
     run(&seat, index);
     if is_spare {
         seat.slot().set_doing(Doing::Away);
-        core.forget_worker(index);
+        core.workers.forget(index);
         _ = core.look_after_job();
     }
 }
@@ -81,7 +81,7 @@ pub(crate) fn help(core: &Arc<Core>, index: usize, name: &str) {
     join_sleepers(&seat, index);
     run(&seat, index);
     seat.slot().set_doing(Doing::Away);
-    core.forget_worker(index);
+    core.workers.forget(index);
 }
 
 /// Calls the start hook now, and the exit hook when the result is dropped.
@@ -113,7 +113,7 @@ fn rouse_all_if_over(core: &Core) {
 /// A seat for a worker that has just started.
 fn take_seat(core: &Arc<Core>, index: usize, kind: Kind, name: String) -> Seat {
     let (slot, deque) = core.roster.check_in(name);
-    core.note_worker(index, &slot);
+    core.workers.note(index, &slot);
     Seat::new(Arc::clone(core), slot, deque, kind)
 }
 
