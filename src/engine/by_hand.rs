@@ -5,10 +5,7 @@
 //! roused before its thread comes, it is *awaited*: the thread finds a place and a searcher's mark when it comes, as if the
 //! system had taken long to start it. If not, it is asleep when it comes. Both happen under the lock of the workers.
 //!
-//! To *ring* is to have one worker call a function, and no other: when it looks for work, or waits in a nursery. Whoever
-//! rings notes it in the worker's slot, and then rouses the worker if it is among the sleepers, or else unparks it. A
-//! worker that goes to sleep looks for a ring after it has joined the sleepers. The lock of the sleepers is between the
-//! two: one of them sees the other.
+//! Such a worker can be *rung*: see `ring`.
 
 use crate::engine::core::Core;
 use crate::engine::frame::Frame;
@@ -62,32 +59,9 @@ impl Core {
             slot.asleep.store(!is_awaited, Ordering::Relaxed);
         })
     }
-
-    /// Has this worker call what workers call that were rung.
-    pub(crate) fn ring(&self, worker: usize) {
-        let slot = self.workers.slot(worker);
-        if let Some(slot) = &slot {
-            // ORDERING: Release; partner: the Acquire in `take_ring`. What the worker is rung for comes before.
-            slot.rung.store(true, Ordering::Release);
-        }
-        if !self.idle.rouse_this(worker, self) {
-            slot.inspect(|slot| slot.parker.unpark());
-        }
-    }
 }
 
 impl Seat {
-    /// Whether this worker was rung and has not answered.
-    pub(super) fn is_rung(&self) -> bool {
-        self.slot().rung.load(Ordering::Relaxed)
-    }
-
-    /// Takes notice of a ring.
-    pub(super) fn take_ring(&self) -> bool {
-        // ORDERING: Acquire; partner: the Release in `ring`.
-        self.is_rung() && self.slot().rung.swap(false, Ordering::Acquire)
-    }
-
     /// Calls what a worker calls that was rung.
     #[cold]
     pub(super) fn answer_ring(&self, is_at_rest: bool) {

@@ -27,6 +27,7 @@ mod recruiting;
 pub(crate) mod report;
 mod reporting;
 pub(crate) mod revoke;
+mod ring;
 pub(crate) mod seat;
 mod share;
 pub(crate) mod shared;

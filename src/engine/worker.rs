@@ -162,10 +162,7 @@ fn work(seat: &Seat, index: usize) -> bool {
         seat.slot().asleep.store(true, Ordering::Relaxed);
         seat.core.idle.announce(index, &*seat.core);
         rouse_all_if_over(&seat.core);
-        if seat.is_rung() {
-            // Whoever rang before may not have seen this worker among the sleepers.
-            seat.core.idle.rouse_this(index, &*seat.core);
-        }
+        seat.rouse_if_rung(index);
     }
 }
 

@@ -75,7 +75,7 @@ impl<T> Numbered<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(hatchery_loom)))]
 mod tests {
     use std::collections::BTreeMap;
 

@@ -9,6 +9,8 @@ mod links;
 pub(crate) mod node;
 #[path = "../../src/engine/report.rs"]
 pub(crate) mod report;
+#[path = "../../src/engine/ring.rs"]
+mod ring;
 #[path = "../../src/engine/seat.rs"]
 pub(crate) mod seat;
 #[path = "../../src/engine/share.rs"]
@@ -19,6 +21,8 @@ pub(crate) mod shared;
 mod submitting;
 #[path = "../../src/engine/tally.rs"]
 pub(crate) mod tally;
+#[path = "../../src/engine/workers.rs"]
+mod workers;
 
 /// A pool of workers that are there, and stay until its end, or of workers that the system refuses.
 pub(crate) mod core {
@@ -27,6 +31,7 @@ pub(crate) mod core {
     use super::jobs::Jobs;
     use super::seat::Seat;
     use super::shared::{Run, Slot};
+    use super::workers::Workers;
     use crate::platform::deque::Worker as Deque;
     use crate::platform::planted;
     use crate::platform::sync::Arc;
@@ -40,6 +45,8 @@ pub(crate) mod core {
         pub(crate) injector: Injector<Run>,
         pub(crate) jobs: Jobs,
         pub(crate) slots: Vec<Arc<Slot>>,
+        /// The same, as those that ring find them.
+        pub(super) workers: Workers,
         /// How many workers there may be.
         threads: usize,
         /// How many of the threads share something at some time, the first ones.
@@ -60,8 +67,13 @@ pub(crate) mod core {
     impl Core {
         /// A pool with so many places. The workers that have a slot are there.
         pub(crate) fn new(places: usize, slots: Vec<Arc<Slot>>, sharing: usize) -> Self {
+            let workers = Workers::default();
+            for (index, slot) in slots.iter().enumerate() {
+                workers.note(index, slot);
+            }
             Self {
                 idle: Idle::new(places, 0),
+                workers,
                 injector: Injector::new(),
                 jobs: Jobs::new(),
                 threads: places,

@@ -27,6 +27,7 @@ mod permits;
 mod promise;
 mod publish;
 mod requests;
+mod ring;
 mod roster;
 mod runs;
 mod shutdown;
