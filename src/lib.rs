@@ -290,10 +290,10 @@
 //! The crate needs Rust 1.85 and a target with the standard library. A version that needs a newer Rust is a new
 //! minor version, and does not need a newer one than the current stable Debian has.
 //!
-//! All tests run on Linux on x86-64.
-//! Each change is also compiled for Windows, macOS, Emscripten, and a processor of 32 bits without 64-bit
-//! atomics; and it runs in WebAssembly where there are neither threads nor a clock. There the thread that
-//! opens a nursery does all the work, and a [timeout](Options::timeout) never passes.
+//! All tests run on Linux on x86-64. A part of them also runs on other processors, on Windows and in WebAssembly, on
+//! emulators; for macOS, Android and the BSDs the crate is only compiled. The README names all of them. In
+//! WebAssembly the thread that opens a nursery does all the work. Where there is no clock, either
+//! (`wasm32-unknown-unknown`), a [timeout](Options::timeout) never passes.
 //!
 //! On Windows the [end of a pool](Pool#the-end-of-a-pool) has a rule of its own. If the timer of the system is
 //! coarse, a child that is spawned just after a worker went idle may start one tick of the timer later.
