@@ -295,6 +295,11 @@
 //! WebAssembly the thread that opens a nursery does all the work. Where there is no clock, either
 //! (`wasm32-unknown-unknown`), a [timeout](Options::timeout) never passes.
 //!
+//! For [Miri](https://github.com/rust-lang/miri), which wants no thread to be left at the end and knows no signals and
+//! forks, the shared pool has no threads: who opens a nursery does all the work. Pools of your own have threads, so
+//! that Miri sees children run at once. Nobody watches deadlines, which are noticed at the next check or start. This
+//! is tested without Miri.
+//!
 //! On Windows the [end of a pool](Pool#the-end-of-a-pool) has a rule of its own. If the timer of the system is
 //! coarse, a child that is spawned just after a worker went idle may start one tick of the timer later.
 

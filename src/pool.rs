@@ -526,7 +526,7 @@ pub struct PoolBuilder {
     hooks: Hooks,
     inherits_signals: bool,
     /// Of the shared pool only.
-    on_all_cpus: bool,
+    is_shared: bool,
     watchdog: Option<Duration>,
     pub(crate) by_hand: Option<ByHand>,
 }
@@ -1033,7 +1033,7 @@ impl PoolBuilder {
         if cfg!(hatchery_shuttle) {
             panic!("this pool would outlive the execution");
         }
-        self.on_all_cpus = true;
+        self.is_shared = true;
         self.make(|| cpus::with_those_of_process(cpus::count))
     }
 
@@ -1072,7 +1072,7 @@ impl PoolBuilder {
             stack_size: stack_size.map(|bytes| bytes.max(LEAST_STACK)),
             inherits_signals: self.inherits_signals,
             has_crew: hooks.threads.is_some(),
-            on_all_cpus: self.on_all_cpus,
+            is_shared: self.is_shared,
             hooks: Arc::downgrade(&hooks),
             context: hooks.context.as_ref().map(Arc::downgrade),
             describe: scope::describe,

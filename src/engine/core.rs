@@ -20,7 +20,7 @@ use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::process::{self, Process};
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, OnceLock, Weak};
-use crate::platform::thread::Thread;
+use crate::platform::thread::{MAY_OUTLIVE_MAIN, Thread};
 use crate::protocol::gate::Gate;
 use crate::protocol::idle::{Field, Idle};
 use crate::protocol::injector::Injector;
@@ -68,9 +68,9 @@ pub(crate) struct Config {
     pub(crate) stack_size: Option<usize>,
     /// Whether threads that run children take the same signals as the thread that starts them.
     pub(crate) inherits_signals: bool,
-    /// Whether these threads may run on all CPUs of the main thread, besides the CPUs of the thread
-    /// that starts them.
-    pub(crate) on_all_cpus: bool,
+    /// Whether it is the shared pool, which does not end. Its threads may run on all CPUs of the main
+    /// thread, besides the CPUs of the thread that starts them.
+    pub(crate) is_shared: bool,
     /// How many callers may compute at a time, if that is limited.
     pub(crate) callers: Option<usize>,
     /// Workers beyond `threads` that may stand in for absent workers.
@@ -324,11 +324,11 @@ impl Core {
         let Config {
             stack_size,
             inherits_signals,
-            on_all_cpus,
+            is_shared,
             ..
         } = self.config;
         self.start_on(stack_size, inherits_signals, name, move || {
-            if on_all_cpus {
+            if is_shared {
                 cpus::add_those_of_process();
             }
             main();
@@ -344,6 +344,9 @@ impl Core {
     ) -> Option<()> {
         if self.is_orphan() {
             // A thread that is not here may hold the lock.
+            return None;
+        }
+        if self.config.is_shared && !MAY_OUTLIVE_MAIN {
             return None;
         }
         let start = || {

@@ -168,6 +168,7 @@ mod tests {
     const FAR: Duration = Duration::from_secs(1 << 30);
 
     #[test]
+    #[cfg_attr(miri, ignore = "there is no such thread")]
     fn the_thread_retires_and_another_one_comes_for_the_next_deadline() {
         static TIMER: Timer = Timer::of_epochs();
         for after in [FAR, Duration::ZERO, FAR] {
@@ -189,6 +190,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "there is no such thread")]
     fn deadlines_that_come_and_go_all_the_time_are_noticed_whoever_retires_meanwhile() {
         static TIMER: Timer = Timer::of_epochs();
         for round in 0..300 {

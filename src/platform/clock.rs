@@ -65,8 +65,10 @@ impl std::ops::Sub for Tick {
 /// How far the clock has been moved.
 #[cfg(any(test, hatchery_clock))]
 pub(crate) mod moved {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::Ordering;
     use std::time::Duration;
+
+    use crate::platform::sync::uneventful::AtomicU64;
 
     static NANOS: AtomicU64 = AtomicU64::new(0);
 

@@ -14,7 +14,12 @@ pub(crate) fn count() -> usize {
     // The first number heeds quotas up to the root of the control groups; the second finds control
     // groups that are mounted in unusual places.
     let available = thread::available_parallelism().map_or(1, NonZero::get);
-    available.min(num_cpus::get())
+    // Miri has neither control groups nor files.
+    if cfg!(miri) {
+        available
+    } else {
+        available.min(num_cpus::get())
+    }
 }
 
 /// Calls `f` while the calling thread may also run where the main thread may.
@@ -27,7 +32,7 @@ pub(crate) fn add_those_of_process() {
     system::add_those_of_process();
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 mod system {
     use std::mem;
 
@@ -101,7 +106,7 @@ mod system {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", not(miri))))]
 mod system {
     pub(super) fn with_those_of_process<R>(f: impl FnOnce() -> R) -> R {
         f()
@@ -110,7 +115,7 @@ mod system {
     pub(super) fn add_those_of_process() {}
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, target_os = "linux", not(miri)))]
 mod tests {
     use super::*;
 

@@ -53,7 +53,7 @@ impl Process {
 /// What a thread that forks the process does for it.
 #[derive(Clone, Copy)]
 #[cfg_attr(
-    not(all(unix, not(target_os = "emscripten"))),
+    not(all(unix, not(any(target_os = "emscripten", miri)))),
     allow(dead_code, reason = "no process is forked")
 )]
 pub(crate) struct AtForks {
@@ -141,7 +141,7 @@ impl Drop for BlockedSignals {
     }
 }
 
-#[cfg(all(unix, not(target_os = "emscripten")))]
+#[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
 mod signals {
     use std::cell::Cell;
     use std::mem::MaybeUninit;
@@ -209,8 +209,8 @@ mod signals {
     }
 }
 
-/// Systems without signals.
-#[cfg(not(all(unix, not(target_os = "emscripten"))))]
+/// Systems without signals, and interpreters that know of none.
+#[cfg(not(all(unix, not(any(target_os = "emscripten", miri)))))]
 mod signals {
     #[derive(Clone, Copy)]
     pub(super) struct Mask;
@@ -228,8 +228,8 @@ mod signals {
     }
 }
 
-// Emscripten has no processes, and no `pthread_atfork`.
-#[cfg(all(unix, not(target_os = "emscripten")))]
+// Emscripten has no processes, and no `pthread_atfork`; Miri neither.
+#[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
 mod system {
     use super::{AT_FORKS, FORKS, Ordering, signals};
 
@@ -263,7 +263,7 @@ mod system {
     }
 }
 
-#[cfg(not(all(unix, not(target_os = "emscripten"))))]
+#[cfg(not(all(unix, not(any(target_os = "emscripten", miri)))))]
 mod system {
     pub(super) fn call_after_forks() {}
 
@@ -344,7 +344,7 @@ mod tests {
     }
 
     /// The number of forks wraps in the forked process.
-    #[cfg(all(unix, not(target_os = "emscripten")))]
+    #[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
     #[test]
     #[allow(
         clippy::multiple_unsafe_ops_per_block,

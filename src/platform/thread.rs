@@ -35,6 +35,10 @@ use super::payload::lose;
 /// call a larger size invalid, and then the standard library panics.
 const MOST_STACK: usize = usize::MAX / 4;
 
+/// Whether threads may still be there when the process ends. Miri calls that an error: there, only pools that end
+/// have threads, and nobody watches deadlines or blocked threads.
+pub(crate) const MAY_OUTLIVE_MAIN: bool = !cfg!(miri);
+
 /// Keeps the core busy for this many pause instructions.
 #[cfg(not(any(hatchery_shuttle, hatchery_lab)))]
 #[inline(always)]
@@ -151,6 +155,9 @@ impl Thread {
         name: String,
         main: impl FnOnce() + Send + 'static,
     ) -> io::Result<Option<Self>> {
+        if !MAY_OUTLIVE_MAIN {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         #[cfg(not(hatchery_shuttle))]
         return Self::start_without_signals(name, None, main).map(Some);
         #[cfg(hatchery_shuttle)]

@@ -87,6 +87,12 @@ scenarios! {
         assert_eq!(sum, 3);
     }
 
+    fn scenario_a_shared_pool_without_threads() {
+        let here = || std::thread::current().id();
+        let elsewhere = hatchery::nursery(|n| n.spawn_blocking(here).join() != here());
+        assert_eq!(elsewhere, !cfg!(any(target_family = "wasm", miri)));
+    }
+
     fn scenario_failures() {
         let failed: Result<(), Failures<&str>> = hatchery::try_nursery(|n| {
             n.spawn(|| Err::<(), _>("full"));
