@@ -100,6 +100,50 @@ impl Rhythm {
     }
 }
 
+/// How many events in a row are timed together to know whether they are dense.
+const ROW: u32 = 8;
+/// Events are dense if less time than this passes from one to the next: showing a fork and getting it back takes 0.13 us.
+const DENSE: Duration = Duration::from_micros(1);
+
+/// Whether an event repeats on one thread in so short a time that nothing should be done for each.
+pub(crate) struct Density {
+    /// How many events are left until the clock is read.
+    left: Cell<u32>,
+    last: Cell<Option<Tick>>,
+    is_dense: Cell<bool>,
+}
+
+impl Density {
+    pub(crate) fn new() -> Self {
+        Self {
+            left: Cell::new(ROW),
+            last: Cell::new(None),
+            is_dense: Cell::new(false),
+        }
+    }
+
+    /// Notes that the event happens now; returns whether such events are dense.
+    #[inline]
+    pub(crate) fn is_dense(&self) -> bool {
+        let left = self.left.get() - 1;
+        self.left.set(left);
+        if left == 0 {
+            self.read_clock();
+        }
+        self.is_dense.get()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_clock(&self) {
+        let now = clock::tick();
+        let last = self.last.replace(Some(now));
+        self.is_dense
+            .set(last.is_some_and(|last| now - last < DENSE * ROW));
+        self.left.set(ROW);
+    }
+}
+
 /// The steps of one thread. A step goes from the beginning of a child, fork or stretch of items to the next time that
 /// the thread answers a request. If the thread runs out of work and waits, that is part of the step. While a request
 /// stands and the thread shows something, each step is timed, by two looks at the clock.

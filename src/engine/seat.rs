@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::grain::{Rhythm, Steps, VainLooks};
+use crate::engine::grain::{Density, Rhythm, Steps, VainLooks};
 use crate::engine::shared::{Place, Run, Slot, SlotRef, ThreadRef};
 use crate::engine::tally::Tally;
 use crate::platform::activity::Activity;
@@ -40,6 +40,8 @@ pub(crate) struct Seat {
     pub(crate) claims: Cell<u32>,
     /// Whether forks are coarse, each with what is hidden in it.
     pub(crate) forks: Rhythm,
+    /// Whether forks are dense that are to be shown at once.
+    pub(crate) shown_forks: Density,
     /// How many more times this thread gives for a worker that is on its way.
     pub(crate) eager: Cell<u32>,
     /// How long this thread answers nobody.
@@ -106,6 +108,7 @@ impl Seat {
             deque,
             claims: Cell::new(0),
             forks: Rhythm::new(),
+            shown_forks: Density::new(),
             eager: Cell::new(0),
             steps: Steps::new(),
             vain: Cell::new(None),

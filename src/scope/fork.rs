@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::ptr::{self, NonNull};
 
-use crate::engine::frame::{Frame, Hidden};
+use crate::engine::frame::{Frame, Hidden, Shown};
 use crate::engine::seat::Seat;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::scope::panics::{catching, discard};
@@ -196,7 +196,11 @@ where
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
-    openly(frame.seat, Some(frame), Shows::AtOnce, a, b)
+    match frame.hide_dense_fork() {
+        Err(Shown) => openly(frame.seat, Some(frame), Shows::AtOnce, a, b),
+        Ok(Some(hidden)) => concealed(hidden, a, b),
+        Ok(None) => openly(frame.seat, Some(frame), Shows::IfWanted, a, b),
+    }
 }
 
 /// When a fork shows its second closure to other threads.

@@ -259,6 +259,14 @@ pub(crate) mod grain {
         }
     }
 
+    pub(crate) struct Density;
+
+    impl Density {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+    }
+
     #[derive(Clone, Copy)]
     pub(crate) struct VainLooks;
 

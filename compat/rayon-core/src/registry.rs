@@ -37,6 +37,8 @@ pub(crate) struct Registry {
     /// Whether threads work for the pool, besides one that was lent to it.
     has_workers: bool,
     pub(crate) spawned: Spawned,
+    /// How many calls of `run_spawned` are waiting to begin.
+    waiting: AtomicUsize,
     mailboxes: Box<[Arc<Mailbox>]>,
     /// What keeps the pool from ending: its handle, and jobs that nobody waits for.
     kept: AtomicUsize,
@@ -51,6 +53,9 @@ pub(crate) struct Registry {
 static GLOBAL: OnceLock<Arc<Registry>> = OnceLock::new();
 /// Held while somebody builds it.
 static GLOBAL_IS_BUILT: Mutex<()> = Mutex::new(());
+
+/// How many jobs a worker runs before it looks for something else.
+const AT_A_TIME: usize = 64;
 
 /// Keeps a pool from ending.
 pub(crate) struct Kept(Arc<Registry>);
@@ -133,6 +138,7 @@ impl Registry {
             num_threads,
             has_workers: num_threads > first,
             spawned: Spawned::new(num_threads, plan.breadth_first),
+            waiting: AtomicUsize::new(0),
             mailboxes: (0..num_threads).map(|_| Arc::default()).collect(),
             kept: AtomicUsize::new(1),
             primed: Latch::new(num_threads, None),
@@ -339,15 +345,33 @@ impl Registry {
             Some(worker) if worker.is_of(self) => self.spawned.push(worker.index, job, order),
             _ => self.spawned.push_from_outside(job),
         }
-        if self.has_workers {
-            // Nobody waits for it.
-            let _line = lineage::enter(None);
-            let registry = Arc::clone(self);
-            let run_one = move || {
-                let worker = worker::current();
-                worker.is_some_and(|worker| registry.spawned.run_one(worker.index))
-            };
-            self.apart.submit(run_one).detach();
+        // ORDERING: Relaxed, here and below: a call looks for jobs after it has been counted as begun, and the lock of the
+        // queue with this job is between the two. So either it finds the job, or it is not counted here.
+        if self.has_workers && self.waiting.load(Ordering::Relaxed) < self.num_threads {
+            self.have_spawned_run();
         }
+    }
+
+    /// Has a worker run jobs that nobody waits for.
+    fn have_spawned_run(self: &Arc<Self>) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // Nobody waits for it.
+        let _line = lineage::enter(None);
+        let registry = Arc::clone(self);
+        self.apart.submit(move || registry.run_spawned()).detach();
+    }
+
+    /// Runs jobs that nobody waits for, on a worker that has nothing else to do.
+    fn run_spawned(self: &Arc<Self>) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let Some(worker) = worker::current() else {
+            return;
+        };
+        for _ in 0..AT_A_TIME {
+            if !self.spawned.run_one(worker.index) {
+                return;
+            }
+        }
+        self.have_spawned_run();
     }
 }

@@ -54,7 +54,8 @@ struct Base<'scope> {
     line: Line,
     /// The panic that came first.
     panic: Mutex<Option<Payload>>,
-    marker: PhantomData<Box<dyn FnOnce(&Scope<'scope>) + Send + Sync + 'scope>>,
+    /// `'scope` is invariant, as what is spawned takes scopes of it.
+    marker: PhantomData<fn(&Scope<'scope>)>,
 }
 
 /// A scope that is there until what holds the pointer is done.

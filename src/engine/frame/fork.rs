@@ -21,6 +21,9 @@ const HIDDEN: u8 = 24;
 /// with the locals of both, and large locals would multiply in a recursion.
 const ROOM: usize = 32 << 10;
 
+/// Says that a fork is to be shown at once.
+pub(crate) struct Shown;
+
 /// A hidden fork, for as long as it lasts.
 pub(crate) struct Hidden<'a>(&'a Frame<'a>);
 
@@ -90,7 +93,26 @@ impl Frame<'_> {
     /// row is longer: far less than the number can hold.
     #[inline]
     pub(crate) fn hide_fork(&self) -> Option<Hidden<'_>> {
-        if self.forks_in_a_row().wrapping_sub(DEEP) >= HIDDEN.into() || self.seat.is_asked() {
+        self.hide_fork_behind(DEEP)
+    }
+
+    /// The same for a fork that is to be shown at once. If such forks are dense, and others have something to take from
+    /// this thread, it is hidden if it may be. If not, all that this thread holds is to be shown, since it may answer nobody
+    /// for long.
+    #[inline]
+    pub(crate) fn hide_dense_fork(&self) -> Result<Option<Hidden<'_>>, Shown> {
+        let may_hide = self.seat.shown_forks.is_dense() && self.seat.shares();
+        if may_hide || self.seat.core.threads() == 1 {
+            Ok(self.hide_fork_behind(0))
+        } else {
+            Err(Shown)
+        }
+    }
+
+    /// Hides a fork if a row of this many encloses it.
+    #[inline]
+    fn hide_fork_behind(&self, row: u32) -> Option<Hidden<'_>> {
+        if self.forks_in_a_row().wrapping_sub(row) >= HIDDEN.into() || self.seat.is_asked() {
             return None;
         }
         self.hidden.set(self.hidden.get() + 1);

@@ -21,7 +21,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-pub(crate) use fork::Hidden;
+pub(crate) use fork::{Hidden, Shown};
 use holding::Link;
 pub(in crate::engine) use holding::{holds, look_at, take_from};
 pub(crate) use stage::{Drained, Stage};
