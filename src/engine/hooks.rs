@@ -82,10 +82,11 @@ pub(crate) fn enter(hooks: &Weak<Hooks>, name: String) -> impl Drop + use<> {
             }
         }
     }
-    let outer = ENTERED.replace(Some(Entered {
+    let entered = Entered {
         hooks: Weak::clone(hooks),
         left: None,
-    }));
+    };
+    let outer = ENTERED.with(|outer| outer.replace(Some(entered)));
     let hooks = hooks.upgrade();
     if let Some(start) = hooks.as_ref().and_then(|hooks| hooks.start.as_ref()) {
         call(|| start(&name));
