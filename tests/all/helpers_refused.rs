@@ -126,7 +126,10 @@ fn who_was_refused_is_asked_for_again() {
     let host = Host::plain(4);
     let asked = AtomicUsize::new(0);
     let builder = strict(4).threads_by(move |helper| match asked.fetch_add(1, Ordering::Relaxed) {
-        0 | 5 => Ok(drop(helper)),
+        0 | 5 => {
+            drop(helper);
+            Ok(())
+        }
         1 | 6 => raise(1),
         2 | 7 => Err(io::ErrorKind::WouldBlock.into()),
         _ => host.start(helper),
