@@ -201,15 +201,12 @@ scenarios! {
     }
 
     fn scenario_sets_and_scoped_threads() {
-        let mut sum = 0;
-        hatchery::nursery(|n| {
+        let sum: u32 = hatchery::nursery(|n| {
             let mut set = n.set();
             for i in 0..100 {
                 set.spawn(move || i);
             }
-            while let Some((_, i)) = set.next() {
-                sum += i;
-            }
+            set.map(|(_, i)| i).sum()
         });
         assert_eq!(sum, 4950);
         let lengths = hatchery::thread::scope(|s| {
