@@ -122,13 +122,14 @@ impl Density {
         }
     }
 
-    /// Notes that the event happens now; returns whether such events are dense.
+    /// Notes that the event happens now; returns whether it is one of many. One in [`ROW`] is not.
     #[inline]
-    pub(crate) fn is_dense(&self) -> bool {
+    pub(crate) fn is_one_of_many(&self) -> bool {
         let left = self.left.get() - 1;
         self.left.set(left);
         if left == 0 {
             self.read_clock();
+            return false;
         }
         self.is_dense.get()
     }

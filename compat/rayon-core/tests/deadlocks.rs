@@ -1,12 +1,16 @@
 //! Programs that hang, or overflow the stack, where a waiting thread runs whatever it finds: from rayon's issues. Each is
 //! written anew. The number is the issue's.
+//!
+//! Those that are made of `beside` fail with rayon's own scheduler each time, and so does 1174. The others are what users
+//! wrote: there they fail now and then, and some of them no longer.
 
 mod common;
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, RwLock};
+use std::thread;
 
 use common::{in_each_pool, pool, watched, work};
 use rayon::prelude::*;
@@ -18,6 +22,82 @@ fn nested<R>(f: impl FnOnce(usize) -> R) -> R {
     let result = f(DEPTH.get());
     DEPTH.set(DEPTH.get() - 1);
     result
+}
+
+/// How often a thread looks whether another one takes what it should not.
+const LOOKS: usize = 20_000;
+
+/// Has one thread call `hold`, whose argument waits for something that a second thread runs; meanwhile a third thread has
+/// `foreign` for everybody to take.
+fn beside(hold: impl FnOnce(&(dyn Fn() + Sync)) + Send, foreign: impl FnOnce() + Send) {
+    let [has_started, has_begun, is_enough] = [(); 3].map(|()| AtomicBool::new(false));
+    let until = |flag: &AtomicBool| {
+        while !flag.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+    };
+    let wait = || {
+        let long = || {
+            has_started.store(true, Ordering::Release);
+            until(&is_enough);
+        };
+        _ = rayon::join(|| until(&has_started), long);
+    };
+    let offer = || {
+        until(&has_started);
+        rayon::scope(|s| {
+            s.spawn(|_| {
+                has_begun.store(true, Ordering::Release);
+                foreign();
+            });
+            for _ in 0..LOOKS {
+                if has_begun.load(Ordering::Acquire) {
+                    break;
+                }
+                thread::yield_now();
+            }
+            is_enough.store(true, Ordering::Release);
+        });
+    };
+    watched(|| pool(3).install(|| rayon::join(|| hold(&wait), offer)));
+}
+
+#[test]
+fn who_holds_a_lock_waits_for_nothing_that_takes_it_592() {
+    let lock = Mutex::new(());
+    let hold = |wait: &(dyn Fn() + Sync)| {
+        let _held = lock.lock();
+        wait();
+    };
+    beside(hold, || drop(lock.lock()));
+}
+
+#[test]
+fn who_fills_a_cell_waits_for_nothing_that_reads_it_1251() {
+    let cell = OnceLock::new();
+    let hold = |wait: &(dyn Fn() + Sync)| {
+        cell.get_or_init(|| {
+            wait();
+            1
+        });
+    };
+    beside(hold, || assert_eq!(*cell.get_or_init(|| 2), 1));
+}
+
+#[test]
+fn who_reads_waits_for_nobody_who_writes_1205() {
+    let table = RwLock::new(());
+    let hold = |wait: &(dyn Fn() + Sync)| {
+        let _read = table.read();
+        wait();
+    };
+    beside(hold, || drop(table.write()));
+}
+
+#[test]
+fn nothing_foreign_runs_on_top_of_a_wait_751_854() {
+    let hold = |wait: &(dyn Fn() + Sync)| nested(|_| wait());
+    beside(hold, || nested(|depth| assert_eq!(depth, 1)));
 }
 
 #[test]

@@ -96,13 +96,12 @@ impl Frame<'_> {
         self.hide_fork_behind(DEEP)
     }
 
-    /// The same for a fork that is to be shown at once. If such forks are dense, and others have something to take from
-    /// this thread, it is hidden if it may be. If not, all that this thread holds is to be shown, since it may answer nobody
-    /// for long.
+    /// The same for a fork that is to be shown at once. If such forks are dense, it is hidden if it may be: a thread that
+    /// asks is answered soon. But now and then, and if they are not dense, all that this thread holds is to be shown, since
+    /// it may answer nobody for long.
     #[inline]
     pub(crate) fn hide_dense_fork(&self) -> Result<Option<Hidden<'_>>, Shown> {
-        let may_hide = self.seat.shown_forks.is_dense() && self.seat.shares();
-        if may_hide || self.seat.core.threads() == 1 {
+        if self.seat.shown_forks.is_one_of_many() || self.seat.core.threads() == 1 {
             Ok(self.hide_fork_behind(0))
         } else {
             Err(Shown)
