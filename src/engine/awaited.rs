@@ -24,7 +24,7 @@ pub(crate) trait Awaited {
     fn describe(&self) -> WaitsFor;
 }
 
-impl<T> Awaited for Handle<T> {
+impl Awaited for Handle<()> {
     fn is_over(&self) -> bool {
         self.outcome().is_some()
     }
@@ -93,11 +93,11 @@ where
     }
 
     fn is_unclaimed(&self, class: Class) -> bool {
-        (self.0)().any(|child| Awaited::is_unclaimed(child, class))
+        (self.0)().any(|child| Awaited::is_unclaimed(child.untyped(), class))
     }
 
     fn claim(&self, class: Class) -> Option<Running> {
-        (self.0)().find_map(|child| Awaited::claim(child, class))
+        (self.0)().find_map(|child| Awaited::claim(child.untyped(), class))
     }
 
     fn describe(&self) -> WaitsFor {

@@ -14,12 +14,12 @@ impl Run {
     /// Runs the children on this thread, oldest first, until `enough` is true; the rest is shared
     /// again. `enough` is called after each child; its argument says whether it is the turn of
     /// others: see `turns`.
-    pub(crate) fn execute(self, seat: &Seat, enough: impl Fn(bool) -> bool) {
+    pub(crate) fn execute(self, seat: &Seat, enough: &dyn Fn(bool) -> bool) {
         debug_assert!(self.children.is_shared(), "others may have them");
         self.with_nursery(|run, scope| run.execute_in(seat, scope, enough));
     }
 
-    fn execute_in(self, seat: &Seat, scope: &Node, enough: impl Fn(bool) -> bool) {
+    fn execute_in(self, seat: &Seat, scope: &Node, enough: &dyn Fn(bool) -> bool) {
         let left = match scope.limiter() {
             None => self.run_all(seat, scope, enough),
             Some(limiter) => {
@@ -30,7 +30,7 @@ impl Run {
                     Class::Blocking
                 };
                 let enough = |is_turn| enough(is_turn) || (is_turn && limiter.has_line(|_| true));
-                let run = |run: Self| run.run_all(seat, scope, enough);
+                let run = |run: Self| run.run_all(seat, scope, &enough);
                 match limit::run_or_hold_back(limiter, self, class, seat, run) {
                     None => return,
                     Some(left) => left,
@@ -52,7 +52,7 @@ impl Run {
         self,
         seat: &Seat,
         scope: &Node,
-        enough: impl Fn(bool) -> bool,
+        enough: &dyn Fn(bool) -> bool,
     ) -> Option<PendingList> {
         scope.note_runner(seat);
         failpoint::reach_if(scope.is_fork(), Failpoint::ForkStolen);

@@ -8,16 +8,17 @@
 
 use crate::platform::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::sync::{Arc, Condvar, Mutex, PoisonError, lock};
-use crate::protocol::numbered::Numbered;
-
-/// The number of a job among the jobs of its pool.
-pub(crate) use crate::protocol::numbered::Number;
+use crate::protocol::line::Line;
 
 /// A job, as far as the engine knows it.
 pub(crate) trait Job: Send + Sync {
     /// Runs the job, unless it is not wanted any more. It does not unwind.
     fn run(&self);
 }
+
+/// The number of a job among the jobs of its pool.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number(u64);
 
 /// The jobs of one pool.
 pub(crate) struct Jobs {
@@ -33,7 +34,9 @@ pub(crate) struct Jobs {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: Numbered<Arc<dyn Job>>,
+    jobs: Line<Arc<dyn Job>>,
+    /// The number of the next job.
+    next: u64,
     /// How many jobs were taken from the front that are not over.
     taken: usize,
     door: Door,
@@ -51,11 +54,11 @@ enum Door {
 
 impl Waiting {
     fn is_done(&self) -> bool {
-        self.taken == 0 && self.jobs.len() == 0
+        self.taken == 0 && self.jobs.is_empty()
     }
 
     fn take_first(&mut self) -> Option<Arc<dyn Job>> {
-        let job = self.jobs.pop()?;
+        let (_, job) = self.jobs.pop()?;
         self.taken += 1;
         Some(job)
     }
@@ -119,9 +122,11 @@ impl Jobs {
         if !takes {
             return None;
         }
-        let number = waiting.jobs.push(job);
+        let number = waiting.next;
+        waiting.next += 1;
+        waiting.jobs.push(number, job);
         self.len.store(waiting.jobs.len(), Ordering::Relaxed);
-        Some(number)
+        Some(Number(number))
     }
 
     /// Takes the job that was submitted first. When it is over, [`Self::note_over`] is called.
@@ -166,7 +171,7 @@ impl Jobs {
 
     /// Takes the job with this number, if it has not begun.
     pub(crate) fn take_back(&self, number: Number) -> Option<Arc<dyn Job>> {
-        self.take_by(|waiting| waiting.jobs.remove(number))
+        self.take_by(|waiting| waiting.jobs.remove(number.0))
     }
 
     fn take_by(

@@ -75,6 +75,20 @@ impl Drop for Limiter {
 // SAFETY: `outer` does not change any more when other threads come.
 unsafe impl Sync for Limiter {}
 
+/// A limiter and those of outer nurseries, as long as they are in force.
+struct Chain<'a>(Option<&'a Limiter>);
+
+impl<'a> Iterator for Chain<'a> {
+    type Item = &'a Limiter;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let limiter = self.0.take().filter(|limiter| limiter.is_in_force())?;
+        // SAFETY: by the invariant of `outer`, whose nurseries are open as long as this one.
+        self.0 = unsafe { limiter.outer.get().as_ref() };
+        Some(limiter)
+    }
+}
+
 /// One entry of the list of permits that this thread has.
 struct Permit {
     limiter: *const Limiter,
@@ -104,12 +118,8 @@ impl Limiter {
     }
 
     /// This limiter and the limiters of outer nurseries.
-    fn chain(&self) -> impl Iterator<Item = &Self> {
-        // SAFETY: by the invariant of `outer`, whose nurseries are open as long as this one.
-        let all = std::iter::successors(Some(self), |limiter| unsafe {
-            limiter.outer.get().as_ref()
-        });
-        all.take_while(|limiter| limiter.is_in_force())
+    fn chain(&self) -> Chain<'_> {
+        Chain(Some(self))
     }
 
     /// Whether this process made it. If not, threads that are not in this process have its permits.
@@ -267,7 +277,7 @@ pub(crate) fn is_below(run: &Run, scope: &Node) -> bool {
 }
 
 /// Runs `f` with the permits that a child of the limited nursery needs, unless there are none left.
-pub(crate) fn with_permits<R>(limiter: &Limiter, f: impl FnOnce() -> R) -> Option<R> {
+pub(crate) fn with_permits(limiter: &Limiter, f: &dyn Fn() -> bool) -> Option<bool> {
     // Look first: permits that are taken in vain make others look in vain.
     while limiter.are_left() {
         let missing = limiter.missing();

@@ -20,6 +20,19 @@ use crate::task::chunk::Owner;
 // given there; the limiter is set before other threads come, and the parent while there are none.
 unsafe impl Sync for Node {}
 
+/// A nursery and its ancestors.
+pub(super) struct Outwards<'a>(Option<&'a Node>);
+
+impl<'a> Iterator for Outwards<'a> {
+    type Item = &'a Node;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let scope = self.0?;
+        self.0 = scope.parent();
+        Some(scope)
+    }
+}
+
 impl Node {
     /// A nursery that opens now on this seat's thread, in the nursery `parent`.
     #[inline]
@@ -116,8 +129,8 @@ impl Node {
     }
 
     /// This nursery and its ancestors, which are open as long as it is.
-    pub(super) fn outwards(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |scope| scope.parent())
+    pub(super) fn outwards(&self) -> Outwards<'_> {
+        Outwards(Some(self))
     }
 
     /// The nursery in whose body or child this one was opened.

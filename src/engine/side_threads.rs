@@ -64,7 +64,7 @@ fn main(core: &Arc<Core>) {
             while let Some(run) = next(core) {
                 seat.slot().set_doing(Doing::Running);
                 failpoint::reach(Failpoint::BlockingTaken);
-                run.execute(seat, |_| false);
+                run.execute(seat, &|_| false);
                 // If the run has forked the process, the new one has no use for a side thread.
                 core.check_process();
                 seat.slot().set_doing(Doing::Away);

@@ -57,7 +57,7 @@ impl Seat {
     #[inline(always)]
     pub(crate) fn wait_for_end(&self, body: &Frame<'_>, scope: &Node) {
         while !body.list.is_empty() && scope.count.is_zero() {
-            _ = body.drain(scope, |_| false);
+            body.drain_all(scope);
         }
         // Parts that the body has shown may come before the children that it holds. A thief may
         // have run these parts since the look above, so a count of zero alone says nothing.
@@ -72,7 +72,7 @@ impl Seat {
     }
 
     /// Waits until a child of `scope` has ended: runs it here if nobody has started it.
-    pub(crate) fn wait_for_child<T>(&self, scope: &Node, child: &Handle<T>) {
+    pub(crate) fn wait_for_child(&self, scope: &Node, child: &Handle<()>) {
         if child.class() == Class::Compute
             && scope.is_permitted()
             && (child.is_private_and_unstarted() || self.shares_run(child.run_number()))
@@ -95,7 +95,7 @@ impl Seat {
     }
 
     /// Waits for what children of `scope` do.
-    pub(crate) fn wait_for(&self, scope: &Node, awaited: &impl Awaited) {
+    pub(crate) fn wait_for(&self, scope: &Node, awaited: &dyn Awaited) {
         let outside = Frame::root(self);
         Frame::with_current(|frame| self.wait(frame.unwrap_or(&outside), scope, awaited));
     }
@@ -126,7 +126,7 @@ impl Seat {
         scope.limiter().inspect(|limiter| limiter.note_claim());
     }
 
-    fn wait(&self, frame: &Frame<'_>, scope: &Node, awaited: &impl Awaited) {
+    fn wait(&self, frame: &Frame<'_>, scope: &Node, awaited: &dyn Awaited) {
         let helps = frame.is_body_of(scope);
         frame.give_away_if_it_must();
         let mut has_parked = false;
@@ -192,8 +192,8 @@ impl Seat {
     /// the nursery was open. It aborts if there is nothing, because nobody else ends the wait.
     #[cold]
     #[inline(never)]
-    fn go_on_alone(&self, body: &Frame<'_>, scope: &Node, helps: bool, awaited: &impl Awaited) {
-        if helps && body.drain(scope, |_| awaited.is_over()) != Drained::Nothing {
+    fn go_on_alone(&self, body: &Frame<'_>, scope: &Node, helps: bool, awaited: &dyn Awaited) {
+        if helps && body.drain_until(scope, &|_| awaited.is_over()) != Drained::Nothing {
             return;
         }
         if let Some(run) = helps.then(|| self.pop()).flatten() {
@@ -211,17 +211,17 @@ impl Seat {
 
     /// Takes step 3: runs the awaited child. False if somebody has started it, or if the limit of
     /// the nursery leaves no room for it.
-    fn run_awaited(&self, scope: &Node, awaited: &impl Awaited) -> bool {
+    fn run_awaited(&self, scope: &Node, awaited: &dyn Awaited) -> bool {
         let run = || {
             let child = awaited.claim(Class::Compute);
             child.map(|child| self.run_claimed(scope, child)).is_some()
         };
-        awaited.is_unclaimed(Class::Compute) && within_limit(scope.limiter(), run)
+        awaited.is_unclaimed(Class::Compute) && within_limit(scope.limiter(), &run)
     }
 
     /// Takes step 4: parks until the wait is over, or there is something for this thread to do and
     /// a place to do it in. For what only this thread may ever do, it takes a place anyway.
-    fn park(&self, scope: &Node, helps: bool, awaited: &impl Awaited) {
+    fn park(&self, scope: &Node, helps: bool, awaited: &dyn Awaited) {
         self.park_without_place(|| {
             if self.slot().desk.is_wanted() {
                 self.report(Some((scope, awaited.describe())));
@@ -241,7 +241,7 @@ impl Seat {
 
     /// Looks for a moment whether the wait is over, and leapfrogs meanwhile; false if neither came
     /// of it.
-    fn look_around(&self, scope: &Node, helps: bool, awaited: &impl Awaited) -> bool {
+    fn look_around(&self, scope: &Node, helps: bool, awaited: &dyn Awaited) -> bool {
         for look in 0..LOOKS {
             if awaited.is_over() || (helps && self.leapfrog(scope, awaited)) {
                 return true;
@@ -253,7 +253,7 @@ impl Seat {
 
     /// Takes step 2: steals a run from the thread that took children of `scope`, or asks it for
     /// one.
-    fn leapfrog(&self, scope: &Node, awaited: &impl Awaited) -> bool {
+    fn leapfrog(&self, scope: &Node, awaited: &dyn Awaited) -> bool {
         let Some(runner) = scope.runner() else {
             return false;
         };
@@ -282,7 +282,7 @@ impl Seat {
     }
 
     /// Runs children of `scope` or of a nursery below it while the wait goes on.
-    fn help_with(&self, run: Run, scope: &Node, awaited: &impl Awaited) {
+    fn help_with(&self, run: Run, scope: &Node, awaited: &dyn Awaited) {
         let own = Frame::with_current(|frame| {
             let is_own = |frame: &Frame<'_>| frame.is_body_of(scope) && scope.is_permitted();
             std::ptr::eq(run.scope(), scope) && frame.is_some_and(is_own)
@@ -296,7 +296,7 @@ impl Seat {
                 }
             });
         } else {
-            run.execute(self, |is_turn| {
+            run.execute(self, &|is_turn| {
                 let is_turn = is_turn && self.others_wait(scope);
                 self.is_turn.set(is_turn);
                 is_turn || awaited.is_over()
@@ -305,13 +305,13 @@ impl Seat {
     }
 
     /// Takes step 1: runs something that a waiter in the body of `scope` may run.
-    fn help(&self, body: &Frame<'_>, scope: &Node, awaited: &impl Awaited) -> bool {
+    fn help(&self, body: &Frame<'_>, scope: &Node, awaited: &dyn Awaited) -> bool {
         if body.take_back_next(scope) {
             return true;
         }
         let shown = body.next_shown();
         let is_enough = |_| body.list.begin() == shown || awaited.is_over();
-        match body.drain(scope, is_enough) {
+        match body.drain_until(scope, &is_enough) {
             Drained::Nothing => {}
             Drained::Enough => return true,
             Drained::Turn => {
@@ -345,7 +345,7 @@ impl Seat {
     /// Gives others their turn, if there are any: hands the body's list on, and runs what waits
     /// where only this thread may look. See `turns`.
     #[cold]
-    fn help_others(&self, body: &Frame<'_>, scope: &Node, awaited: &impl Awaited) -> bool {
+    fn help_others(&self, body: &Frame<'_>, scope: &Node, awaited: &dyn Awaited) -> bool {
         let is_below = |run: &Run| run.scope().is_within(scope);
         let sources = 0..4;
         let first = self.turns();
@@ -392,7 +392,7 @@ impl Seat {
     /// Runs one blocking child that no side thread will take, or that may be held back for lack of
     /// a permit which this thread can have: the awaited child, or, if `helps`, another child below
     /// the nursery.
-    fn run_blocking(&self, scope: &Node, helps: bool, awaited: &impl Awaited) -> bool {
+    fn run_blocking(&self, scope: &Node, helps: bool, awaited: &dyn Awaited) -> bool {
         let blocking = &self.core.blocking;
         let is_starved = blocking.is_starved();
         let limiter = scope.limiter();
@@ -413,7 +413,7 @@ impl Seat {
             });
             child.is_some()
         };
-        if awaited.is_unclaimed(Class::Blocking) && within_limit(limiter, run) {
+        if awaited.is_unclaimed(Class::Blocking) && within_limit(limiter, &run) {
             return true;
         }
         let queued = || is_starved.then(|| blocking.take_below(scope))?;
@@ -421,14 +421,14 @@ impl Seat {
         let Some(run) = helps.then(|| queued().or_else(held_back)).flatten() else {
             return false;
         };
-        self.without_place(|| run.execute(self, |_| false));
+        self.without_place(|| run.execute(self, &|_| false));
         true
     }
 
     /// Whether there are permits now for what the limit of the nursery kept from running: what a
     /// helper may take out of the line, or the awaited child. If not, this thread is told when
     /// there are.
-    fn is_let_go(&self, scope: &Node, helps: bool, awaited: &impl Awaited) -> bool {
+    fn is_let_go(&self, scope: &Node, helps: bool, awaited: &dyn Awaited) -> bool {
         let Some(limiter) = scope.limiter() else {
             return false;
         };
@@ -451,7 +451,7 @@ fn may_run_blocking(is_starved: bool, limiter: Option<&Limiter>) -> bool {
 }
 
 /// Calls `run` with the permits of a nursery with this limit; false if no permits are left.
-fn within_limit(limiter: Option<&Limiter>, run: impl FnOnce() -> bool) -> bool {
+fn within_limit(limiter: Option<&Limiter>, run: &dyn Fn() -> bool) -> bool {
     match limiter {
         None => run(),
         Some(limiter) => limit::with_permits(limiter, run).unwrap_or(false),

@@ -277,7 +277,7 @@ fn execute_run(seat: &Seat, run: Run) {
         seat.is_turn.set(is_so);
         is_so
     };
-    run.execute(seat, |is_turn| {
+    run.execute(seat, &|is_turn| {
         seat.core.idle.is_crowded() || is_turn_of_others(is_turn)
     });
 }
@@ -389,7 +389,7 @@ pub(crate) fn run_one(seat: &Seat, is_local: bool) -> bool {
     };
     match found {
         None => return false,
-        Some(Found::Run(run)) => run.execute(seat, |_| true),
+        Some(Found::Run(run)) => run.execute(seat, &|_| true),
         Some(Found::Job(job)) => seat.run_job(&*job),
         Some(Found::Ring) => seat.answer_ring(false),
     }

@@ -94,6 +94,14 @@ impl Thread {
         stack_size: Option<usize>,
         main: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
+        Self::start_boxed(name, stack_size, Box::new(main))
+    }
+
+    fn start_boxed(
+        name: String,
+        stack_size: Option<usize>,
+        main: Box<dyn FnOnce() + Send>,
+    ) -> io::Result<Self> {
         let start = AssertUnwindSafe(|| Self::start_or_panic(name, stack_size, main));
         catch_unwind(start).unwrap_or_else(|payload| {
             lose(payload);
@@ -104,7 +112,7 @@ impl Thread {
     fn start_or_panic(
         name: String,
         stack_size: Option<usize>,
-        main: impl FnOnce() + Send + 'static,
+        main: Box<dyn FnOnce() + Send>,
     ) -> io::Result<Self> {
         #[cfg(any(hatchery_faults, hatchery_shuttle))]
         super::refusals::check(&name)?;

@@ -10,11 +10,11 @@
 //!
 //! Models: `models::gate_*`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::task::Waker;
 
 use crate::platform::sync::{Mutex, lock};
+use crate::protocol::line::Line;
 
 pub(crate) struct Gate {
     /// How many may be inside.
@@ -26,16 +26,16 @@ pub(crate) struct Gate {
 struct State {
     inside: usize,
     /// Those in line, in the order in which they came.
-    line: BTreeMap<Number, Waker>,
+    line: Line<Waker>,
     /// Those whose turn has come, and who do not know it yet.
-    called: BTreeSet<Number>,
+    called: Line<()>,
     /// The number of the next in line.
     next: u64,
     is_closed: bool,
 }
 
 /// A number in line.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Number(u64);
 
 /// Why nobody comes in now.
@@ -114,9 +114,9 @@ impl Gate {
         let mut new = None;
         loop {
             let mut state = lock(&self.state);
-            match (state.line.get_mut(&number), new.take()) {
+            match (state.line.get_mut(number.0), new.take()) {
                 (None, None) => {
-                    let is_called = state.called.remove(&number);
+                    let is_called = state.called.remove(number.0).is_some();
                     return if is_called {
                         Asked::Inside
                     } else {
@@ -152,8 +152,8 @@ impl Gate {
     #[must_use]
     pub(crate) fn give_up(&self, number: Number) -> [Option<Waker>; 2] {
         let mut state = lock(&self.state);
-        let own = state.line.remove(&number);
-        let next = if state.called.remove(&number) {
+        let own = state.line.remove(number.0);
+        let next = if state.called.remove(number.0).is_some() {
             state.pass_on()
         } else {
             None
@@ -166,7 +166,7 @@ impl Gate {
     pub(crate) fn close(&self) -> Vec<Waker> {
         let mut state = lock(&self.state);
         state.is_closed = true;
-        mem::take(&mut state.line).into_values().collect()
+        mem::take(&mut state.line).into_values()
     }
 }
 
@@ -184,19 +184,19 @@ impl State {
     }
 
     fn stand_in_line(&mut self, waker: Waker) -> Number {
-        let number = Number(self.next);
+        let number = self.next;
         self.next += 1;
-        self.line.insert(number, waker);
-        number
+        self.line.push(number, waker);
+        Number(number)
     }
 
     /// Gives the turn of one that is inside to the first in line.
     fn pass_on(&mut self) -> Option<Waker> {
-        let Some((number, waker)) = self.line.pop_first() else {
+        let Some((number, waker)) = self.line.pop() else {
             self.inside -= 1;
             return None;
         };
-        self.called.insert(number);
+        self.called.push(number, ());
         Some(waker)
     }
 }

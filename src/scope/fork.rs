@@ -48,7 +48,7 @@ where
     const VTABLE: &'static Vtable = &Vtable {
         call: Self::call,
         dispose: Self::dispose,
-        call_and_dispose: Self::call_and_dispose,
+        drops_values: false,
     };
 
     /// Runs the second closure, whatever has become of the first.
@@ -68,10 +68,6 @@ where
     }
 
     unsafe fn dispose(_child: Running, _scope: *const (), _outcome: Outcome) {
-        unreachable!("the fork keeps its handle")
-    }
-
-    unsafe fn call_and_dispose(_child: Running, _scope: *const ()) {
         unreachable!("the fork keeps its handle")
     }
 

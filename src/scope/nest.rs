@@ -4,6 +4,7 @@
     reason = "the one place where a child's lifetime and types are erased"
 )]
 
+use std::alloc::Layout;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, needs_drop};
@@ -19,9 +20,9 @@ use crate::platform::trace;
 use crate::scope::panics::catching;
 use crate::scope::{CancelReason, Scope, Terms, message_of};
 use crate::task::arena::Arena;
-use crate::task::placement;
+use crate::task::placement::{self, Room};
 use crate::task::record::{
-    Class, Completion, Handle, Outcome, Payload, Queued, Rank, Running, Vtable,
+    Class, Completion, Handle, Outcome, Payload, Queued, Rank, Record, Running, Vtable,
 };
 
 /// One open nursery: what its children see, and the memory of the children that its opener spawns.
@@ -160,15 +161,24 @@ impl<'scope> Nest<'scope, '_> {
     {
         let vtable = Typed::<F, T, P>::VTABLE;
         debug_assert!(self.node().is_home());
-        // SAFETY: the caller promises that this is the opener's thread. `run` waits for every child, so the
-        // scope and all that lives for `'scope` outlives the record; the vtable is of these
-        // types.
-        let written = unsafe {
-            self.arena
-                .write(|| self.node().owner(), class, vtable, closure)
-        };
+        // SAFETY: the caller promises that this is the opener's thread.
+        let room = unsafe { self.room_at_home(Layout::new::<Record<F, T>>(), class) };
+        // SAFETY: the room is for a record of this layout. `run` waits for every child, so the scope and all that lives
+        // for `'scope` outlives the record; the vtable is of these types.
+        let written = unsafe { placement::write_record(room, vtable, closure) };
         self.node().at_home.spawned.add(1);
         written
+    }
+
+    /// Room for the record of a child that is spawned at home.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread has opened the nursery.
+    #[inline]
+    unsafe fn room_at_home(&self, record: Layout, class: Class) -> Room {
+        // SAFETY: the caller promises that the arena is this thread's. The nursery outlives its children.
+        unsafe { self.arena.room(|| self.node().owner(), class, record) }
     }
 
     /// Queues a child from anywhere.
@@ -183,12 +193,8 @@ impl<'scope> Nest<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let scope = self.node();
         let (child, handle) = self.write::<P, _, _>(class, closure);
-        match class {
-            Class::Compute => Seat::queue(scope, child),
-            Class::Blocking => Seat::with(scope.core(), |seat| seat.queue_blocking(scope, child)),
-        }
+        queue(self.node(), class, child);
         handle
     }
 
@@ -203,18 +209,25 @@ impl<'scope> Nest<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        let room = self.room(Layout::new::<Record<F, T>>(), class);
+        // SAFETY: the room is for a record of this layout; the rest as in `write_at_home`.
+        unsafe { placement::write_record(room, Typed::<F, T, P>::VTABLE, closure) }
+    }
+
+    /// Room for the record of a child, wherever it is spawned; counts the child.
+    #[inline(never)]
+    fn room(&self, record: Layout, class: Class) -> Room {
         let scope = self.node();
         if scope.is_home() {
-            // SAFETY: it is this thread.
-            return unsafe { self.write_at_home::<P, _, _>(class, closure) };
+            scope.at_home.spawned.add(1);
+            // SAFETY: it is the opener's thread.
+            return unsafe { self.room_at_home(record, class) };
         }
-        let vtable = Typed::<F, T, P>::VTABLE;
         Seat::with(scope.core(), |seat| {
             let owner = scope.owner_for(seat.slot);
             let sequence = scope.foreign_sequence();
             seat.tally()[Counter::Spawned].add(1);
-            // SAFETY: as in `write_at_home`.
-            unsafe { placement::single(owner, sequence, class, vtable, closure) }
+            Room::single(owner, sequence, class, record)
         })
     }
 }
@@ -237,6 +250,15 @@ impl Nest<'_, '_> {
             .field("shared_runs", &self.scope.node.count.get())
             .field("cancelled", &self.scope.cancelled())
             .finish()
+    }
+}
+
+/// Queues a child that was written, from anywhere.
+#[inline(never)]
+fn queue(scope: &Node, class: Class, child: Queued) {
+    match class {
+        Class::Compute => Seat::queue(scope, child),
+        Class::Blocking => Seat::with(scope.core(), |seat| seat.queue_blocking(scope, child)),
     }
 }
 
@@ -281,7 +303,7 @@ where
     pub(super) const VTABLE: &'static Vtable = &Vtable {
         call: Self::call,
         dispose: Self::dispose,
-        call_and_dispose: Self::call_and_dispose,
+        drops_values: needs_drop::<T>(),
     };
 
     /// Runs the child, or drops it unrun if its nursery has been cancelled.
@@ -294,8 +316,8 @@ where
         // SAFETY: the caller promises that the scope is open.
         let scope = unsafe { of_owner(owner) };
         if P::ASKS && scope.is_cancelled() {
-            // SAFETY: a child runs once, here or below.
-            return scope.skip::<F>(&child, unsafe { child.take_closure() });
+            // SAFETY: the closure is an `F`, and is moved out once, here or below.
+            return unsafe { scope.skip(child, Self::drop_unrun) };
         }
         failpoint::reach(Failpoint::ChildStarted);
         // SAFETY: a child runs once. The closure is moved to where it is called, and nowhere in
@@ -320,49 +342,34 @@ where
         P::dispose(scope, child.rank(), completion);
     }
 
-    /// Runs the child, and takes what it left, because nobody joins it.
+    /// Drops the closure of a child.
     ///
     /// # Safety
     ///
-    /// As [`Self::call`].
-    unsafe fn call_and_dispose(child: Running, owner: *const ()) {
-        if needs_drop::<T>() {
-            // SAFETY: the caller promises what `call` asks for.
-            let outcome = unsafe { Self::call(child.again(), owner) };
-            // SAFETY: `call` has answered `outcome`.
-            return unsafe { Self::dispose(child, owner, outcome) };
-        }
-        // SAFETY: the caller promises that the scope is open.
-        let scope = unsafe { of_owner(owner) };
-        let outcome = if P::ASKS && scope.is_cancelled() {
-            // SAFETY: a child runs once, here or below.
-            scope.skip::<F>(&child, unsafe { child.take_closure() })
-        } else {
-            failpoint::reach(Failpoint::ChildStarted);
-            // SAFETY: a child runs once. The closure is moved to where it is called, and nowhere in
-            // between.
-            match P::run(|| unsafe { child.take_closure::<F>() }()) {
-                Ok(_) => return,
-                Err(payload) => scope.panicked(&child, payload),
-            }
-        };
-        // SAFETY: the child has ended with `outcome`, as if `call` had answered it.
-        unsafe { Self::dispose(child, owner, outcome) };
+    /// The record is a `Record<F, T>`, and its closure has not been moved out.
+    unsafe fn drop_unrun(child: Running) {
+        // SAFETY: the caller promises the same.
+        drop(unsafe { child.take_closure::<F>() });
     }
 }
 
 impl Scope {
     /// Drops an unstarted child of a cancelled nursery unrun.
+    ///
+    /// # Safety
+    ///
+    /// `drop_closure` may be called on the child, and nobody else moves its closure out.
     #[cold]
     #[inline(never)]
-    fn skip<F>(&self, child: &Running, closure: F) -> Outcome {
+    unsafe fn skip(&self, child: Running, drop_closure: unsafe fn(Running)) -> Outcome {
         failpoint::reach(Failpoint::ChildSkipped);
         self.note_skipped(1);
-        match catching(|| drop(closure)) {
+        // SAFETY: the caller promises the same.
+        match catching(|| unsafe { drop_closure(child.again()) }) {
             Ok(()) => Outcome::Skipped,
             Err(payload) => {
                 self.note_known_skip();
-                self.panicked(child, payload)
+                self.panicked(&child, payload)
             }
         }
     }
@@ -410,7 +417,7 @@ impl<T> Held<T> {
         let held = ManuallyDrop::new(self);
         // SAFETY: `held` is not used any more.
         let handle = unsafe { ptr::read(&raw const held.0) };
-        let next = Frame::run_next_here(&handle);
+        let next = Frame::run_next_here(handle.untyped());
         match next {
             // SAFETY: the child ran alone, and a child that a body's own thread joins in the body
             // lies in the arena.
@@ -478,13 +485,8 @@ impl<T> Begun<T> {
     /// Runs the child if it is the next one here.
     #[inline]
     pub(super) fn of(handle: Handle<T>) -> Self {
-        let next = || {
-            Frame::with_current(|frame| {
-                let frame = frame.filter(|frame| frame.seat.is_active())?;
-                frame.run_next(&handle)
-            })
-        };
-        let alone = Frame::run_next_here(&handle).or_else(next);
+        let next = || run_next(handle.untyped());
+        let alone = Frame::run_next_here(handle.untyped()).or_else(next);
         Self { handle, alone }
     }
 
@@ -503,18 +505,31 @@ impl<T> Begun<T> {
     }
 }
 
+/// Runs the child if it is the next one in this thread's innermost frame, wherever that is.
+#[inline(never)]
+fn run_next(child: &Handle<()>) -> Option<Outcome> {
+    Frame::with_current(|frame| {
+        let frame = frame.filter(|frame| frame.seat.is_active())?;
+        frame.run_next(child)
+    })
+}
+
 #[inline(never)]
 fn wait<T>(scope: &Scope, handle: Handle<T>) -> Completion<T> {
-    let handle = match handle.take() {
-        Ok(completion) => return completion,
-        Err(handle) => handle,
-    };
-    Seat::with(scope.node.core(), |seat| {
-        seat.occupy(|| seat.wait_for_child(&scope.node, &handle));
-    });
+    wait_for(scope, handle.untyped());
     match handle.take() {
         Ok(completion) => completion,
         Err(_) => unreachable!("waited for"),
+    }
+}
+
+/// Waits until the child has ended.
+#[inline(never)]
+fn wait_for(scope: &Scope, child: &Handle<()>) {
+    if child.outcome().is_none() {
+        Seat::with(scope.node.core(), |seat| {
+            seat.occupy(|| seat.wait_for_child(&scope.node, child));
+        });
     }
 }
 

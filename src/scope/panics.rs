@@ -98,16 +98,26 @@ impl Scope {
             Completion::Skipped => {}
             Completion::Done(value) => {
                 if let Err(payload) = catching(|| drop(value)) {
-                    let has_cancelled = self.fail_in_destructor(&payload);
-                    self.count_panic();
-                    self.keep(rank, payload, has_cancelled);
+                    self.keep_of_destructor(rank, payload);
                 }
             }
-            Completion::Panicked(payload) => {
-                self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
-                self.keep(rank, payload, false);
-            }
+            Completion::Panicked(payload) => self.keep_of_child(rank, payload),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_of_destructor(&self, rank: Rank, payload: Payload) {
+        let has_cancelled = self.fail_in_destructor(&payload);
+        self.count_panic();
+        self.keep(rank, payload, has_cancelled);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_of_child(&self, rank: Rank, payload: Payload) {
+        self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
+        self.keep(rank, payload, false);
     }
 
     /// Notes that the destructor of a value has panicked; true if that has cancelled the nursery.
@@ -138,11 +148,21 @@ impl Scope {
     pub(super) fn resolve<T>(&self, completion: Completion<T>) -> T {
         match completion {
             Completion::Done(value) => value,
-            Completion::Panicked(payload) => {
+            Completion::Panicked(payload) => self.raise_in_joiner(Some(payload)),
+            Completion::Skipped => self.raise_in_joiner(None),
+        }
+    }
+
+    /// Raises the panic of a child that was joined, or that the child was skipped.
+    #[cold]
+    #[inline(never)]
+    fn raise_in_joiner(&self, payload: Option<Payload>) -> ! {
+        match payload {
+            Some(payload) => {
                 self.panics().unclaimed.fetch_sub(1, Ordering::Relaxed);
                 resume_unwind(payload)
             }
-            Completion::Skipped => {
+            None => {
                 self.note_known_skip();
                 resume_unwind(Skipped::payload(self))
             }
@@ -190,24 +210,34 @@ impl Scope {
     #[inline(never)]
     fn conclude_panicked<R>(&self, body: Result<R, Payload>) -> R {
         let child = lock(&self.panics().kept).first.take();
-        let raised = match (body, child) {
-            (Err(own), child) if !Skipped::is(&*own, self) => {
+        match body {
+            Ok(value) if child.is_none() && !self.has_lost_any() => value,
+            Ok(value) => {
+                discard(value);
+                self.raise(None, child)
+            }
+            Err(own) => self.raise(Some(own), child),
+        }
+    }
+
+    /// Raises one of the panics of the body and of a child.
+    fn raise(&self, own: Option<Payload>, child: Option<Raised>) -> ! {
+        match (own, child) {
+            (Some(own), child) if !Skipped::is(&*own, self) => {
                 discard(child.map(|child| child.payload));
-                own
+                resume_unwind(own)
             }
-            (body, Some(child)) if !child.is_skipped => {
-                discard(body);
-                child.payload
+            (own, Some(child)) if !child.is_skipped => {
+                discard(own);
+                resume_unwind(child.payload)
             }
-            (Ok(value), None) if !self.has_lost_any() => return value,
-            (body, child) => {
-                let was_joined = body.is_err() || child.is_some();
-                discard(body);
+            (own, child) => {
+                let was_joined = own.is_some() || child.is_some();
+                discard(own);
                 discard(child.map(|child| child.payload));
                 self.raise_loss(was_joined)
             }
-        };
-        resume_unwind(raised)
+        }
     }
 
     /// Children dropped unrun that nobody was told of.

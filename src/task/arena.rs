@@ -11,10 +11,10 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::platform::failpoint::{self, Failpoint};
-use crate::task::chunk::{ChunkHeader, Owner, Storage};
+use crate::task::chunk::{ChunkHeader, Kind, Owner, Storage};
 use crate::task::memory::{self, free_chunk, heap_chunk};
-use crate::task::placement::{place, size_for, write_record};
-use crate::task::record::{Class, Handle, Kind, Queued, Rank, Record, Vtable};
+use crate::task::placement::{Room, place, size_for};
+use crate::task::record::Class;
 
 /// Bytes of records in the nursery's own frame: five small children. They are part of each level of
 /// a recursion. With room for eight, a tree of nurseries of eight empty children takes a tenth less time.
@@ -72,21 +72,18 @@ impl Arena {
         unsafe { arena.assume_init() }
     }
 
-    /// Writes an unstarted child behind the children before it; `closure` gets the child's rank.
+    /// Room for a record behind those before it.
     ///
     /// # Safety
     ///
-    /// As [`Record::write`]; what `owner` names outlives the record, and the arena's invariant
-    /// holds.
+    /// What `owner` names outlives the record, and the arena's invariant holds.
     #[inline]
-    pub(crate) unsafe fn write<F, T>(
+    pub(crate) unsafe fn room(
         &self,
         owner: impl FnOnce() -> Owner,
         class: Class,
-        vtable: &'static Vtable,
-        closure: impl FnOnce(Rank) -> F,
-    ) -> (Queued, Handle<T>) {
-        let record = Layout::new::<Record<F, T>>();
+        record: Layout,
+    ) -> Room {
         let mut at = self.place(record);
         if at.1 > self.limit.get() {
             let owner = owner();
@@ -101,10 +98,13 @@ impl Arena {
         }
         let (start, end) = at;
         self.used.set(end);
-        let chunk = self.chunk();
         let storage = Storage::Owned;
-        // SAFETY: the bytes behind `used` belong to no live record; the caller promises the rest.
-        unsafe { write_record(chunk, start, Kind { class, storage }, vtable, closure) }
+        // The bytes behind `used` belong to no live record.
+        Room {
+            chunk: self.chunk(),
+            start,
+            kind: Kind { class, storage },
+        }
     }
 
     /// Where a record would start and end in the current chunk; both are beyond the limit if there

@@ -91,6 +91,22 @@ pub(super) enum Storage {
     Single,
 }
 
+/// Where a child may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// On any thread that computes.
+    Compute,
+    /// It may block: only on a thread that holds no place.
+    Blocking,
+}
+
+/// What a record is, from its start on.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) class: Class,
+    pub(super) storage: Storage,
+}
+
 /// Which thread gives a record back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Releaser {

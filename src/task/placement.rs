@@ -11,9 +11,9 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use crate::platform::failpoint::{self, Failpoint};
-use crate::task::chunk::{ChunkHeader, Owner, Storage};
+use crate::task::chunk::{ChunkHeader, Kind, Owner, Storage};
 use crate::task::memory::{ALIGN, heap_chunk};
-use crate::task::record::{Class, Handle, Header, Kind, Queued, Rank, Record, Vtable};
+use crate::task::record::{Class, Handle, Header, Queued, Rank, Record, Vtable};
 
 /// Bytes of a chunk with room for this one record, whatever its alignment.
 pub(super) fn size_for(record: Layout) -> usize {
@@ -40,20 +40,43 @@ pub(super) fn place(chunk: *const ChunkHeader, used: usize, record: Layout) -> (
     (start, start + record.size())
 }
 
+/// Where a record is to be written.
+#[must_use]
+pub(crate) struct Room {
+    pub(super) chunk: NonNull<ChunkHeader>,
+    /// Bytes from the chunk's header. INVARIANT: from [`place`], for one record in this chunk; the bytes there are for
+    /// whoever has the room.
+    pub(super) start: usize,
+    pub(super) kind: Kind,
+}
+
+impl Room {
+    /// A chunk of its own, for threads that have no arena of the nursery.
+    pub(crate) fn single(owner: Owner, sequence: u64, class: Class, record: Layout) -> Self {
+        failpoint::reach(Failpoint::ChunkOfOne);
+        let chunk = heap_chunk(owner, sequence, size_for(record));
+        let (start, _) = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record);
+        let storage = Storage::Single;
+        Self {
+            chunk,
+            start,
+            kind: Kind { class, storage },
+        }
+    }
+}
+
 /// Writes an unstarted record into a chunk.
 ///
 /// # Safety
 ///
-/// As [`Record::write`]; `start` comes from [`place`] for this record in this chunk, and the
-/// bytes there are the caller's.
+/// As [`Record::write`]; the room is for a record of this layout, and its owner outlives the record.
 #[inline]
-pub(super) unsafe fn write_record<F, T>(
-    chunk: NonNull<ChunkHeader>,
-    start: usize,
-    kind: Kind,
+pub(crate) unsafe fn write_record<F, T>(
+    room: Room,
     vtable: &'static Vtable,
     closure: impl FnOnce(Rank) -> F,
 ) -> (Queued, Handle<T>) {
+    let Room { chunk, start, kind } = room;
     // SAFETY: `chunk` is valid.
     let header = unsafe { chunk.as_ref() };
     header.note_allocated();
@@ -64,27 +87,6 @@ pub(super) unsafe fn write_record<F, T>(
     let at = unsafe { chunk.byte_add(start) }.cast::<Record<F, T>>();
     // SAFETY: aligned and in bounds by `place`; the caller promises the rest.
     unsafe { Record::write(at, offset, kind, vtable, closure(rank)) }
-}
-
-/// A child in a chunk of its own, for threads that have no arena of its nursery.
-///
-/// # Safety
-///
-/// As [`Record::write`]; `owner` outlives the record.
-pub(crate) unsafe fn single<F, T>(
-    owner: Owner,
-    sequence: u64,
-    class: Class,
-    vtable: &'static Vtable,
-    closure: impl FnOnce(Rank) -> F,
-) -> (Queued, Handle<T>) {
-    failpoint::reach(Failpoint::ChunkOfOne);
-    let record = Layout::new::<Record<F, T>>();
-    let chunk = heap_chunk(owner, sequence, size_for(record));
-    let (start, _) = place(chunk.as_ptr(), size_of::<ChunkHeader>(), record);
-    let storage = Storage::Single;
-    // SAFETY: a fresh chunk with this one record.
-    unsafe { write_record(chunk, start, Kind { class, storage }, vtable, closure) }
 }
 
 /// Room for one record in the stack frame of a fork.

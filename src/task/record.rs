@@ -21,22 +21,14 @@ use crate::platform::cell::Cell;
 use crate::platform::failpoint::{self, Failpoint};
 use crate::platform::sync::atomic::{AtomicU8, Ordering};
 use crate::platform::witness::Witness;
-use crate::task::chunk::{ChunkHeader, Releaser, Storage};
+pub(crate) use crate::task::chunk::Class;
+use crate::task::chunk::{ChunkHeader, Kind, Releaser, Storage};
 pub(crate) use crate::task::completion::{Completion, Payload};
 use crate::task::completion::{JoinedByOthers, Panicked};
 use crate::task::private::privately;
 pub(crate) use crate::task::rank::Rank;
-pub(crate) use crate::task::state::Outcome;
 use crate::task::state::{Dropped, Finished, State, Taken, TakenAlone};
-
-/// Where a child may run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// On any thread that computes.
-    Compute,
-    /// It may block: only on a thread that holds no place.
-    Blocking,
-}
+pub(crate) use crate::task::state::{Outcome, Step};
 
 /// What the typed layer knows about a record whose types are erased.
 ///
@@ -47,8 +39,8 @@ pub(crate) struct Vtable {
     pub(crate) call: unsafe fn(Running, owner: *const ()) -> Outcome,
     /// Takes what a child left that nobody will join.
     pub(crate) dispose: unsafe fn(Running, owner: *const (), outcome: Outcome),
-    /// Runs or skips the child, and takes what it left.
-    pub(crate) call_and_dispose: unsafe fn(Running, owner: *const ()),
+    /// Whether `dispose` has anything to do for a value.
+    pub(crate) drops_values: bool,
 }
 
 /// The erased front of every record.
@@ -64,13 +56,6 @@ pub(crate) struct Header {
     run_number: AtomicU8,
     /// For the model checker: watches the slot, and the whole record once it is given back.
     slot: Witness,
-}
-
-/// What a record is, from its start on.
-#[derive(Clone, Copy)]
-pub(super) struct Kind {
-    pub(super) class: Class,
-    pub(super) storage: Storage,
 }
 
 /// A header with what lies behind it.
@@ -165,17 +150,6 @@ impl<F, T> Record<F, T> {
     }
 }
 
-/// What becomes of a child taken out of its queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// It runs or is skipped, on the thread that opened its nursery.
-    BeginsAtHome,
-    /// It runs or is skipped, wherever that is.
-    Begins,
-    /// Nothing: its handle has claimed it.
-    IsStale,
-}
-
 /// The queue reference of a child: the right to try to run it.
 #[must_use]
 pub(crate) struct Queued(NonNull<Header>);
@@ -250,7 +224,11 @@ impl Queued {
             TakenAlone::Unhandled => {
                 step(Step::BeginsAtHome);
                 // SAFETY: the vtable was made for this record's types.
-                unsafe { (header.vtable.call_and_dispose)(child(), owner) };
+                let outcome = unsafe { (header.vtable.call)(child(), owner) };
+                if outcome != Outcome::Done || header.vtable.drops_values {
+                    // SAFETY: the same; the slot is as `call` left it, and nobody else reads it.
+                    unsafe { (header.vtable.dispose)(child(), owner, outcome) };
+                }
                 header.slot.note_use();
                 // A fork keeps its handle, so this record lies in an arena.
                 chunk_header(&self.0).release(Releaser::Spawner);
@@ -406,6 +384,7 @@ impl Running {
 /// other thread has seen the child, the handle reads and writes its state without a lock or an atomic exchange.
 /// And waits point from spawner to spawned, so they cannot form a cycle.
 #[must_use]
+#[repr(transparent)]
 pub(crate) struct Handle<T>(NonNull<Header>, PhantomData<T>);
 
 // SAFETY: nothing implements `JoinedByOthers`, so no handle is `Send`: see its invariant.
@@ -414,6 +393,14 @@ unsafe impl<T> Send for Handle<T> where Handle<T>: JoinedByOthers {}
 unsafe impl<T> Sync for Handle<T> where Handle<T>: JoinedByOthers {}
 
 impl<T> Handle<T> {
+    /// The same handle for code that never takes the value, so that such code is compiled once and not for each type.
+    #[inline]
+    pub(crate) fn untyped(&self) -> &Handle<()> {
+        // SAFETY: a pointer and nothing else, whatever the type. What ends a handle or takes the value needs the handle
+        // and not a reference to it.
+        unsafe { &*ptr::from_ref(self).cast() }
+    }
+
     /// Runs or skips an unstarted child that has the queue reference `queued`; what it leaves is
     /// for [`take_alone`](Self::take_alone).
     ///
@@ -547,8 +534,14 @@ impl<T> Handle<T> {
     }
 
     /// Gives the right up, and has what the child has left disposed of, if it has finished.
-    #[inline(never)]
     pub(crate) fn abandon(self) {
+        Handle::<()>(self.0, PhantomData).abandon_untyped();
+    }
+}
+
+impl Handle<()> {
+    #[inline(never)]
+    fn abandon_untyped(self) {
         // Once the child has finished, the slot is the handle's, even if there is a queue reference
         // left. Then the child was claimed in a wait for any of several, and another child was
         // taken.

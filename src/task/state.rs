@@ -89,6 +89,17 @@ pub(crate) enum Taken {
     StaleLast,
 }
 
+/// What becomes of a child taken out of its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It runs or is skipped, on the thread that opened its nursery.
+    BeginsAtHome,
+    /// It runs or is skipped, wherever that is.
+    Begins,
+    /// Nothing: its handle has claimed it.
+    IsStale,
+}
+
 /// What taking a record out of its queue gave, with its handle on the same thread.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]

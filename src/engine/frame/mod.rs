@@ -89,6 +89,22 @@ fn waker(seat: &Seat, scope: &Node) -> impl FnOnce(Option<*const ()>) {
     }
 }
 
+/// Frames of this thread, from one of them outwards.
+// A type of its own, because the standard library's adapters are much more code for the compiler.
+pub(crate) struct Stack<'a>(Option<&'a Frame<'a>>);
+
+impl<'a> Iterator for Stack<'a> {
+    type Item = &'a Frame<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let frame = self.0?;
+        // SAFETY: the frames that an entered frame interrupted are still entered.
+        self.0 = unsafe { frame.outer.get().as_ref() };
+        Some(frame)
+    }
+}
+
 /// On drop, makes the frame that this frame has interrupted the innermost again. It reads only then
 /// which frame that is, because it may have changed: see [`Frame::forget_foreign_stack`].
 struct Leave<'a, 'f>(&'a Frame<'f>);
@@ -421,11 +437,9 @@ impl<'a> Frame<'a> {
     }
 
     /// This thread's frames, from the innermost outwards.
-    pub(crate) fn stack(&self) -> impl Iterator<Item = &Frame<'_>> {
-        std::iter::successors(Some(self), |frame| {
-            // SAFETY: the frames that an entered frame interrupted are still entered.
-            unsafe { frame.outer.get().as_ref() }
-        })
+    #[inline]
+    pub(crate) fn stack(&self) -> Stack<'_> {
+        Stack(Some(self))
     }
 
     /// The frames of this thread that hold something, from this innermost frame outwards.

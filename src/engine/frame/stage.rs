@@ -87,7 +87,7 @@ impl<'a> Frame<'a> {
         seat: &'a Seat,
         scope: &'a Node,
         children: PendingList,
-        enough: impl Fn(bool) -> bool,
+        enough: &dyn Fn(bool) -> bool,
     ) -> Option<PendingList> {
         let is_orderly =
             Frame::with_current(|outer| outer.is_some_and(|outer| outer.continues(seat, scope)));
@@ -119,7 +119,19 @@ impl<'a> Frame<'a> {
             }
             true
         };
-        self.drain(scope, |has_begun| after(scope, has_begun))
+        self.drain_until(scope, &|has_begun| after(scope, has_begun))
+    }
+
+    /// [`Self::drain`], until nothing is left or it is the turn of others.
+    #[inline(never)]
+    pub(crate) fn drain_all(&self, scope: &Node) {
+        _ = self.drain(scope, |_| false);
+    }
+
+    /// [`Self::drain`] where that is rare: compiled once for all who say when it is enough.
+    #[inline(never)]
+    pub(crate) fn drain_until(&self, scope: &Node, is_enough: &dyn Fn(bool) -> bool) -> Drained {
+        self.drain(scope, is_enough)
     }
 
     /// Counts a child that was taken out of the list, if the frame is on the nursery's home.
@@ -148,7 +160,7 @@ impl<'a> Frame<'a> {
     ///
     /// `is_enough` is called after each child. Its argument says whether the child has begun, that
     /// is, has run or was skipped; if not, its handle had claimed it before.
-    pub(crate) fn drain(&self, scope: &Node, is_enough: impl Fn(bool) -> bool) -> Drained {
+    fn drain(&self, scope: &Node, is_enough: impl Fn(bool) -> bool) -> Drained {
         let owner = ptr::from_ref(scope).cast();
         let mut drained = Drained::Nothing;
         while self.part.get() == Part::Body && !self.may_show() {
@@ -211,7 +223,7 @@ impl<'a> Frame<'a> {
     /// [`Self::run_next_in_body`] in this thread's innermost frame.
     #[allow(clippy::inline_always, reason = "the common case of a join")]
     #[inline(always)]
-    pub(crate) fn run_next_here<T>(child: &Handle<T>) -> Option<Outcome> {
+    pub(crate) fn run_next_here(child: &Handle<()>) -> Option<Outcome> {
         // SAFETY: see the invariant of `Frame`.
         let frame = unsafe { CURRENT.get().as_ref() }?;
         frame.run_next_in_body(child)
@@ -225,7 +237,7 @@ impl<'a> Frame<'a> {
     /// does elsewhere.
     #[allow(clippy::inline_always, reason = "the common case of a join")]
     #[inline(always)]
-    fn run_next_in_body<T>(&self, child: &Handle<T>) -> Option<Outcome> {
+    fn run_next_in_body(&self, child: &Handle<()>) -> Option<Outcome> {
         if self.part.get() != Part::Body {
             return None;
         }
@@ -255,7 +267,7 @@ impl<'a> Frame<'a> {
     /// line, so that the compiler knows more about the common paths that do not come here.
     #[cold]
     #[inline(never)]
-    fn run_apart<T>(&self, child: &Handle<T>, queued: Queued) -> Outcome {
+    fn run_apart(&self, child: &Handle<()>, queued: Queued) -> Outcome {
         // SAFETY: the nursery whose children are in the list of an entered frame is open.
         let scope = unsafe { &*self.scope.get() };
         let owner = ptr::from_ref(scope).cast();
@@ -263,7 +275,7 @@ impl<'a> Frame<'a> {
     }
 
     /// [`Self::run_next_in_body`] in a child, or in a fork that has become a nursery.
-    pub(crate) fn run_next<T>(&self, child: &Handle<T>) -> Option<Outcome> {
+    pub(crate) fn run_next(&self, child: &Handle<()>) -> Option<Outcome> {
         let (Next::Last(queued) | Next::First(queued)) = self.list.pop_next(child)?;
         self.seat.answer_before_step();
         // SAFETY: the nursery whose children are in the list of an entered frame is open.

@@ -7,6 +7,7 @@
     reason = "makes and runs records, as the scope layer does"
 )]
 
+use std::alloc::Layout;
 use std::ops::Deref;
 use std::ptr;
 use std::sync::{Arc, Weak};
@@ -15,8 +16,10 @@ use super::Memory;
 use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::task::chunk::Owner;
-use crate::task::placement::{self, LoneChunk};
-use crate::task::record::{Class, Completion, Handle, Outcome, Queued, Running, Vtable};
+use crate::task::placement::{self, LoneChunk, Room};
+use crate::task::record::{
+    Class, Completion, Handle, Outcome, Queued, Record, Running, Vtable,
+};
 
 type Task = Box<dyn FnOnce() -> usize + Send>;
 
@@ -24,7 +27,7 @@ type Task = Box<dyn FnOnce() -> usize + Send>;
 const VTABLE: &Vtable = &Vtable {
     call,
     dispose,
-    call_and_dispose,
+    drops_values: true,
 };
 
 unsafe fn call(child: Running, _owner: *const ()) -> Outcome {
@@ -38,13 +41,6 @@ unsafe fn call(child: Running, _owner: *const ()) -> Outcome {
 unsafe fn dispose(child: Running, _owner: *const (), outcome: Outcome) {
     // SAFETY: as above.
     let _ = unsafe { child.take::<usize>(outcome) };
-}
-
-unsafe fn call_and_dispose(child: Running, owner: *const ()) {
-    // SAFETY: by contract.
-    let outcome = unsafe { call(child.again(), owner) };
-    // SAFETY: by contract.
-    unsafe { dispose(child, owner, outcome) };
 }
 
 /// One child's record, and what it reads and writes.
@@ -139,8 +135,10 @@ impl Nursery {
             this.run(index);
             index
         });
+        let record = Layout::new::<Record<Task, usize>>();
+        let room = Room::single(owner, 0, Class::Compute, record);
         // SAFETY: nobody looks at the owner; the vtable is of these types.
-        unsafe { placement::single(owner, 0, Class::Compute, VTABLE, |_| task) }
+        unsafe { placement::write_record(room, VTABLE, |_| task) }
     }
 
     /// The home goes on, and uses the memory for something else.
