@@ -302,7 +302,7 @@ where
 {
     pub(super) const VTABLE: &'static Vtable = &Vtable {
         call: Self::call,
-        dispose: Self::dispose,
+        dispose: dispose::<T, P>,
         drops_values: needs_drop::<T>(),
     };
 
@@ -329,19 +329,6 @@ where
         }
     }
 
-    /// Takes what the child left, because nobody joins it.
-    ///
-    /// # Safety
-    ///
-    /// As [`Self::call`], which has answered `outcome`.
-    unsafe fn dispose(child: Running, owner: *const (), outcome: Outcome) {
-        // SAFETY: the caller promises that the scope is open.
-        let scope = unsafe { of_owner(owner) };
-        // SAFETY: `call` has answered `outcome`, and the result type is `T`.
-        let completion = unsafe { child.take::<T>(outcome) };
-        P::dispose(scope, child.rank(), completion);
-    }
-
     /// Drops the closure of a child.
     ///
     /// # Safety
@@ -351,6 +338,19 @@ where
         // SAFETY: the caller promises the same.
         drop(unsafe { child.take_closure::<F>() });
     }
+}
+
+/// Takes what a child left, because nobody joins it.
+///
+/// # Safety
+///
+/// As [`Typed::call`], which has answered `outcome`.
+unsafe fn dispose<T, P: Policy<T>>(child: Running, owner: *const (), outcome: Outcome) {
+    // SAFETY: the caller promises that the scope is open.
+    let scope = unsafe { of_owner(owner) };
+    // SAFETY: `call` has answered `outcome`, and the result type is `T`.
+    let completion = unsafe { child.take::<T>(outcome) };
+    P::dispose(scope, child.rank(), completion);
 }
 
 impl Scope {

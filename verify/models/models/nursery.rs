@@ -17,9 +17,7 @@ use crate::engine::node::Node;
 use crate::engine::seat::Seat;
 use crate::task::chunk::Owner;
 use crate::task::placement::{self, LoneChunk, Room};
-use crate::task::record::{
-    Class, Completion, Handle, Outcome, Queued, Record, Running, Vtable,
-};
+use crate::task::record::{Class, Completion, Handle, Outcome, Queued, Record, Running, Vtable};
 
 type Task = Box<dyn FnOnce() -> usize + Send>;
 
