@@ -328,11 +328,11 @@ mod dump_text;
 mod environment;
 mod failure;
 mod for_each;
+mod forks;
 mod gate;
 mod gather;
 mod helper;
 mod indexed;
-mod join;
 mod nursery;
 mod options;
 mod outcome;
@@ -357,11 +357,11 @@ pub use self::{
     },
     failure::{Failure, FailureKind, Failures},
     for_each::{fold, for_each, map},
+    forks::{Closures, join, join_all},
     gate::{Gate, GateClosed, Inside, Refused},
     gather::{Gather, TryGather, gather, try_gather},
     helper::Helper,
     indexed::{Chunks, Indexed, chunks, chunks_mut},
-    join::{Closures, join, join_all},
     nursery::{Nursery, nursery},
     options::{OnFailure, Options, shield},
     panicked::Panic,

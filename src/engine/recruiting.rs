@@ -5,7 +5,7 @@
 //! it tells the *recruiter*, a thread of the pool that has none of that. The function may call the pool, run the helper on
 //! the spot, or panic.
 //!
-//! A helper is a worker with an end: it leaves when it has slept for [`LINGER`](crate::engine::worker::LINGER). Who is offered
+//! A helper is a worker with an end: it leaves when it has slept for `worker::LINGER`. Who is offered
 //! and asked for, and when: see `protocol::helpers`.
 //!
 //! A helper that comes to a thread with frames on its stack, of whatever pool, is refused. There it would run foreign

@@ -93,7 +93,7 @@ impl Frame<'_> {
     /// row is longer: far less than the number can hold.
     #[inline]
     pub(crate) fn hide_fork(&self) -> Option<Hidden<'_>> {
-        self.hide_fork_behind(DEEP)
+        self.hide_fork_behind(DEEP, self.seat.is_asked())
     }
 
     /// The same for a fork that is to be shown at once. If such forks are dense, it is hidden if it may be: a thread that
@@ -101,17 +101,20 @@ impl Frame<'_> {
     /// it may answer nobody for long.
     #[inline]
     pub(crate) fn hide_dense_fork(&self) -> Result<Option<Hidden<'_>>, Shown> {
-        if self.seat.shown_forks.is_one_of_many() || self.seat.core.threads() == 1 {
-            Ok(self.hide_fork_behind(0))
+        if self.seat.core.threads() == 1 {
+            // Nobody will take what a request is for.
+            Ok(self.hide_fork_behind(0, false))
+        } else if self.seat.shown_forks.is_one_of_many() {
+            Ok(self.hide_fork_behind(0, self.seat.is_asked()))
         } else {
             Err(Shown)
         }
     }
 
-    /// Hides a fork if a row of this many encloses it.
+    /// Hides a fork if a row of this many encloses it, and nobody has asked.
     #[inline]
-    fn hide_fork_behind(&self, row: u32) -> Option<Hidden<'_>> {
-        if self.forks_in_a_row().wrapping_sub(row) >= HIDDEN.into() || self.seat.is_asked() {
+    fn hide_fork_behind(&self, row: u32, is_asked: bool) -> Option<Hidden<'_>> {
+        if self.forks_in_a_row().wrapping_sub(row) >= HIDDEN.into() || is_asked {
             return None;
         }
         self.hidden.set(self.hidden.get() + 1);
