@@ -91,5 +91,6 @@ mod stats;
 mod std_examples;
 mod stress;
 mod system;
+mod unwinding;
 mod verbs;
 mod watchdog;
