@@ -80,19 +80,16 @@ fn it_works_outside_of_every_nursery() {
     });
 }
 
-#[test]
-fn forks_run_on_the_threads_of_hatchery_s_pool() {
-    fn fork(depth: u32, found: &AtomicBool) {
-        if depth == 0 {
-            let thread = thread::current();
-            let is_worker = thread.name().is_some_and(|name| name.starts_with("socket"));
-            found.fetch_or(is_worker, Ordering::Relaxed);
-            return;
-        }
-        join(|| fork(depth - 1, found), || fork(depth - 1, found));
-    }
+/// Calls `items` on a pool until it has run what it is given on a worker: as often as that takes, and if nothing is parallel,
+/// a few times. Returns whether it has.
+fn reaches_a_worker(items: impl Fn(&(dyn Fn() + Sync))) -> bool {
     let pool = Pool::builder().threads(2).name("socket").build().unwrap();
     let found = AtomicBool::new(false);
+    let look = || {
+        let thread = thread::current();
+        let is_worker = thread.name().is_some_and(|name| name.starts_with("socket"));
+        found.fetch_or(is_worker, Ordering::Relaxed);
+    };
     let rounds = if cfg!(feature = "parallel") {
         usize::MAX
     } else {
@@ -100,16 +97,34 @@ fn forks_run_on_the_threads_of_hatchery_s_pool() {
     };
     watched(&pool, || {
         pool.nursery(|_| {
-            // As often as it takes until the worker has come.
             for _ in 0..rounds {
-                fork(10, &found);
+                items(&look);
                 if found.load(Ordering::Relaxed) {
                     break;
                 }
             }
         });
     });
-    assert_eq!(found.into_inner(), cfg!(feature = "parallel"));
+    found.into_inner()
+}
+
+#[test]
+fn forks_run_on_the_threads_of_the_pool() {
+    fn fork(depth: u32, look: &(dyn Fn() + Sync)) {
+        if depth == 0 {
+            return look();
+        }
+        join(|| fork(depth - 1, look), || fork(depth - 1, look));
+    }
+    let found = reaches_a_worker(|look| fork(10, look));
+    assert_eq!(found, cfg!(feature = "parallel"));
+}
+
+#[test]
+fn the_items_of_par_iter_run_on_the_threads_of_the_pool() {
+    let numbers = [0; 1000];
+    let found = reaches_a_worker(|look| numbers.par_iter().for_each(|_| look()));
+    assert_eq!(found, cfg!(feature = "parallel"));
 }
 
 /// What `f` panics with.
@@ -196,7 +211,7 @@ fn captures_and_values_are_moved_in_and_out_and_dropped_once() {
 }
 
 #[test]
-fn the_iterators_of_par_iter_run_on_it() {
+fn the_iterators_of_par_iter_return_what_they_should() {
     on_each_pool(|| {
         let numbers: Vec<u64> = (0..10_000).map(|n| n * 7919 % 10_007).collect();
         let doubled: Vec<u64> = numbers.par_iter().map(|n| n * 2).collect();
