@@ -93,7 +93,7 @@ impl Frame<'_> {
     /// row is longer: far less than the number can hold.
     #[inline]
     pub(crate) fn hide_fork(&self) -> Option<Hidden<'_>> {
-        self.hide_fork_behind(DEEP, self.seat.is_asked())
+        self.hide_fork_behind::<true>(DEEP)
     }
 
     /// The same for a fork that is to be shown at once. If such forks are dense, it is hidden if it may be: a thread that
@@ -103,18 +103,19 @@ impl Frame<'_> {
     pub(crate) fn hide_dense_fork(&self) -> Result<Option<Hidden<'_>>, Shown> {
         if self.seat.core.threads() == 1 {
             // Nobody will take what a request is for.
-            Ok(self.hide_fork_behind(0, false))
+            Ok(self.hide_fork_behind::<false>(0))
         } else if self.seat.shown_forks.is_one_of_many() {
-            Ok(self.hide_fork_behind(0, self.seat.is_asked()))
+            Ok(self.hide_fork_behind::<true>(0))
         } else {
             Err(Shown)
         }
     }
 
-    /// Hides a fork if a row of this many encloses it, and nobody has asked.
+    /// Hides a fork if a row of this many encloses it, and nobody has asked who is to be answered.
     #[inline]
-    fn hide_fork_behind(&self, row: u32, is_asked: bool) -> Option<Hidden<'_>> {
-        if self.forks_in_a_row().wrapping_sub(row) >= HIDDEN.into() || is_asked {
+    fn hide_fork_behind<const ANSWERS: bool>(&self, row: u32) -> Option<Hidden<'_>> {
+        let is_too_far = self.forks_in_a_row().wrapping_sub(row) >= HIDDEN.into();
+        if is_too_far || (ANSWERS && self.seat.is_asked()) {
             return None;
         }
         self.hidden.set(self.hidden.get() + 1);
