@@ -95,13 +95,13 @@ fn s3_a_level_of_forks_takes_little_of_the_stack() {
         let (a, b, c) = hatchery::join_all((move || through_three(depth - 1), leaf, leaf));
         a + b + c
     }
-    check("join, through a", [310, 1800], 2 * WORD, |depth| {
+    check("join, through a", [340, 1800], 2 * WORD, |depth| {
         through_a(depth);
     });
-    check("join, through b", [310, 1800], 2 * WORD, |depth| {
+    check("join, through b", [340, 1800], 2 * WORD, |depth| {
         through_b(depth);
     });
-    check("join_all", [400, 2000], 3 * WORD, |depth| {
+    check("join_all", [440, 2000], 3 * WORD, |depth| {
         through_three(depth);
     });
 }
@@ -137,14 +137,14 @@ fn s3_a_level_of_nurseries_takes_little_of_the_stack() {
         }
         hatchery::nursery(|n| n.spawn_each(0..1, move |_| each(depth - 1)).sum())
     }
-    check("nursery, joined", [780, 3100], WORD, |depth| {
+    check("nursery, joined", [800, 3100], WORD, |depth| {
         joined(depth);
     });
     check("nursery, left", [1000, 3200], WORD, left);
-    check("partial", [1600, 6400], WORD, |depth| {
+    check("partial", [1700, 6400], WORD, |depth| {
         partial(depth);
     });
-    check("spawn_each", [1600, 8000], WORD, |depth| {
+    check("spawn_each", [1700, 8000], WORD, |depth| {
         each(depth);
     });
 }

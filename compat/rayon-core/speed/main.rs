@@ -145,6 +145,11 @@ fn main() {
             .map(|item| spin(200, item) & 1)
             .sum()
     });
+    let bytes: Vec<u8> = (0..64_u32 << 20).map(|at| (at % 251) as u8).collect();
+    let hash = |hash: blake3::Hash| usize::from(hash.as_bytes()[0]);
+    time("blake3:64MB", 5, hash(blake3::hash(&bytes)), &|| {
+        hash(blake3::Hasher::new().update_rayon(&bytes).finalize())
+    });
     time("fib:27", 5, 196_418, &|| {
         rayon::join(|| fib(27), || ()).0 as usize
     });
