@@ -3,7 +3,7 @@
 use std::hint::spin_loop;
 
 use crate::common::{on_every_pool, payload_of};
-use hatchery::{CancelReason, Cancelled, Failure, Options, Pool, TryNursery};
+use hatchery::{CancelReason, Cancelled, Failure, Pool, TryNursery};
 
 /// Waits for the cancellation of what is around, and unwinds with it.
 fn until_told() -> ! {
