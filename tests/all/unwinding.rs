@@ -35,12 +35,12 @@ fn x3_a_body_and_its_children_may_be_unwound_by_the_cancellation_of_their_nurser
         let by_child = reason_of(pool, |n| {
             let child = n.spawn(|| until_told());
             n.cancel();
-            Ok(child.join()?)
+            child.join()
         });
         let by_a_blocking_child = reason_of(pool, |n| {
             let child = n.spawn_blocking(|| until_told());
             n.cancel();
-            Ok(child.join()?)
+            child.join()
         });
         for reason in [by_body, by_child, by_a_blocking_child] {
             assert_eq!(reason, CancelReason::Requested);
