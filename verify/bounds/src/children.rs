@@ -121,11 +121,16 @@ pub(crate) fn by_siblings(task: Task) {
 
 /// Spawned by a thread that is none of the pool's.
 pub(crate) fn foreign(task: Task) {
+    // How far this thread gets ahead of those that run its children is for the system to say, and it keeps chunks, too.
+    let with_outside = Task {
+        threads: task.threads + 1,
+        ..task
+    };
     watched(task, |pool| {
         pool.nursery(|n| {
             std::thread::scope(|scope| {
                 let outside = || {
-                    rounds(task, OUTSTANDING, |numbers| {
+                    rounds(with_outside, OUTSTANDING, |numbers| {
                         for (i, child) in numbers.clone().zip(all_of(n, numbers)) {
                             assert_eq!(child.join(), i);
                         }
