@@ -116,6 +116,14 @@ struct Sleepers {
     without_thread: Vec<usize>,
 }
 
+impl Sleepers {
+    /// Takes this worker out; false if it is not there.
+    fn remove(&mut self, worker: usize) -> bool {
+        let at = self.asleep.iter().position(|sleeper| *sleeper == worker);
+        at.map(|at| self.asleep.remove(at)).is_some()
+    }
+}
+
 /// The places and sleepers of one pool.
 pub(crate) struct Idle {
     places: usize,
@@ -286,14 +294,9 @@ impl Idle {
     /// The event *retire*, of a spare or helper that has slept for long; false if it was woken meanwhile.
     pub(crate) fn retire(&self, worker: usize, is_spare: bool, field: &impl Field) -> bool {
         let mut sleepers = lock(&self.sleepers);
-        let Some(at) = sleepers
-            .asleep
-            .iter()
-            .position(|sleeper| *sleeper == worker)
-        else {
+        if !sleepers.remove(worker) {
             return false;
-        };
-        sleepers.asleep.remove(at);
+        }
         if is_spare {
             // In this order: see the proof, 5.
             self.spares.fetch_sub(1, Ordering::Relaxed);
@@ -590,14 +593,9 @@ impl Idle {
     /// is waited for.
     pub(crate) fn rouse_this(&self, worker: usize, field: &impl Field) -> bool {
         let mut sleepers = lock(&self.sleepers);
-        let Some(at) = sleepers
-            .asleep
-            .iter()
-            .position(|sleeper| *sleeper == worker)
-        else {
+        if !sleepers.remove(worker) {
             return false;
-        };
-        sleepers.asleep.remove(at);
+        }
         self.asleep.fetch_sub(1, Ordering::Relaxed);
         drop(sleepers);
         self.take_place_anyway();

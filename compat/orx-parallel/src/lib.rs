@@ -60,8 +60,8 @@ use orx_parallel::{Scope, ThreadPool};
 #[derive(Clone, Copy, Debug)]
 pub struct On<P>(pub P);
 
-/// The pool that hatchery's functions use where this is called: that of the innermost nursery around it, or of its thread,
-/// else the pool that the program shares.
+/// The current pool, which hatchery's free functions use, too: the pool of the innermost nursery around the call, or of the
+/// calling thread, else the shared pool.
 ///
 /// It blocks and panics as [`On`] does.
 ///

@@ -188,8 +188,8 @@ fn a_panic_arrives_and_leaves_the_pool_whole() {
     });
 }
 
-/// Fills a scope with one task, and panics when it has begun. Generic, as orx-parallel's own code is: on a pool whose type is
-/// known the compiler wants `'static` from whoever calls `scope`, whichever pool it is.
+/// Fills a scope with one task, and panics when the task has begun. It is generic, as orx-parallel's own code is: if the
+/// type of the pool is known, the compiler wants the caller of `scope` to borrow for `'static`, whichever pool it is.
 fn fill_and_fail<P: ThreadPool>(pool: &P, has_begun: &Barrier, has_run: &AtomicBool) {
     pool.scope(move |s| {
         s.run(move || {

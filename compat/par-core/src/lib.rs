@@ -7,8 +7,8 @@
 
 /// Runs two closures, possibly at the same time, and returns both values.
 ///
-/// They run on the pool of the innermost nursery of hatchery around the call, or on that of its thread, else on the pool
-/// that the program shares. Without the feature `parallel` they run here, one after the other.
+/// The closures run on the pool of the innermost nursery around the call, or on the pool of the calling thread, else on the
+/// shared pool. Without the feature `parallel` they run here, one after the other.
 ///
 /// # Blocking
 ///
@@ -17,7 +17,8 @@
 ///
 /// # Panics
 ///
-/// If one of them panics, the other one runs all the same, and then the panic goes on; if both do, that of `oper_a`.
+/// If one closure panics, the other closure runs all the same. Then the panic goes on. If both panic, the panic of `oper_a`
+/// goes on.
 /// Without the feature `parallel`, `oper_b` does not run if `oper_a` panics.
 ///
 /// # Examples
